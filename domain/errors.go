@@ -1,0 +1,69 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind classifies an error for whoever must act on it: HTTP status, retry,
+// compensation and alerting are all decided by Kind, never by text.
+type Kind uint8
+
+// The kinds of error. Append only: the values cross process boundaries.
+const (
+	Internal    Kind = iota // a bug or a broken promise; details stay in the log
+	Invalid                 // the request can never succeed
+	Rejected                // a business rule said no
+	NotFound                // nothing by that name
+	Conflict                // somebody else was first; load again
+	Unavailable             // try later; nothing happened
+	Mismatch                // the same key came with another body
+	Unknown                 // it may or may not have happened; ask before repeating
+	Exhausted               // a limit on rate, size or number was reached
+	ReadOnly                // the store takes no writes now; reads go on
+)
+
+// String is the kind's name in metrics and logs.
+func (k Kind) String() string {
+	names := [...]string{
+		"internal", "invalid", "rejected", "not_found", "conflict", "unavailable", "mismatch", "unknown", "exhausted", "read_only",
+	}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return "internal"
+}
+
+// Error is a failure with a Kind.
+type Error struct {
+	Kind Kind
+	Text string // for the person who sent the request
+	Err  error  // for the operator; may be nil
+}
+
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%s: %v", e.Text, e.Err)
+	}
+	return e.Text
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf returns an *Error of the given kind; it wraps no cause.
+func Errorf(kind Kind, format string, args ...any) *Error {
+	return &Error{Kind: kind, Text: fmt.Sprintf(format, args...)}
+}
+
+// Wrap returns an *Error of the given kind with err as the operator's cause.
+func Wrap(kind Kind, err error, format string, args ...any) *Error {
+	return &Error{Kind: kind, Text: fmt.Sprintf(format, args...), Err: err}
+}
+
+// KindOf reports the kind of err; errors that are not ours are Internal.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return Internal
+}

@@ -1,0 +1,183 @@
+// Package eventlog is the contract of the log: an ordered, append-only record
+// of what happened, read by stream, by category or from the start of time.
+//
+//	stream     order-ord_7…      1 placed   2 confirmed            Version, per stream
+//	log        … 41 placed  42 reserved  43 …  57 confirmed        Position, over all streams
+//	category   order             every event of every order-… stream, by Position
+package eventlog
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"iter"
+	"strings"
+	"time"
+
+	"orderflow/domain"
+)
+
+// Stream names one aggregate's events as category, dash, id: "order-ord_7…".
+// At most [MaxStreamBytes] bytes; the category holds no dash.
+type Stream string
+
+// MaxStreamBytes bounds the name of a stream: a category and an identifier.
+const MaxStreamBytes = 2 * domain.MaxNameBytes
+
+// Limits of one append.
+const (
+	// MaxAppendEvents bounds the events of one append.
+	MaxAppendEvents = 4_096
+	// MaxEventBytes bounds the data of one event: an order of 2,000 lines with
+	// the longest names fits.
+	MaxEventBytes = 1 << 20
+)
+
+// Category is the part of the name before the first dash.
+func (s Stream) Category() string {
+	category, _, _ := strings.Cut(string(s), "-")
+	return category
+}
+
+// ID is the part of the name after the first dash.
+func (s Stream) ID() string {
+	_, id, _ := strings.Cut(string(s), "-")
+	return id
+}
+
+// Version counts the events of a stream; an empty stream is at 0 and its first
+// event has version 1.
+type Version int64
+
+// Position orders all events of the log. Positions strictly increase and need
+// not be dense; 0 is before the first event.
+type Position int64
+
+// EventID identifies one event for ever. It is derived from the command and
+// the event's index, so that a repeated append is recognised.
+type EventID [16]byte
+
+// NewEventID derives the id of the i-th event that a command causes on a stream.
+func NewEventID(commandID string, s Stream, i int) EventID {
+	h := sha256.New()
+	h.Write([]byte(commandID))
+	h.Write([]byte{0})
+	h.Write([]byte(s))
+	h.Write(binary.BigEndian.AppendUint64([]byte{0}, uint64(i)))
+	id := EventID(h.Sum(nil)[:16])
+	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80 // a version 8 UUID (RFC 9562): EventStoreDB wants UUIDs
+	return id
+}
+
+// Meta says why an event exists. Every field is at most [domain.MaxNameBytes] long.
+type Meta struct {
+	Command     string `json:"command,omitempty"`     // id of the command that was decided
+	Correlation string `json:"correlation,omitempty"` // the order that all this is about
+	Causation   string `json:"causation,omitempty"`   // the event or request that led to the command
+	Actor       string `json:"actor,omitempty"`       // who asked: a customer, an operator, a saga
+	Trace       string `json:"trace,omitempty"`       // W3C traceparent of the request
+}
+
+// Recorded is an event as stored.
+type Recorded struct {
+	ID       EventID
+	Stream   Stream
+	Version  Version
+	Position Position
+	Type     string // with its schema's version: "order.placed.v1"
+	Data     []byte // JSON; shared between readers, never to be changed
+	Meta     Meta
+	At       time.Time // when the store took it, UTC
+}
+
+// Pending is an event not yet stored.
+type Pending struct {
+	ID   EventID
+	Type string
+	Data []byte
+	Meta Meta
+}
+
+// Appended says where an append ended.
+type Appended struct {
+	Version  Version  // of the last event of the stream
+	Position Position // of the last event appended
+}
+
+// Store keeps the log. Implementations pass eventlogtest.Run.
+type Store interface {
+	// Append adds events to the end of s, all or none; they are durable and
+	// visible to every reader when it returns nil.
+	//
+	// It succeeds only if s is at version; otherwise the error has kind
+	// Conflict and nothing is stored. There is one exception: if the events
+	// that follow version are these very events, by id and in order, they were
+	// stored before and Append answers as it did then. So a caller that lost
+	// the answer may repeat the call.
+	//
+	// Other kinds: Invalid (a limit was passed, nothing stored), ReadOnly (the
+	// store takes no writes now, nothing stored), Unavailable (nothing
+	// stored), Unknown (the answer was lost; repeat to find out).
+	Append(ctx context.Context, s Stream, version Version, events ...Pending) (Appended, error)
+
+	// Read yields the events of s above version in order, and then stops. An
+	// unknown stream yields nothing.
+	Read(ctx context.Context, s Stream, above Version) iter.Seq2[Recorded, error]
+
+	// ReadAll yields every event above a position in order, and then stops at
+	// what was the end when it got there. If categories are given, it yields
+	// only events of streams in them. Nothing ever appears at or below a
+	// position that a reader has passed. A yielded error is the last thing.
+	ReadAll(ctx context.Context, above Position, categories ...string) iter.Seq2[Recorded, error]
+
+	// Subscribe is ReadAll that goes on: at the end it waits for what comes,
+	// until ctx is done, and then yields ctx's error as the last thing. It
+	// holds back no writer; a slow subscriber falls behind and catches up.
+	Subscribe(ctx context.Context, above Position, categories ...string) iter.Seq2[Recorded, error]
+}
+
+// Ended tells where the log ends, for figures of lag. Every Store of this
+// module implements it.
+type Ended interface {
+	// End returns the position of the last event, 0 for an empty log.
+	End(ctx context.Context) (Position, error)
+}
+
+// Snapshots keeps the folded state of long streams. It is a cache: losing an
+// entry costs a longer read and nothing else.
+type Snapshots interface {
+	// LoadSnapshot returns the newest snapshot of s of the given schema, or ok = false.
+	LoadSnapshot(ctx context.Context, s Stream, schema string) (at Version, state []byte, ok bool, err error)
+
+	// SaveSnapshot replaces the snapshot of s.
+	SaveSnapshot(ctx context.Context, s Stream, schema string, at Version, state []byte) error
+}
+
+// ErrConflict builds the error Append returns when version is stale.
+func ErrConflict(s Stream, want, have Version) error {
+	return domain.Errorf(domain.Conflict, "%s is at version %d, not %d", s, have, want)
+}
+
+// CheckAppend refuses what no store accepts.
+func CheckAppend(s Stream, version Version, events []Pending) error {
+	switch {
+	case s.Category() == "" || s.ID() == "" || len(s) > MaxStreamBytes:
+		return domain.Errorf(domain.Invalid, "%q is not a stream name of the form category-id with at most %d bytes.", s, MaxStreamBytes)
+	case version < 0:
+		return domain.Errorf(domain.Invalid, "Version %d is negative.", version)
+	case len(events) == 0 || len(events) > MaxAppendEvents:
+		return domain.Errorf(domain.Invalid, "An append takes 1 to %d events, not %d.", MaxAppendEvents, len(events))
+	}
+	for _, e := range events {
+		if e.Type == "" || len(e.Type) > domain.MaxNameBytes {
+			return domain.Errorf(domain.Invalid, "%q is not an event type of 1 to %d bytes.", e.Type, domain.MaxNameBytes)
+		}
+		if len(e.Data) > MaxEventBytes {
+			return domain.Errorf(domain.Invalid, "Event %s has %d bytes; at most %d are allowed.", e.Type, len(e.Data), MaxEventBytes)
+		}
+		if e.ID == (EventID{}) {
+			return domain.Errorf(domain.Invalid, "Event %s has no id.", e.Type)
+		}
+	}
+	return nil
+}
