@@ -1,0 +1,91 @@
+package order
+
+import (
+	"slices"
+
+	"orderflow/domain"
+	"orderflow/domain/decider"
+)
+
+// Status is where an order is in its life.
+type Status string
+
+// The life of an order: New → Open → Secured → (Cancelling → Abandoned), or
+// Open → Refused, or Open → Cancelling → Abandoned.
+const (
+	New        Status = ""
+	Open       Status = "placed"
+	Secured    Status = "confirmed"
+	Refused    Status = "rejected"
+	Cancelling Status = "cancelling"
+	Abandoned  Status = "cancelled"
+)
+
+// Ended says whether nothing more can happen to an order but returns.
+func (s Status) Ended() bool { return s == Secured || s == Refused || s == Abandoned }
+
+// State is what decisions about an order, and the saga that fulfils it, need
+// to know, and no more.
+type State struct {
+	Status       Status
+	Order        domain.OrderID
+	Customer     domain.CustomerID
+	Warehouse    domain.Warehouse
+	Lines        []Line
+	Returned     []int64 // units returned so far, by line; nil if none
+	Total        domain.Money
+	PaymentToken string
+	Fingerprint  string
+	Reason       Reason
+	Returns      []LinesReturned
+}
+
+// Decider folds the events of one order.
+var Decider = decider.Decider[State, Event]{Evolve: evolve}
+
+func evolve(s State, e Event) State {
+	switch e := e.(type) {
+	case Placed:
+		s.Status, s.Order, s.Customer, s.Warehouse = Open, e.Order, e.Customer, e.Warehouse
+		s.Lines, s.Total = e.Lines, e.Total
+		s.PaymentToken, s.Fingerprint = e.PaymentToken, e.Fingerprint
+	case Confirmed:
+		s.Status = Secured
+	case Rejected:
+		s.Status, s.Reason = Refused, e.Reason
+	case CancelRequested:
+		s.Status, s.Reason = Cancelling, e.Reason
+	case Cancelled:
+		s.Status, s.Reason = Abandoned, e.Reason
+	case LinesReturned:
+		s.Returns = append(slices.Clip(s.Returns), e)
+		returned := make([]int64, len(s.Lines))
+		copy(returned, s.Returned)
+		for _, l := range e.Lines {
+			returned[l.Line] += l.Quantity
+		}
+		s.Returned = returned
+	}
+	return s
+}
+
+// Returnable is how many units of a line can still come back.
+func (s State) Returnable(line int) int64 {
+	if line < 0 || line >= len(s.Lines) {
+		return 0
+	}
+	left := s.Lines[line].Quantity
+	if s.Returned != nil {
+		left -= s.Returned[line]
+	}
+	return left
+}
+
+// Return finds a return by its id.
+func (s State) Return(id string) (LinesReturned, bool) {
+	i := slices.IndexFunc(s.Returns, func(r LinesReturned) bool { return r.Return == id })
+	if i < 0 {
+		return LinesReturned{}, false
+	}
+	return s.Returns[i], true
+}

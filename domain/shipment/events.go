@@ -1,0 +1,71 @@
+// Package shipment decides about the parcel of one order.
+package shipment
+
+import (
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+// Event is a fact about the parcel of one order.
+//
+//sumtype:decl
+type Event interface {
+	eventlog.Typed
+	isShipment()
+}
+
+// Codec lists every event a shipment stream may hold; add cases, never edit them.
+var Codec = eventlog.NewCodec[Event](Booked{}, Refused{}, Deferred{}, Cancelled{}, Dispatched{}, Delivered{})
+
+// Booked says a carrier will fetch the parcel. Booking repeats safely under the order's key.
+type Booked struct {
+	Carrier           string    `json:"carrier"`
+	Tracking          string    `json:"tracking"`
+	EstimatedDelivery time.Time `json:"estimated_delivery"`
+}
+
+// Refused says the carrier will not take the parcel.
+type Refused struct {
+	Carrier string `json:"carrier"`
+	Reason  string `json:"reason"`
+}
+
+// Deferred says the carrier could not be asked, or its answer was lost; asking again is safe.
+type Deferred struct {
+	Carrier string    `json:"carrier"`
+	Reason  string    `json:"reason"`
+	RetryAt time.Time `json:"retry_at"`
+}
+
+// Cancelled says no parcel will be fetched: a booking was undone, or a late one will be refused.
+type Cancelled struct {
+	Reason string `json:"reason"`
+}
+
+// Dispatched says the carrier has the parcel; from here an order can only be returned.
+type Dispatched struct{}
+
+// Delivered says the customer has the parcel.
+type Delivered struct{}
+
+func (Booked) EventType() string     { return "shipment.booked.v1" }
+func (Refused) EventType() string    { return "shipment.refused.v1" }
+func (Deferred) EventType() string   { return "shipment.deferred.v1" }
+func (Cancelled) EventType() string  { return "shipment.cancelled.v1" }
+func (Dispatched) EventType() string { return "shipment.dispatched.v1" }
+func (Delivered) EventType() string  { return "shipment.delivered.v1" }
+
+func (Booked) isShipment()     {}
+func (Refused) isShipment()    {}
+func (Deferred) isShipment()   {}
+func (Cancelled) isShipment()  {}
+func (Dispatched) isShipment() {}
+func (Delivered) isShipment()  {}
+
+// Category is the category of shipment streams.
+const Category = "shipment"
+
+// Stream names the parcel of one order.
+func Stream(id domain.OrderID) eventlog.Stream { return eventlog.Stream(Category + "-" + string(id)) }
