@@ -13,7 +13,6 @@ package fulfilment
 import (
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
-	"orderflow/domain/order"
 )
 
 // Event is a fact about the fulfilment of one order.
@@ -63,9 +62,9 @@ type Completed struct{}
 
 // Reverting begins undoing: what was done is compensated in reverse.
 type Reverting struct {
-	Reason order.Reason `json:"reason"`
-	Detail string       `json:"detail,omitempty"`
-	Cancel bool         `json:"cancel,omitempty"` // the order ends cancelled, not rejected
+	Reason domain.Reason `json:"reason"`
+	Detail string        `json:"detail,omitempty"`
+	Cancel bool          `json:"cancel,omitempty"` // the order ends cancelled, not rejected
 }
 
 // ShipmentCancelled says no parcel will be fetched.

@@ -103,7 +103,7 @@ func Confirm(c Confirmed) Decision {
 }
 
 // Reject ends an order that could not be fulfilled.
-func Reject(reason Reason, detail string) Decision {
+func Reject(reason domain.Reason, detail string) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
 		case Refused:
@@ -120,7 +120,7 @@ func Reject(reason Reason, detail string) Decision {
 
 // RequestCancel asks for an order to be undone. What was returned in part can
 // only be returned further.
-func RequestCancel(reason Reason, detail string) Decision {
+func RequestCancel(reason domain.Reason, detail string) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
 		case Cancelling, Abandoned:

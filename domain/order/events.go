@@ -54,33 +54,21 @@ type Confirmed struct {
 	EstimatedDelivery time.Time `json:"estimated_delivery"`
 }
 
-// Reason says why an order ended without being fulfilled.
-type Reason string
-
-// The reasons. Append only: they are stored and shown.
-const (
-	OutOfStock      Reason = "out_of_stock"
-	PaymentDeclined Reason = "payment_declined"
-	ShipmentRefused Reason = "shipment_refused"
-	CustomerAsked   Reason = "customer_asked"
-	OperatorAsked   Reason = "operator_asked"
-)
-
 // Rejected says the order cannot be fulfilled and whatever was done for it was undone.
 type Rejected struct {
-	Reason Reason `json:"reason"`
-	Detail string `json:"detail,omitempty"` // for the customer
+	Reason domain.Reason `json:"reason"`
+	Detail string        `json:"detail,omitempty"` // for the customer
 }
 
 // CancelRequested says somebody wants the order undone; the work of undoing it begins.
 type CancelRequested struct {
-	Reason Reason `json:"reason"`
-	Detail string `json:"detail,omitempty"`
+	Reason domain.Reason `json:"reason"`
+	Detail string        `json:"detail,omitempty"`
 }
 
 // Cancelled says the order was undone on request.
 type Cancelled struct {
-	Reason Reason `json:"reason"`
+	Reason domain.Reason `json:"reason"`
 }
 
 // ReturnedLine is how many units of one line came back; lines count from 0.

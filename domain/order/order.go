@@ -36,7 +36,7 @@ type State struct {
 	Total        domain.Money
 	PaymentToken string
 	Fingerprint  string
-	Reason       Reason
+	Reason       domain.Reason
 	Returns      []LinesReturned
 }
 
