@@ -1,0 +1,150 @@
+package fulfilment
+
+import (
+	"slices"
+
+	"orderflow/domain"
+	"orderflow/domain/decider"
+)
+
+// Phase is where one fulfilment stands.
+type Phase string
+
+// The phases; see the drawing above.
+const (
+	Reserving Phase = ""
+	Charging  Phase = "charging"
+	Shipping  Phase = "shipping"
+	Fulfilled Phase = "fulfilled"
+	Undoing   Phase = "undoing"
+	Undone    Phase = "undone"
+)
+
+// Step is what is to be done next.
+type Step string
+
+// The steps. Each is a command, or a wait for another saga that reads this one.
+const (
+	Reserve        Step = "reserve"         // set the order's goods aside
+	Charge         Step = "charge"          // charging takes the money
+	Ship           Step = "ship"            // dispatching books a parcel; then the order is confirmed
+	CancelShipment Step = "cancel_shipment" // dispatching calls the parcel off
+	RevertPayment  Step = "revert_payment"  // charging voids or refunds
+	ReleaseStock   Step = "release_stock"   // the goods are free again; then the order ends
+	SettleReturn   Step = "settle_return"   // returned goods to stock, their money back
+	Rest           Step = "rest"            // nothing, until somebody asks for something
+	Attention      Step = "attention"       // nothing, until an operator resumes
+)
+
+// Return is one return on its way.
+type Return struct {
+	ID      string
+	Refund  domain.Money
+	Settled bool
+}
+
+// State is one fulfilment.
+type State struct {
+	Phase     Phase
+	Warehouse domain.Warehouse
+	Amount    domain.Money
+	Token     string
+	Returns   []Return
+
+	// What was asked of others, and so must be undone by them.
+	StockHeld, PaymentAsked, ShipmentAsked bool
+	// What was undone.
+	ShipmentOff, PaymentBack, StockFree bool
+	// Why it is undone, and how the order is to end.
+	Reason domain.Reason
+	Detail string
+	Cancel bool
+
+	Stuck   *NeedsAttention // nil unless a person must look
+	Resumes int             // how often a person did
+}
+
+// Decider folds the events of one fulfilment.
+var Decider = decider.Decider[State, Event]{Evolve: evolve}
+
+func evolve(s State, e Event) State {
+	switch e := e.(type) {
+	case StockReserved:
+		s.StockHeld, s.Warehouse = true, e.Warehouse
+	case PaymentRequested:
+		s.Phase, s.PaymentAsked, s.Amount, s.Token = Charging, true, e.Amount, e.Token
+	case PaymentSettled:
+	case ShipmentRequested:
+		s.Phase, s.ShipmentAsked = Shipping, true
+	case ShipmentBooked:
+	case Completed:
+		s.Phase = Fulfilled
+	case Reverting:
+		s.Phase, s.Reason, s.Detail, s.Cancel = Undoing, e.Reason, e.Detail, e.Cancel
+	case ShipmentCancelled:
+		s.ShipmentOff = true
+	case PaymentReverted:
+		s.PaymentBack = true
+	case StockReleased:
+		s.StockFree = true
+	case Reverted:
+		s.Phase = Undone
+	case ReturnAccepted:
+		s.Returns = append(slices.Clip(s.Returns), Return{ID: e.Return, Refund: e.Refund})
+	case ReturnSettled:
+		s.Returns = slices.Clone(s.Returns)
+		for i := range s.Returns {
+			if s.Returns[i].ID == e.Return {
+				s.Returns[i].Settled = true
+			}
+		}
+	case NeedsAttention:
+		s.Stuck = &e
+	case Resumed:
+		s.Stuck = nil
+		s.Resumes++
+	}
+	return s
+}
+
+// Next says what is to be done. It is asked again after every event and after
+// every crash, so whatever it names is safe to repeat. Undoing goes backwards,
+// and only through what was asked for.
+func (s State) Next() Step {
+	switch {
+	case s.Stuck != nil:
+		return Attention
+	case s.Phase == Reserving:
+		return Reserve
+	case s.Phase == Charging:
+		return Charge
+	case s.Phase == Shipping:
+		return Ship
+	case s.Phase == Undoing && s.ShipmentAsked && !s.ShipmentOff:
+		return CancelShipment
+	case s.Phase == Undoing && s.PaymentAsked && !s.PaymentBack:
+		return RevertPayment
+	case s.Phase == Undoing:
+		return ReleaseStock
+	case s.open() >= 0:
+		return SettleReturn
+	}
+	return Rest
+}
+
+// OpenReturn is the return that is settled next.
+func (s State) OpenReturn() (Return, bool) {
+	if i := s.open(); i >= 0 {
+		return s.Returns[i], true
+	}
+	return Return{}, false
+}
+
+func (s State) open() int {
+	return slices.IndexFunc(s.Returns, func(r Return) bool { return !r.Settled })
+}
+
+// HasReturn says whether a return was accepted.
+func (s State) HasReturn(id string) bool {
+	return slices.ContainsFunc(s.Returns, func(r Return) bool { return r.ID == id })
+}

@@ -1,0 +1,160 @@
+package inventory
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"orderflow/domain"
+	"orderflow/domain/decider"
+)
+
+// Decision is about the stock of one warehouse.
+type Decision = decider.Decision[State, Event]
+
+// MaxOnHand bounds the units of one article in one warehouse, far from overflow.
+const MaxOnHand = math.MaxInt64 / 4
+
+// Receive takes in a delivery. The same receipt id again is no news.
+func Receive(receipt string, units []Units) Decision {
+	return func(s State) ([]Event, error) {
+		if _, done := s.Done[receiptKey(receipt)]; done {
+			return nil, nil
+		}
+		if err := domain.CheckName("The receipt's id", receipt); err != nil {
+			return nil, err
+		}
+		merged, err := merge(units)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range merged {
+			if s.Levels[u.SKU].OnHand > MaxOnHand-u.Quantity {
+				return nil, domain.Errorf(domain.Invalid, "There would be too many units of %s.", u.SKU)
+			}
+		}
+		return []Event{Received{Receipt: receipt, Units: merged}}, nil
+	}
+}
+
+// Adjust corrects the stock of one article after a count. It never takes away
+// what is reserved. The same adjustment id again is no news.
+func Adjust(id string, sku domain.SKU, delta int64, reason string) Decision {
+	return func(s State) ([]Event, error) {
+		if _, done := s.Done[adjustmentKey(id)]; done {
+			return nil, nil
+		}
+		if err := cmp.Or(domain.CheckName("The adjustment's id", id), domain.CheckName("The SKU", string(sku)), domain.CheckText("The reason", reason)); err != nil {
+			return nil, err
+		}
+		level := s.Levels[sku]
+		switch {
+		case delta == 0:
+			return nil, domain.Errorf(domain.Invalid, "An adjustment by nothing changes nothing.")
+		case delta > MaxOnHand-level.OnHand:
+			return nil, domain.Errorf(domain.Invalid, "There would be too many units of %s.", sku)
+		case delta < -level.Available():
+			return nil, domain.Errorf(domain.Rejected, "Only %d units of %s are free to be taken away.", level.Available(), sku)
+		}
+		return []Event{Adjusted{Adjustment: id, SKU: sku, Delta: delta, Reason: reason}}, nil
+	}
+}
+
+// Reserve sets everything aside that an order needs, or, if it is short of
+// anything, nothing: then Refused says of what. An order is decided on once;
+// what was released stays released.
+func Reserve(order domain.OrderID, units []Units) Decision {
+	return func(s State) ([]Event, error) {
+		if s.Orders[order] != Absent {
+			return nil, nil
+		}
+		if err := domain.CheckName("The order", string(order)); err != nil {
+			return nil, err
+		}
+		merged, err := merge(units)
+		if err != nil {
+			return nil, err
+		}
+		var short []Shortage
+		for _, u := range merged {
+			if available := s.Levels[u.SKU].Available(); available < u.Quantity {
+				short = append(short, Shortage{SKU: u.SKU, Wanted: u.Quantity, Available: available})
+			}
+		}
+		if len(short) > 0 {
+			return []Event{Refused{Order: order, Short: short}}, nil
+		}
+		return []Event{Reserved{Order: order, Units: merged}}, nil
+	}
+}
+
+// Release frees what is set aside for an order. An order that was never
+// reserved is remembered, so that a late reservation finds it given up.
+func Release(order domain.OrderID) Decision {
+	return func(s State) ([]Event, error) {
+		switch s.Orders[order] {
+		case Freed, Short:
+			return nil, nil
+		case Held, Absent:
+			return []Event{Released{Order: order, Units: s.Held[order]}}, nil
+		case Committal:
+		}
+		return nil, domain.Errorf(domain.Rejected, "The goods of %s have left the books; they can only come back as a return.", order)
+	}
+}
+
+// Commit takes what is set aside for an order off the books.
+func Commit(order domain.OrderID) Decision {
+	return func(s State) ([]Event, error) {
+		switch s.Orders[order] {
+		case Committal:
+			return nil, nil
+		case Held:
+			return []Event{Committed{Order: order, Units: s.Held[order]}}, nil
+		case Absent, Short, Freed:
+		}
+		return nil, domain.Errorf(domain.Rejected, "Nothing is reserved for %s.", order)
+	}
+}
+
+// Return takes goods of an order back into stock. The same return id again is no news.
+func Return(order domain.OrderID, id string, units []Units) Decision {
+	return func(s State) ([]Event, error) {
+		if _, done := s.Done[returnKey(order, id)]; done {
+			return nil, nil
+		}
+		if s.Orders[order] != Committal {
+			return nil, domain.Errorf(domain.Rejected, "No goods of %s have left this warehouse.", order)
+		}
+		merged, err := merge(units)
+		if err != nil {
+			return nil, err
+		}
+		return []Event{Returned{Order: order, Return: id, Units: merged}}, nil
+	}
+}
+
+// merge adds up units of the same article, sorted by SKU, and refuses what is
+// out of bounds. A sum of lines cannot overflow: lines and quantities are bounded.
+func merge(units []Units) ([]Units, error) {
+	if len(units) == 0 || len(units) > domain.MaxLines {
+		return nil, domain.Errorf(domain.Invalid, "1 to %d lines are allowed, not %d.", domain.MaxLines, len(units))
+	}
+	sorted := slices.Clone(units)
+	slices.SortStableFunc(sorted, func(a, b Units) int { return cmp.Compare(a.SKU, b.SKU) })
+	merged := sorted[:0]
+	for _, u := range sorted {
+		if err := domain.CheckName("The SKU", string(u.SKU)); err != nil {
+			return nil, err
+		}
+		if u.Quantity < 1 || u.Quantity > MaxOnHand/domain.MaxLines {
+			return nil, domain.Errorf(domain.Invalid, "%d units of %s are out of bounds.", u.Quantity, u.SKU)
+		}
+		if n := len(merged); n > 0 && merged[n-1].SKU == u.SKU {
+			merged[n-1].Quantity += u.Quantity
+			continue
+		}
+		merged = append(merged, u)
+	}
+	return merged, nil
+}

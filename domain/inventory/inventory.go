@@ -1,0 +1,105 @@
+package inventory
+
+import (
+	"maps"
+
+	"orderflow/domain"
+	"orderflow/domain/decider"
+)
+
+// Level is what a warehouse knows of one article, in units.
+type Level struct {
+	OnHand   int64 `json:"on_hand"`  // in the building: received, adjusted and returned, less committed
+	Reserved int64 `json:"reserved"` // set aside for orders; never above OnHand
+}
+
+// Available is what can still be reserved.
+func (l Level) Available() int64 { return l.OnHand - l.Reserved }
+
+// Standing is where one order stands with the warehouse.
+type Standing uint8
+
+// The standings of an order. Append only: snapshots hold them.
+const (
+	Absent    Standing = iota // never heard of
+	Held                      // reserved
+	Short                     // refused: something was missing
+	Freed                     // released, or given up before it was reserved; a late reservation is refused
+	Committal                 // committed: the goods are the customer's
+)
+
+// State is the stock of one warehouse. It is long-lived and large, so it is
+// evolved in place; see [Decider].
+type State struct {
+	Levels map[domain.SKU]Level          `json:"levels"`
+	Orders map[domain.OrderID]Standing   `json:"orders"` // every order ever seen, to recognise a repeat
+	Held   map[domain.OrderID][]Units    `json:"held"`   // what is set aside, while it is
+	Shorts map[domain.OrderID][]Shortage `json:"shorts"` // what refused orders were short of
+	Done   map[string]struct{}           `json:"done"`   // receipts, adjustments and returns, to recognise a repeat
+}
+
+// Reservation tells where an order stands, and what it was short of.
+func (s State) Reservation(id domain.OrderID) (Standing, []Shortage) {
+	return s.Orders[id], s.Shorts[id]
+}
+
+// Decider folds the events of one warehouse. It changes states in place.
+var Decider = decider.Decider[State, Event]{Evolve: evolve, Clone: clone}
+
+func evolve(s State, e Event) State {
+	if s.Levels == nil {
+		s = State{
+			Levels: map[domain.SKU]Level{}, Orders: map[domain.OrderID]Standing{}, Held: map[domain.OrderID][]Units{},
+			Shorts: map[domain.OrderID][]Shortage{}, Done: map[string]struct{}{},
+		}
+	}
+	switch e := e.(type) {
+	case Received:
+		s.Done[receiptKey(e.Receipt)] = struct{}{}
+		s.move(e.Units, +1, 0)
+	case Adjusted:
+		s.Done[adjustmentKey(e.Adjustment)] = struct{}{}
+		s.move([]Units{{SKU: e.SKU, Quantity: e.Delta}}, +1, 0)
+	case Reserved:
+		s.Orders[e.Order], s.Held[e.Order] = Held, e.Units
+		s.move(e.Units, 0, +1)
+	case Refused:
+		s.Orders[e.Order], s.Shorts[e.Order] = Short, e.Short
+	case Released:
+		s.Orders[e.Order] = Freed
+		delete(s.Held, e.Order)
+		s.move(e.Units, 0, -1)
+	case Committed:
+		s.Orders[e.Order] = Committal
+		delete(s.Held, e.Order)
+		s.move(e.Units, -1, -1)
+	case Returned:
+		s.Done[returnKey(e.Order, e.Return)] = struct{}{}
+		s.move(e.Units, +1, 0)
+	}
+	return s
+}
+
+// move adds onHand and reserved times the quantity of every unit.
+func (s State) move(units []Units, onHand, reserved int64) {
+	for _, u := range units {
+		l := s.Levels[u.SKU]
+		l.OnHand += onHand * u.Quantity
+		l.Reserved += reserved * u.Quantity
+		s.Levels[u.SKU] = l
+	}
+}
+
+// clone copies the maps; their slices are never changed once they are in.
+func clone(s State) State {
+	return State{
+		Levels: maps.Clone(s.Levels), Orders: maps.Clone(s.Orders), Held: maps.Clone(s.Held),
+		Shorts: maps.Clone(s.Shorts), Done: maps.Clone(s.Done),
+	}
+}
+
+func receiptKey(id string) string    { return "receipt " + id }
+func adjustmentKey(id string) string { return "adjustment " + id }
+func returnKey(order domain.OrderID, id string) string {
+	return "return " + domain.Digest(string(order), id)
+}

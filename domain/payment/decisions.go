@@ -1,0 +1,175 @@
+package payment
+
+import (
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/decider"
+)
+
+// Decision is about the money of one order.
+type Decision = decider.Decision[State, Event]
+
+// Start records that a gateway is about to be called. An attempt whose outcome
+// is open is no news: it must be asked about, not repeated.
+func Start(gateway, key string, amount domain.Money) Decision {
+	return func(s State) ([]Event, error) {
+		switch s.Status {
+		case Calling, InDoubt, Taken:
+			return nil, nil
+		case None, Waiting:
+			if amount.Minor < 0 {
+				return nil, domain.Errorf(domain.Invalid, "The amount %s cannot be charged.", amount)
+			}
+			return []Event{AttemptStarted{Attempt: s.Attempts + 1, Gateway: gateway, Key: key, Amount: amount}}, nil
+		case No, CalledOff:
+		}
+		return nil, domain.Errorf(domain.Rejected, "The payment is %s and cannot be tried again.", s.Status)
+	}
+}
+
+// Capture records that the money was taken. It must be what was asked for.
+func Capture(gateway, reference string, amount domain.Money) Decision {
+	return func(s State) ([]Event, error) {
+		switch s.Status {
+		case Taken:
+			if reference != s.Reference || amount != s.Amount {
+				return nil, domain.Errorf(domain.Rejected, "The order was charged under %s already.", s.Reference)
+			}
+			return nil, nil
+		case Calling, InDoubt:
+			if amount != s.Amount {
+				return nil, domain.Errorf(domain.Rejected, "The gateway captured %s where %s was asked for.", amount, s.Amount)
+			}
+			return []Event{Captured{Gateway: gateway, Reference: reference, Amount: amount}}, nil
+		case None, Waiting, No, CalledOff:
+		}
+		return nil, errNoAttempt(s)
+	}
+}
+
+// Decline records that the gateway said no for good.
+func Decline(gateway, reason string) Decision {
+	return func(s State) ([]Event, error) {
+		switch s.Status {
+		case No:
+			return nil, nil
+		case Calling, InDoubt:
+			return []Event{Declined{Gateway: gateway, Reason: reason}}, nil
+		case None, Waiting, Taken, CalledOff:
+		}
+		return nil, errNoAttempt(s)
+	}
+}
+
+// LoseOutcome records that the answer to a call, or to a question about it, was lost.
+func LoseOutcome(gateway, reason string, askAt time.Time) Decision {
+	return func(s State) ([]Event, error) {
+		switch s.Status {
+		case InDoubt:
+			if s.RetryAt.Equal(askAt) {
+				return nil, nil
+			}
+			return []Event{OutcomeUnknown{Gateway: gateway, Reason: reason, AskAt: askAt}}, nil
+		case Calling:
+			return []Event{OutcomeUnknown{Gateway: gateway, Reason: reason, AskAt: askAt}}, nil
+		case None, Waiting, Taken, No, CalledOff:
+		}
+		return nil, errNoAttempt(s)
+	}
+}
+
+// Defer records that no gateway could be called and surely nothing was taken.
+func Defer(gateway, reason string, retryAt time.Time) Decision {
+	return func(s State) ([]Event, error) {
+		switch s.Status {
+		case Waiting:
+			if s.RetryAt.Equal(retryAt) {
+				return nil, nil
+			}
+			return []Event{Deferred{Gateway: gateway, Reason: reason, RetryAt: retryAt}}, nil
+		case None, Calling, InDoubt:
+			return []Event{Deferred{Gateway: gateway, Reason: reason, RetryAt: retryAt}}, nil
+		case Taken, No, CalledOff:
+		}
+		return nil, errNoAttempt(s)
+	}
+}
+
+// Void records that nothing was captured and nothing will be.
+func Void(reason string) Decision {
+	return func(s State) ([]Event, error) {
+		switch s.Status {
+		case CalledOff, No:
+			return nil, nil
+		case None, Calling, Waiting, InDoubt:
+			return []Event{Voided{Reason: reason}}, nil
+		case Taken:
+		}
+		return nil, domain.Errorf(domain.Rejected, "The money was captured; it can only be refunded.")
+	}
+}
+
+// StartRefund records that money is about to be given back, never more than is held.
+func StartRefund(id string, amount domain.Money) Decision {
+	return func(s State) ([]Event, error) {
+		if r, ok := s.Refund(id); ok {
+			if r.Amount != amount {
+				return nil, domain.Errorf(domain.Mismatch, "Refund %q was started over %s.", id, r.Amount)
+			}
+			return nil, nil
+		}
+		if err := domain.CheckName("The refund's id", id); err != nil {
+			return nil, err
+		}
+		held := s.Held()
+		if amount.Minor < 0 || amount.Currency != held.Currency || amount.Minor > held.Minor {
+			return nil, domain.Errorf(domain.Rejected, "%s cannot be refunded; %s is held.", amount, held)
+		}
+		return []Event{RefundStarted{Refund: id, Amount: amount}}, nil
+	}
+}
+
+// FinishRefund records that the money was given back.
+func FinishRefund(id, reference string) Decision {
+	return onRefund(id, func(r Refund) []Event {
+		return []Event{Refunded{Refund: id, Amount: r.Amount, Reference: reference}}
+	})
+}
+
+// DeferRefund records that a refund must be asked for again.
+func DeferRefund(id, reason string, retryAt time.Time) Decision {
+	return onRefund(id, func(r Refund) []Event {
+		if r.RetryAt.Equal(retryAt) {
+			return nil
+		}
+		return []Event{RefundDeferred{Refund: id, Reason: reason, RetryAt: retryAt}}
+	})
+}
+
+// FailRefund records that the gateway refused a refund for good.
+func FailRefund(id, reason string) Decision {
+	return onRefund(id, func(r Refund) []Event {
+		if r.Failed == reason {
+			return nil
+		}
+		return []Event{RefundFailed{Refund: id, Reason: reason}}
+	})
+}
+
+func onRefund(id string, events func(Refund) []Event) Decision {
+	return func(s State) ([]Event, error) {
+		r, ok := s.Refund(id)
+		switch {
+		case !ok:
+			return nil, domain.Errorf(domain.NotFound, "There is no refund %q.", id)
+		case r.Done:
+			return nil, nil
+		}
+		return events(r), nil
+	}
+}
+
+func errNoAttempt(s State) error {
+	return domain.Errorf(domain.Rejected, "The payment is %q; no attempt is open.", s.Status)
+}

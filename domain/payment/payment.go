@@ -1,0 +1,113 @@
+package payment
+
+import (
+	"slices"
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/decider"
+)
+
+// Status is where the money of an order is.
+type Status string
+
+// The life of a payment.
+const (
+	None      Status = ""
+	Calling   Status = "calling"  // an attempt was recorded; its outcome was not
+	Waiting   Status = "deferred" // no gateway could be called; surely nothing was taken
+	InDoubt   Status = "unknown"  // ask the gateway before anything else
+	Taken     Status = "captured"
+	No        Status = "declined"
+	CalledOff Status = "voided"
+)
+
+// Refund is one refund as it stands.
+type Refund struct {
+	ID      string
+	Amount  domain.Money
+	Done    bool
+	Failed  string // the gateway's reason, if it refused for good
+	RetryAt time.Time
+	Tries   int
+	Fails   int // how often the gateway refused for good
+}
+
+// State is what decisions about the money of one order need to know.
+type State struct {
+	Status    Status
+	Gateway   string
+	Key       string
+	Attempts  int
+	Amount    domain.Money // captured, once Status is Taken; before, what was asked for
+	Reference string
+	Reason    string
+	RetryAt   time.Time // when to try again or to ask
+	Tries     int       // deferrals and lost answers so far
+	Refunds   []Refund
+}
+
+// Decider folds the events of one payment.
+var Decider = decider.Decider[State, Event]{Evolve: evolve}
+
+func evolve(s State, e Event) State {
+	switch e := e.(type) {
+	case AttemptStarted:
+		s.Status, s.Gateway, s.Key, s.Attempts, s.Amount = Calling, e.Gateway, e.Key, e.Attempt, e.Amount
+		s.RetryAt = time.Time{}
+	case Captured:
+		s.Status, s.Gateway, s.Reference, s.Amount, s.Reason, s.RetryAt = Taken, e.Gateway, e.Reference, e.Amount, "", time.Time{}
+	case Declined:
+		s.Status, s.Reason, s.RetryAt = No, e.Reason, time.Time{}
+	case OutcomeUnknown:
+		s.Status, s.Reason, s.RetryAt = InDoubt, e.Reason, e.AskAt
+		s.Tries++
+	case Deferred:
+		s.Status, s.Reason, s.RetryAt = Waiting, e.Reason, e.RetryAt
+		s.Tries++
+	case Voided:
+		s.Status, s.Reason, s.RetryAt = CalledOff, e.Reason, time.Time{}
+	case RefundStarted:
+		s.Refunds = append(slices.Clip(s.Refunds), Refund{ID: e.Refund, Amount: e.Amount})
+	case Refunded:
+		s = s.withRefund(e.Refund, func(r *Refund) { r.Done, r.Failed, r.RetryAt = true, "", time.Time{} })
+	case RefundDeferred:
+		s = s.withRefund(e.Refund, func(r *Refund) { r.RetryAt, r.Failed, r.Tries = e.RetryAt, "", r.Tries+1 })
+	case RefundFailed:
+		s = s.withRefund(e.Refund, func(r *Refund) { r.Failed, r.Fails = e.Reason, r.Fails+1 })
+	}
+	return s
+}
+
+func (s State) withRefund(id string, change func(*Refund)) State {
+	refunds := slices.Clone(s.Refunds)
+	for i := range refunds {
+		if refunds[i].ID == id {
+			change(&refunds[i])
+		}
+	}
+	s.Refunds = refunds
+	return s
+}
+
+// Refund finds a refund by its id.
+func (s State) Refund(id string) (Refund, bool) {
+	i := slices.IndexFunc(s.Refunds, func(r Refund) bool { return r.ID == id })
+	if i < 0 {
+		return Refund{}, false
+	}
+	return s.Refunds[i], true
+}
+
+// Held is what was captured and not given back or promised back.
+func (s State) Held() domain.Money {
+	held := domain.Money{Currency: s.Amount.Currency}
+	if s.Status != Taken {
+		return held
+	}
+	held.Minor = s.Amount.Minor
+	for _, r := range s.Refunds {
+		held.Minor -= r.Amount.Minor
+	}
+	return held
+}
