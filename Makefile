@@ -1,0 +1,37 @@
+# Everything a developer types. `make` alone says what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+GO ?= go
+FUZZTIME ?= 30s
+
+.PHONY: help
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: run
+run: ## start the whole system on embedded stores, with orders in it
+	$(GO) run ./cmd/orderflow demo
+
+.PHONY: test
+test: ## all tests
+	$(GO) vet ./...
+	$(GO) test -shuffle=on -timeout 40m ./...
+
+.PHONY: race
+race: ## all tests under the race detector, in short form
+	$(GO) test -race -short -timeout 40m ./...
+
+.PHONY: lint
+lint: ## the linters of .golangci.yaml, at the version infra/tools pins
+	$(GO) tool -modfile=infra/tools/go.mod golangci-lint run ./...
+
+.PHONY: bench
+bench: ## the budgets: figure, limit measured in the same run, ratio
+	$(GO) run ./cmd/orderflow bench
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done

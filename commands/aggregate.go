@@ -1,0 +1,207 @@
+package commands
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/decider"
+	"orderflow/domain/eventlog"
+)
+
+// Limits of deciding.
+const (
+	// MaxAttempts bounds how often a group is decided anew because another
+	// process was first; every time somebody made progress.
+	MaxAttempts = 32
+	// MaxGroup bounds the commands that share one append.
+	MaxGroup = 1_024
+	// MaxAppendBytes bounds the data of one append, below what EventStoreDB
+	// takes; a single command may pass it.
+	MaxAppendBytes = 1 << 19
+	// MaxWaiting bounds the commands that queue for one stream.
+	MaxWaiting = 16_384
+	// RoundTimeout bounds reading and appending for one group.
+	RoundTimeout = 30 * time.Second
+	// DefaultCacheBytes bounds the states an Aggregate keeps, as estimated
+	// from the bytes of their events.
+	DefaultCacheBytes = 32 << 20
+	// RecentFor is how old a state may be that [Aggregate.Recent] returns.
+	RecentFor = time.Second
+)
+
+// Options tune an Aggregate; the zero value is right for a fleet.
+type Options[S any] struct {
+	// Alone promises that no other process appends to these streams, as on an
+	// embedded log: then what is in memory need not be proved by reading. Two
+	// processes that both claim it still never overwrite each other; they may
+	// refuse or repeat on a state that is behind.
+	Alone bool
+	// CacheBytes bounds the states kept; 0 means DefaultCacheBytes. The state
+	// used last is always kept, so one that is larger does no harm.
+	CacheBytes int
+	// Snapshots shorten the reading of long streams; nil does without.
+	Snapshots *Snapshotting[S]
+}
+
+// Aggregate decides about all streams of one kind. It is safe for concurrent use.
+type Aggregate[S any, E eventlog.Typed] struct {
+	store   eventlog.Store
+	decider decider.Decider[S, E]
+	codec   eventlog.Codec[E]
+	opts    Options[S]
+	stats   counters
+	rounds  sync.WaitGroup
+	cells   cells[S, E]
+}
+
+// NewAggregate returns an Aggregate whose events are kept in store.
+func NewAggregate[S any, E eventlog.Typed](
+	store eventlog.Store, d decider.Decider[S, E], codec eventlog.Codec[E], opts Options[S],
+) *Aggregate[S, E] {
+	if opts.CacheBytes == 0 {
+		opts.CacheBytes = DefaultCacheBytes
+	}
+	return &Aggregate[S, E]{store: store, decider: d, codec: codec, opts: opts, cells: newCells[S, E](opts.CacheBytes)}
+}
+
+// Transact decides on the state of stream, appends what follows, and returns
+// the state after it. Appended is zero if nothing had to be appended: the
+// decision saw that it was made before.
+//
+// The decision may run several times, in another goroutine, and even after
+// Transact returned because ctx was done; it must be pure. Its own error comes
+// back as it is. Other kinds: Conflict (others were first MaxAttempts times),
+// Exhausted (too many wait for this stream), Unavailable and ReadOnly (nothing
+// happened), Unknown (it may have happened: send the command again, it happens
+// once), Internal (the decision panicked; nothing happened).
+//
+// The state of a decider with Clone is copied for the caller; where it is
+// large use [TransactQuery].
+func (a *Aggregate[S, E]) Transact(ctx context.Context, stream eventlog.Stream, cause Cause, decide decider.Decision[S, E]) (S, eventlog.Appended, error) {
+	return TransactQuery(ctx, a, stream, cause, decide, a.decider.Copy)
+}
+
+// TransactQuery is [Aggregate.Transact] that returns what view takes from the
+// state after the decision. View must not keep anything that Evolve changes in
+// place; like the decision it may run several times.
+func TransactQuery[S any, E eventlog.Typed, R any](
+	ctx context.Context, a *Aggregate[S, E], stream eventlog.Stream, cause Cause, decide decider.Decision[S, E], view func(S) R,
+) (R, eventlog.Appended, error) {
+	r, out, err := transact(ctx, a, stream, cause, decide, view)
+	if !out.appended {
+		out.Appended = eventlog.Appended{}
+	}
+	return r, out.Appended, err
+}
+
+// transact is TransactQuery that also says where a stream stands to which
+// nothing had to be appended.
+func transact[S any, E eventlog.Typed, R any](
+	ctx context.Context, a *Aggregate[S, E], stream eventlog.Stream, cause Cause, decide decider.Decision[S, E], view func(S) R,
+) (result R, out outcome, err error) {
+	if cause.Command == "" {
+		cause.Command = randomID()
+	}
+	if err = cause.check(); err != nil {
+		return result, out, err
+	}
+	seen := new(R)
+	if out, err = a.ask(ctx, stream, &request[S, E]{cause: cause, decide: decide, view: func(s S) { *seen = view(s) }}); err != nil {
+		return result, outcome{}, err
+	}
+	return *seen, out, nil
+}
+
+// Load returns the state of a stream as it is now, and its version; a stream
+// without events has the initial state and version 0. Under Alone it comes
+// from memory if it is there; otherwise at least the tail is read.
+func (a *Aggregate[S, E]) Load(ctx context.Context, stream eventlog.Stream) (S, eventlog.Version, error) {
+	return a.load(ctx, stream, 0)
+}
+
+// Recent is Load that may be up to [RecentFor] behind other processes, and so
+// seldom reads what is used often.
+func (a *Aggregate[S, E]) Recent(ctx context.Context, stream eventlog.Stream) (S, eventlog.Version, error) {
+	return a.load(ctx, stream, RecentFor)
+}
+
+func (a *Aggregate[S, E]) load(ctx context.Context, stream eventlog.Stream, behind time.Duration) (S, eventlog.Version, error) {
+	if s, version, ok := a.peek(stream, behind); ok {
+		return s, version, nil
+	}
+	return Query(ctx, a, stream, a.decider.Copy)
+}
+
+// Query returns what view takes from the state of a stream as it is now, and
+// the version of that state. View must not keep anything that Evolve changes in place.
+func Query[S any, E eventlog.Typed, R any](ctx context.Context, a *Aggregate[S, E], stream eventlog.Stream, view func(S) R) (R, eventlog.Version, error) {
+	seen := new(R)
+	out, err := a.ask(ctx, stream, &request[S, E]{view: func(s S) { *seen = view(s) }})
+	if err != nil {
+		return *new(R), 0, err
+	}
+	return *seen, out.Version, nil
+}
+
+// peek returns the state in memory, if that is good enough; a state that
+// changes in place cannot be looked at from here.
+func (a *Aggregate[S, E]) peek(stream eventlog.Stream, behind time.Duration) (s S, version eventlog.Version, ok bool) {
+	if a.decider.Clone != nil {
+		return s, 0, false
+	}
+	c := a.cells.find(stream)
+	if c == nil {
+		return s, 0, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h := &c.head; h.known && (a.opts.Alone && h.proved || behind > 0 && time.Since(h.readAt) <= behind) {
+		a.stats.hits.Add(1)
+		return h.state, h.version, true
+	}
+	return s, 0, false
+}
+
+// Close refuses what comes from now on as Unavailable and returns when
+// everything begun has ended.
+func (a *Aggregate[S, E]) Close() {
+	a.cells.close()
+	a.rounds.Wait()
+}
+
+// ask queues r for its stream and waits for the answer or for ctx.
+func (a *Aggregate[S, E]) ask(ctx context.Context, stream eventlog.Stream, r *request[S, E]) (outcome, error) {
+	if err := ctx.Err(); err != nil {
+		return outcome{}, errGivenUp(err)
+	}
+	c, hit := a.cells.acquire(stream)
+	if c == nil {
+		return outcome{}, domain.Errorf(domain.Unavailable, "This node is shutting down.")
+	}
+	defer a.cells.release(c)
+	a.stats.count(r.decide != nil, hit)
+	r.ctx, r.done = ctx, make(chan struct{})
+	lead, err := c.enqueue(r)
+	if err != nil {
+		return outcome{}, err
+	}
+	if lead {
+		a.cells.retain(c)
+		a.rounds.Go(func() { a.run(c) })
+	}
+	select {
+	case <-r.done:
+		return r.out, r.err
+	case <-ctx.Done():
+	}
+	if c.withdraw(r) || r.decide == nil {
+		return outcome{}, errGivenUp(ctx.Err())
+	}
+	return outcome{}, domain.Wrap(domain.Unknown, ctx.Err(), "The request was given up while it was carried out; send it again to find out.")
+}
+
+func errGivenUp(cause error) error {
+	return domain.Wrap(domain.Unavailable, cause, "The request was given up before it was carried out.")
+}

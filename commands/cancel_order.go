@@ -1,0 +1,46 @@
+package commands
+
+import (
+	"context"
+
+	"orderflow/domain"
+	"orderflow/domain/order"
+	"orderflow/domain/shipment"
+)
+
+// CancelOrder asks for an order to be undone. It is Rejected once the parcel
+// is on its way.
+type CancelOrder struct {
+	Order  domain.OrderID `json:"order"`
+	Reason domain.Reason  `json:"reason,omitempty"` // domain.CustomerAsked if empty
+	Detail string         `json:"detail,omitempty"`
+}
+
+// CommandName implements [Command].
+func (CancelOrder) CommandName() string { return "cancel_order" }
+
+func (c CancelOrder) do(ctx context.Context, l *Local) (Reply, error) {
+	if c.Reason == "" {
+		c.Reason = domain.CustomerAsked
+	}
+	parcel, _, err := l.Shipments.Load(ctx, shipment.Stream(c.Order))
+	if err != nil {
+		return Reply{}, err
+	}
+	if parcel.Status == shipment.Underway || parcel.Status == shipment.Arrived {
+		return Reply{}, domain.Errorf(domain.Rejected, "The parcel is %s; return the goods instead.", parcel.Status)
+	}
+	return transact(ctx, l.Orders, order.Stream(c.Order), because(c, c.Order, string(c.Order)), order.RequestCancel(c.Reason, c.Detail))
+}
+
+// FinishCancel says that an order was undone as requested.
+type FinishCancel struct {
+	Order domain.OrderID `json:"order"`
+}
+
+// CommandName implements [Command].
+func (FinishCancel) CommandName() string { return "finish_cancel" }
+
+func (c FinishCancel) do(ctx context.Context, l *Local) (Reply, error) {
+	return transact(ctx, l.Orders, order.Stream(c.Order), because(c, c.Order, string(c.Order)), order.Cancel())
+}

@@ -1,0 +1,150 @@
+package commands
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/catalog"
+	"orderflow/domain/order"
+)
+
+// PlaceOrder opens an order. Customer and key name it, so sending it twice is
+// sending it once. Prices and names come from the catalogue; only an import of
+// history brings its own.
+type PlaceOrder struct {
+	Customer       domain.CustomerID `json:"customer"`
+	IdempotencyKey string            `json:"idempotency_key"`
+	Warehouse      domain.Warehouse  `json:"warehouse,omitempty"` // domain.DefaultWarehouse if empty
+	Lines          []OrderLine       `json:"lines"`
+	PaymentToken   string            `json:"payment_token"`
+	PlacedAt       time.Time         `json:"placed_at"` // when the request came in; not part of what tells a repeat
+	History        *History          `json:"history,omitempty"`
+}
+
+// OrderLine is one article, how many of it, and, in imports of history only, its price then.
+type OrderLine struct {
+	SKU        domain.SKU `json:"sku"`
+	Quantity   int64      `json:"qty"`
+	Name       string     `json:"name,omitempty"`
+	PriceMinor *int64     `json:"price_minor,omitempty"` // of one unit
+}
+
+// History marks an order that was placed in another system: PlacedAt is then
+// when it was, and every line has its price in Currency.
+type History struct {
+	Currency string `json:"currency"`
+}
+
+// CommandName implements [Command].
+func (PlaceOrder) CommandName() string { return "place_order" }
+
+// OrderID is the id that the order has or will have.
+func (c PlaceOrder) OrderID() domain.OrderID { return domain.NewOrderID(c.Customer, c.IdempotencyKey) }
+
+func (c PlaceOrder) do(ctx context.Context, l *Local) (Reply, error) {
+	if err := domain.CheckName("The customer", string(c.Customer)); err != nil {
+		return Reply{}, err
+	}
+	if err := domain.CheckName("The idempotency key", c.IdempotencyKey); err != nil {
+		return Reply{}, err
+	}
+	if len(c.Lines) == 0 || len(c.Lines) > domain.MaxLines {
+		return Reply{}, domain.Errorf(domain.Invalid, "An order has 1 to %d lines, not %d.", domain.MaxLines, len(c.Lines))
+	}
+	p := order.Placed{
+		Order: c.OrderID(), Customer: c.Customer, Warehouse: c.Warehouse, PaymentToken: c.PaymentToken,
+		PlacedAt: c.PlacedAt.UTC(), Origin: order.OriginAPI, Fingerprint: c.fingerprint(),
+	}
+	if p.Warehouse == "" {
+		p.Warehouse = domain.DefaultWarehouse
+	}
+	cause := because(c, p.Order, string(p.Order))
+	cause.Actor = "customer:" + string(c.Customer)
+	cause.Fresh = true
+	var refusal error
+	if c.History != nil {
+		p.Origin, p.Total.Currency = order.OriginImport, c.History.Currency
+		p.Lines, refusal = c.historicLines()
+	} else {
+		p.Lines, p.Total.Currency, refusal = c.price(ctx, l)
+	}
+	if refusal != nil {
+		// A repeat of an order that was taken is a repeat, whatever has become
+		// of its articles since.
+		if r, err := c.repeat(ctx, l, p); err != nil || r.Version > 0 {
+			return r, err
+		}
+		return Reply{}, refusal
+	}
+	r, err := transact(ctx, l.Orders, order.Stream(p.Order), cause, order.Place(p))
+	r.Order = p.Order
+	return r, err
+}
+
+// repeat answers for an order that exists; otherwise the version is 0.
+func (c PlaceOrder) repeat(ctx context.Context, l *Local, p order.Placed) (Reply, error) {
+	s, v, err := l.Orders.Load(ctx, order.Stream(p.Order))
+	switch {
+	case err != nil || v == 0:
+		return Reply{}, err
+	case s.Fingerprint != p.Fingerprint:
+		_, err := order.Place(p)(s)
+		return Reply{}, err
+	}
+	return Reply{Stream: order.Stream(p.Order), Version: v, Order: p.Order}, nil
+}
+
+// price looks every article up in the catalogue; they must share one currency.
+func (c PlaceOrder) price(ctx context.Context, l *Local) (lines []order.Line, currency string, err error) {
+	lines = make([]order.Line, len(c.Lines))
+	for i, line := range c.Lines {
+		if line.PriceMinor != nil {
+			return nil, "", domain.Errorf(domain.Invalid, "Line %d brings a price; prices come from the catalogue.", i)
+		}
+		if err := domain.CheckName("The SKU", string(line.SKU)); err != nil {
+			return nil, "", err
+		}
+		product, _, err := l.Products.Load(ctx, catalog.Stream(line.SKU))
+		switch {
+		case err != nil:
+			return nil, "", err
+		case !product.Listed:
+			return nil, "", domain.Errorf(domain.Rejected, "%s is not on sale.", line.SKU)
+		case currency != "" && product.Price.Currency != currency:
+			return nil, "", domain.Errorf(domain.Rejected, "%s is sold in %s, other lines in %s; an order has one currency.", line.SKU, product.Price.Currency, currency)
+		}
+		currency = product.Price.Currency
+		lines[i] = order.Line{SKU: line.SKU, Name: product.Name, Quantity: line.Quantity, PriceMinor: product.Price.Minor}
+	}
+	return lines, currency, nil
+}
+
+func (c PlaceOrder) historicLines() ([]order.Line, error) {
+	lines := make([]order.Line, len(c.Lines))
+	for i, line := range c.Lines {
+		if line.PriceMinor == nil {
+			return nil, domain.Errorf(domain.Invalid, "Line %d has no price; history brings its own.", i)
+		}
+		lines[i] = order.Line{SKU: line.SKU, Name: line.Name, Quantity: line.Quantity, PriceMinor: *line.PriceMinor}
+	}
+	return lines, nil
+}
+
+// fingerprint digests what the customer asked for, not what it costs.
+func (c PlaceOrder) fingerprint() string {
+	parts := make([]string, 0, 4+3*len(c.Lines))
+	parts = append(parts, string(c.Warehouse), c.PaymentToken)
+	if c.History != nil {
+		parts = append(parts, "history", c.History.Currency)
+	}
+	for _, l := range c.Lines {
+		price := ""
+		if l.PriceMinor != nil {
+			price = strconv.FormatInt(*l.PriceMinor, 10)
+		}
+		parts = append(parts, string(l.SKU), strconv.FormatInt(l.Quantity, 10), price)
+	}
+	return domain.Digest(parts...)
+}

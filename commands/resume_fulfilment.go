@@ -1,0 +1,25 @@
+package commands
+
+import (
+	"context"
+
+	"orderflow/domain"
+	"orderflow/domain/fulfilment"
+)
+
+// ResumeFulfilment lets the work on an order that needed attention go on.
+type ResumeFulfilment struct {
+	Order domain.OrderID `json:"order"`
+	By    string         `json:"by"` // the operator
+	Note  string         `json:"note,omitempty"`
+}
+
+// CommandName implements [Command].
+func (ResumeFulfilment) CommandName() string { return "resume_fulfilment" }
+
+func (c ResumeFulfilment) do(ctx context.Context, l *Local) (Reply, error) {
+	if err := domain.CheckName("The operator", c.By); err != nil {
+		return Reply{}, err
+	}
+	return transact(ctx, l.Fulfilments, fulfilment.Stream(c.Order), NewCause(c.Order, "operator:"+c.By), fulfilment.Resume(c.By, c.Note))
+}

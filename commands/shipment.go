@@ -1,0 +1,32 @@
+package commands
+
+import (
+	"context"
+
+	"orderflow/domain"
+	"orderflow/domain/shipment"
+)
+
+// DispatchShipment says that the carrier has the parcel.
+type DispatchShipment struct {
+	Order domain.OrderID `json:"order"`
+}
+
+// CommandName implements [Command].
+func (DispatchShipment) CommandName() string { return "dispatch_shipment" }
+
+func (c DispatchShipment) do(ctx context.Context, l *Local) (Reply, error) {
+	return transact(ctx, l.Shipments, shipment.Stream(c.Order), because(c, c.Order, string(c.Order)), shipment.Dispatch())
+}
+
+// DeliverShipment says that the customer has the parcel.
+type DeliverShipment struct {
+	Order domain.OrderID `json:"order"`
+}
+
+// CommandName implements [Command].
+func (DeliverShipment) CommandName() string { return "deliver_shipment" }
+
+func (c DeliverShipment) do(ctx context.Context, l *Local) (Reply, error) {
+	return transact(ctx, l.Shipments, shipment.Stream(c.Order), because(c, c.Order, string(c.Order)), shipment.Deliver())
+}

@@ -1,0 +1,126 @@
+package commands
+
+import (
+	"context"
+
+	"orderflow/domain"
+	"orderflow/domain/inventory"
+)
+
+// ReceiveStock takes a delivery into a warehouse. The receipt's id is the
+// caller's: sending it twice is receiving once.
+type ReceiveStock struct {
+	Warehouse domain.Warehouse  `json:"warehouse,omitempty"` // domain.DefaultWarehouse if empty
+	Receipt   string            `json:"receipt"`
+	Units     []inventory.Units `json:"units"`
+}
+
+// CommandName implements [Command].
+func (ReceiveStock) CommandName() string { return "receive_stock" }
+
+func (c ReceiveStock) do(ctx context.Context, l *Local) (Reply, error) {
+	w, err := warehouse(c.Warehouse)
+	if err != nil {
+		return Reply{}, err
+	}
+	return transact(ctx, l.Stock, inventory.Stream(w), because(c, "", string(w), c.Receipt), inventory.Receive(c.Receipt, c.Units))
+}
+
+// AdjustStock corrects the stock of one article after a count.
+type AdjustStock struct {
+	Warehouse  domain.Warehouse `json:"warehouse,omitempty"` // domain.DefaultWarehouse if empty
+	Adjustment string           `json:"adjustment"`
+	SKU        domain.SKU       `json:"sku"`
+	Delta      int64            `json:"delta"` // units
+	Reason     string           `json:"reason,omitempty"`
+}
+
+// CommandName implements [Command].
+func (AdjustStock) CommandName() string { return "adjust_stock" }
+
+func (c AdjustStock) do(ctx context.Context, l *Local) (Reply, error) {
+	w, err := warehouse(c.Warehouse)
+	if err != nil {
+		return Reply{}, err
+	}
+	return transact(ctx, l.Stock, inventory.Stream(w), because(c, "", string(w), c.Adjustment),
+		inventory.Adjust(c.Adjustment, c.SKU, c.Delta, c.Reason))
+}
+
+// ReserveStock sets aside all that an order needs, or nothing: then the
+// reply's Short says of what there was too little.
+type ReserveStock struct {
+	Order     domain.OrderID    `json:"order"`
+	Warehouse domain.Warehouse  `json:"warehouse"`
+	Units     []inventory.Units `json:"units"`
+}
+
+// CommandName implements [Command].
+func (ReserveStock) CommandName() string { return "reserve_stock" }
+
+func (c ReserveStock) do(ctx context.Context, l *Local) (Reply, error) {
+	var standing inventory.Standing
+	var short []inventory.Shortage
+	s := inventory.Stream(c.Warehouse)
+	r, err := l.Stock.Do(ctx, s, because(c, c.Order, string(c.Order)), inventory.Reserve(c.Order, c.Units), func(after inventory.State) {
+		standing, short = after.Reservation(c.Order)
+	})
+	switch {
+	case err != nil:
+		return Reply{}, err
+	case standing == inventory.Freed:
+		return Reply{}, domain.Errorf(domain.Rejected, "The reservation of %s was given up.", c.Order)
+	case standing != inventory.Short:
+		short = nil
+	}
+	return Reply{Stream: s, Version: r.Version, Position: r.Position, Events: r.Events, Short: short}, nil
+}
+
+// ReleaseStock frees what is set aside for an order.
+type ReleaseStock struct {
+	Order     domain.OrderID   `json:"order"`
+	Warehouse domain.Warehouse `json:"warehouse"`
+}
+
+// CommandName implements [Command].
+func (ReleaseStock) CommandName() string { return "release_stock" }
+
+func (c ReleaseStock) do(ctx context.Context, l *Local) (Reply, error) {
+	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(c, c.Order, string(c.Order)), inventory.Release(c.Order))
+}
+
+// CommitStock takes what is set aside for an order off the books.
+type CommitStock struct {
+	Order     domain.OrderID   `json:"order"`
+	Warehouse domain.Warehouse `json:"warehouse"`
+}
+
+// CommandName implements [Command].
+func (CommitStock) CommandName() string { return "commit_stock" }
+
+func (c CommitStock) do(ctx context.Context, l *Local) (Reply, error) {
+	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(c, c.Order, string(c.Order)), inventory.Commit(c.Order))
+}
+
+// RestockReturn takes goods of an order back into stock.
+type RestockReturn struct {
+	Order     domain.OrderID    `json:"order"`
+	Warehouse domain.Warehouse  `json:"warehouse"`
+	Return    string            `json:"return"`
+	Units     []inventory.Units `json:"units"`
+}
+
+// CommandName implements [Command].
+func (RestockReturn) CommandName() string { return "restock_return" }
+
+func (c RestockReturn) do(ctx context.Context, l *Local) (Reply, error) {
+	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(c, c.Order, string(c.Order), c.Return),
+		inventory.Return(c.Order, c.Return, c.Units))
+}
+
+func warehouse(w domain.Warehouse) (domain.Warehouse, error) {
+	if w == "" {
+		return domain.DefaultWarehouse, nil
+	}
+	return w, domain.CheckName("The warehouse", string(w))
+}

@@ -1,0 +1,27 @@
+// Package orderflow is the map of the system; it holds no code.
+//
+// Facts flow in one direction:
+//
+//	client → httpapi → commands → domain (decide) → event log ─┬→ projections → readmodels → queries
+//	                                                           └→ sagas: fulfilment → charging → dispatching → commands
+//
+//	domain/             identifiers, money, kinds of error; standard library only, no clock, no chance
+//	domain/decider/     the shape of every aggregate: fold and decide
+//	domain/eventlog/    the contract of the log; eventlogtest/ is the suite every store passes
+//	domain/order/ inventory/ payment/ shipment/ catalog/ fulfilment/   one aggregate each: events, state, decisions
+//	commands/           one file per request; how a decision becomes an append
+//	sagas/              the driver; fulfilling/ charging/ dispatching/ do the work that spans aggregates
+//	readmodels/         what readers see: one file per view
+//	projections/        event → change of a view; runner, rebuild, verify
+//	infra/memory/       every port in memory: the fake of all tests
+//	infra/pebblelog/    the event log on Pebble: the embedded default
+//	infra/sqlite/       views and checkpoints in SQLite
+//	infra/simulator/    a payment gateway and a carrier that can misbehave, with a ledger of their own
+//	infra/resilience/   breaker, bulkhead and timeout around every outside call
+//	infra/httpapi/      the public API (OpenAPI 3.1)
+//	infra/telemetry/    metrics and the private listener
+//	infra/retail/       real invoices as orders and returns
+//	cmd/orderflow/      the binary: App, and one file per subcommand
+//
+// Who may import whom is listed in arch_test.go, which fails when a package strays.
+package orderflow

@@ -1,0 +1,126 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"orderflow/domain"
+)
+
+// ProblemDetail is one fault of a request.
+type ProblemDetail struct {
+	Pointer string `json:"pointer,omitempty" doc:"Where the fault is, as in body.lines[3].quantity"`
+	Detail  string `json:"detail" doc:"What is wrong there"`
+}
+
+// Problem is every error this API answers with (RFC 9457).
+type Problem struct {
+	Type     string          `json:"type" format:"uri-reference" doc:"Names the kind of problem; GET it for cause and fix"`
+	Title    string          `json:"title" doc:"The kind of problem in words; the same for every occurrence"`
+	Status   int             `json:"status" doc:"The HTTP status"`
+	Detail   string          `json:"detail,omitempty" doc:"What went wrong this time, for a person"`
+	Instance string          `json:"instance,omitempty" doc:"The id of the request, as in the Request-Id header and the log"`
+	Errors   []ProblemDetail `json:"errors,omitempty" doc:"Each fault of the request"`
+
+	allow      string // for method_not_allowed
+	retryAfter int    // seconds; 0 is the type's own
+	cause      error  // for the log, never for the client
+}
+
+// Error implements error.
+func (p *Problem) Error() string { return p.Detail }
+
+// Unwrap returns the operator's cause.
+func (p *Problem) Unwrap() error { return p.cause }
+
+// GetStatus implements huma.StatusError.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *Problem) ContentType(string) string { return problemJSON }
+
+// GetHeaders implements huma.HeadersError.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.allow != "" {
+		h.Set("Allow", p.allow)
+	}
+	if p.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
+	return h
+}
+
+const (
+	problemJSON = "application/problem+json"
+	plainJSON   = "application/json"
+)
+
+// problem builds an occurrence of the named type; an unknown name is a bug and internal.
+func problem(name, detail string) *Problem {
+	t, ok := problemTypes[name]
+	if !ok {
+		name, t = "internal", problemTypes["internal"]
+	}
+	return &Problem{Type: "/problems/" + name, Title: t.Title, Status: t.Status, Detail: detail, retryAfter: t.RetryAfter}
+}
+
+// problemFor translates any error to what the client may know of it.
+func problemFor(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	kind := domain.KindOf(err)
+	p := problem(kindProblems[kind], "")
+	p.cause = err
+	if e, ok := errors.AsType[*domain.Error](err); ok && kind != domain.Internal {
+		p.Detail = e.Text
+	} else {
+		p.Detail = "Something went wrong here, not with the request. The operator finds it in the log under the instance."
+	}
+	return p
+}
+
+// problemOfHuma translates what huma refuses before a handler is asked.
+func problemOfHuma(m *huma.ErrorModel) *Problem {
+	p := problem(statusProblems[m.Status], m.Detail)
+	p.Status = m.Status
+	if m.Status >= http.StatusInternalServerError {
+		p.Detail = "Something went wrong here, not with the request."
+		return p
+	}
+	for i, d := range m.Errors {
+		if i == maxDetails {
+			break
+		}
+		if d != nil {
+			p.Errors = append(p.Errors, ProblemDetail{Pointer: d.Location, Detail: d.Message})
+		}
+	}
+	if len(p.Errors) > 0 {
+		p.Detail = p.Errors[0].Pointer + ": " + p.Errors[0].Detail
+	}
+	return p
+}
+
+// maxDetails bounds the faults one problem lists.
+const maxDetails = 20
+
+// writeProblem answers with err as a problem; the request's id is in the headers already.
+func writeProblem(w http.ResponseWriter, err error) *Problem {
+	p := *problemFor(err)
+	h := w.Header()
+	p.Instance = h.Get(requestIDHeader)
+	for name, values := range p.GetHeaders() {
+		h[name] = values
+	}
+	h.Set("Content-Type", problemJSON)
+	h.Del("ETag")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(&p) // the client may be gone; there is nobody to tell
+	return &p
+}

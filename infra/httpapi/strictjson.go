@@ -1,0 +1,122 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+)
+
+// Limits on the shape of a body.
+const (
+	// maxDepth bounds nesting; the deepest request needs 3.
+	maxDepth = 16
+	// maxMembers bounds the members of one object; the largest request has 5.
+	maxMembers = 32
+)
+
+// checkJSON refuses what encoding/json lets pass: members that come twice or
+// differ from each other only in case, bad UTF-8, and deep nesting. If member
+// is given it is asked about each member's name and the depth of its object, from 1.
+func checkJSON(data []byte, member func(depth int, name []byte) error) error {
+	if !utf8.Valid(data) {
+		return problem("malformed-json", "The body is not valid UTF-8.")
+	}
+	if !json.Valid(data) {
+		var v any
+		if err := json.Unmarshal(data, &v); err != nil {
+			return problem("malformed-json", "The body is not one JSON value: "+err.Error()+".")
+		}
+		return problem("malformed-json", "The body is not one JSON value.")
+	}
+	s := scanner{data: data, member: member}
+	return s.walk()
+}
+
+// scanner walks over JSON that is known to be well formed.
+type scanner struct {
+	data   []byte
+	member func(depth int, name []byte) error
+	open   []object
+	names  [][]byte // of all open objects, the innermost last
+}
+
+// object is an object or a list that has begun and not ended.
+type object struct {
+	list  bool
+	first int // index into names
+	value bool // the next string is a value, not a name
+}
+
+func (s *scanner) walk() error {
+	for i := 0; i < len(s.data); i++ {
+		switch s.data[i] {
+		case '{', '[':
+			if len(s.open) == maxDepth {
+				return problem("malformed-json", fmt.Sprintf("The body nests deeper than %d levels.", maxDepth))
+			}
+			s.open = append(s.open, object{list: s.data[i] == '[', first: len(s.names)})
+		case '}', ']':
+			s.names = s.names[:s.open[len(s.open)-1].first]
+			s.open = s.open[:len(s.open)-1]
+		case ':':
+			s.open[len(s.open)-1].value = true
+		case ',':
+			s.open[len(s.open)-1].value = false
+		case '"':
+			end := i + 1
+			for s.data[end] != '"' {
+				if s.data[end] == '\\' {
+					end++
+				}
+				end++
+			}
+			if err := s.text(s.data[i : end+1]); err != nil {
+				return err
+			}
+			i = end
+		}
+	}
+	return nil
+}
+
+// text looks at a string; in an object and before a colon it is a member's name.
+func (s *scanner) text(quoted []byte) error {
+	if len(s.open) == 0 {
+		return nil
+	}
+	o := s.open[len(s.open)-1]
+	if o.list || o.value {
+		return nil
+	}
+	name := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		var plain string
+		if err := json.Unmarshal(quoted, &plain); err != nil {
+			return problem("malformed-json", "The body is not one JSON value.")
+		}
+		name = []byte(plain)
+	}
+	for _, before := range s.names[o.first:] {
+		if bytes.EqualFold(before, name) {
+			return problem("malformed-json", fmt.Sprintf("The member %q comes twice in one object.", clip(name)))
+		}
+	}
+	if len(s.names)-o.first == maxMembers {
+		return problem("malformed-json", fmt.Sprintf("An object has more than %d members.", maxMembers))
+	}
+	s.names = append(s.names, name)
+	if s.member != nil {
+		return s.member(len(s.open), name)
+	}
+	return nil
+}
+
+// clip keeps what a client sent short enough to be shown.
+func clip[T ~string | ~[]byte](s T) string {
+	const shown = 64
+	if len(s) > shown {
+		return string(s[:shown]) + "…"
+	}
+	return string(s)
+}

@@ -1,0 +1,57 @@
+// Package pebblelog keeps the event log in an embedded Pebble database: the
+// default of a node that runs alone.
+//
+// # Folder
+//
+//	dir/db/              the Pebble database and its lock
+//	dir/checkpoint       what the log held at least, signed; written beside the appends
+//	dir/checkpoint.key   the ed25519 key that signs it, made at the first start, mode 0600
+//
+// # Keys
+//
+// Numbers are big endian, so that keys sort as numbers do; names carry their
+// length in two bytes, so that no name is the prefix of another. An event's
+// bytes are stored once, under its position; the rest are indexes.
+//
+//	e position:8                        → record        the log
+//	s len:2 stream version:8            → position:8    stream index
+//	c len:2 category position:8         → nothing       category index
+//	n len:2 stream                      → snapshot      a cache, not synced
+//	v                                   → layout:1      the version of this drawing
+//
+// # Record
+//
+//	 0      1       5        13        29
+//	┌──────┬───────┬────────┬─────────┬─────────┬────────┬──────┬───────────────────┬──────┐
+//	│ form │ crc:4 │ time:8 │ id:16   │ version │ stream │ type │ meta: five texts  │ data │
+//	└──────┴───────┴────────┴─────────┴─────────┴────────┴──────┴───────────────────┴──────┘
+//
+// The version and the lengths of texts are uvarints; data runs to the end. The
+// CRC-32C covers id to data, then the time, then the position, so a record
+// under a key that is not its own is found out.
+//
+// # The way of an append
+//
+//	Append ──► queue ──► build ───────────► sync ────────► answer, wake subscribers
+//	(encodes)  bounded   checks versions,   waits for the
+//	                     one batch for all  batch's fsync
+//
+// While one batch syncs the next is built and handed to the database, whose
+// own log writer covers all that waits with one fsync. Pebble shows a batch to
+// its readers before it is on disk; the log does not: every reader stops at
+// the last position that is known to be on disk. Conflicts are answered in the
+// same order, after what they refer to is on disk, so a writer that is told of
+// a conflict can read what it conflicts with.
+//
+// # Trouble
+//
+// A full disk: the free space is asked before every batch; under a threshold
+// the log takes no appends (ReadOnly) until there is space again.
+//
+// A failed write or fsync: nothing after it reaches the disk, no append is
+// acknowledged any more and the log stays ReadOnly until the process is
+// restarted; reads go on. An fsync is never tried again, because the kernel may
+// have dropped the pages and would answer the second with success.
+//
+// A shorter or altered log: Open refuses it; see [Options.AcceptLoss].
+package pebblelog

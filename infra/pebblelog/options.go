@@ -1,0 +1,115 @@
+package pebblelog
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Options of a log. The zero value is fit for production.
+type Options struct {
+	// FS is where the log is kept; nil is the machine's own.
+	FS vfs.FS
+	// Clock stamps the events; nil is the machine's clock.
+	Clock func() time.Time
+	// Logger takes what the operator must see; nil discards it.
+	Logger *slog.Logger
+	// Disk guards against a full disk.
+	Disk Disk
+	// Hooks are called on what happens, for metrics.
+	Hooks Hooks
+	// CacheBytes bounds the cache of blocks; 0 is 64 MiB.
+	CacheBytes int64
+	// MemTableBytes bounds each of the tables that collect writes in memory;
+	// 0 is 32 MiB. What they hold is replayed at the next start.
+	MemTableBytes uint64
+	// AcceptLoss opens a log that Open would refuse as shorter than or different
+	// from its checkpoint, and takes what is there as the truth. For an
+	// operator who knows that the rest is lost; once, never by default.
+	AcceptLoss bool
+
+	noSync bool // acknowledges before the fsync; for the test that the tests bite
+}
+
+// Disk says when the log stops taking appends for want of space.
+type Disk struct {
+	// ReadOnlyBelowBytes of free space the log takes no appends; 0 is 5 % of
+	// the disk, at least 128 MiB and at most 1 GiB.
+	ReadOnlyBelowBytes uint64
+	// WritableAboveBytes of free space it takes them again; 0 is a quarter
+	// more than ReadOnlyBelowBytes.
+	WritableAboveBytes uint64
+	// Usage tells how full the disk is; nil asks the file system.
+	Usage func() (vfs.DiskUsage, error)
+}
+
+// Hooks are called from the goroutines of the log and must not block. Any may be nil.
+type Hooks struct {
+	// Committed reports one batch on disk: its appends, events and bytes, and
+	// how long it waited for the fsync.
+	Committed func(appends, events, bytes int, sync time.Duration)
+	// ReadOnly reports that the log stopped taking appends, and why, or with an
+	// empty reason that it takes them again.
+	ReadOnly func(reason string)
+	// Checkpointed reports the position of a signed checkpoint.
+	Checkpointed func(position int64)
+}
+
+// Limits of the log.
+const (
+	// maxQueuedAppends bounds the appends that wait for the next batch; more
+	// wait in Append, under their own context.
+	maxQueuedAppends = 1_024
+	// maxBatchBytes ends a batch: large enough that the fsync is shared, small
+	// enough that it does not stall the next.
+	maxBatchBytes = 4 << 20
+	// maxAppendBytes bounds one append, which is one write of the database.
+	maxAppendBytes = 64 << 20
+	// maxSnapshotBytes bounds one snapshot.
+	maxSnapshotBytes = 64 << 20
+	// headsPerGeneration bounds the cache of stream versions: two generations
+	// of it are about 25 MiB.
+	headsPerGeneration = 64 << 10
+	// tailEvents and tailBytes bound the events kept in memory for subscribers
+	// that are caught up.
+	tailEvents = 8 << 10
+	tailBytes  = 16 << 20
+	// chunkEvents and chunkBytes bound what a reader takes at a time; between
+	// chunks it holds nothing in the database.
+	chunkEvents = 512
+	chunkBytes  = 1 << 20
+	// checkpointEvents and checkpointEvery say when a checkpoint is due,
+	// whichever comes first; checkpointPause is the least time between two.
+	checkpointEvents = 1_000
+	checkpointEvery  = time.Second
+	checkpointPause  = 100 * time.Millisecond
+)
+
+func (o Options) withDefaults() Options {
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 64 << 20
+	}
+	if o.MemTableBytes == 0 {
+		o.MemTableBytes = 32 << 20
+	}
+	if o.Hooks.Committed == nil {
+		o.Hooks.Committed = func(int, int, int, time.Duration) {}
+	}
+	if o.Hooks.ReadOnly == nil {
+		o.Hooks.ReadOnly = func(string) {}
+	}
+	if o.Hooks.Checkpointed == nil {
+		o.Hooks.Checkpointed = func(int64) {}
+	}
+	return o
+}

@@ -1,0 +1,243 @@
+package pebblelog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+// Log is an eventlog.Store, eventlog.Ended and eventlog.Snapshots on disk. It
+// is safe for concurrent use; one process has it open at a time.
+type Log struct {
+	opts  Options
+	files folder
+	db    *pebble.DB
+	lock  *pebble.Lock
+	disk  *failstop
+	guard *guard
+
+	// The writer's own.
+	last  eventlog.Position // the last position given, on disk or not
+	heads *heads
+
+	queue   chan *request
+	saves   chan *save
+	syncing chan *group
+	tail    *tail
+
+	checkpointer *checkpointer
+
+	closing      chan struct{} // no more appends
+	stopped      chan struct{} // the last append is answered
+	checkpointed chan struct{} // the last checkpoint is written
+
+	readers sync.RWMutex // held for reading while the database is read
+	closed  bool
+
+	failed    chan struct{}
+	failOnce  sync.Once
+	closeOnce sync.Once
+	cause     error // why failed is closed
+	closeErr  error
+}
+
+// Open opens the log in dir, and creates it if there is none. It refuses a log
+// that is open elsewhere (Unavailable) and one that is shorter than, or not,
+// what its checkpoint saw (Internal; see [Options.AcceptLoss]).
+func Open(dir string, opts Options) (*Log, error) {
+	l := &Log{
+		opts:         opts.withDefaults(),
+		queue:        make(chan *request, maxQueuedAppends),
+		saves:        make(chan *save),
+		syncing:      make(chan *group),
+		heads:        newHeads(headsPerGeneration),
+		closing:      make(chan struct{}),
+		stopped:      make(chan struct{}),
+		checkpointed: make(chan struct{}),
+		failed:       make(chan struct{}),
+	}
+	l.files = folder{l.opts.FS, dir}
+	l.disk = &failstop{FS: l.opts.FS, dir: l.files.path(dbName) + l.files.path("")[len(dir):], report: l.fail}
+	l.guard = newGuard(l.opts.Disk, l.opts.FS, dir, l.guardChanged)
+	if err := l.open(); err != nil {
+		return nil, err
+	}
+	l.checkpointer.due = make(chan struct{}, 1)
+	l.tail = newTail(l.last)
+	go l.build()
+	go l.sync()
+	go l.checkpoints()
+	return l, nil
+}
+
+func (l *Log) open() (err error) {
+	dir := l.files.path(dbName)
+	if err := (folder{l.files.fs, dir}).make(); err != nil {
+		return domain.Wrap(domain.Internal, err, "The folder %s of the event log cannot be made.", l.files.dir)
+	}
+	if l.lock, err = pebble.LockDirectory(dir, l.disk); err != nil {
+		return domain.Wrap(domain.Unavailable, err, "The event log in %s is open in another process; only one may have it open.", l.files.dir)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.closeDatabase())
+		}
+	}()
+	w, err := readWitness(l.files)
+	if err != nil {
+		if !l.opts.AcceptLoss {
+			return refusal(l.files.dir, err)
+		}
+		w = witness{}
+	}
+	return l.openDatabase(w)
+}
+
+func (l *Log) openDatabase(w witness) (err error) {
+	opts := databaseOptions(l.opts, l.disk)
+	opts.Lock = l.lock
+	opts.ErrorIfNotExists = w.found && !l.opts.AcceptLoss
+	opts.Logger = pebbleLogger{l.opts.Logger.Debug, l.opts.Logger.Error, l.databaseDied}
+	opts.EventListener = &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
+		l.fail(fmt.Errorf("the database is broken: %s", info))
+	}}
+	if l.db, err = openDatabase(l.files.path(dbName), opts); err != nil {
+		return refusal(l.files.dir, err)
+	}
+	if got := l.db.FormatMajorVersion(); got != pebble.FormatNewest {
+		return domain.Errorf(domain.Internal, "The database has format %s and not %s.", got, pebble.FormatNewest)
+	}
+	if err := l.checkLayout(); err != nil {
+		return err
+	}
+	if l.last, err = lastPosition(l.db); err != nil {
+		return refusal(l.files.dir, err)
+	}
+	if err := l.verify(w); err != nil {
+		if !l.opts.AcceptLoss {
+			return refusal(l.files.dir, err)
+		}
+		l.opts.Logger.Warn("the event log is opened although it is not what its checkpoint saw", "error", err)
+		w.found = false
+	}
+	return l.begin(w)
+}
+
+// begin makes the key and the checkpoint that are missing, and ends the start.
+func (l *Log) begin(w witness) (err error) {
+	if w.key == nil {
+		if w.key, err = newKey(); err != nil {
+			return err
+		}
+		if err := l.files.write(keyName, encodeKey(w.key)); err != nil {
+			return domain.Wrap(domain.Internal, err, "The key of the event log in %s cannot be written.", l.files.dir)
+		}
+	}
+	l.checkpointer = &checkpointer{files: l.files, key: w.key}
+	c, err := l.checkpointAt(l.last)
+	if err != nil {
+		return err
+	}
+	if !w.found || c != w.last {
+		if err := l.files.write(checkpointName, c.encode(w.key)); err != nil {
+			return domain.Wrap(domain.Internal, err, "The checkpoint of the event log in %s cannot be written.", l.files.dir)
+		}
+	}
+	l.checkpointer.last.Store(int64(c.position))
+	if err := l.disk.arm(); err != nil {
+		return domain.Wrap(domain.Internal, err, "The event log in %s cannot be cleaned up.", l.files.dir)
+	}
+	return nil
+}
+
+// checkLayout refuses a database that a later version of the program wrote.
+func (l *Log) checkLayout() error {
+	value, closer, err := l.db.Get([]byte{kindLayout})
+	if errors.Is(err, pebble.ErrNotFound) {
+		return l.db.Set([]byte{kindLayout}, []byte{layout}, pebble.Sync)
+	}
+	if err != nil {
+		return refusal(l.files.dir, err)
+	}
+	defer closer.Close()
+	if len(value) != 1 || value[0] != layout {
+		return domain.Errorf(domain.Internal, "The event log in %s has layout %v; this program knows layout %d.", l.files.dir, value, layout)
+	}
+	return nil
+}
+
+// databaseDied takes the database's word that it cannot go on. Its goroutine
+// ends here, in the middle of what it did, so that the process can still read.
+func (l *Log) databaseDied(err error) {
+	if l.disk.armed.Load() {
+		l.fail(err)
+		l.disk.park()
+	}
+}
+
+func (l *Log) guardChanged(reason string) {
+	if reason == "" {
+		l.opts.Logger.Info("the event log takes appends again")
+	} else {
+		l.opts.Logger.Error("the event log takes no appends", "reason", reason)
+	}
+	l.opts.Hooks.ReadOnly(reason)
+}
+
+// Close answers the appends that wait, writes the last checkpoint and closes
+// the database; subscriptions end with Unavailable. A log whose disk failed
+// cannot be closed: it returns that error and leaves the lock to the end of the
+// process.
+func (l *Log) Close() error {
+	l.closeOnce.Do(func() { l.closeErr = l.close() })
+	return l.closeErr
+}
+
+func (l *Log) close() error {
+	close(l.closing)
+	select {
+	case <-l.checkpointed:
+	case <-l.failed:
+	}
+	l.readers.Lock()
+	defer l.readers.Unlock()
+	l.closed = true
+	if l.hasFailed() {
+		return l.failure()
+	}
+	return l.closeDatabase()
+}
+
+func (l *Log) closeDatabase() error {
+	var err error
+	if l.db != nil {
+		err = l.db.Close()
+	}
+	return errors.Join(err, l.lock.Close())
+}
+
+// Stats are figures for the operator.
+type Stats struct {
+	End        eventlog.Position // of the last event on disk
+	Checkpoint eventlog.Position // of the last signed checkpoint
+	Queued     int               // appends that wait for a batch
+	DiskBytes  uint64            // the size of the database
+	ReadOnly   error             // why no appends are taken, or nil
+}
+
+// Stats returns the figures of now.
+func (l *Log) Stats(context.Context) Stats {
+	s := Stats{Checkpoint: eventlog.Position(l.checkpointer.last.Load()), Queued: len(l.queue), ReadOnly: l.writable()}
+	s.End, _ = l.tail.position()
+	_ = l.reading(func() error {
+		s.DiskBytes = l.db.Metrics().DiskSpaceUsage()
+		return nil
+	})
+	return s
+}

@@ -1,0 +1,308 @@
+package pebblelog
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+var (
+	errIndex   = errors.New("an index entry that does not fit what it points to")
+	errMissing = errors.New("a record is missing")
+)
+
+// Read implements eventlog.Store.
+func (l *Log) Read(ctx context.Context, s eventlog.Stream, above eventlog.Version) iter.Seq2[eventlog.Recorded, error] {
+	return func(yield func(eventlog.Recorded, error) bool) {
+		at := max(above, 0)
+		for {
+			if err := ctx.Err(); err != nil {
+				yield(eventlog.Recorded{}, err)
+				return
+			}
+			chunk, more, err := l.streamChunk(s, at)
+			for _, r := range chunk {
+				if !yield(r, nil) {
+					return
+				}
+			}
+			switch {
+			case err != nil:
+				yield(eventlog.Recorded{}, err)
+				return
+			case !more:
+				return
+			}
+			at = chunk[len(chunk)-1].Version
+		}
+	}
+}
+
+// ReadAll implements eventlog.Store.
+func (l *Log) ReadAll(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error] {
+	return l.scan(ctx, above, false, categories)
+}
+
+// Subscribe implements eventlog.Store.
+func (l *Log) Subscribe(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error] {
+	return l.scan(ctx, above, true, categories)
+}
+
+// scan reads chunk by chunk, and at the end stops or waits for more. Between
+// chunks it holds nothing, so a slow caller costs nobody anything.
+func (l *Log) scan(ctx context.Context, above eventlog.Position, follow bool, categories []string) iter.Seq2[eventlog.Recorded, error] {
+	categories = slices.Compact(slices.Sorted(slices.Values(categories)))
+	return func(yield func(eventlog.Recorded, error) bool) {
+		for at := max(above, 0); ; {
+			end, grown := l.tail.position() // before the chunk, so that no growth is missed
+			chunk, passed, err := l.chunk(at, end, categories)
+			for _, r := range chunk {
+				if ctx.Err() != nil {
+					break
+				}
+				if !yield(r, nil) {
+					return
+				}
+			}
+			if ctx.Err() != nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				yield(eventlog.Recorded{}, err)
+				return
+			}
+			if at = passed; at < end {
+				continue
+			}
+			if !follow {
+				return
+			}
+			select {
+			case <-grown:
+			case <-ctx.Done():
+			case <-l.closing:
+				yield(eventlog.Recorded{}, errClosed())
+				return
+			}
+		}
+	}
+}
+
+// chunk returns the next events above a position and up to end, and the
+// position up to which nothing more is to be had: its last, or end.
+func (l *Log) chunk(above, end eventlog.Position, categories []string) (chunk []eventlog.Recorded, passed eventlog.Position, err error) {
+	if above >= end {
+		return nil, above, nil
+	}
+	if recent, ok := l.tail.above(above); ok {
+		passed = recent[len(recent)-1].Position
+		if len(categories) > 0 {
+			recent = slices.DeleteFunc(recent, func(r eventlog.Recorded) bool { return !slices.Contains(categories, r.Stream.Category()) })
+		}
+		return recent, passed, nil
+	}
+	err = l.reading(func() error {
+		if len(categories) == 0 {
+			chunk, passed, err = l.logChunk(above, end)
+		} else {
+			chunk, passed, err = l.categoryChunk(above, end, categories)
+		}
+		return err
+	})
+	return chunk, passed, err
+}
+
+// reading keeps the database open while f reads it.
+func (l *Log) reading(f func() error) error {
+	l.readers.RLock()
+	defer l.readers.RUnlock()
+	if l.closed {
+		return errClosed()
+	}
+	return f()
+}
+
+// logChunk reads the log itself; positions have no holes here, so a missing
+// record is noticed.
+func (l *Log) logChunk(above, end eventlog.Position) (chunk []eventlog.Recorded, passed eventlog.Position, err error) {
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: eventKey(above + 1), UpperBound: eventKey(end + 1)})
+	if err != nil {
+		return nil, above, broken(above+1, err)
+	}
+	defer func() { err = errors.Join(err, closed(it, passed+1)) }()
+	passed = above
+	bytes := 0
+	for ok := it.First(); ok && len(chunk) < chunkEvents && bytes < chunkBytes; ok = it.Next() {
+		r, err := l.decodeAt(it, passed+1)
+		if err != nil {
+			return chunk, passed, err
+		}
+		chunk = append(chunk, r)
+		bytes += len(r.Data)
+		passed = r.Position
+	}
+	if passed < end && it.Error() == nil && !it.Valid() {
+		return chunk, passed, broken(passed+1, errMissing)
+	}
+	return chunk, passed, nil
+}
+
+func (l *Log) decodeAt(it *pebble.Iterator, want eventlog.Position) (eventlog.Recorded, error) {
+	if p, _ := lastNumber(it.Key()); eventlog.Position(p) != want {
+		return eventlog.Recorded{}, broken(want, errMissing)
+	}
+	value, err := it.ValueAndErr()
+	if err != nil {
+		return eventlog.Recorded{}, broken(want, err)
+	}
+	r, err := decodeRecord(value, want)
+	if err != nil {
+		return eventlog.Recorded{}, broken(want, err)
+	}
+	return r, nil
+}
+
+// categoryChunk merges the indexes of a few categories and then fetches what they point to.
+func (l *Log) categoryChunk(above, end eventlog.Position, categories []string) ([]eventlog.Recorded, eventlog.Position, error) {
+	var positions []eventlog.Position
+	for _, category := range categories {
+		keys := &pebble.IterOptions{LowerBound: categoryKey(category, above+1), UpperBound: categoryKey(category, end+1)}
+		err := l.index(keys, func(it *pebble.Iterator) (bool, error) {
+			p, ok := lastNumber(it.Key())
+			if !ok {
+				return false, broken(above, errIndex)
+			}
+			positions = append(positions, eventlog.Position(p))
+			return len(positions)%chunkEvents != 0, nil
+		})
+		if err != nil {
+			return nil, above, err
+		}
+	}
+	slices.Sort(positions)
+	passed := end
+	if len(positions) >= chunkEvents {
+		positions = positions[:chunkEvents]
+		passed = positions[chunkEvents-1]
+	}
+	chunk, err := l.fetch(positions)
+	if err != nil || len(chunk) < len(positions) {
+		passed = above
+		if len(chunk) > 0 {
+			passed = chunk[len(chunk)-1].Position
+		}
+	}
+	return chunk, passed, err
+}
+
+// streamChunk returns the next events of s above a version, and whether there may be more.
+func (l *Log) streamChunk(s eventlog.Stream, above eventlog.Version) (chunk []eventlog.Recorded, more bool, err error) {
+	end, _ := l.tail.position()
+	err = l.reading(func() error {
+		var positions []eventlog.Position
+		next := above
+		keys := &pebble.IterOptions{LowerBound: streamKey(s, above+1), UpperBound: streamKey(s, -1)}
+		err := l.index(keys, func(it *pebble.Iterator) (bool, error) {
+			next++
+			v, ok := lastNumber(it.Key())
+			value, err := it.ValueAndErr()
+			if !ok || err != nil || eventlog.Version(v) != next || len(value) != positionBytes {
+				return false, domain.Wrap(domain.Internal, errors.Join(errIndex, err), "Version %d of %s cannot be read.", next, s)
+			}
+			p := eventlog.Position(binary.BigEndian.Uint64(value))
+			if p > end {
+				return false, nil // not on disk yet
+			}
+			positions = append(positions, p)
+			return len(positions) < chunkEvents, nil
+		})
+		if err != nil {
+			return err
+		}
+		chunk, err = l.fetch(positions)
+		more = len(positions) == chunkEvents || len(chunk) < len(positions)
+		for i, r := range chunk {
+			if r.Stream != s || r.Version != above+eventlog.Version(i)+1 {
+				chunk = chunk[:i]
+				return broken(r.Position, errIndex)
+			}
+		}
+		return err
+	})
+	return chunk, more, err
+}
+
+// index calls visit for the keys in a range until it returns false or an error.
+func (l *Log) index(keys *pebble.IterOptions, visit func(*pebble.Iterator) (bool, error)) (err error) {
+	it, err := l.db.NewIter(keys)
+	if err != nil {
+		return domain.Wrap(domain.Internal, err, "The log's index cannot be read.")
+	}
+	defer func() { err = errors.Join(err, closed(it, 0)) }()
+	for ok := it.First(); ok; ok = it.Next() {
+		if more, err := visit(it); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetch returns the events at rising positions, or as many of the first as
+// make a chunk by their bytes.
+func (l *Log) fetch(positions []eventlog.Position) (chunk []eventlog.Recorded, err error) {
+	if len(positions) == 0 {
+		return nil, nil
+	}
+	it, err := l.db.NewIter(&pebble.IterOptions{
+		LowerBound: eventKey(positions[0]), UpperBound: eventKey(positions[len(positions)-1] + 1),
+	})
+	if err != nil {
+		return nil, broken(positions[0], err)
+	}
+	defer func() { err = errors.Join(err, closed(it, positions[0])) }()
+	chunk = make([]eventlog.Recorded, 0, len(positions))
+	bytes := 0
+	key := make([]byte, 0, eventKeyBytes)
+	for _, p := range positions {
+		if bytes >= chunkBytes {
+			break
+		}
+		if key = appendEventKey(key[:0], p); !it.SeekGE(key) {
+			return chunk, broken(p, errors.Join(errMissing, it.Error()))
+		}
+		r, err := l.decodeAt(it, p)
+		if err != nil {
+			return chunk, err
+		}
+		chunk = append(chunk, r)
+		bytes += len(r.Data)
+	}
+	return chunk, nil
+}
+
+// closed closes it and returns the error it met, if any, as one met at p.
+func closed(it *pebble.Iterator, p eventlog.Position) error {
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return broken(p, err)
+	}
+	return nil
+}
+
+// broken says where the log cannot be read. It is never passed over.
+func broken(p eventlog.Position, err error) error {
+	return domain.Wrap(domain.Internal, fmt.Errorf("pebblelog: %w", err), "The log is broken at position %d.", p)
+}
+
+// End implements eventlog.Ended.
+func (l *Log) End(context.Context) (eventlog.Position, error) {
+	end, _ := l.tail.position()
+	return end, nil
+}

@@ -1,0 +1,75 @@
+package pebblelog
+
+import (
+	"sync"
+
+	"orderflow/domain/eventlog"
+)
+
+// tail holds the newest events that are on disk, for readers that are caught
+// up, and wakes those that wait for more.
+type tail struct {
+	mu    sync.RWMutex
+	ring  []eventlog.Recorded // the event at position p is ring[p % len]
+	first eventlog.Position   // the ring holds what is above first, up to end
+	end   eventlog.Position
+	bytes int           // of the data in the ring
+	grown chan struct{} // closed and replaced when end moves
+}
+
+func newTail(end eventlog.Position) *tail {
+	return &tail{ring: make([]eventlog.Recorded, tailEvents), first: end, end: end, grown: make(chan struct{})}
+}
+
+// publish adds events, which continue at end and are on disk.
+func (t *tail) publish(events []eventlog.Recorded) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range events {
+		if t.end-t.first == eventlog.Position(len(t.ring)) {
+			t.forget()
+		}
+		t.ring[int(r.Position)%len(t.ring)] = r
+		t.bytes += len(r.Data)
+		t.end = r.Position
+	}
+	for t.bytes > tailBytes {
+		t.forget()
+	}
+	close(t.grown)
+	t.grown = make(chan struct{})
+}
+
+// forget drops the oldest event of the ring.
+func (t *tail) forget() {
+	t.first++
+	slot := &t.ring[int(t.first)%len(t.ring)]
+	t.bytes -= len(slot.Data)
+	*slot = eventlog.Recorded{}
+}
+
+// position returns the end, and what is closed when it moves.
+func (t *tail) position() (eventlog.Position, <-chan struct{}) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.end, t.grown
+}
+
+// above returns the next events above a position, at most a chunk, and whether
+// the ring reaches back that far.
+func (t *tail) above(p eventlog.Position) (chunk []eventlog.Recorded, ok bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if p < t.first {
+		return nil, false
+	}
+	last := min(t.end, p+chunkEvents)
+	if last <= p {
+		return nil, true
+	}
+	chunk = make([]eventlog.Recorded, 0, last-p)
+	for at := p + 1; at <= last; at++ {
+		chunk = append(chunk, t.ring[int(at)%len(t.ring)])
+	}
+	return chunk, true
+}

@@ -1,0 +1,91 @@
+package pebblelog
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+// witness is what lies beside the database and says what it must hold.
+type witness struct {
+	key   ed25519.PrivateKey // nil if there is none
+	last  checkpoint
+	found bool // whether there is a checkpoint
+}
+
+// readWitness reads the key and the checkpoint of a folder. A checkpoint that
+// the key did not sign is an error.
+func readWitness(files folder) (w witness, err error) {
+	keyText, err := files.read(keyName)
+	if err != nil {
+		return w, err
+	}
+	text, err := files.read(checkpointName)
+	if err != nil {
+		return w, err
+	}
+	if keyText == nil && text != nil {
+		return w, fmt.Errorf("%s is missing", keyName)
+	}
+	if keyText == nil {
+		return w, nil
+	}
+	if w.key, err = decodeKey(keyText); err != nil {
+		return w, fmt.Errorf("%s: %w", keyName, err)
+	}
+	if text == nil {
+		return w, nil
+	}
+	w.last, err = decodeCheckpoint(text, w.key.Public().(ed25519.PublicKey))
+	if err != nil {
+		return w, fmt.Errorf("%s: %w", checkpointName, err)
+	}
+	w.found = true
+	return w, nil
+}
+
+// verify compares the log that was opened with its checkpoint.
+func (l *Log) verify(w witness) error {
+	switch {
+	case !w.found && l.last > 0:
+		return fmt.Errorf("the log ends at position %d but has no checkpoint", l.last)
+	case l.last < w.last.position:
+		return fmt.Errorf("the log ends at position %d, but its checkpoint says that it reached %d", l.last, w.last.position)
+	}
+	if _, err := l.checkpointAt(l.last); err != nil {
+		return err
+	}
+	at, err := l.checkpointAt(w.last.position)
+	if err != nil {
+		return err
+	}
+	if at != w.last {
+		return fmt.Errorf("the event at position %d is not the one that the checkpoint saw: its hash is %x, not %x", at.position, at.record, w.last.record)
+	}
+	return nil
+}
+
+// refusal tells the operator why the log is not opened and what to do.
+func refusal(dir string, err error) error {
+	return domain.Wrap(domain.Internal, err,
+		"The event log in %s is not what it was and is not opened. Nothing in it was deleted. "+
+			"Restore it from a backup that is at least as long; or, if what is missing is known to be lost, start once with the loss accepted and rebuild all views", dir)
+}
+
+// lastPosition is the position of the last event in the database.
+func lastPosition(db *pebble.DB) (p eventlog.Position, err error) {
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: eventKey(0), UpperBound: eventKey(-1)})
+	if err != nil {
+		return 0, err
+	}
+	if it.Last() {
+		n, _ := lastNumber(it.Key())
+		p = eventlog.Position(n)
+	}
+	return p, errors.Join(it.Error(), it.Close())
+}

@@ -1,0 +1,297 @@
+package pebblelog
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+// group is the appends that share one batch and its fsync.
+type group struct {
+	batch    *pebble.Batch // nil if no append of the group stores anything
+	requests []*request
+	events   []eventlog.Recorded
+	touched  map[eventlog.Stream]struct{} // streams the batch adds to
+	bytes    int
+	applied  time.Time
+}
+
+// build is the one goroutine that gives positions: it gathers what waits,
+// checks versions, and hands the batch to the database without waiting for it.
+func (l *Log) build() {
+	defer close(l.syncing)
+	defer func() {
+		if cause := recover(); cause != nil { // the database panics on a log it cannot write
+			l.fail(fmt.Errorf("the database gave up: %v", cause))
+		}
+	}()
+	var held *request
+	for {
+		first := held
+		if first == nil {
+			if first = l.next(); first == nil {
+				return
+			}
+		}
+		var g *group
+		g, held = l.gather(first)
+		if err := l.apply(g); err != nil {
+			l.fail(err)
+			return
+		}
+		select {
+		case l.syncing <- g:
+		case <-l.failed:
+			return
+		}
+	}
+}
+
+// next takes the first append of a group and waits for it; nil means that the
+// log is closing and none is left.
+func (l *Log) next() *request {
+	for {
+		select {
+		case r := <-l.queue:
+			if r.take() {
+				return r
+			}
+		case w := <-l.saves:
+			l.keep(w)
+		case <-l.closing:
+			return l.poll()
+		}
+	}
+}
+
+// poll takes one more append if one waits. One that its caller gave up is
+// dropped: the caller was told that nothing is stored.
+func (l *Log) poll() *request {
+	for {
+		select {
+		case r := <-l.queue:
+			if r.take() {
+				return r
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// gather decides first and whatever else waits, until the batch is large
+// enough. An append that may repeat one of this very group is held for the
+// next, when it can be compared with what is stored.
+func (l *Log) gather(first *request) (g *group, held *request) {
+	g = &group{touched: map[eventlog.Stream]struct{}{}}
+	refused := l.guard.check()
+	for r := first; r != nil; r = l.poll() {
+		if refused != nil {
+			r.err = refused
+		} else if !l.decide(g, r) {
+			return g, r
+		}
+		g.requests = append(g.requests, r)
+		if g.bytes >= maxBatchBytes || len(g.requests) >= maxQueuedAppends {
+			break
+		}
+	}
+	return g, nil
+}
+
+// decide adds r to the group's batch, or sets the error or the old answer; it
+// returns false if that needs what the group's batch holds.
+func (l *Log) decide(g *group, r *request) bool {
+	have, err := l.head(r.stream, r.version)
+	switch {
+	case err != nil:
+		r.err = err
+	case have == r.version:
+		l.add(g, r)
+	case have < r.version+eventlog.Version(len(r.events)):
+		r.err = eventlog.ErrConflict(r.stream, r.version, have)
+	default:
+		if _, pending := g.touched[r.stream]; pending {
+			return false
+		}
+		r.answer, r.err = l.repeated(r, have)
+	}
+	return true
+}
+
+// add gives r its positions and puts it into the batch.
+func (l *Log) add(g *group, r *request) {
+	if g.batch == nil {
+		g.batch = l.db.NewBatch()
+	}
+	at := l.opts.Clock().UTC()
+	atNanos, category := at.UnixNano(), r.stream.Category()
+	at = time.Unix(0, atNanos).UTC() // as it will be read
+	index := streamKey(r.stream, 0)
+	inCategory := categoryKey(category, 0)
+	for i := range r.events {
+		l.last++
+		e := &r.events[i]
+		e.Position, e.At = l.last, at
+
+		op := g.batch.SetDeferred(eventKeyBytes, headerBytes+len(r.bodies[i].bytes))
+		appendEventKey(op.Key[:0], e.Position)
+		putRecord(op.Value, r.bodies[i], e.Position, atNanos)
+		_ = op.Finish() // fails only on an indexed batch
+
+		binary.BigEndian.PutUint64(index[len(index)-8:], uint64(e.Version))
+		op = g.batch.SetDeferred(len(index), positionBytes)
+		copy(op.Key, index)
+		binary.BigEndian.PutUint64(op.Value, uint64(e.Position))
+		_ = op.Finish()
+
+		binary.BigEndian.PutUint64(inCategory[len(inCategory)-8:], uint64(e.Position))
+		op = g.batch.SetDeferred(len(inCategory), 0)
+		copy(op.Key, inCategory)
+		_ = op.Finish()
+	}
+	last := r.events[len(r.events)-1]
+	r.answer = eventlog.Appended{Version: last.Version, Position: last.Position}
+	g.events = append(g.events, r.events...)
+	g.touched[r.stream] = struct{}{}
+	g.bytes += r.bytes
+	l.heads.put(r.stream, last.Version)
+}
+
+// apply hands the batch to the database, which syncs it in the background.
+func (l *Log) apply(g *group) error {
+	if g.batch == nil {
+		return nil
+	}
+	g.applied = time.Now()
+	if l.opts.noSync {
+		return l.db.Apply(g.batch, pebble.NoSync)
+	}
+	return l.db.ApplyNoSyncWait(g.batch, pebble.Sync)
+}
+
+// sync waits for the fsync of each group in turn, and only then shows its
+// events to readers and answers its appends.
+func (l *Log) sync() {
+	defer close(l.stopped)
+	for g := range l.syncing {
+		if g.batch != nil {
+			if !l.opts.noSync {
+				if err := g.batch.SyncWait(); err != nil {
+					l.fail(err)
+					continue // the appends learn it from failed
+				}
+			}
+			if l.hasFailed() {
+				continue // after a failure nothing is acknowledged, whatever the database says
+			}
+			_ = g.batch.Close()
+			l.tail.publish(g.events)
+			l.opts.Hooks.Committed(len(g.requests), len(g.events), g.bytes, time.Since(g.applied))
+			l.checkpointer.moved(len(g.events))
+		}
+		for _, r := range g.requests {
+			close(r.done)
+		}
+	}
+}
+
+// head returns the version of s. If the cache does not know it, two look-ups
+// that mostly end at a filter tell whether s is where the append expects it.
+func (l *Log) head(s eventlog.Stream, expected eventlog.Version) (eventlog.Version, error) {
+	if v, ok := l.heads.get(s); ok {
+		return v, nil
+	}
+	v, err := l.storedHead(s, expected)
+	if err != nil {
+		return 0, domain.Wrap(domain.Internal, err, "The version of %s cannot be read.", s)
+	}
+	l.heads.put(s, v)
+	return v, nil
+}
+
+func (l *Log) storedHead(s eventlog.Stream, expected eventlog.Version) (eventlog.Version, error) {
+	beyond, err := l.has(streamKey(s, expected+1))
+	if err != nil {
+		return 0, err
+	}
+	if !beyond {
+		there := expected == 0
+		if !there {
+			if there, err = l.has(streamKey(s, expected)); err != nil {
+				return 0, err
+			}
+		}
+		if there {
+			return expected, nil
+		}
+	}
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: streamKey(s, 0), UpperBound: streamKey(s, -1)})
+	if err != nil {
+		return 0, err
+	}
+	var v uint64
+	if it.Last() {
+		v, _ = lastNumber(it.Key())
+	}
+	return eventlog.Version(v), errors.Join(it.Error(), it.Close())
+}
+
+func (l *Log) has(key []byte) (bool, error) {
+	_, closer, err := l.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, closer.Close()
+}
+
+// repeated answers an append whose place in the stream is taken: as before if
+// these very events are there, and with Conflict if others are.
+func (l *Log) repeated(r *request, have eventlog.Version) (eventlog.Appended, error) {
+	var last eventlog.Position
+	for i := range r.events {
+		e := &r.events[i]
+		p, id, err := l.stored(r.stream, e.Version)
+		if err != nil {
+			return eventlog.Appended{}, domain.Wrap(domain.Internal, err, "Version %d of %s cannot be read.", e.Version, r.stream)
+		}
+		if id != e.ID {
+			return eventlog.Appended{}, eventlog.ErrConflict(r.stream, r.version, have)
+		}
+		last = p
+	}
+	return eventlog.Appended{Version: r.version + eventlog.Version(len(r.events)), Position: last}, nil
+}
+
+// stored returns the position and id of one event.
+func (l *Log) stored(s eventlog.Stream, v eventlog.Version) (p eventlog.Position, id eventlog.EventID, err error) {
+	value, closer, err := l.db.Get(streamKey(s, v))
+	if err != nil {
+		return 0, id, err
+	}
+	if len(value) != positionBytes {
+		return 0, id, errors.Join(errIndex, closer.Close())
+	}
+	p = eventlog.Position(binary.BigEndian.Uint64(value))
+	if err := closer.Close(); err != nil {
+		return 0, id, err
+	}
+	record, closer, err := l.db.Get(eventKey(p))
+	if err != nil {
+		return 0, id, err
+	}
+	id, ok := recordID(record)
+	if !ok {
+		err = errRecordShort
+	}
+	return p, id, errors.Join(err, closer.Close())
+}

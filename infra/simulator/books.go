@@ -1,0 +1,341 @@
+package simulator
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"orderflow/domain"
+)
+
+// digest stands for a key: a provider that has served a million orders
+// remembers 16 bytes of each key instead of the key.
+type digest [16]byte
+
+func digestOf(key string) digest {
+	sum := sha256.Sum256([]byte(key))
+	return digest(sum[:16])
+}
+
+// print is what a repeated request must agree with, besides its amount.
+func print(parts ...string) uint32 {
+	sum := sha256.Sum256([]byte(domain.Digest(parts...)))
+	return binary.LittleEndian.Uint32(sum[:4])
+}
+
+// standing is what a provider has said about a key.
+type standing uint8
+
+const (
+	open      standing = iota // nothing yet
+	done                      // captured or booked
+	declined                  // for good
+	penniless                 // declined: insufficient funds
+	undone                    // voided or cancelled; before the effect it is a tombstone
+)
+
+// charge, refund and booking are kept small: there is one of each per order,
+// for ever. Calls count the rows of a key per operation and stay at 255.
+type charge struct {
+	minor, refunded int64
+	print           uint32
+	currency        uint16
+	standing        standing
+	captures        uint8
+	lookups         uint8
+	voids           uint8
+}
+
+type refund struct {
+	minor    int64
+	print    uint32
+	currency uint16
+	made     bool
+	refunds  uint8
+}
+
+type booking struct {
+	booked   int64 // Unix seconds
+	units    int64
+	print    uint32
+	standing standing
+	books    uint8
+	cancels  uint8
+}
+
+// books are the providers' own state, rebuilt from the ledger. They hold the
+// rules: a method takes a row as asked, fills in Effective and Result, and
+// returns the refusal, if any.
+type books struct {
+	charges    map[digest]charge
+	refunds    map[digest]refund
+	bookings   map[digest]booking
+	currencies []string // a charge holds an index
+}
+
+func newBooks() *books {
+	return &books{charges: map[digest]charge{}, refunds: map[digest]refund{}, bookings: map[digest]booking{}}
+}
+
+// refusal is a provider's no, before it is put into the port's words.
+type refusal struct {
+	kind   domain.Kind
+	reason string
+}
+
+func (f *refusal) Error() string { return f.reason }
+
+func reject(row *Row, reason string) *refusal {
+	row.Result = reason
+	return &refusal{kind: domain.Rejected, reason: reason}
+}
+
+func accept(row *Row, result string, effective bool) *refusal {
+	row.Result, row.Effective = result, effective
+	return nil
+}
+
+func (b *books) capture(row *Row, how Behaviour) *refusal {
+	key, c := b.charge(row.Key)
+	mark := print(string(row.Order), row.Token)
+	if row.Amount.Minor <= 0 || domain.CheckCurrency(row.Amount.Currency) != nil {
+		return reject(row, "invalid_amount")
+	}
+	currency := b.currency(row.Amount.Currency)
+	if (c.standing == done || c.standing == declined || c.standing == penniless) &&
+		(c.minor != row.Amount.Minor || c.currency != currency || c.print != mark) {
+		return reject(row, "idempotency_mismatch")
+	}
+	switch c.standing {
+	case done:
+		return accept(row, "repeated", false)
+	case declined:
+		return reject(row, "card_declined")
+	case penniless:
+		return reject(row, "insufficient_funds")
+	case undone:
+		return reject(row, "voided")
+	case open:
+	}
+	c.minor, c.currency, c.print = row.Amount.Minor, currency, mark
+	c.standing = standingOf(how)
+	b.charges[key] = c
+	switch c.standing {
+	case declined:
+		return reject(row, "card_declined")
+	case penniless:
+		return reject(row, "insufficient_funds")
+	case open, done, undone:
+	}
+	return accept(row, "captured", true)
+}
+
+func standingOf(how Behaviour) standing {
+	switch how {
+	case Decline:
+		return declined
+	case InsufficientFunds:
+		return penniless
+	case Work, Hang, Fail, LoseReply, Late, Twice, Unavailable:
+	}
+	return done
+}
+
+// lookup answers with the amount that was captured.
+func (b *books) lookup(row *Row) *refusal {
+	_, c := b.charge(row.Key)
+	switch c.standing {
+	case done:
+		row.Amount = domain.Money{Minor: c.minor, Currency: b.currencies[c.currency]}
+		return accept(row, "found", false)
+	case declined:
+		return reject(row, "card_declined")
+	case penniless:
+		return reject(row, "insufficient_funds")
+	case undone:
+		return reject(row, "voided")
+	case open:
+	}
+	row.Result = "unknown_key"
+	return &refusal{kind: domain.NotFound, reason: row.Result}
+}
+
+func (b *books) void(row *Row, how Behaviour) *refusal {
+	key, c := b.charge(row.Key)
+	switch {
+	case c.standing == done:
+		return reject(row, "already_captured")
+	case c.standing == undone:
+		return accept(row, "repeated", false)
+	case how == Decline, how == InsufficientFunds:
+		return reject(row, "void_refused")
+	}
+	c.standing = undone
+	b.charges[key] = c
+	return accept(row, "voided", true)
+}
+
+func (b *books) refund(row *Row, how Behaviour) *refusal {
+	key, back := digestOf(row.Key), refund{}
+	if known, ok := b.refunds[key]; ok {
+		back = known
+	}
+	mark := print(string(row.Order), row.Of)
+	if row.Amount.Minor <= 0 || domain.CheckCurrency(row.Amount.Currency) != nil {
+		return reject(row, "invalid_amount")
+	}
+	currency := b.currency(row.Amount.Currency)
+	if back.made {
+		if back.minor != row.Amount.Minor || back.currency != currency || back.print != mark {
+			return reject(row, "idempotency_mismatch")
+		}
+		return accept(row, "repeated", false)
+	}
+	of, c := b.charge(row.Of)
+	switch {
+	case c.standing == open:
+		row.Result = "unknown_key"
+		return &refusal{kind: domain.NotFound, reason: row.Result}
+	case c.standing != done:
+		return reject(row, "not_captured")
+	case c.currency != currency:
+		return reject(row, "currency_mismatch")
+	case row.Amount.Minor > c.minor-c.refunded:
+		return reject(row, "exceeds_capture")
+	case how == Decline, how == InsufficientFunds:
+		return reject(row, "refund_refused")
+	}
+	c.refunded += row.Amount.Minor
+	b.charges[of] = c
+	back.minor, back.currency, back.print, back.made = row.Amount.Minor, currency, mark, true
+	b.refunds[key] = back
+	return accept(row, "refunded", true)
+}
+
+func (b *books) book(row *Row, how Behaviour) *refusal {
+	key := digestOf(row.Key)
+	p := b.bookings[key]
+	mark := print(string(row.Order), string(row.Warehouse))
+	if row.Units <= 0 {
+		return reject(row, "invalid_units")
+	}
+	if (p.standing == done || p.standing == declined) && (p.units != row.Units || p.print != mark) {
+		return reject(row, "idempotency_mismatch")
+	}
+	switch p.standing {
+	case done:
+		return accept(row, "repeated", false)
+	case declined, penniless:
+		return reject(row, "undeliverable")
+	case undone:
+		return reject(row, "canceled")
+	case open:
+	}
+	p.units, p.print, p.booked, p.standing = row.Units, mark, row.Time.Unix(), done
+	if how == Decline || how == InsufficientFunds {
+		p.standing = declined
+	}
+	b.bookings[key] = p
+	if p.standing == declined {
+		return reject(row, "undeliverable")
+	}
+	return accept(row, "booked", true)
+}
+
+func (b *books) cancel(row *Row, how Behaviour) *refusal {
+	key := digestOf(row.Key)
+	p := b.bookings[key]
+	switch {
+	case p.standing == undone:
+		return accept(row, "repeated", false)
+	case how == Decline, how == InsufficientFunds:
+		return reject(row, "already_collected")
+	}
+	p.standing = undone
+	b.bookings[key] = p
+	return accept(row, "canceled", true)
+}
+
+func (b *books) apply(row *Row, how Behaviour) *refusal {
+	switch row.Op {
+	case Capture:
+		return b.capture(row, how)
+	case Lookup:
+		return b.lookup(row)
+	case Void:
+		return b.void(row, how)
+	case Refund:
+		return b.refund(row, how)
+	case Book:
+		return b.book(row, how)
+	case Cancel:
+		return b.cancel(row, how)
+	}
+	return reject(row, "unknown_operation")
+}
+
+// replay applies a row of the ledger and refuses one that the rules could not
+// have written: a second capture, a refund beyond the capture.
+func (b *books) replay(row Row) error {
+	again, how := row, Work
+	switch row.Result {
+	case "hung", "server_error", "unavailable":
+		b.count(row)
+		return nil
+	case "card_declined", "void_refused", "refund_refused", "undeliverable", "already_collected":
+		how = Decline
+	case "insufficient_funds":
+		how = InsufficientFunds
+	}
+	b.count(row)
+	b.apply(&again, how)
+	if again.Result != row.Result || again.Effective != row.Effective {
+		return fmt.Errorf("%s %s is recorded as %q (effective %t) where the rows before it allow only %q (effective %t)",
+			row.Op, row.Key, row.Result, row.Effective, again.Result, again.Effective)
+	}
+	return nil
+}
+
+// count notes the row as an attempt and returns which it is, from 1.
+func (b *books) count(row Row) int {
+	more := func(n *uint8) int {
+		if *n < math.MaxUint8 {
+			*n++
+		}
+		return int(*n)
+	}
+	key := digestOf(row.Key)
+	var n int
+	switch row.Op {
+	case Capture, Lookup, Void:
+		c := b.charges[key]
+		n = more(map[Op]*uint8{Capture: &c.captures, Lookup: &c.lookups, Void: &c.voids}[row.Op])
+		b.charges[key] = c
+	case Refund:
+		r := b.refunds[key]
+		n = more(&r.refunds)
+		b.refunds[key] = r
+	case Book, Cancel:
+		p := b.bookings[key]
+		n = more(map[Op]*uint8{Book: &p.books, Cancel: &p.cancels}[row.Op])
+		b.bookings[key] = p
+	}
+	return n
+}
+
+func (b *books) charge(key string) (digest, charge) {
+	d := digestOf(key)
+	return d, b.charges[d]
+}
+
+// currency interns the code; there are at most 26³ of them, which 16 bits hold.
+func (b *books) currency(code string) uint16 {
+	for i, known := range b.currencies {
+		if known == code {
+			return uint16(i) //nolint:gosec // fewer than 26³
+		}
+	}
+	b.currencies = append(b.currencies, code)
+	return uint16(len(b.currencies) - 1) //nolint:gosec // fewer than 26³
+}

@@ -1,0 +1,174 @@
+package simulator
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"orderflow/domain"
+)
+
+// MaxLineBytes bounds one line of a ledger.
+const MaxLineBytes = 16 << 10
+
+// errClosed answers who comes after Close.
+var errClosed = errors.New("the simulator is closed") //nolint:gochecknoglobals // a constant, as errors go
+
+// journal appends lines to a file. Many callers share one fsync: whoever comes
+// while a batch is being written waits for the next.
+//
+//	add ─┐            ┌── write + fsync of batch n ──┐ done
+//	add ─┴▶ batch n ──┘   add, add, add ▶ batch n+1  └──▶ …
+type journal struct {
+	file *os.File
+	wake chan struct{} // capacity 1: there is something to write
+	done chan struct{} // the writer has ended
+
+	mu     sync.Mutex
+	next   *batch
+	closed bool
+	err    error // the first failure; nothing is written after it
+}
+
+type batch struct {
+	lines []byte
+	done  chan struct{}
+	err   error
+}
+
+func newJournal(file *os.File) *journal {
+	j := &journal{file: file, wake: make(chan struct{}, 1), done: make(chan struct{}), next: newBatch(nil)}
+	go j.run()
+	return j
+}
+
+func newBatch(spare []byte) *batch { return &batch{lines: spare[:0], done: make(chan struct{})} }
+
+// add takes a row for the next batch; wait on the batch before telling anyone.
+func (j *journal) add(r Row) (*batch, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.closed:
+		return nil, errClosed
+	case j.err != nil:
+		return nil, j.err
+	}
+	lines, err := encodeRow(j.next.lines, r)
+	if err != nil {
+		return nil, err
+	}
+	j.next.lines = lines
+	select {
+	case j.wake <- struct{}{}:
+	default:
+	}
+	return j.next, nil
+}
+
+func (b *batch) wait() error {
+	<-b.done
+	return b.err
+}
+
+func (j *journal) run() {
+	defer close(j.done)
+	var spare []byte
+	for range j.wake {
+		j.mu.Lock()
+		b := j.next
+		j.next = newBatch(spare)
+		err := j.err
+		j.mu.Unlock()
+		if err == nil && len(b.lines) > 0 {
+			if err = j.write(b.lines); err != nil {
+				j.mu.Lock()
+				j.err = err
+				j.mu.Unlock()
+			}
+		}
+		b.err = err
+		spare, b.lines = b.lines, nil
+		close(b.done)
+	}
+}
+
+// write never tries a failed fsync again: what the disk holds then is unknown.
+func (j *journal) write(lines []byte) error {
+	if _, err := j.file.Write(lines); err != nil {
+		return fmt.Errorf("write ledger: %w", err)
+	}
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("sync ledger: %w", err)
+	}
+	return nil
+}
+
+// close writes what waits and ends the writer. It may be called twice.
+func (j *journal) close() error {
+	j.mu.Lock()
+	if j.closed {
+		j.mu.Unlock()
+		return nil
+	}
+	j.closed = true
+	close(j.wake) // a wake-up that is still in the channel is served before the end
+	j.mu.Unlock()
+	<-j.done
+	return errors.Join(j.err, j.file.Close())
+}
+
+// openJournal replays the rows of a ledger, cuts off a last line that a crash
+// left without its end, and is ready to append.
+func openJournal(path string, replay func(Row) error) (*journal, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the path is the operator's
+	if err != nil {
+		return nil, domain.Wrap(domain.Unavailable, err, "The simulator's ledger cannot be opened.")
+	}
+	whole, err := scan(file, replay)
+	if err == nil {
+		err = file.Truncate(whole)
+	}
+	if err == nil {
+		_, err = file.Seek(whole, io.SeekStart)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	if err != nil {
+		return nil, errors.Join(domain.Wrap(domain.Internal, err, "The simulator's ledger %s is damaged; restore it or move it away.", path), file.Close())
+	}
+	return newJournal(file), nil
+}
+
+// scan visits every whole line and returns their size in bytes. A last line
+// without a newline was never acknowledged and is left out; anything else that
+// does not read is an error.
+func scan(r io.Reader, visit func(Row) error) (whole int64, err error) {
+	lines := bufio.NewReaderSize(r, MaxLineBytes)
+	for seq := int64(1); ; seq++ {
+		line, err := lines.ReadSlice('\n')
+		switch {
+		case errors.Is(err, io.EOF):
+			return whole, nil
+		case errors.Is(err, bufio.ErrBufferFull):
+			return whole, fmt.Errorf("line %d is over %d bytes", seq, MaxLineBytes)
+		case err != nil:
+			return whole, fmt.Errorf("read line %d: %w", seq, err)
+		}
+		row, err := decodeRow(line[:len(line)-1])
+		if err != nil {
+			return whole, fmt.Errorf("line %d: %w", seq, err)
+		}
+		if row.Seq != seq {
+			return whole, fmt.Errorf("line %d has seq %d", seq, row.Seq)
+		}
+		if err := visit(row); err != nil {
+			return whole, fmt.Errorf("line %d: %w", seq, err)
+		}
+		whole += int64(len(line))
+	}
+}

@@ -1,0 +1,1 @@
+SELECT position FROM meta WHERE id = 1

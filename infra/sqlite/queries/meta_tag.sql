@@ -1,0 +1,1 @@
+SELECT tag FROM meta WHERE id = 1

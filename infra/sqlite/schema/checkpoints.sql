@@ -1,0 +1,4 @@
+CREATE TABLE IF NOT EXISTS checkpoints (
+  name     TEXT    PRIMARY KEY,
+  position INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,12 @@
+CREATE TABLE stock (
+  warehouse TEXT    NOT NULL,
+  sku       TEXT    NOT NULL,
+  received  INTEGER NOT NULL,
+  adjusted  INTEGER NOT NULL,
+  reserved  INTEGER NOT NULL,
+  released  INTEGER NOT NULL,
+  committed INTEGER NOT NULL,
+  returned  INTEGER NOT NULL,
+  position  INTEGER NOT NULL,
+  PRIMARY KEY (warehouse, sku)
+) STRICT, WITHOUT ROWID;

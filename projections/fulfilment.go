@@ -1,0 +1,81 @@
+package projections
+
+import (
+	"time"
+
+	"orderflow/domain/fulfilment"
+	"orderflow/domain/order"
+	"orderflow/domain/payment"
+	"orderflow/domain/shipment"
+	"orderflow/readmodels"
+)
+
+// foldFulfilment follows the work on an order. Every event about the order
+// is a sign of life; those that order work make it unfinished until the saga
+// says that it is done.
+func foldFulfilment(u *unit, e event) error {
+	id := e.order()
+	if _, ok := e.fact.(order.Placed); ok {
+		u.fulfilments.keep(id, readmodels.Fulfilment{Order: id, Phase: readmodels.PhaseReserving, StartedAt: readmodels.Instant(e.At)})
+	}
+	v := u.fulfilments.get(id)
+	if v == nil {
+		return broken(e.Recorded, "there is no order %s", id)
+	}
+	u.fulfilments.touch(id)
+	at := readmodels.Instant(e.At)
+	v.UpdatedAt, v.QuietUntil, v.Position = at, at, int64(e.Position)
+	if wait := readmodels.Instant(waitsUntil(e.fact)); wait.After(at) {
+		v.QuietUntil = wait
+	}
+	switch f := e.fact.(type) {
+	case order.CancelRequested:
+		v.CancelAsked = true
+	case order.LinesReturned:
+		v.PendingReturns++
+	case fulfilment.Event:
+		changeFulfilment(v, f)
+	}
+	rest := v.Phase == readmodels.PhaseFulfilled || v.Phase == readmodels.PhaseUndone
+	v.Finished = rest && !v.CancelAsked && v.PendingReturns == 0
+	return nil
+}
+
+// waitsUntil is the time before which an event says that nothing will happen.
+func waitsUntil(fact any) time.Time {
+	switch f := fact.(type) {
+	case payment.OutcomeUnknown:
+		return f.AskAt
+	case payment.Deferred:
+		return f.RetryAt
+	case payment.RefundDeferred:
+		return f.RetryAt
+	case shipment.Deferred:
+		return f.RetryAt
+	}
+	return time.Time{}
+}
+
+func changeFulfilment(v *readmodels.Fulfilment, f fulfilment.Event) {
+	switch f := f.(type) {
+	case fulfilment.StockReserved, fulfilment.PaymentRequested:
+		v.Phase = readmodels.PhaseCharging
+	case fulfilment.PaymentSettled, fulfilment.ShipmentRequested, fulfilment.ShipmentBooked:
+		v.Phase = readmodels.PhaseShipping
+	case fulfilment.Completed:
+		v.Phase = readmodels.PhaseFulfilled
+	case fulfilment.Reverting:
+		v.Phase, v.Reason = readmodels.PhaseUndoing, f.Reason
+	case fulfilment.ShipmentCancelled, fulfilment.PaymentReverted, fulfilment.StockReleased:
+		v.Phase = readmodels.PhaseUndoing
+	case fulfilment.Reverted:
+		v.Phase, v.CancelAsked = readmodels.PhaseUndone, false
+	case fulfilment.ReturnAccepted:
+	case fulfilment.ReturnSettled:
+		v.PendingReturns = max(0, v.PendingReturns-1)
+	case fulfilment.NeedsAttention:
+		v.AttentionStep, v.AttentionReason = f.Step, f.Reason
+	case fulfilment.Resumed:
+		v.AttentionStep, v.AttentionReason = "", ""
+	}
+}

@@ -1,0 +1,132 @@
+package projections
+
+import (
+	"context"
+
+	"orderflow/domain"
+	"orderflow/domain/order"
+	"orderflow/domain/payment"
+	"orderflow/readmodels"
+)
+
+// orderFact is an event of an order's own stream.
+type orderFact = order.Event
+
+// foldOrders folds one event into every view of the group. Sales come first:
+// they compare the order as it was with what happens to it.
+func foldOrders(ctx context.Context, u *unit, e event) error {
+	if err := foldSales(ctx, u, e); err != nil {
+		return err
+	}
+	if err := foldOrder(u, e); err != nil {
+		return err
+	}
+	if err := foldPayment(u, e); err != nil {
+		return err
+	}
+	return foldFulfilment(u, e)
+}
+
+// orderKeys names the rows an event needs. The first event of an order or a
+// payment begins its rows, so there is nothing to load.
+func orderKeys(k *Keys, e event) {
+	if e.Version == 1 && e.Stream.Category() == order.Category {
+		return
+	}
+	id := e.order()
+	k.Orders = append(k.Orders, id)
+	k.Fulfilments = append(k.Fulfilments, id)
+	if e.Version > 1 && e.Stream.Category() == payment.Category {
+		k.Payments = append(k.Payments, id)
+	}
+}
+
+func foldOrder(u *unit, e event) error {
+	switch f := e.fact.(type) {
+	case order.Placed:
+		return placeOrder(u, e, f)
+	case order.Event:
+		return changeOrder(u, e, f)
+	case payment.Event:
+		return payOrder(u, e, f)
+	}
+	return nil
+}
+
+func placeOrder(u *unit, e event, f order.Placed) error {
+	id := e.order()
+	if u.orders.get(id) != nil || e.Version != 1 {
+		return broken(e.Recorded, "the order was placed before")
+	}
+	lines := make([]readmodels.OrderLine, len(f.Lines))
+	for i, l := range f.Lines {
+		lines[i] = readmodels.OrderLine{SKU: l.SKU, Name: l.Name, Quantity: l.Quantity, PriceMinor: l.PriceMinor}
+	}
+	u.orders.keep(id, readmodels.Order{
+		ID: id, Customer: f.Customer, Warehouse: f.Warehouse, Status: readmodels.OrderPlaced, Lines: lines,
+		Total: f.Total, Refunded: domain.Money{Currency: f.Total.Currency},
+		Origin: f.Origin, PlacedAt: readmodels.Instant(f.PlacedAt),
+	})
+	_, err := u.order(e)
+	return err
+}
+
+func changeOrder(u *unit, e event, f order.Event) error {
+	o, err := u.order(e)
+	if err != nil {
+		return err
+	}
+	switch f := f.(type) {
+	case order.Confirmed:
+		o.Status, o.PaymentReference, o.Tracking = readmodels.OrderConfirmed, f.PaymentReference, f.Tracking
+		o.EstimatedDelivery = readmodels.Instant(f.EstimatedDelivery)
+	case order.Rejected:
+		o.Status, o.Reason, o.Detail = readmodels.OrderRejected, f.Reason, f.Detail
+	case order.CancelRequested:
+		o.Status, o.Reason, o.Detail = readmodels.OrderCancelling, f.Reason, f.Detail
+	case order.Cancelled:
+		o.Status, o.Reason = readmodels.OrderCancelled, f.Reason
+	case order.LinesReturned:
+		for _, l := range f.Lines {
+			if l.Line < 0 || l.Line >= len(o.Lines) {
+				return broken(e.Recorded, "the order has no line %d", l.Line)
+			}
+			o.Lines[l.Line].Returned += l.Quantity
+		}
+	}
+	return nil
+}
+
+// payOrder tells the customer when money keeps an order waiting, and what
+// came back. Other news of a payment leave the order's row alone.
+func payOrder(u *unit, e event, f payment.Event) error {
+	o := u.orders.get(e.order())
+	if o == nil {
+		return broken(e.Recorded, "there is no order %s", e.order())
+	}
+	status, refunded := o.Status, o.Refunded
+	switch f := f.(type) {
+	case payment.Deferred, payment.OutcomeUnknown:
+		if status == readmodels.OrderPlaced {
+			status = readmodels.OrderPendingPayment
+		}
+	case payment.Captured, payment.Declined, payment.Voided:
+		if status == readmodels.OrderPendingPayment {
+			status = readmodels.OrderPlaced
+		}
+	case payment.Refunded:
+		sum, err := refunded.Add(f.Amount)
+		if err != nil {
+			return broken(e.Recorded, "the refund does not fit: %v", err)
+		}
+		refunded = sum
+	}
+	if status == o.Status && refunded == o.Refunded {
+		return nil
+	}
+	if _, err := u.order(e); err != nil {
+		return err
+	}
+	o.Status, o.Refunded = status, refunded
+	return nil
+}

@@ -1,0 +1,72 @@
+package projections
+
+import (
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/payment"
+	"orderflow/readmodels"
+)
+
+func foldPayment(u *unit, e event) error {
+	f, ok := e.fact.(payment.Event)
+	if !ok {
+		return nil
+	}
+	id := e.order()
+	p := u.payments.get(id)
+	if p == nil {
+		if e.Version != 1 {
+			return broken(e.Recorded, "there is no payment of order %s", id)
+		}
+		p = u.payments.keep(id, readmodels.Payment{Order: id})
+	}
+	u.payments.touch(id)
+	p.UpdatedAt, p.Position = readmodels.Instant(e.At), int64(e.Position)
+	if err := changePayment(p, f); err != nil {
+		return broken(e.Recorded, "its amount does not fit: %v", err)
+	}
+	return nil
+}
+
+func changePayment(p *readmodels.Payment, f payment.Event) (err error) {
+	wait := func(status readmodels.PaymentStatus, reason string, until time.Time) {
+		p.Status, p.Reason, p.RetryAt = status, reason, readmodels.Instant(until)
+	}
+	switch f := f.(type) {
+	case payment.AttemptStarted:
+		p.Status, p.Gateway, p.RetryAt = readmodels.PaymentAttempting, f.Gateway, time.Time{}
+		p.Attempts++
+		p.Amount = f.Amount
+		p.Captured.Currency, p.Refunded.Currency = f.Amount.Currency, f.Amount.Currency
+	case payment.Captured:
+		p.Status, p.Gateway, p.Reference, p.RetryAt = readmodels.PaymentCaptured, f.Gateway, f.Reference, time.Time{}
+		p.Captured, err = p.Captured.Add(f.Amount)
+	case payment.Declined:
+		wait(readmodels.PaymentDeclined, f.Reason, time.Time{})
+		p.Gateway = f.Gateway
+	case payment.OutcomeUnknown:
+		wait(readmodels.PaymentUnknown, f.Reason, f.AskAt)
+		p.Gateway = f.Gateway
+	case payment.Deferred:
+		wait(readmodels.PaymentDeferred, f.Reason, f.RetryAt)
+		p.Gateway = f.Gateway
+	case payment.Voided:
+		wait(readmodels.PaymentVoided, f.Reason, time.Time{})
+	case payment.RefundStarted:
+		p.Status, p.RetryAt = readmodels.PaymentRefunding, time.Time{}
+	case payment.Refunded:
+		p.Status, p.RetryAt = readmodels.PaymentRefunded, time.Time{}
+		p.Refunded, err = p.Refunded.Add(f.Amount)
+	case payment.RefundDeferred:
+		wait(readmodels.PaymentRefunding, f.Reason, f.RetryAt)
+	case payment.RefundFailed:
+		wait(readmodels.PaymentStuck, f.Reason, time.Time{})
+	}
+	// An empty side of Add takes the other's currency; a payment that only was
+	// deferred has no amount yet and keeps none.
+	if p.Refunded == (domain.Money{}) {
+		p.Refunded.Currency = p.Captured.Currency
+	}
+	return err
+}

@@ -1,0 +1,35 @@
+package projections
+
+import (
+	"context"
+
+	"orderflow/domain"
+	"orderflow/domain/catalog"
+	"orderflow/readmodels"
+)
+
+func productKeys(k *Keys, e event) {
+	k.Products = append(k.Products, domain.SKU(e.Stream.ID()))
+}
+
+func foldProduct(_ context.Context, u *unit, e event) error {
+	sku := domain.SKU(e.Stream.ID())
+	p := u.products.get(sku)
+	if p == nil {
+		if _, ok := e.fact.(catalog.Listed); !ok {
+			return broken(e.Recorded, "there is no product %s", sku)
+		}
+		p = u.products.keep(sku, readmodels.Product{SKU: sku})
+	}
+	u.products.touch(sku)
+	p.Version, p.Position = int64(e.Version), int64(e.Position)
+	switch f := e.fact.(type) {
+	case catalog.Listed:
+		p.Name, p.Price, p.Listed = f.Name, f.Price, true
+	case catalog.Repriced:
+		p.Price = f.Price
+	case catalog.Delisted:
+		p.Listed = false
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+// Package projections keeps the read models up to date with the log.
+//
+//	log ──Subscribe──▶ reader ──decoded events──▶ writer ──rows + position, one transaction──▶ Store
+//	      (categories)         (bounded queue)     │ folds up to 1,000 events                   │
+//	                                               └──────────── Changes ◀── after commit ──────┘
+//
+// Views come in groups. A group reads the log once, decodes each event once,
+// and keeps its rows in a store of its own, so that groups write at the same
+// time, break alone and are rebuilt alone. Rows and position move in one
+// transaction, so a crash repeats whole batches or nothing; an event at or
+// below the position is never folded again.
+//
+// An event that cannot be read or folded stops its group, which says so in
+// its [Status] until it is rebuilt; it is never stepped over.
+package projections
+
+import (
+	"context"
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/catalog"
+	"orderflow/domain/eventlog"
+	"orderflow/domain/fulfilment"
+	"orderflow/domain/inventory"
+	"orderflow/domain/order"
+	"orderflow/domain/payment"
+	"orderflow/domain/shipment"
+)
+
+// Limits of a group's work.
+const (
+	// MaxBatchEvents bounds the events of one transaction of a live view.
+	MaxBatchEvents = 1_000
+	// MaxBatchWait bounds how long the first event of a batch waits for company.
+	MaxBatchWait = 20 * time.Millisecond
+	// MaxRebuildBatchEvents bounds the events of one transaction of a rebuild:
+	// nobody waits for it, and an order whose events meet in one batch is written once.
+	MaxRebuildBatchEvents = 50_000
+	// MaxBatchBytes bounds the data of the events of one batch, as stored.
+	MaxBatchBytes = 32 << 20
+	// MaxCachedWeight bounds the rows a group keeps in memory between batches;
+	// a row weighs 1, and 1 more for each line. A line is about 100 bytes.
+	MaxCachedWeight = 1 << 16
+	// StoreRetryWait is how long a group waits after its store failed.
+	StoreRetryWait = time.Second
+	// IdleAdvanceWait is how often an idle group moves its position over
+	// events of other groups, so that lag and waiting readers see the truth.
+	IdleAdvanceWait = time.Second
+)
+
+// The names of the groups.
+const (
+	Orders   = "orders"   // orders, payments, fulfilments, sales
+	Stock    = "stock"    // stock
+	Products = "products" // products
+)
+
+// Group is a set of views that move together.
+type Group struct {
+	Name       string
+	Categories []string // of the streams it reads
+	// Fold numbers the way events become rows; a store that was filled by
+	// another number is thrown away and filled again.
+	Fold int
+
+	fold func(ctx context.Context, u *unit, e event) error
+	keys func(k *Keys, e event)
+}
+
+// Groups lists all groups. Orders, payments, fulfilments and sales share one
+// because each looks at the others' rows; stock and products stand alone.
+func Groups() []Group {
+	return []Group{
+		{
+			Name: Orders, Fold: 1, fold: foldOrders, keys: orderKeys,
+			Categories: []string{order.Category, payment.Category, fulfilment.Category, shipment.Category},
+		},
+		{Name: Stock, Fold: 1, Categories: []string{inventory.Category}, fold: foldStock, keys: stockKeys},
+		{Name: Products, Fold: 1, Categories: []string{catalog.Category}, fold: foldProduct, keys: productKeys},
+	}
+}
+
+// GroupOf finds a group by name; NotFound otherwise.
+func GroupOf(name string) (Group, error) {
+	for _, g := range Groups() {
+		if g.Name == name {
+			return g, nil
+		}
+	}
+	return Group{}, domain.Errorf(domain.NotFound, "There is no view group %q; there are %s, %s and %s.", name, Orders, Stock, Products)
+}
+
+// Log is what projections read.
+type Log interface {
+	eventlog.Store
+	eventlog.Ended
+}

@@ -1,0 +1,155 @@
+package projections
+
+import (
+	"context"
+	"io"
+	"iter"
+	"sync"
+	"time"
+
+	"orderflow/domain/eventlog"
+)
+
+// queue hands decoded events from the reader of the log to the writer of the
+// views, so that the next batch is decoded while the last one is written. It
+// holds up to two batches, by events and by bytes; then the reader waits.
+type queue struct {
+	max  int           // events of a batch
+	more chan struct{} // the first event came, a batch is full, or the end came
+	room chan struct{} // a batch was taken
+
+	mu     sync.Mutex
+	events []event
+	bytes  int
+	end    error // after the last event: io.EOF or what went wrong
+}
+
+func newQueue(maxEvents int) *queue {
+	return &queue{max: maxEvents, more: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+}
+
+// fill reads a sequence to its end, or until ctx is done, and closes the queue.
+func (q *queue) fill(ctx context.Context, seq iter.Seq2[eventlog.Recorded, error]) {
+	for r, err := range seq {
+		if err != nil {
+			q.close(err)
+			return
+		}
+		e, err := decode(r)
+		if err != nil {
+			q.close(err)
+			return
+		}
+		if err := q.put(ctx, e); err != nil {
+			q.close(err)
+			return
+		}
+	}
+	q.close(io.EOF)
+}
+
+func (q *queue) put(ctx context.Context, e event) error {
+	for {
+		q.mu.Lock()
+		if len(q.events) < 2*q.max && q.bytes < 2*MaxBatchBytes {
+			q.events = append(q.events, e)
+			q.bytes += e.size
+			wake := len(q.events) == 1 || q.full()
+			q.mu.Unlock()
+			if wake {
+				signal(q.more)
+			}
+			return nil
+		}
+		q.mu.Unlock()
+		select {
+		case <-q.room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (q *queue) full() bool { return len(q.events) >= q.max || q.bytes >= MaxBatchBytes }
+
+func (q *queue) close(err error) {
+	q.mu.Lock()
+	q.end = err
+	q.mu.Unlock()
+	signal(q.more)
+}
+
+// patience says how long a take may wait.
+type patience struct {
+	idle  <-chan time.Time            // give up on an empty queue when it fires; nil for never
+	nudge <-chan struct{}             // give up on an empty queue, and do not linger on one that is not
+	batch func() (wait time.Duration) // how long the first event waits for company; nil for not at all
+}
+
+// take returns the next batch, in order; nothing when patience ended with an
+// empty queue; the end of the sequence as an error after its last event.
+func (q *queue) take(ctx context.Context, p patience) ([]event, error) {
+	var deadline <-chan time.Time
+	nudged := false
+	for {
+		q.mu.Lock()
+		n, ready := len(q.events), q.full() || q.end != nil || nudged || p.batch == nil
+		if n > 0 && ready {
+			batch := q.cut()
+			q.mu.Unlock()
+			signal(q.room)
+			return batch, nil
+		}
+		end := q.end
+		q.mu.Unlock()
+		if n == 0 && (end != nil || nudged) {
+			return nil, end
+		}
+		if n > 0 && deadline == nil {
+			t := time.NewTimer(p.batch())
+			defer t.Stop()
+			deadline = t.C
+		}
+		select {
+		case <-q.more:
+		case <-deadline:
+			nudged = true
+		case <-p.nudge:
+			nudged = true
+		case <-p.idle:
+			nudged = true
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// cut takes up to one batch; what remains wakes the next take.
+func (q *queue) cut() []event {
+	n, bytes := 0, 0
+	for n < len(q.events) && n < q.max && (n == 0 || bytes+q.events[n].size <= MaxBatchBytes) {
+		bytes += q.events[n].size
+		n++
+	}
+	batch := q.events[:n:n]
+	q.events = append([]event(nil), q.events[n:]...)
+	q.bytes -= bytes
+	return batch
+}
+
+// oldest is when the first waiting event was recorded, and how many wait.
+func (q *queue) oldest() (time.Time, int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.events) == 0 {
+		return time.Time{}, 0
+	}
+	return q.events[0].At, len(q.events)
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,111 @@
+package projections
+
+import (
+	"context"
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+// Progress is how far a rebuild or a verification has come.
+type Progress struct {
+	Position eventlog.Position
+	End      eventlog.Position // where it will end, as far as is known
+	Events   int64             // applied so far
+}
+
+// Rebuilt is what a rebuild did.
+type Rebuilt struct {
+	Group    string
+	Events   int64
+	Position eventlog.Position
+	Elapsed  time.Duration
+}
+
+// catchUpRounds bounds how often a rebuild runs after a log that grows, before
+// it holds the live writer for the rest.
+const catchUpRounds = 8
+
+func (f *follower) rebuild(ctx context.Context, progress func(Progress)) (Rebuilt, error) {
+	if !f.claimRebuild() {
+		return Rebuilt{}, domain.Errorf(domain.Conflict, "The view %s is being rebuilt already.", f.group.Name)
+	}
+	defer f.releaseRebuild()
+	start := f.now()
+	b, err := f.views.Build(ctx, f.group)
+	if err != nil {
+		return Rebuilt{}, err
+	}
+	defer b.Discard(context.WithoutCancel(ctx)) //nolint:errcheck // after Promote it does nothing; else the next start removes the rest
+	fresh, err := newFolder(ctx, f.group, b)
+	if err != nil {
+		return Rebuilt{}, err
+	}
+	done := Rebuilt{Group: f.group.Name}
+	for range catchUpRounds {
+		n, err := f.catchUp(ctx, fresh, &done, progress)
+		if err != nil {
+			return done, err
+		}
+		if n < MaxBatchEvents {
+			break
+		}
+	}
+	if err := f.replace(ctx, fresh, b, &done, progress); err != nil {
+		return done, err
+	}
+	done.Position, done.Elapsed = fresh.at, f.now().Sub(start)
+	f.logger.Info("the view was rebuilt", "position", done.Position, "events", done.Events, "elapsed", done.Elapsed)
+	return done, nil
+}
+
+// catchUp replays up to what is the end of the log now.
+func (f *follower) catchUp(ctx context.Context, fresh *folder, done *Rebuilt, progress func(Progress)) (int, error) {
+	end, err := f.log.End(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return fresh.replay(ctx, f.log, end, func(at eventlog.Position, n int) {
+		done.Events += int64(n)
+		if progress != nil {
+			progress(Progress{Position: at, End: end, Events: done.Events})
+		}
+	})
+}
+
+// replace holds the live writer, plays the last events, and switches. The new
+// rows are then at least as far as the old ones were, and the follower passes
+// over the events it still has in hand that they include.
+func (f *follower) replace(ctx context.Context, fresh *folder, b Building, done *Rebuilt, progress func(Progress)) error {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	if _, err := f.catchUp(ctx, fresh, done, progress); err != nil {
+		return err
+	}
+	if err := b.Promote(ctx); err != nil {
+		return err
+	}
+	f.folder = fresh
+	f.opened.Store(true)
+	f.advanced()
+	signal(f.renewed)
+	f.changes.publish(Change{Group: f.group.Name, Position: fresh.at, Missed: true})
+	return nil
+}
+
+func (f *follower) claimRebuild() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.rebuilding {
+		return false
+	}
+	f.rebuilding = true
+	return true
+}
+
+func (f *follower) releaseRebuild() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rebuilding = false
+}

@@ -1,0 +1,125 @@
+package projections
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/readmodels"
+)
+
+// Rows is a set of rows of any views.
+type Rows struct {
+	Orders      []readmodels.Order
+	Payments    []readmodels.Payment
+	Fulfilments []readmodels.Fulfilment
+	Sales       []readmodels.SalesDay
+	Stock       []readmodels.Stock
+	Products    []readmodels.Product
+}
+
+// Len counts the rows.
+func (r Rows) Len() int {
+	return len(r.Orders) + len(r.Payments) + len(r.Fulfilments) + len(r.Sales) + len(r.Stock) + len(r.Products)
+}
+
+// Keys names rows of any views; a key may stand in it more than once.
+type Keys struct {
+	Orders      []domain.OrderID
+	Payments    []domain.OrderID
+	Fulfilments []domain.OrderID
+	Sales       []SalesKey
+	Stock       []StockKey
+	Products    []domain.SKU
+}
+
+// Len counts the keys.
+func (k Keys) Len() int {
+	return len(k.Orders) + len(k.Payments) + len(k.Fulfilments) + len(k.Sales) + len(k.Stock) + len(k.Products)
+}
+
+// SalesKey names a row of sales.
+type SalesKey struct {
+	Day      time.Time // midnight UTC
+	Currency string
+}
+
+// StockKey names a row of stock.
+type StockKey struct {
+	Warehouse domain.Warehouse
+	SKU       domain.SKU
+}
+
+// Batch is one transaction: rows, and the position they bring the views to.
+type Batch struct {
+	Above eventlog.Position // where the views must stand for the batch to apply
+	To    eventlog.Position // where they stand afterwards
+	Rows  Rows              // each row at most once; replaces the row of the same key
+}
+
+// Store keeps the rows of one group in one version. Errors are Unavailable
+// when trying again may help, and Internal when the store is damaged.
+type Store interface {
+	// Position is up to where the rows reflect the log; 0 when empty.
+	Position(ctx context.Context) (eventlog.Position, error)
+
+	// Load returns the rows there are among those named, in any order.
+	Load(ctx context.Context, k Keys) (Rows, error)
+
+	// Write applies a batch, all or nothing. If the store does not stand at
+	// b.Above nothing is written and the error has kind Conflict, so a batch
+	// delivered twice, or by two projectors, applies once.
+	Write(ctx context.Context, b Batch) error
+
+	// Snapshot is a view of the store at one moment, whatever is written later.
+	Snapshot(ctx context.Context) (Snapshot, error)
+}
+
+// Snapshot reads one moment of a store. It holds resources until closed and
+// is not for concurrent use.
+type Snapshot interface {
+	Position() eventlog.Position
+
+	// Rows yields every row of the group: view after view, by key in byte
+	// order. A yielded error is the last thing.
+	Rows(ctx context.Context) iter.Seq2[Row, error]
+
+	// Sums adds up the rows by the store's own means, by name; see [Sums].
+	Sums(ctx context.Context) (Sums, error)
+
+	Close() error
+}
+
+// Row is one row of a view as [Snapshot] yields it.
+type Row struct {
+	View  string // "orders", "payments", "fulfilments", "sales", "stock", "products"
+	Key   string // unique within the view; rows of a view come in its byte order
+	Value any    // the readmodels struct
+}
+
+// Views keeps the stores of all groups: for each the version that serves
+// readers, and any number that are being built beside it.
+type Views interface {
+	// Live returns the serving version of a group, empty at first.
+	Live(ctx context.Context, g Group) (Store, error)
+
+	// Build returns a new empty version. It serves nobody until promoted, and
+	// what was neither promoted nor discarded is gone at the next start.
+	Build(ctx context.Context, g Group) (Building, error)
+}
+
+// Building is a version of a group that does not serve yet.
+type Building interface {
+	Store
+
+	// Promote makes this version the serving one, durably and at once: every
+	// question is answered wholly by the old one or wholly by this one. The
+	// old version is removed when its last reader is done. Afterwards the
+	// Building is the live Store.
+	Promote(ctx context.Context) error
+
+	// Discard removes the version. After Promote it does nothing.
+	Discard(ctx context.Context) error
+}

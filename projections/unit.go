@@ -1,0 +1,183 @@
+package projections
+
+import (
+	"context"
+	"slices"
+
+	"orderflow/domain"
+	"orderflow/readmodels"
+)
+
+// unit is the unit of work of one group: the rows a batch touches, and those
+// of earlier batches that are still warm. Its owner is the only writer of the
+// store, which is why rows kept from batch to batch cannot be stale.
+type unit struct {
+	store       Store
+	orders      table[domain.OrderID, readmodels.Order]
+	payments    table[domain.OrderID, readmodels.Payment]
+	fulfilments table[domain.OrderID, readmodels.Fulfilment]
+	sales       table[SalesKey, readmodels.SalesDay]
+	stock       table[StockKey, readmodels.Stock]
+	products    table[domain.SKU, readmodels.Product]
+	changed     []domain.OrderID // orders whose row changed, in order, each once
+}
+
+func newUnit(s Store) *unit {
+	u := &unit{store: s}
+	u.orders.weigh = func(o *readmodels.Order) int { return 1 + len(o.Lines) }
+	return u
+}
+
+// prefetch loads in one question the rows a batch will ask for.
+func (u *unit) prefetch(ctx context.Context, k Keys) error {
+	k.Orders = u.orders.missing(k.Orders)
+	k.Payments = u.payments.missing(k.Payments)
+	k.Fulfilments = u.fulfilments.missing(k.Fulfilments)
+	k.Stock = u.stock.missing(k.Stock)
+	k.Products = u.products.missing(k.Products)
+	if k.Len() == 0 {
+		return nil
+	}
+	return u.load(ctx, k)
+}
+
+func (u *unit) load(ctx context.Context, k Keys) error {
+	rows, err := u.store.Load(ctx, k)
+	if err != nil {
+		return err
+	}
+	for _, o := range rows.Orders {
+		u.orders.keep(o.ID, o)
+	}
+	for _, p := range rows.Payments {
+		u.payments.keep(p.Order, p)
+	}
+	for _, f := range rows.Fulfilments {
+		u.fulfilments.keep(f.Order, f)
+	}
+	for _, d := range rows.Sales {
+		u.sales.keep(SalesKey{Day: d.Day, Currency: d.Currency}, d)
+	}
+	for _, s := range rows.Stock {
+		u.stock.keep(StockKey{Warehouse: s.Warehouse, SKU: s.SKU}, s)
+	}
+	for _, p := range rows.Products {
+		u.products.keep(p.SKU, p)
+	}
+	return nil
+}
+
+// order returns the row of an order for changing, and marks it changed by e.
+// An event about an order that was never placed cannot be projected.
+func (u *unit) order(e event) (*readmodels.Order, error) {
+	o := u.orders.get(e.order())
+	if o == nil {
+		return nil, broken(e.Recorded, "there is no order %s", e.order())
+	}
+	if u.orders.touch(e.order()) {
+		u.changed = append(u.changed, e.order())
+	}
+	o.UpdatedAt, o.Position = readmodels.Instant(e.At), int64(e.Position)
+	if _, own := e.fact.(orderFact); own {
+		o.Version = int64(e.Version)
+	}
+	return o, nil
+}
+
+// dirty collects the changed rows.
+func (u *unit) dirty() Rows {
+	return Rows{
+		Orders: u.orders.dirty(), Payments: u.payments.dirty(), Fulfilments: u.fulfilments.dirty(),
+		Sales: u.sales.dirty(), Stock: u.stock.dirty(), Products: u.products.dirty(),
+	}
+}
+
+// settle says that the changed rows were written; it returns the orders among them.
+func (u *unit) settle() []domain.OrderID {
+	u.orders.settle()
+	u.payments.settle()
+	u.fulfilments.settle()
+	u.sales.settle()
+	u.stock.settle()
+	u.products.settle()
+	changed := u.changed
+	u.changed = nil
+	return changed
+}
+
+// table is the rows of one view. Two generations bound it: when the young one
+// is full it becomes the old one, and what was old and not asked for is forgotten.
+type table[K comparable, V any] struct {
+	young, old map[K]*V
+	touched    map[K]*V
+	order      []K // of touched, so that writes are in the order of the log
+	weigh      func(*V) int
+	weight     int
+}
+
+// get returns a row that was loaded or created, else nil.
+func (t *table[K, V]) get(k K) *V {
+	if v := t.young[k]; v != nil {
+		return v
+	}
+	v := t.old[k]
+	if v != nil {
+		t.insert(k, v)
+	}
+	return v
+}
+
+// keep takes a row that the store holds or that begins now.
+func (t *table[K, V]) keep(k K, v V) *V {
+	t.insert(k, &v)
+	return &v
+}
+
+func (t *table[K, V]) insert(k K, v *V) {
+	if t.young == nil {
+		t.young = map[K]*V{}
+	}
+	t.young[k] = v
+	t.weight++
+	if t.weigh != nil {
+		t.weight += t.weigh(v) - 1
+	}
+}
+
+// touch marks a row as changed; it says whether it was not so before.
+func (t *table[K, V]) touch(k K) bool {
+	if _, ok := t.touched[k]; ok {
+		return false
+	}
+	if t.touched == nil {
+		t.touched = map[K]*V{}
+	}
+	t.touched[k] = t.get(k)
+	t.order = append(t.order, k)
+	return true
+}
+
+func (t *table[K, V]) missing(keys []K) []K {
+	seen := make(map[K]struct{}, len(keys))
+	return slices.DeleteFunc(keys, func(k K) bool {
+		_, twice := seen[k]
+		seen[k] = struct{}{}
+		return twice || t.get(k) != nil
+	})
+}
+
+func (t *table[K, V]) dirty() []V {
+	rows := make([]V, len(t.order))
+	for i, k := range t.order {
+		rows[i] = *t.touched[k]
+	}
+	return rows
+}
+
+func (t *table[K, V]) settle() {
+	clear(t.touched)
+	t.order = t.order[:0]
+	if t.weight > MaxCachedWeight/2 {
+		t.old, t.young, t.weight = t.young, nil, 0
+	}
+}

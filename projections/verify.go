@@ -1,0 +1,193 @@
+package projections
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"reflect"
+	"slices"
+
+	"orderflow/domain/eventlog"
+)
+
+// MaxDifferences bounds the differences a report lists; all are counted.
+const MaxDifferences = 1_000
+
+// Report is what a verification found. The group's serving rows were compared
+// with rows computed anew from the log up to the same position, one by one,
+// and the store's sums with sums taken from the log by other code.
+type Report struct {
+	Group       string
+	Position    eventlog.Position // where both stood
+	Rows        int64             // compared
+	Events      int64             // replayed
+	Sums        Sums              // as the log has them
+	Differences []Difference      // the first MaxDifferences
+	Different   int64             // all differences
+}
+
+// OK says whether the view tells what the log tells.
+func (r Report) OK() bool { return r.Different == 0 }
+
+// Difference is one thing on which view and log disagree.
+type Difference struct {
+	View  string // "orders", …, or "sums"
+	Key   string // of the row, or the name of the sum
+	Field string // empty when the whole row is missing or surplus
+	Have  string // as the view has it; empty when it lacks the row
+	Want  string // as the log has it; empty when there should be no such row
+}
+
+func (d Difference) String() string {
+	switch {
+	case d.Field != "":
+		return fmt.Sprintf("%s %s: %s is %s, the log says %s", d.View, d.Key, d.Field, d.Have, d.Want)
+	case d.Have == "":
+		return fmt.Sprintf("%s %s: is missing", d.View, d.Key)
+	default:
+		return fmt.Sprintf("%s %s: should not be there", d.View, d.Key)
+	}
+}
+
+func (r *Report) add(d Difference) {
+	r.Different++
+	if len(r.Differences) < MaxDifferences {
+		r.Differences = append(r.Differences, d)
+	}
+}
+
+// verify plays the shadow close to the live position first, so that the
+// snapshot of the serving rows is held only for the last events and the comparison.
+func (f *follower) verify(ctx context.Context, progress func(Progress)) (Report, error) {
+	near, err := f.position(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	b, err := f.views.Build(ctx, f.group)
+	if err != nil {
+		return Report{}, err
+	}
+	defer b.Discard(context.WithoutCancel(ctx)) //nolint:errcheck // the next start removes what is left
+	shadow, err := newFolder(ctx, f.group, b)
+	if err != nil {
+		return Report{}, err
+	}
+	report := Report{Group: f.group.Name}
+	told := func(at eventlog.Position, n int) {
+		report.Events += int64(n)
+		if progress != nil {
+			progress(Progress{Position: at, End: near, Events: report.Events})
+		}
+	}
+	if _, err := shadow.replay(ctx, f.log, near, told); err != nil {
+		return report, err
+	}
+	live, err := f.views.Live(ctx, f.group)
+	if err != nil {
+		return report, err
+	}
+	have, err := live.Snapshot(ctx)
+	if err != nil {
+		return report, err
+	}
+	defer have.Close() //nolint:errcheck // it only read
+	report.Position = have.Position()
+	if _, err := shadow.replay(ctx, f.log, report.Position, told); err != nil {
+		return report, err
+	}
+	want, err := b.Snapshot(ctx)
+	if err != nil {
+		return report, err
+	}
+	defer want.Close() //nolint:errcheck // it only read
+	if err := report.compareRows(have.Rows(ctx), want.Rows(ctx)); err != nil {
+		return report, err
+	}
+	sums, err := have.Sums(ctx)
+	if err != nil {
+		return report, err
+	}
+	if report.Sums, err = logSums(ctx, f.log, f.group, report.Position); err != nil {
+		return report, err
+	}
+	report.compareSums(sums)
+	return report, nil
+}
+
+// compareRows walks both sides in step: rows come view after view, by key.
+func (r *Report) compareRows(have, want iter.Seq2[Row, error]) error {
+	nextHave, stopHave := iter.Pull2(have)
+	defer stopHave()
+	nextWant, stopWant := iter.Pull2(want)
+	defer stopWant()
+	h, herr, hok := nextHave()
+	w, werr, wok := nextWant()
+	for hok || wok {
+		if err := cmp.Or(herr, werr); err != nil {
+			return err
+		}
+		switch order := compareKeys(h, w, hok, wok); {
+		case order < 0:
+			r.add(Difference{View: h.View, Key: h.Key, Have: fmt.Sprintf("%+v", h.Value)})
+			h, herr, hok = nextHave()
+		case order > 0:
+			r.add(Difference{View: w.View, Key: w.Key, Want: fmt.Sprintf("%+v", w.Value)})
+			w, werr, wok = nextWant()
+		default:
+			r.Rows++
+			r.compareFields(h, w)
+			h, herr, hok = nextHave()
+			w, werr, wok = nextWant()
+		}
+	}
+	return nil
+}
+
+func compareKeys(h, w Row, hok, wok bool) int {
+	switch {
+	case !hok:
+		return 1
+	case !wok:
+		return -1
+	case h.View != w.View:
+		return cmp.Compare(viewOrder(h.View), viewOrder(w.View))
+	}
+	return cmp.Compare(h.Key, w.Key)
+}
+
+// viewOrder is the order in which snapshots yield views.
+func viewOrder(view string) int {
+	return slices.Index([]string{"orders", "payments", "fulfilments", "sales", "stock", "products"}, view)
+}
+
+func (r *Report) compareFields(h, w Row) {
+	if reflect.DeepEqual(h.Value, w.Value) {
+		return
+	}
+	hv, wv := reflect.ValueOf(h.Value), reflect.ValueOf(w.Value)
+	for i := range hv.NumField() {
+		have, want := hv.Field(i).Interface(), wv.Field(i).Interface()
+		if !reflect.DeepEqual(have, want) {
+			r.add(Difference{
+				View: h.View, Key: h.Key, Field: hv.Type().Field(i).Name,
+				Have: fmt.Sprintf("%+v", have), Want: fmt.Sprintf("%+v", want),
+			})
+		}
+	}
+}
+
+func (r *Report) compareSums(have Sums) {
+	names := map[string]struct{}{}
+	for name := range have {
+		names[name] = struct{}{}
+	}
+	for name := range r.Sums {
+		names[name] = struct{}{}
+	}
+	for name := range names {
+		if have[name] != r.Sums[name] {
+			r.add(Difference{View: "sums", Key: name, Field: "total", Have: fmt.Sprint(have[name]), Want: fmt.Sprint(r.Sums[name])})
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package readmodels
+
+import (
+	"context"
+	"time"
+
+	"orderflow/domain"
+)
+
+// Fulfilment is how far the work on one order has come.
+type Fulfilment struct {
+	Order           domain.OrderID
+	Phase           Phase
+	Reason          domain.Reason // why it is being undone, else empty
+	AttentionStep   string        // the step a person must look at, else empty
+	AttentionReason string
+	PendingReturns  int       // returns whose stock or money is still to be moved
+	CancelAsked     bool      // the customer's wish to cancel is not yet carried out
+	Finished        bool      // nothing is left to do
+	StartedAt       time.Time // when the order was recorded
+	UpdatedAt       time.Time // of the last event of the order, its payment, parcel or fulfilment
+	QuietUntil      time.Time // UpdatedAt, or the later time until which an event said to wait
+	Position        int64     // of the last event that changed this row
+}
+
+// Phase is what a fulfilment is busy with.
+type Phase string
+
+// The phases of a fulfilment.
+const (
+	PhaseReserving Phase = "reserving"
+	PhaseCharging  Phase = "charging"
+	PhaseShipping  Phase = "shipping"
+	PhaseFulfilled Phase = "fulfilled"
+	PhaseUndoing   Phase = "undoing"
+	PhaseUndone    Phase = "undone"
+)
+
+// Fulfilments answers questions about the work on orders.
+type Fulfilments interface {
+	// Fulfilment returns the work on one order; it exists from the order's first event.
+	Fulfilment(ctx context.Context, id domain.OrderID) (Fulfilment, error)
+
+	// Standing returns up to limit orders whose work is unfinished, about
+	// which nothing happened since before, and which were not told to wait
+	// beyond it; the longest silent first. Orders that wait for a person are
+	// not among them: see NeedingAttention.
+	Standing(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error)
+
+	// NeedingAttention returns up to limit fulfilments that wait for a person,
+	// the longest waiting first.
+	NeedingAttention(ctx context.Context, limit int) ([]Fulfilment, error)
+
+	// Unfinished counts the fulfilments with work left, and those of them that wait for a person.
+	Unfinished(ctx context.Context) (open, attention int64, err error)
+}

@@ -1,0 +1,319 @@
+package charging
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"orderflow/commands"
+	"orderflow/domain"
+	"orderflow/domain/fulfilment"
+	"orderflow/domain/payment"
+	"orderflow/sagas"
+)
+
+// Name is the saga's name in checkpoints, metrics and the actor of its events.
+const Name = "charging"
+
+// Limits on asking.
+const (
+	// FirstPause is the wait after a deferral or a lost answer; it doubles up to LastPause.
+	FirstPause = 500 * time.Millisecond
+	// LastPause is the longest wait.
+	LastPause = 5 * time.Minute
+	// MaxAsks is how often a lost answer is asked for before a person must
+	// look: with the pauses above about an hour.
+	MaxAsks = 20
+	// maxSteps bounds one look at an order.
+	maxSteps = 64
+)
+
+// noMoney is the reference of charges and refunds over nothing, which no gateway is asked for.
+const noMoney = "nothing-due"
+
+// revertRefund is the id of the refund that undoes a whole order.
+const revertRefund = "revert"
+
+// Ready is implemented by a gateway that knows when a call would be refused
+// before it is made; then no attempt needs to be recorded.
+type Ready interface {
+	// Ready returns ok, or the reason of the refusal and when to try again.
+	Ready() (reason string, retryAt time.Time, ok bool)
+}
+
+// Saga takes and gives back the money of orders.
+type Saga struct {
+	Gateway     Gateway
+	GatewayName string // as recorded in events
+	Payments    *commands.Aggregate[payment.State, payment.Event]
+	Fulfilments *commands.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
+}
+
+// New returns the saga for a driver.
+func New(s Saga) sagas.Saga {
+	wakes := map[string]bool{
+		fulfilment.PaymentRequested{}.EventType(): true, fulfilment.Reverting{}.EventType(): true,
+		fulfilment.ShipmentCancelled{}.EventType(): true, fulfilment.ReturnAccepted{}.EventType(): true,
+		fulfilment.Resumed{}.EventType(): true,
+	}
+	return sagas.Saga{
+		Name:       Name,
+		Categories: []string{fulfilment.Category},
+		Wakes:      func(eventType string) bool { return wakes[eventType] },
+		React:      s.React,
+	}
+}
+
+// look is one look at the money of one order.
+type look struct {
+	Saga
+	id domain.OrderID
+	f  fulfilment.State
+	p  payment.State
+}
+
+// React does what can be done about an order's money now; a moment it returns
+// is when a gateway may be called or asked again.
+func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
+	for range maxSteps {
+		l := look{Saga: s, id: id}
+		var err error
+		if l.f, _, err = s.Fulfilments.Load(ctx, fulfilment.Stream(id)); err != nil {
+			return time.Time{}, err
+		}
+		if l.p, _, err = s.Payments.Load(ctx, payment.Stream(id)); err != nil {
+			return time.Time{}, err
+		}
+		moved, again, err := l.step(ctx)
+		if err != nil || !moved {
+			return again, err
+		}
+	}
+	return time.Now(), nil
+}
+
+func (l look) step(ctx context.Context) (moved bool, again time.Time, err error) {
+	switch l.f.Next() {
+	case fulfilment.Charge:
+		return l.charge(ctx)
+	case fulfilment.RevertPayment:
+		return l.revert(ctx)
+	case fulfilment.SettleReturn:
+		open, _ := l.f.OpenReturn()
+		return l.refund(ctx, open.ID, open.Refund)
+	case fulfilment.Reserve, fulfilment.Ship, fulfilment.CancelShipment, fulfilment.ReleaseStock, fulfilment.Rest, fulfilment.Attention:
+	}
+	return false, time.Time{}, nil
+}
+
+func (l look) charge(ctx context.Context) (bool, time.Time, error) {
+	switch l.p.Status {
+	case payment.None, payment.Waiting:
+		return l.attempt(ctx)
+	case payment.Calling:
+		return l.ask(ctx)
+	case payment.InDoubt:
+		if early(l.p.RetryAt) {
+			return false, l.p.RetryAt, nil
+		}
+		if l.p.Tries > MaxAsks*(l.f.Resumes+1) {
+			return l.attention(ctx, fulfilment.Charge, "the gateway does not say what became of the charge: "+l.p.Reason)
+		}
+		return l.ask(ctx)
+	case payment.Taken, payment.No, payment.CalledOff:
+	}
+	return false, time.Time{}, nil
+}
+
+// attempt records that the gateway is about to be called, and calls it.
+func (l look) attempt(ctx context.Context) (bool, time.Time, error) {
+	if early(l.p.RetryAt) {
+		return false, l.p.RetryAt, nil
+	}
+	if guard, ok := l.Gateway.(Ready); ok && !l.f.Amount.IsZero() {
+		if reason, retryAt, ok := guard.Ready(); !ok {
+			return l.deferUntil(ctx, reason, later(retryAt, l.pause(l.p.Tries)))
+		}
+	}
+	if err := l.record(ctx, payment.Start(l.GatewayName, l.key(), l.f.Amount)); err != nil {
+		return false, time.Time{}, err
+	}
+	return l.capture(ctx)
+}
+
+func (l look) capture(ctx context.Context) (bool, time.Time, error) {
+	if l.f.Amount.IsZero() {
+		return l.recorded(l.record(ctx, payment.Capture(l.GatewayName, noMoney, l.f.Amount)))
+	}
+	receipt, err := l.Gateway.Capture(ctx, Charge{Order: l.id, Key: l.key(), Amount: l.f.Amount, Token: l.f.Token})
+	return l.outcome(ctx, receipt, err)
+}
+
+// ask finds out what became of a charge. One that the gateway never heard of
+// is made now, under the same key.
+func (l look) ask(ctx context.Context) (bool, time.Time, error) {
+	if l.f.Amount.IsZero() {
+		return l.capture(ctx)
+	}
+	receipt, err := l.Gateway.Lookup(ctx, l.key())
+	switch {
+	case err != nil && domain.KindOf(err) == domain.NotFound:
+		return l.capture(ctx)
+	case err != nil && domain.KindOf(err) == domain.Unavailable: // not asked: still in doubt
+		return l.loseOutcome(ctx, err)
+	}
+	return l.outcome(ctx, receipt, err)
+}
+
+// outcome records what a gateway answered.
+func (l look) outcome(ctx context.Context, receipt Receipt, err error) (bool, time.Time, error) {
+	if err == nil {
+		if receipt.Amount != l.f.Amount {
+			return l.attention(ctx, fulfilment.Charge, "the gateway captured "+receipt.Amount.String()+" where "+l.f.Amount.String()+" was asked for")
+		}
+		return l.recorded(l.record(ctx, payment.Capture(l.GatewayName, receipt.Reference, receipt.Amount)))
+	}
+	if ctx.Err() != nil {
+		return false, time.Time{}, ctx.Err() // stopping: the next start asks
+	}
+	switch domain.KindOf(err) {
+	case domain.Rejected:
+		return l.recorded(l.record(ctx, payment.Decline(l.GatewayName, reason(err))))
+	case domain.Unavailable:
+		return l.deferUntil(ctx, reason(err), time.Now().Add(l.pause(l.p.Tries)))
+	case domain.Internal, domain.Invalid, domain.NotFound, domain.Conflict, domain.Mismatch, domain.Unknown, domain.Exhausted, domain.ReadOnly:
+	}
+	return l.loseOutcome(ctx, err)
+}
+
+func (l look) loseOutcome(ctx context.Context, cause error) (bool, time.Time, error) {
+	askAt := time.Now().Add(l.pause(l.p.Tries))
+	return false, askAt, l.record(ctx, payment.LoseOutcome(l.GatewayName, reason(cause), askAt))
+}
+
+func (l look) deferUntil(ctx context.Context, why string, retryAt time.Time) (bool, time.Time, error) {
+	return false, retryAt, l.record(ctx, payment.Defer(l.GatewayName, why, retryAt))
+}
+
+// revert makes sure that no money of the order is held: a charge that may
+// still come is voided at the gateway, one that came is refunded.
+func (l look) revert(ctx context.Context) (bool, time.Time, error) {
+	switch l.p.Status {
+	case payment.No, payment.CalledOff:
+		return false, time.Time{}, nil
+	case payment.Taken:
+		amount := l.p.Held()
+		if r, ok := l.p.Refund(revertRefund); ok {
+			amount = r.Amount
+		}
+		return l.refund(ctx, revertRefund, amount)
+	case payment.None:
+		return l.recorded(l.record(ctx, payment.Void("reverted before any attempt")))
+	case payment.Waiting, payment.Calling, payment.InDoubt:
+	}
+	if l.p.Attempts == 0 || l.p.Amount.IsZero() {
+		return l.recorded(l.record(ctx, payment.Void("reverted; no gateway was ever called")))
+	}
+	err := l.Gateway.Void(ctx, l.key())
+	switch {
+	case err == nil:
+		return l.recorded(l.record(ctx, payment.Void("reverted")))
+	case domain.KindOf(err) == domain.Rejected: // captured after all: say so, then refund
+		return l.discover(ctx)
+	}
+	return false, time.Now().Add(l.pause(l.p.Tries)), ctx.Err()
+}
+
+// discover records a capture that was not known of.
+func (l look) discover(ctx context.Context) (bool, time.Time, error) {
+	receipt, err := l.Gateway.Lookup(ctx, l.key())
+	if err != nil {
+		return false, time.Now().Add(l.pause(l.p.Tries)), ctx.Err()
+	}
+	if l.p.Status == payment.Waiting {
+		if err := l.record(ctx, payment.Start(l.GatewayName, l.key(), l.f.Amount)); err != nil {
+			return false, time.Time{}, err
+		}
+	}
+	return l.recorded(l.record(ctx, payment.Capture(l.GatewayName, receipt.Reference, receipt.Amount)))
+}
+
+// refund gives money back under a key of its own.
+func (l look) refund(ctx context.Context, id string, amount domain.Money) (bool, time.Time, error) {
+	r, ok := l.p.Refund(id)
+	switch {
+	case ok && r.Done, ok && r.Fails > l.f.Resumes:
+		return false, time.Time{}, nil
+	case ok && early(r.RetryAt):
+		return false, r.RetryAt, nil
+	case !ok:
+		return l.recorded(l.record(ctx, payment.StartRefund(id, amount)))
+	}
+	if amount.IsZero() {
+		return l.recorded(l.record(ctx, payment.FinishRefund(id, noMoney)))
+	}
+	receipt, err := l.Gateway.Refund(ctx, Giveback{
+		Order: l.id, Key: "refund-" + domain.Digest(string(l.id), id), ChargeKey: l.key(), Amount: amount,
+	})
+	switch {
+	case err == nil:
+		return l.recorded(l.record(ctx, payment.FinishRefund(id, receipt.Reference)))
+	case ctx.Err() != nil:
+		return false, time.Time{}, ctx.Err()
+	case domain.KindOf(err) == domain.Rejected || domain.KindOf(err) == domain.NotFound:
+		if r.Failed != "" { // refused again after somebody resumed: this refusal is a new one
+			if err := l.record(ctx, payment.DeferRefund(id, "resumed", time.Now())); err != nil {
+				return false, time.Time{}, err
+			}
+		}
+		return false, time.Time{}, l.record(ctx, payment.FailRefund(id, reason(err)))
+	}
+	retryAt := time.Now().Add(l.pause(r.Tries))
+	return false, retryAt, l.record(ctx, payment.DeferRefund(id, reason(err), retryAt))
+}
+
+func (l look) attention(ctx context.Context, step fulfilment.Step, why string) (bool, time.Time, error) {
+	_, _, err := l.Fulfilments.Transact(ctx, fulfilment.Stream(l.id), commands.NewCause(l.id, "saga:"+Name), fulfilment.CallAttention(step, why))
+	return false, time.Time{}, err
+}
+
+// record appends to the payment's stream. The command has a fresh id: what
+// makes it safe to repeat is the decision.
+func (l look) record(ctx context.Context, decide payment.Decision) error {
+	_, _, err := l.Payments.Transact(ctx, payment.Stream(l.id), commands.NewCause(l.id, "saga:"+Name), decide)
+	return err
+}
+
+// recorded says to look again, now that something is known.
+func (l look) recorded(err error) (bool, time.Time, error) { return err == nil, time.Time{}, err }
+
+// key names the charge of the order; every attempt has the same.
+func (l look) key() string { return "charge-" + string(l.id) }
+
+// pause doubles with every try, and differs a little between orders, so that
+// they do not all come back at once.
+func (l look) pause(tries int) time.Duration {
+	p := FirstPause << min(tries, 10)
+	p = min(p, LastPause)
+	var h uint32 = 2166136261
+	for _, c := range []byte(l.id) {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return p + p*time.Duration(h%256)/1024 // up to a quarter more
+}
+
+func early(t time.Time) bool { return !t.IsZero() && time.Now().Before(t) }
+
+func later(t time.Time, atLeast time.Duration) time.Time {
+	if soon := time.Now().Add(atLeast); t.Before(soon) {
+		return soon
+	}
+	return t.Add(atLeast / 4)
+}
+
+func reason(err error) string {
+	if f, ok := errors.AsType[Failure](err); ok {
+		return f.Reason
+	}
+	return domain.KindOf(err).String()
+}

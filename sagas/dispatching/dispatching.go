@@ -1,0 +1,140 @@
+package dispatching
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"orderflow/commands"
+	"orderflow/domain"
+	"orderflow/domain/fulfilment"
+	"orderflow/domain/order"
+	"orderflow/domain/shipment"
+	"orderflow/sagas"
+)
+
+// Name is the saga's name in checkpoints, metrics and the actor of its events.
+const Name = "dispatching"
+
+// Limits on asking.
+const (
+	// FirstPause is the wait after a carrier could not be asked; it doubles up to LastPause.
+	FirstPause = 500 * time.Millisecond
+	// LastPause is the longest wait.
+	LastPause = 5 * time.Minute
+)
+
+// Saga books and calls off the parcels of orders.
+type Saga struct {
+	Carrier     Carrier
+	CarrierName string // as recorded in events
+	Orders      *commands.Aggregate[order.State, order.Event]
+	Shipments   *commands.Aggregate[shipment.State, shipment.Event]
+	Fulfilments *commands.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
+}
+
+// New returns the saga for a driver.
+func New(s Saga) sagas.Saga {
+	wakes := map[string]bool{
+		fulfilment.ShipmentRequested{}.EventType(): true, fulfilment.Reverting{}.EventType(): true,
+		fulfilment.Resumed{}.EventType(): true,
+	}
+	return sagas.Saga{
+		Name:       Name,
+		Categories: []string{fulfilment.Category},
+		Wakes:      func(eventType string) bool { return wakes[eventType] },
+		React:      s.React,
+	}
+}
+
+// React does what can be done about an order's parcel now.
+func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
+	f, _, err := s.Fulfilments.Load(ctx, fulfilment.Stream(id))
+	if err != nil {
+		return time.Time{}, err
+	}
+	next := f.Next()
+	if next != fulfilment.Ship && next != fulfilment.CancelShipment {
+		return time.Time{}, nil
+	}
+	p, _, err := s.Shipments.Load(ctx, shipment.Stream(id))
+	if err != nil {
+		return time.Time{}, err
+	}
+	if !p.RetryAt.IsZero() && time.Now().Before(p.RetryAt) {
+		return p.RetryAt, nil
+	}
+	if next == fulfilment.Ship {
+		return s.book(ctx, id, p)
+	}
+	return s.cancel(ctx, id, p)
+}
+
+func (s Saga) book(ctx context.Context, id domain.OrderID, p shipment.State) (time.Time, error) {
+	if p.Status != shipment.None && p.Status != shipment.Waiting {
+		return time.Time{}, nil
+	}
+	o, _, err := s.Orders.Load(ctx, order.Stream(id))
+	if err != nil {
+		return time.Time{}, err
+	}
+	units := int64(0)
+	for _, l := range o.Lines {
+		units += l.Quantity
+	}
+	parcel, err := s.Carrier.Book(ctx, Booking{Order: id, Key: key(id), Warehouse: o.Warehouse, Units: units})
+	switch {
+	case err == nil:
+		return time.Time{}, s.record(ctx, id, shipment.Book(shipment.Booked{
+			Carrier: s.CarrierName, Tracking: parcel.Tracking, EstimatedDelivery: parcel.EstimatedDelivery,
+		}))
+	case ctx.Err() != nil:
+		return time.Time{}, ctx.Err()
+	case domain.KindOf(err) == domain.Rejected:
+		return time.Time{}, s.record(ctx, id, shipment.Refuse(s.CarrierName, reason(err)))
+	}
+	return s.wait(ctx, id, p, err)
+}
+
+// cancel makes sure that no parcel is fetched, whether a booking is known or
+// may still come.
+func (s Saga) cancel(ctx context.Context, id domain.OrderID, p shipment.State) (time.Time, error) {
+	switch p.Status {
+	case shipment.CalledOff, shipment.Declined, shipment.Underway, shipment.Arrived:
+		return time.Time{}, nil
+	case shipment.None, shipment.Waiting, shipment.Arranged:
+	}
+	err := s.Carrier.Cancel(ctx, key(id))
+	switch {
+	case err == nil:
+		return time.Time{}, s.record(ctx, id, shipment.Cancel("the order is undone"))
+	case ctx.Err() != nil:
+		return time.Time{}, ctx.Err()
+	case domain.KindOf(err) == domain.Rejected: // the carrier has it: a person must look
+		_, _, err := s.Fulfilments.Transact(ctx, fulfilment.Stream(id), commands.NewCause(id, "saga:"+Name),
+			fulfilment.CallAttention(fulfilment.CancelShipment, "the carrier does not call the parcel off: "+reason(err)))
+		return time.Time{}, err
+	}
+	return s.wait(ctx, id, p, err)
+}
+
+func (s Saga) wait(ctx context.Context, id domain.OrderID, p shipment.State, cause error) (time.Time, error) {
+	pause := min(FirstPause<<min(p.Deferrals, 10), LastPause)
+	retryAt := time.Now().Add(pause)
+	return retryAt, s.record(ctx, id, shipment.Defer(shipment.Deferred{Carrier: s.CarrierName, Reason: reason(cause), RetryAt: retryAt}))
+}
+
+func (s Saga) record(ctx context.Context, id domain.OrderID, decide shipment.Decision) error {
+	_, _, err := s.Shipments.Transact(ctx, shipment.Stream(id), commands.NewCause(id, "saga:"+Name), decide)
+	return err
+}
+
+// key names the parcel of the order; every attempt has the same.
+func key(id domain.OrderID) string { return "parcel-" + string(id) }
+
+func reason(err error) string {
+	if f, ok := errors.AsType[Failure](err); ok {
+		return f.Reason
+	}
+	return domain.KindOf(err).String()
+}

@@ -1,0 +1,321 @@
+// Package fulfilling carries an order from placed to confirmed, or undoes it:
+// it does what [fulfilment.State.Next] says, records it, and asks again. Money
+// and parcels are other sagas' work; this one reads what became of them.
+package fulfilling
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"orderflow/commands"
+	"orderflow/domain"
+	"orderflow/domain/fulfilment"
+	"orderflow/domain/inventory"
+	"orderflow/domain/order"
+	"orderflow/domain/payment"
+	"orderflow/domain/shipment"
+	"orderflow/sagas"
+)
+
+// Name is the saga's name in checkpoints, metrics and the actor of its events.
+const Name = "fulfilment"
+
+// RevertRefund is the id of the refund that undoes a whole order.
+const RevertRefund = "revert"
+
+// maxSteps bounds one look at an order; a return may come per look.
+const maxSteps = 64
+
+// Saga fulfils orders.
+type Saga struct {
+	Bus         commands.Bus // for commands to the order and to the warehouse, which may be elsewhere
+	Orders      *commands.Aggregate[order.State, order.Event]
+	Payments    *commands.Aggregate[payment.State, payment.Event]
+	Shipments   *commands.Aggregate[shipment.State, shipment.Event]
+	Fulfilments *commands.Aggregate[fulfilment.State, fulfilment.Event]
+}
+
+// New returns the saga for a driver.
+func New(s Saga) sagas.Saga {
+	wakes := map[string]bool{
+		order.Placed{}.EventType(): true, order.CancelRequested{}.EventType(): true, order.LinesReturned{}.EventType(): true,
+		payment.Captured{}.EventType(): true, payment.Declined{}.EventType(): true, payment.Voided{}.EventType(): true,
+		payment.Refunded{}.EventType(): true, payment.RefundFailed{}.EventType(): true,
+		shipment.Booked{}.EventType(): true, shipment.Refused{}.EventType(): true, shipment.Cancelled{}.EventType(): true,
+		fulfilment.Resumed{}.EventType(): true,
+	}
+	return sagas.Saga{
+		Name:       Name,
+		Categories: []string{order.Category, payment.Category, shipment.Category, fulfilment.Category},
+		Wakes:      func(eventType string) bool { return wakes[eventType] },
+		React:      s.React,
+	}
+}
+
+// look is one look at one order.
+type look struct {
+	Saga
+	id domain.OrderID
+	o  order.State
+	f  fulfilment.State
+}
+
+// React does everything that can be done for an order now.
+func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
+	for range maxSteps {
+		l := look{Saga: s, id: id}
+		var err error
+		if l.o, _, err = s.Orders.Load(ctx, order.Stream(id)); err != nil {
+			return time.Time{}, err
+		}
+		if l.o.Status == order.New {
+			return time.Time{}, nil
+		}
+		if l.f, _, err = s.Fulfilments.Load(ctx, fulfilment.Stream(id)); err != nil {
+			return time.Time{}, err
+		}
+		if moved, err := l.step(ctx); err != nil || !moved {
+			return time.Time{}, err
+		}
+	}
+	return time.Now(), nil
+}
+
+// step does the next thing; moved is false when there is nothing to do but wait.
+func (l look) step(ctx context.Context) (moved bool, err error) {
+	if l.o.Status == order.Cancelling && l.f.Phase != fulfilment.Undoing && l.f.Phase != fulfilment.Undone && l.f.Stuck == nil {
+		return l.record(ctx, "cancel", fulfilment.Revert(l.o.Reason, "", true))
+	}
+	switch l.f.Next() {
+	case fulfilment.Reserve:
+		return l.reserve(ctx)
+	case fulfilment.Charge:
+		return l.settlePayment(ctx)
+	case fulfilment.Ship:
+		return l.confirm(ctx)
+	case fulfilment.CancelShipment:
+		return l.cancelShipment(ctx)
+	case fulfilment.RevertPayment:
+		return l.revertPayment(ctx)
+	case fulfilment.ReleaseStock:
+		return l.releaseStock(ctx)
+	case fulfilment.SettleReturn:
+		return l.settleReturn(ctx)
+	case fulfilment.Rest:
+		return l.acceptReturns(ctx)
+	case fulfilment.Attention:
+	}
+	return false, nil
+}
+
+func (l look) reserve(ctx context.Context) (bool, error) {
+	reply, err := l.Bus.Send(ctx, commands.ReserveStock{Order: l.id, Warehouse: l.o.Warehouse, Units: l.units()})
+	if err != nil {
+		return false, err
+	}
+	if len(reply.Short) > 0 {
+		return l.record(ctx, "short", fulfilment.Revert(domain.OutOfStock, describe(reply.Short), false))
+	}
+	return l.record(ctx, "reserved", fulfilment.HoldStock(l.id, l.o.Warehouse, l.o.Total, l.o.PaymentToken))
+}
+
+func (l look) settlePayment(ctx context.Context) (bool, error) {
+	p, _, err := l.Payments.Load(ctx, payment.Stream(l.id))
+	if err != nil {
+		return false, err
+	}
+	switch p.Status {
+	case payment.Taken:
+		return l.record(ctx, "paid", fulfilment.SettlePayment(l.id, p.Reference))
+	case payment.No:
+		return l.record(ctx, "declined", fulfilment.Revert(domain.PaymentDeclined, p.Reason, false))
+	case payment.CalledOff:
+		return l.attention(ctx, fulfilment.Charge, "the payment was voided while the order still needs it")
+	case payment.None, payment.Calling, payment.Waiting, payment.InDoubt:
+	}
+	return false, nil
+}
+
+// confirm is the pivot: once the order says confirmed, it is undone only on request.
+func (l look) confirm(ctx context.Context) (bool, error) {
+	s, _, err := l.Shipments.Load(ctx, shipment.Stream(l.id))
+	if err != nil {
+		return false, err
+	}
+	switch s.Status {
+	case shipment.Declined:
+		return l.record(ctx, "unshippable", fulfilment.Revert(domain.ShipmentRefused, s.Reason, false))
+	case shipment.None, shipment.Waiting:
+		return false, nil
+	case shipment.CalledOff:
+		return l.attention(ctx, fulfilment.Ship, "the parcel was called off while the order still needs it")
+	case shipment.Arranged, shipment.Underway, shipment.Arrived:
+	}
+	p, _, err := l.Payments.Load(ctx, payment.Stream(l.id))
+	if err != nil {
+		return false, err
+	}
+	_, err = l.Bus.Send(ctx, commands.ConfirmOrder{
+		Order: l.id, PaymentReference: p.Reference, Tracking: s.Tracking, EstimatedDelivery: s.EstimatedDelivery,
+	})
+	if domain.KindOf(err) == domain.Rejected && err != nil {
+		return l.undoIfCancelling(ctx, err)
+	}
+	if err != nil {
+		return false, err
+	}
+	if _, err = l.Bus.Send(ctx, commands.CommitStock{Order: l.id, Warehouse: l.f.Warehouse}); err != nil {
+		return false, err
+	}
+	return l.record(ctx, "completed", fulfilment.Complete(s.Tracking))
+}
+
+// undoIfCancelling reads the order anew: a cancellation came first.
+func (l look) undoIfCancelling(ctx context.Context, refusal error) (bool, error) {
+	o, _, err := l.Orders.Load(ctx, order.Stream(l.id))
+	if err != nil {
+		return false, err
+	}
+	if o.Status != order.Cancelling {
+		return false, refusal
+	}
+	return l.record(ctx, "cancel", fulfilment.Revert(o.Reason, "", true))
+}
+
+func (l look) cancelShipment(ctx context.Context) (bool, error) {
+	s, _, err := l.Shipments.Load(ctx, shipment.Stream(l.id))
+	if err != nil {
+		return false, err
+	}
+	switch s.Status {
+	case shipment.CalledOff, shipment.Declined:
+		return l.record(ctx, "shipment-off", fulfilment.RecordShipmentCancelled())
+	case shipment.Underway, shipment.Arrived:
+		return l.attention(ctx, fulfilment.CancelShipment, "the parcel is on its way and cannot be called off")
+	case shipment.None, shipment.Waiting, shipment.Arranged:
+	}
+	return false, nil
+}
+
+func (l look) revertPayment(ctx context.Context) (bool, error) {
+	p, _, err := l.Payments.Load(ctx, payment.Stream(l.id))
+	if err != nil {
+		return false, err
+	}
+	switch p.Status {
+	case payment.No, payment.CalledOff:
+		return l.record(ctx, "payment-back", fulfilment.RecordPaymentReverted())
+	case payment.Taken:
+		r, ok := p.Refund(RevertRefund)
+		switch {
+		case ok && r.Done:
+			return l.record(ctx, "payment-back", fulfilment.RecordPaymentReverted())
+		case ok && r.Fails > l.f.Resumes:
+			return l.attention(ctx, fulfilment.RevertPayment, "the gateway refuses the refund: "+r.Failed)
+		}
+	case payment.None, payment.Calling, payment.Waiting, payment.InDoubt:
+	}
+	return false, nil
+}
+
+// releaseStock frees the goods, or takes them back if they had left the books,
+// and ends the order.
+func (l look) releaseStock(ctx context.Context) (bool, error) {
+	w := l.o.Warehouse
+	// Also when no reservation was recorded: one may have been made all the same.
+	_, err := l.Bus.Send(ctx, commands.ReleaseStock{Order: l.id, Warehouse: w})
+	if err != nil && domain.KindOf(err) == domain.Rejected {
+		_, err = l.Bus.Send(ctx, commands.RestockReturn{Order: l.id, Warehouse: w, Return: RevertRefund, Units: l.units()})
+	}
+	if err != nil {
+		return false, err
+	}
+	var end commands.Command = commands.RejectOrder{Order: l.id, Reason: l.f.Reason, Detail: l.f.Detail}
+	if l.f.Cancel || l.o.Status == order.Cancelling {
+		end = commands.FinishCancel{Order: l.id}
+	}
+	if _, err = l.Bus.Send(ctx, end); err != nil {
+		return false, err
+	}
+	return l.record(ctx, "reverted", fulfilment.FinishRevert())
+}
+
+func (l look) acceptReturns(ctx context.Context) (bool, error) {
+	if l.f.Phase != fulfilment.Fulfilled {
+		return false, nil
+	}
+	for _, r := range l.o.Returns {
+		if !l.f.HasReturn(r.Return) {
+			return l.record(ctx, "return-"+r.Return, fulfilment.AcceptReturn(r.Return, r.Refund))
+		}
+	}
+	return false, nil
+}
+
+func (l look) settleReturn(ctx context.Context) (bool, error) {
+	open, _ := l.f.OpenReturn()
+	goods, ok := l.o.Return(open.ID)
+	if !ok {
+		return l.attention(ctx, fulfilment.SettleReturn, "the order knows no return "+open.ID)
+	}
+	units := make([]inventory.Units, len(goods.Lines))
+	for i, line := range goods.Lines {
+		units[i] = inventory.Units{SKU: l.o.Lines[line.Line].SKU, Quantity: line.Quantity}
+	}
+	if _, err := l.Bus.Send(ctx, commands.RestockReturn{Order: l.id, Warehouse: l.o.Warehouse, Return: open.ID, Units: units}); err != nil {
+		return false, err
+	}
+	p, _, err := l.Payments.Load(ctx, payment.Stream(l.id))
+	if err != nil {
+		return false, err
+	}
+	r, ok := p.Refund(open.ID)
+	switch {
+	case ok && r.Done:
+		return l.record(ctx, "settled-"+open.ID, fulfilment.SettleReturned(open.ID))
+	case ok && r.Fails > l.f.Resumes:
+		return l.attention(ctx, fulfilment.SettleReturn, "the gateway refuses the refund: "+r.Failed)
+	}
+	return false, nil
+}
+
+func (l look) attention(ctx context.Context, step fulfilment.Step, reason string) (bool, error) {
+	return l.record(ctx, fmt.Sprintf("attention-%d", l.f.Resumes), fulfilment.CallAttention(step, reason))
+}
+
+// record appends what a step led to. The step names the command, so that a
+// repeat after a crash is recognised.
+func (l look) record(ctx context.Context, step string, decide fulfilment.Decision) (bool, error) {
+	_, r, err := l.Fulfilments.Transact(ctx, fulfilment.Stream(l.id), cause(l.id, step), decide)
+	return r.Events > 0, err
+}
+
+func cause(id domain.OrderID, step string) commands.Cause {
+	return commands.Cause{Command: domain.Digest(Name, string(id), step), Correlation: string(id), Actor: "saga:" + Name}
+}
+
+func (l look) units() []inventory.Units {
+	units := make([]inventory.Units, len(l.o.Lines))
+	for i, line := range l.o.Lines {
+		units[i] = inventory.Units{SKU: line.SKU, Quantity: line.Quantity}
+	}
+	return units
+}
+
+// describe names at most a few shortages: the whole list is in the warehouse's events.
+func describe(short []inventory.Shortage) string {
+	const most = 5
+	var b strings.Builder
+	for i, s := range short[:min(most, len(short))] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s: %d wanted, %d available", s.SKU, s.Wanted, s.Available)
+	}
+	if more := len(short) - most; more > 0 {
+		fmt.Fprintf(&b, " and %d more", more)
+	}
+	return b.String()
+}

@@ -1,0 +1,103 @@
+// Package sagas drives work that spans aggregates. A [Saga] looks at one
+// order's state, does the next thing, records it, and looks again; this
+// package decides when it looks.
+//
+//	feed (events, in order per order, at least once) ─▶ lane of the order ─▶ Saga.React ─▶ later? ─▶ timer ─┐
+//	watchdog (orders that stand still) ──────────────▶        ▲                                             │
+//	                                                          └─────────────────────────────────────────────┘
+//
+// An event is only a reason to look: React reads the truth from the log, so a
+// wake-up that is lost, late or repeated does no harm. One order is looked at
+// by one goroutine at a time; different orders go side by side.
+package sagas
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+// Limits of a driver; each may be set lower in [Driver].
+const (
+	// MaxLanes bounds the orders looked at at once; more wait in the feed.
+	MaxLanes = 512
+	// MaxTimers bounds the orders that wait for a moment; the watchdog finds the others.
+	MaxTimers = 200_000
+	// CheckpointEvery is how often the feed's place is saved; what lies between is looked at twice after a crash.
+	CheckpointEvery = time.Second
+	// WatchEvery is how often the watchdog looks for orders that stand still.
+	WatchEvery = 30 * time.Second
+	// StillAfter is how long an order may be without an event before the watchdog looks at it.
+	StillAfter = time.Minute
+	// FirstRetry is the pause after a failed look; it doubles up to LastRetry.
+	FirstRetry = 100 * time.Millisecond
+	// LastRetry is the longest pause after a failed look.
+	LastRetry = time.Minute
+)
+
+// Saga is one kind of work.
+type Saga struct {
+	Name       string
+	Categories []string                    // of the streams whose events wake it; a stream's id is the order's
+	Wakes      func(eventType string) bool // which of their events do
+	// React does what is to be done for an order now. It may be repeated at
+	// any time. A moment it returns is when to look again; zero is when
+	// something happens. An error is retried with growing pauses.
+	React func(ctx context.Context, order domain.OrderID) (again time.Time, err error)
+}
+
+// Feed delivers events in order per order, at least once. An eventlog.Store is one.
+type Feed interface {
+	Subscribe(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error]
+}
+
+// Checkpoints keep the place of a feed. They are a cache: a place that is lost
+// or old makes a saga look again at orders it has finished.
+type Checkpoints interface {
+	LoadCheckpoint(ctx context.Context, name string) (eventlog.Position, error)
+	SaveCheckpoint(ctx context.Context, name string, p eventlog.Position) error
+}
+
+// Standing finds orders whose work is not finished and that had no event since a moment.
+type Standing interface {
+	Standing(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error)
+}
+
+// Observer is told what a driver does; nil funcs are not called.
+type Observer struct {
+	Reacted func(saga string, err error, took time.Duration)
+	Lanes   func(saga string, busy, timers int)
+}
+
+// Driver runs one saga. All fields but Saga and Feed may be left out.
+type Driver struct {
+	Saga        Saga
+	Feed        Feed
+	Checkpoints Checkpoints
+	Standing    Standing
+	Observer    Observer
+	Logger      *slog.Logger
+	Lanes       int // at most; MaxLanes if 0
+
+	lanes *lanes
+}
+
+// NewDriver makes d ready to run.
+func NewDriver(d Driver) *Driver {
+	if d.Lanes == 0 {
+		d.Lanes = MaxLanes
+	}
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	d.lanes = newLanes(d.Lanes)
+	return &d
+}
+
+// Hurry looks at once at every order that waits for a moment: whatever it
+// waited for, such as a breaker, may be better now.
+func (d *Driver) Hurry() { d.lanes.hurry() }
