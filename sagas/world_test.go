@@ -1,0 +1,224 @@
+package sagas_test
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"orderflow/commands"
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/infra/memory"
+	"orderflow/infra/simulator"
+	"orderflow/sagas"
+	"orderflow/sagas/charging"
+	"orderflow/sagas/dispatching"
+	"orderflow/sagas/fulfilling"
+)
+
+// point is a place where a fault can strike: an append, named by the types of
+// its events, or an outside call, named by its operation.
+type point struct {
+	name string
+	call bool
+}
+
+// How a fault strikes.
+const (
+	crashBefore = "crash before"
+	crashAfter  = "crash after the effect" // for an append: after the record
+	replyLost   = "reply lost"
+	replyLate   = "reply late"
+	twice       = "twice"
+	notMade     = "not made"
+	refused     = "refused" // a compensation that the provider says no to, once
+)
+
+// world is one log and one provider, and the processes that come and go on them.
+type world struct {
+	log *memory.Log
+	sim *simulator.Simulator
+
+	mu      sync.Mutex
+	strike  point
+	how     string
+	hits    int
+	reached []point
+	dead    chan struct{} // closed when the process now running has crashed
+	late    sync.WaitGroup
+}
+
+// meet notes that p was reached, and says how it goes wrong there, if it does.
+func (w *world) meet(p point) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.Contains(w.reached, p) {
+		w.reached = append(w.reached, p)
+	}
+	if w.hits > 0 || p != w.strike {
+		return ""
+	}
+	w.hits++
+	return w.how
+}
+
+func (w *world) crash() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-w.dead:
+	default:
+		close(w.dead)
+	}
+}
+
+// process is one run of the system on the world; everything it touches ends
+// when it crashes.
+type process struct {
+	*commands.Local
+	dead chan struct{}
+	stop func()
+}
+
+func (w *world) start(t *testing.T) *process {
+	t.Helper()
+	w.mu.Lock()
+	dead := make(chan struct{})
+	w.dead = dead
+	w.mu.Unlock()
+	out := outside{world: w, dead: dead}
+	local := commands.NewLocal(out, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	for _, s := range []sagas.Saga{
+		fulfilling.New(fulfilling.Saga{Bus: local, Orders: local.Orders, Payments: local.Payments, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
+		charging.New(charging.Saga{Gateway: gateway{out, w.sim.Gateway()}, GatewayName: "sim", Payments: local.Payments, Fulfilments: local.Fulfilments}),
+		dispatching.New(dispatching.Saga{Carrier: carrier{out, w.sim.Carrier()}, CarrierName: "sim", Orders: local.Orders, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
+	} {
+		running.Go(func() { _ = sagas.NewDriver(sagas.Driver{Saga: s, Feed: out}).Run(ctx) })
+	}
+	return &process{Local: local, dead: dead, stop: func() { cancel(); running.Wait(); local.Close() }}
+}
+
+// outside is everything beyond the process: it is cut off when the process is dead.
+type outside struct {
+	*world
+	dead chan struct{}
+}
+
+func (o outside) gone() error {
+	select {
+	case <-o.dead:
+		return domain.Errorf(domain.Unavailable, "the process is dead")
+	default:
+		return nil
+	}
+}
+
+// Append implements eventlog.Store.
+func (o outside) Append(ctx context.Context, s eventlog.Stream, v eventlog.Version, events ...eventlog.Pending) (eventlog.Appended, error) {
+	if err := o.gone(); err != nil {
+		return eventlog.Appended{}, err
+	}
+	types := make([]string, len(events))
+	for i, e := range events {
+		types[i] = e.Type
+	}
+	how := o.meet(point{name: strings.Join(types, "+")})
+	if how == crashBefore {
+		o.crash()
+		return eventlog.Appended{}, o.gone()
+	}
+	at, err := o.log.Append(ctx, s, v, events...)
+	if how == crashAfter {
+		o.crash()
+		return eventlog.Appended{}, domain.Errorf(domain.Unknown, "the process is dead")
+	}
+	return at, err
+}
+
+func (o outside) Read(ctx context.Context, s eventlog.Stream, above eventlog.Version) iter.Seq2[eventlog.Recorded, error] {
+	return o.log.Read(ctx, s, above)
+}
+
+func (o outside) ReadAll(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error] {
+	return o.log.ReadAll(ctx, above, categories...)
+}
+
+func (o outside) Subscribe(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error] {
+	return o.log.Subscribe(ctx, above, categories...)
+}
+
+// through makes an outside call, or what a fault makes of it.
+func through[R any](o outside, op string, call func() (R, error)) (zero R, err error) {
+	if err := o.gone(); err != nil {
+		return zero, err
+	}
+	unknown := domain.Wrap(domain.Unknown, charging.Failure{Reason: "connection_lost"}, "no answer")
+	switch o.meet(point{name: op, call: true}) {
+	case crashBefore:
+		o.crash()
+		return zero, o.gone()
+	case crashAfter:
+		_, _ = call()
+		o.crash()
+		return zero, o.gone()
+	case replyLost:
+		_, _ = call()
+		return zero, unknown
+	case replyLate: // the effect comes after the caller gave up
+		o.late.Go(func() {
+			time.Sleep(3 * time.Second)
+			_, _ = call()
+		})
+		time.Sleep(2 * time.Second)
+		return zero, unknown
+	case twice:
+		_, _ = call()
+	case notMade:
+		return zero, domain.Wrap(domain.Unavailable, charging.Failure{Reason: "circuit_open"}, "not called")
+	case refused:
+		return zero, domain.Wrap(domain.Rejected, charging.Failure{Reason: "refused"}, "no")
+	}
+	return call()
+}
+
+type gateway struct {
+	outside
+	real charging.Gateway
+}
+
+func (g gateway) Capture(ctx context.Context, c charging.Charge) (charging.Receipt, error) {
+	return through(g.outside, "capture", func() (charging.Receipt, error) { return g.real.Capture(context.WithoutCancel(ctx), c) })
+}
+
+func (g gateway) Lookup(ctx context.Context, key string) (charging.Receipt, error) {
+	return through(g.outside, "lookup", func() (charging.Receipt, error) { return g.real.Lookup(context.WithoutCancel(ctx), key) })
+}
+
+func (g gateway) Void(ctx context.Context, key string) error {
+	_, err := through(g.outside, "void", func() (struct{}, error) { return struct{}{}, g.real.Void(context.WithoutCancel(ctx), key) })
+	return err
+}
+
+func (g gateway) Refund(ctx context.Context, b charging.Giveback) (charging.Receipt, error) {
+	return through(g.outside, "refund", func() (charging.Receipt, error) { return g.real.Refund(context.WithoutCancel(ctx), b) })
+}
+
+type carrier struct {
+	outside
+	real dispatching.Carrier
+}
+
+func (c carrier) Book(ctx context.Context, b dispatching.Booking) (dispatching.Parcel, error) {
+	return through(c.outside, "book", func() (dispatching.Parcel, error) { return c.real.Book(context.WithoutCancel(ctx), b) })
+}
+
+func (c carrier) Cancel(ctx context.Context, key string) error {
+	_, err := through(c.outside, "cancel", func() (struct{}, error) { return struct{}{}, c.real.Cancel(context.WithoutCancel(ctx), key) })
+	return err
+}
