@@ -60,7 +60,9 @@ func recoverPayment(_ context.Context, w *world, _ *process, _ domain.OrderID) e
 
 func scenarios() []scenario {
 	secured := func(s seen) bool { return s.o.Status == order.Secured && s.f.Phase == fulfilment.Fulfilled }
-	securedOnce := func(s seen) bool { return secured(s) || s.o.Status == order.Cancelling || s.o.Status == order.Abandoned }
+	securedOnce := func(s seen) bool {
+		return secured(s) || s.o.Status == order.Cancelling || s.o.Status == order.Abandoned
+	}
 	cancelling := func(s seen) bool { return s.f.Phase == fulfilment.Undoing }
 	outage := func(b simulator.Behaviour) func(*simulator.Simulator) {
 		return func(sim *simulator.Simulator) { sim.SetOutage(simulator.Payment, b) }

@@ -1,0 +1,308 @@
+package sagas_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/domain/order"
+	"orderflow/infra/memory"
+	"orderflow/sagas"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bench is a driver with a saga that does what the test says.
+type bench struct {
+	t     *testing.T
+	log   *memory.Log
+	marks *checkpoints
+	watch standing
+	react func(ctx context.Context, id domain.OrderID) (time.Time, error)
+}
+
+type checkpoints struct {
+	mu sync.Mutex
+	at eventlog.Position
+}
+
+func (c *checkpoints) LoadCheckpoint(context.Context, string) (eventlog.Position, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at, nil
+}
+
+func (c *checkpoints) SaveCheckpoint(_ context.Context, _ string, p eventlog.Position) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = p
+	return nil
+}
+
+type standing func() []domain.OrderID
+
+func (s standing) Standing(context.Context, time.Time, int) ([]domain.OrderID, error) {
+	return s(), nil
+}
+
+func (b *bench) place(id domain.OrderID) {
+	b.t.Helper()
+	stream := order.Stream(id)
+	var version eventlog.Version
+	for r, err := range b.log.Read(b.t.Context(), stream, 0) {
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		version = r.Version
+	}
+	e := eventlog.Pending{ID: eventlog.NewEventID(fmt.Sprint(id, version), stream, 0), Type: "order.placed.v1", Data: []byte(`{}`)}
+	if _, err := b.log.Append(b.t.Context(), stream, version, e); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// run drives until stop is called, which returns Run's error.
+func (b *bench) run() (d *sagas.Driver, stop func() error) {
+	ctx, cancel := context.WithCancel(b.t.Context())
+	driver := sagas.Driver{
+		Saga: sagas.Saga{
+			Name: "test", Categories: []string{order.Category},
+			Wakes: func(string) bool { return true }, React: b.react,
+		},
+		Feed: b.log, Checkpoints: b.marks, Lanes: 4,
+	}
+	if b.watch != nil {
+		driver.Standing = b.watch
+	}
+	d = sagas.NewDriver(driver)
+	done := make(chan error, 1)
+	go func() { done <- d.Run(ctx) }()
+	return d, func() error { cancel(); return <-done }
+}
+
+func inBubble(t *testing.T, test func(*bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		test(&bench{t: t, log: memory.New(), marks: &checkpoints{}})
+	})
+}
+
+// One order is looked at by one goroutine at a time, others go on beside it,
+// and what came meanwhile makes it be looked at again.
+func TestOneLookAtATimePerOrder(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		var mu sync.Mutex
+		at, looks := map[domain.OrderID]int{}, map[domain.OrderID]int{}
+		slow := make(chan struct{})
+		b.react = func(_ context.Context, id domain.OrderID) (time.Time, error) {
+			mu.Lock()
+			at[id]++
+			looks[id]++
+			if at[id] > 1 {
+				b.t.Errorf("%s is looked at twice at once", id)
+			}
+			mu.Unlock()
+			if id == "slow" {
+				<-slow
+			}
+			mu.Lock()
+			at[id]--
+			mu.Unlock()
+			return time.Time{}, nil
+		}
+		_, stop := b.run()
+		b.place("slow")
+		synctest.Wait()
+		b.place("slow")
+		b.place("quick")
+		synctest.Wait()
+		mu.Lock()
+		if looks["quick"] != 1 || looks["slow"] != 1 {
+			b.t.Errorf("looks %v: a slow order holds others up", looks)
+		}
+		mu.Unlock()
+		close(slow)
+		synctest.Wait()
+		if looks["slow"] != 2 {
+			b.t.Errorf("the slow order was looked at %d times, want 2", looks["slow"])
+		}
+		if err := stop(); !errors.Is(err, context.Canceled) {
+			b.t.Error(err)
+		}
+	})
+}
+
+// The checkpoint stays before an event whose look has not ended.
+func TestCheckpointWaitsForTheSlowest(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		hold := make(chan struct{})
+		b.react = func(_ context.Context, id domain.OrderID) (time.Time, error) {
+			if id == "held" {
+				<-hold
+			}
+			return time.Time{}, nil
+		}
+		_, stop := b.run()
+		b.place("a")
+		b.place("held")
+		b.place("b")
+		time.Sleep(3 * sagas.CheckpointEvery)
+		if p, _ := b.marks.LoadCheckpoint(b.t.Context(), ""); p != 1 {
+			b.t.Errorf("checkpoint %d, want 1: the event at 2 is not dealt with", p)
+		}
+		close(hold)
+		time.Sleep(3 * sagas.CheckpointEvery)
+		if p, _ := b.marks.LoadCheckpoint(b.t.Context(), ""); p != 3 {
+			b.t.Errorf("checkpoint %d, want 3", p)
+		}
+		_ = stop()
+	})
+}
+
+// After a stop in the middle of a look, the next run looks again.
+func TestInterruptedLookIsRepeated(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		looks := 0
+		b.react = func(ctx context.Context, _ domain.OrderID) (time.Time, error) {
+			looks++
+			if looks == 1 {
+				<-ctx.Done()
+				return time.Time{}, ctx.Err()
+			}
+			return time.Time{}, nil
+		}
+		_, stop := b.run()
+		b.place("a")
+		synctest.Wait()
+		_ = stop()
+		_, stop = b.run()
+		synctest.Wait()
+		if looks != 2 {
+			b.t.Errorf("%d looks, want 2", looks)
+		}
+		_ = stop()
+	})
+}
+
+// A failed look is repeated with growing pauses, up to sagas.LastRetry.
+func TestFailuresBackOff(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		var pauses []time.Duration
+		last := time.Now()
+		b.react = func(context.Context, domain.OrderID) (time.Time, error) {
+			pauses = append(pauses, time.Since(last))
+			last = time.Now()
+			return time.Time{}, errors.New("no")
+		}
+		_, stop := b.run()
+		b.place("a")
+		time.Sleep(5 * time.Minute)
+		_ = stop()
+		if len(pauses) < 12 || len(pauses) > 16 {
+			b.t.Errorf("%d looks in five minutes: %v", len(pauses), pauses)
+		}
+		for i := 2; i < len(pauses); i++ {
+			if pauses[i] < pauses[i-1] || pauses[i] > sagas.LastRetry {
+				b.t.Errorf("pause %d is %v after %v", i, pauses[i], pauses[i-1])
+			}
+		}
+	})
+}
+
+// A look that names a moment is repeated then, or at once when hurried.
+func TestMomentsAndHurry(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		var looks []time.Time
+		b.react = func(context.Context, domain.OrderID) (time.Time, error) {
+			looks = append(looks, time.Now())
+			if len(looks) < 3 {
+				return time.Now().Add(time.Hour), nil
+			}
+			return time.Time{}, nil
+		}
+		start := time.Now()
+		d, stop := b.run()
+		b.place("a")
+		time.Sleep(61 * time.Minute)
+		synctest.Wait()
+		if len(looks) != 2 || looks[1].Sub(start) != time.Hour {
+			b.t.Errorf("looks %v", looks)
+		}
+		d.Hurry()
+		synctest.Wait()
+		if len(looks) != 3 {
+			b.t.Errorf("%d looks after the hurry, want 3", len(looks))
+		}
+		_ = stop()
+	})
+}
+
+// What stands still is found by the watchdog, through the same door.
+func TestWatchdogFindsWhatStandsStill(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		looks := 0
+		b.react = func(_ context.Context, id domain.OrderID) (time.Time, error) {
+			if id == "forgotten" {
+				looks++
+			}
+			return time.Time{}, nil
+		}
+		b.watch = func() []domain.OrderID { return []domain.OrderID{"forgotten"} }
+		_, stop := b.run()
+		synctest.Wait()
+		if looks != 1 {
+			b.t.Errorf("%d looks at the start, want 1", looks)
+		}
+		time.Sleep(2*sagas.WatchEvery + time.Second)
+		synctest.Wait()
+		if looks != 3 {
+			b.t.Errorf("%d looks after two rounds, want 3", looks)
+		}
+		_ = stop()
+	})
+}
+
+// A hundred orders through four lanes, while events go on coming: each is
+// looked at after its last event.
+func TestEveryOrderIsLookedAtAfterItsLastEvent(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		var mu sync.Mutex
+		seen := map[domain.OrderID]eventlog.Version{}
+		b.react = func(ctx context.Context, id domain.OrderID) (time.Time, error) {
+			var v eventlog.Version
+			for r, err := range b.log.Read(ctx, order.Stream(id), 0) {
+				if err != nil {
+					return time.Time{}, err
+				}
+				v = r.Version
+			}
+			time.Sleep(time.Millisecond)
+			mu.Lock()
+			defer mu.Unlock()
+			seen[id] = max(seen[id], v)
+			return time.Time{}, nil
+		}
+		_, stop := b.run()
+		for round := range 5 {
+			for i := range 100 {
+				b.place(domain.OrderID(fmt.Sprintf("o%d", i)))
+			}
+			time.Sleep(time.Duration(round) * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		_ = stop()
+		for i := range 100 {
+			if id := domain.OrderID(fmt.Sprintf("o%d", i)); seen[id] != 5 {
+				b.t.Errorf("%s was last looked at when it had %d events, want 5", id, seen[id])
+			}
+		}
+	})
+}
