@@ -1,8 +1,8 @@
 package commands
 
 import (
+	"cmp"
 	"context"
-	"sync"
 	"time"
 
 	"orderflow/domain"
@@ -52,7 +52,6 @@ type Aggregate[S any, E eventlog.Typed] struct {
 	codec   eventlog.Codec[E]
 	opts    Options[S]
 	stats   counters
-	rounds  sync.WaitGroup
 	cells   cells[S, E]
 }
 
@@ -60,58 +59,54 @@ type Aggregate[S any, E eventlog.Typed] struct {
 func NewAggregate[S any, E eventlog.Typed](
 	store eventlog.Store, d decider.Decider[S, E], codec eventlog.Codec[E], opts Options[S],
 ) *Aggregate[S, E] {
-	if opts.CacheBytes == 0 {
-		opts.CacheBytes = DefaultCacheBytes
-	}
-	return &Aggregate[S, E]{store: store, decider: d, codec: codec, opts: opts, cells: newCells[S, E](opts.CacheBytes)}
+	a := &Aggregate[S, E]{store: store, decider: d, codec: codec, opts: opts}
+	a.cells.init(cmp.Or(opts.CacheBytes, DefaultCacheBytes))
+	return a
 }
 
-// Transact decides on the state of stream, appends what follows, and returns
-// the state after it. Appended is zero if nothing had to be appended: the
-// decision saw that it was made before.
+// Result says where a stream is after a request, and what that added to it.
+type Result struct {
+	Version  eventlog.Version  // of the stream after the request
+	Position eventlog.Position // a reader that has passed it has seen what the request saw and did
+	Events   int               // appended; 0 if the decision saw that it was made before
+}
+
+// Do decides on the state of stream and appends what follows. If view is not
+// nil it sees the state after the decision; it must not keep anything that
+// Evolve changes in place. A nil decision only looks.
 //
-// The decision may run several times, in another goroutine, and even after
-// Transact returned because ctx was done; it must be pure. Its own error comes
-// back as it is. Other kinds: Conflict (others were first MaxAttempts times),
-// Exhausted (too many wait for this stream), Unavailable and ReadOnly (nothing
-// happened), Unknown (it may have happened: send the command again, it happens
-// once), Internal (the decision panicked; nothing happened).
+// The decision and the view may run several times, in another goroutine, and
+// even after Do returned because ctx was done: the decision must be pure, and
+// what the view wrote may be read only if err is nil.
 //
-// The state of a decider with Clone is copied for the caller; where it is
-// large use [TransactQuery].
-func (a *Aggregate[S, E]) Transact(ctx context.Context, stream eventlog.Stream, cause Cause, decide decider.Decision[S, E]) (S, eventlog.Appended, error) {
-	return TransactQuery(ctx, a, stream, cause, decide, a.decider.Copy)
-}
-
-// TransactQuery is [Aggregate.Transact] that returns what view takes from the
-// state after the decision. View must not keep anything that Evolve changes in
-// place; like the decision it may run several times.
-func TransactQuery[S any, E eventlog.Typed, R any](
-	ctx context.Context, a *Aggregate[S, E], stream eventlog.Stream, cause Cause, decide decider.Decision[S, E], view func(S) R,
-) (R, eventlog.Appended, error) {
-	r, out, err := transact(ctx, a, stream, cause, decide, view)
-	if !out.appended {
-		out.Appended = eventlog.Appended{}
-	}
-	return r, out.Appended, err
-}
-
-// transact is TransactQuery that also says where a stream stands to which
-// nothing had to be appended.
-func transact[S any, E eventlog.Typed, R any](
-	ctx context.Context, a *Aggregate[S, E], stream eventlog.Stream, cause Cause, decide decider.Decision[S, E], view func(S) R,
-) (result R, out outcome, err error) {
+// The decision's own error comes back as it is. Other kinds: Conflict (others
+// were first MaxAttempts times), Exhausted (too many wait for this stream),
+// Unavailable and ReadOnly (nothing happened), Unknown (it may have happened:
+// send the command again, it happens once), Internal (the decision panicked;
+// nothing happened).
+func (a *Aggregate[S, E]) Do(ctx context.Context, stream eventlog.Stream, cause Cause, decide decider.Decision[S, E], view func(S)) (Result, error) {
 	if cause.Command == "" {
 		cause.Command = randomID()
 	}
-	if err = cause.check(); err != nil {
-		return result, out, err
+	if err := cause.check(); err != nil {
+		return Result{}, err
 	}
-	seen := new(R)
-	if out, err = a.ask(ctx, stream, &request[S, E]{cause: cause, decide: decide, view: func(s S) { *seen = view(s) }}); err != nil {
-		return result, outcome{}, err
+	if view == nil {
+		view = func(S) {}
 	}
-	return *seen, out, nil
+	return a.ask(ctx, stream, &request[S, E]{cause: cause, decide: decide, view: view})
+}
+
+// Transact is [Aggregate.Do] that returns the state after the decision. A
+// state that changes in place is copied for the caller: where it is large use Do.
+func (a *Aggregate[S, E]) Transact(ctx context.Context, stream eventlog.Stream, cause Cause, decide decider.Decision[S, E]) (S, Result, error) {
+	seen := new(S)
+	r, err := a.Do(ctx, stream, cause, decide, func(s S) { *seen = a.decider.Copy(s) })
+	if err != nil {
+		var none S
+		return none, Result{}, err
+	}
+	return *seen, r, nil
 }
 
 // Load returns the state of a stream as it is now, and its version; a stream
@@ -131,18 +126,13 @@ func (a *Aggregate[S, E]) load(ctx context.Context, stream eventlog.Stream, behi
 	if s, version, ok := a.peek(stream, behind); ok {
 		return s, version, nil
 	}
-	return Query(ctx, a, stream, a.decider.Copy)
-}
-
-// Query returns what view takes from the state of a stream as it is now, and
-// the version of that state. View must not keep anything that Evolve changes in place.
-func Query[S any, E eventlog.Typed, R any](ctx context.Context, a *Aggregate[S, E], stream eventlog.Stream, view func(S) R) (R, eventlog.Version, error) {
-	seen := new(R)
-	out, err := a.ask(ctx, stream, &request[S, E]{view: func(s S) { *seen = view(s) }})
+	seen := new(S)
+	r, err := a.ask(ctx, stream, &request[S, E]{view: func(s S) { *seen = a.decider.Copy(s) }})
 	if err != nil {
-		return *new(R), 0, err
+		var none S
+		return none, 0, err
 	}
-	return *seen, out.Version, nil
+	return *seen, r.Version, nil
 }
 
 // peek returns the state in memory, if that is good enough; a state that
@@ -168,28 +158,28 @@ func (a *Aggregate[S, E]) peek(stream eventlog.Stream, behind time.Duration) (s 
 // everything begun has ended.
 func (a *Aggregate[S, E]) Close() {
 	a.cells.close()
-	a.rounds.Wait()
+	a.cells.inUse.Wait()
 }
 
 // ask queues r for its stream and waits for the answer or for ctx.
-func (a *Aggregate[S, E]) ask(ctx context.Context, stream eventlog.Stream, r *request[S, E]) (outcome, error) {
+func (a *Aggregate[S, E]) ask(ctx context.Context, stream eventlog.Stream, r *request[S, E]) (Result, error) {
 	if err := ctx.Err(); err != nil {
-		return outcome{}, errGivenUp(err)
+		return Result{}, errGivenUp(err)
 	}
 	c, hit := a.cells.acquire(stream)
 	if c == nil {
-		return outcome{}, domain.Errorf(domain.Unavailable, "This node is shutting down.")
+		return Result{}, domain.Errorf(domain.Unavailable, "This node is shutting down.")
 	}
 	defer a.cells.release(c)
 	a.stats.count(r.decide != nil, hit)
 	r.ctx, r.done = ctx, make(chan struct{})
 	lead, err := c.enqueue(r)
 	if err != nil {
-		return outcome{}, err
+		return Result{}, err
 	}
 	if lead {
 		a.cells.retain(c)
-		a.rounds.Go(func() { a.run(c) })
+		go a.run(c)
 	}
 	select {
 	case <-r.done:
@@ -197,9 +187,9 @@ func (a *Aggregate[S, E]) ask(ctx context.Context, stream eventlog.Stream, r *re
 	case <-ctx.Done():
 	}
 	if c.withdraw(r) || r.decide == nil {
-		return outcome{}, errGivenUp(ctx.Err())
+		return Result{}, errGivenUp(ctx.Err())
 	}
-	return outcome{}, domain.Wrap(domain.Unknown, ctx.Err(), "The request was given up while it was carried out; send it again to find out.")
+	return Result{}, domain.Wrap(domain.Unknown, ctx.Err(), "The request was given up while it was carried out; send it again to find out.")
 }
 
 func errGivenUp(cause error) error {

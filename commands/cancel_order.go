@@ -27,10 +27,13 @@ func (c CancelOrder) do(ctx context.Context, l *Local) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	if parcel.Status == shipment.Underway || parcel.Status == shipment.Arrived {
-		return Reply{}, domain.Errorf(domain.Rejected, "The parcel is %s; return the goods instead.", parcel.Status)
-	}
-	return transact(ctx, l.Orders, order.Stream(c.Order), because(c, c.Order, string(c.Order)), order.RequestCancel(c.Reason, c.Detail))
+	underway := parcel.Status == shipment.Underway || parcel.Status == shipment.Arrived
+	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), func(s order.State) ([]order.Event, error) {
+		if s.Status == order.Secured && underway {
+			return nil, domain.Errorf(domain.Rejected, "The parcel is %s; return the goods instead.", parcel.Status)
+		}
+		return order.RequestCancel(c.Reason, c.Detail)(s)
+	})
 }
 
 // FinishCancel says that an order was undone as requested.
@@ -42,5 +45,5 @@ type FinishCancel struct {
 func (FinishCancel) CommandName() string { return "finish_cancel" }
 
 func (c FinishCancel) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Orders, order.Stream(c.Order), because(c, c.Order, string(c.Order)), order.Cancel())
+	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), order.Cancel())
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 
@@ -53,21 +54,20 @@ func OriginOf(ctx context.Context) Origin {
 	return o
 }
 
-// because is the cause of a command: its parts name it, so that the same
-// request has the same id wherever and whenever it is sent.
-func because(ctx context.Context, about domain.OrderID, parts ...string) Cause {
-	o := OriginOf(ctx)
-	return Cause{
-		Command: domain.Digest(parts...), Correlation: string(about),
-		Actor: o.Actor, Causation: o.Causation, Trace: o.Trace,
-	}
+// because is the cause of a command: it is named by what it is about, so that
+// the same request has the same id wherever and whenever it is sent.
+func because(ctx context.Context, c Command, correlation domain.OrderID, parts ...string) Cause {
+	return once(ctx, c, correlation, domain.Digest(append([]string{c.CommandName()}, parts...)...))
 }
 
-// once is the cause of a command without a key: every sending is another one.
-func once(ctx context.Context, about domain.OrderID) Cause {
-	c := because(ctx, about)
-	c.Command = randomID()
-	return c
+// once is the cause of a command with an id of its own, or with a random one
+// if that is empty: then every sending is another command.
+func once(ctx context.Context, c Command, correlation domain.OrderID, id string) Cause {
+	o := OriginOf(ctx)
+	return Cause{
+		Command: id, Correlation: string(correlation), Causation: o.Causation, Trace: o.Trace,
+		Actor: cmp.Or(o.Actor, "command:"+c.CommandName()),
+	}
 }
 
 func (c Cause) check() error {

@@ -11,6 +11,10 @@ import (
 	"orderflow/domain/eventlog"
 )
 
+// hotGroups is for how many groups a stream counts as hot after one with more
+// than one command.
+const hotGroups = 16
+
 // cellBytes is what a cell weighs besides the bytes of its events.
 const cellBytes = 1_024
 
@@ -22,14 +26,8 @@ type request[S any, E eventlog.Typed] struct {
 	view   func(S)                // sees the state after the decision
 
 	done chan struct{} // closed when out and err are set
-	out  outcome
+	out  Result
 	err  error
-}
-
-// outcome says where the stream is after a request, and whether it moved it.
-type outcome struct {
-	eventlog.Appended
-	appended bool
 }
 
 func (r *request[S, E]) answered() bool {
@@ -41,7 +39,7 @@ func (r *request[S, E]) answered() bool {
 	}
 }
 
-func (r *request[S, E]) answer(out outcome, err error) {
+func (r *request[S, E]) answer(out Result, err error) {
 	r.out, r.err = out, err
 	close(r.done)
 }
@@ -69,7 +67,7 @@ type cell[S any, E eventlog.Typed] struct {
 
 	draft   S    // head.state plus what is decided and not yet durable
 	drafted bool // false: draft must be made from head.state
-	crowded bool // the last group had more than one command
+	heat    int  // above 0: of late, commands came more than one at a time
 	weight  int
 	snapped eventlog.Version // of the last snapshot begun
 
@@ -100,7 +98,9 @@ func (c *cell[S, E]) take() []*request[S, E] {
 	}
 	group := c.waiting[:n:n]
 	c.waiting = c.waiting[n:]
-	c.crowded = n > 1
+	if c.heat = max(c.heat-1, 0); n > 1 {
+		c.heat = hotGroups
+	}
 	return group
 }
 
@@ -156,10 +156,11 @@ type cells[S any, E eventlog.Typed] struct {
 	weight   int        // of unused
 	limit    int
 	evicted  int64
+	inUse    sync.WaitGroup // counts what is acquired; it grows from 0 only before close
 }
 
-func newCells[S any, E eventlog.Typed](limit int) cells[S, E] {
-	return cells[S, E]{byStream: map[eventlog.Stream]*cell[S, E]{}, unused: list.New(), limit: limit}
+func (cs *cells[S, E]) init(limit int) {
+	cs.byStream, cs.unused, cs.limit = map[eventlog.Stream]*cell[S, E]{}, list.New(), limit
 }
 
 // acquire returns the one cell of a stream, or nil after close; hit says that
@@ -181,6 +182,7 @@ func (cs *cells[S, E]) acquire(s eventlog.Stream) (c *cell[S, E], hit bool) {
 		c.idle = nil
 	}
 	c.refs++
+	cs.inUse.Add(1)
 	return c, hit
 }
 
@@ -189,11 +191,13 @@ func (cs *cells[S, E]) retain(c *cell[S, E]) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	c.refs++
+	cs.inUse.Add(1)
 }
 
 // release gives a cell back and evicts what was not used for longest. A cell
 // that knows nothing is dropped at once.
 func (cs *cells[S, E]) release(c *cell[S, E]) {
+	defer cs.inUse.Done()
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if c.refs--; c.refs > 0 {

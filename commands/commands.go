@@ -1,6 +1,3 @@
-// Package commands is what can be asked of the system, one file per request,
-// and how a request becomes an append: load, decide, append, and when somebody
-// else was first, decide again on what they left (see [Aggregate]).
 package commands
 
 import (
@@ -43,10 +40,6 @@ type Bus interface {
 	Send(ctx context.Context, c Command) (Reply, error)
 }
 
-// StockSchema names the fold of a warehouse's snapshots; it changes with
-// inventory.State or how it is folded.
-const StockSchema = "inventory.v1"
-
 // Local decides commands in this process. The sagas of the same process use
 // its aggregates directly.
 type Local struct {
@@ -56,24 +49,46 @@ type Local struct {
 	Shipments   *Aggregate[shipment.State, shipment.Event]
 	Products    *Aggregate[catalog.State, catalog.Event]
 	Fulfilments *Aggregate[fulfilment.State, fulfilment.Event]
+	Prices      Prices // what new orders cost
+
 	// Observe, if not nil, is told of every command.
 	Observe func(ctx context.Context, c Command, err error)
 }
 
-// NewLocal decides on a log; snapshots may be nil.
+// NewLocal decides on a log that other processes may append to as well;
+// snapshots may be nil.
 func NewLocal(log eventlog.Store, snapshots eventlog.Snapshots) *Local {
+	return newLocal(log, snapshots, false)
+}
+
+// NewLocalAlone decides on a log that no other process appends to: what is in
+// memory is then the truth and is not read again. See [Options.Alone].
+func NewLocalAlone(log eventlog.Store, snapshots eventlog.Snapshots) *Local {
+	return newLocal(log, snapshots, true)
+}
+
+func newLocal(log eventlog.Store, snapshots eventlog.Snapshots, alone bool) *Local {
 	l := &Local{
-		Orders:      NewAggregate(log, order.Decider, order.Codec),
-		Stock:       NewAggregate(log, inventory.Decider, inventory.Codec),
-		Payments:    NewAggregate(log, payment.Decider, payment.Codec),
-		Shipments:   NewAggregate(log, shipment.Decider, shipment.Codec),
-		Products:    NewAggregate(log, catalog.Decider, catalog.Codec),
-		Fulfilments: NewAggregate(log, fulfilment.Decider, fulfilment.Codec),
+		Orders:      NewAggregate(log, order.Decider, order.Codec, Options[order.State]{Alone: alone}),
+		Stock:       NewAggregate(log, inventory.Decider, inventory.Codec, stockOptions(snapshots, alone)),
+		Payments:    NewAggregate(log, payment.Decider, payment.Codec, Options[payment.State]{Alone: alone}),
+		Shipments:   NewAggregate(log, shipment.Decider, shipment.Codec, Options[shipment.State]{Alone: alone}),
+		Products:    NewAggregate(log, catalog.Decider, catalog.Codec, Options[catalog.State]{Alone: alone}),
+		Fulfilments: NewAggregate(log, fulfilment.Decider, fulfilment.Codec, Options[fulfilment.State]{Alone: alone}),
 	}
-	if snapshots != nil {
-		l.Stock.KeepSnapshots(snapshots, StockSchema)
-	}
+	l.Prices = Catalogue{Products: l.Products}
 	return l
+}
+
+// stockOptions keep snapshots: the stream of a warehouse never ends.
+func stockOptions(snapshots eventlog.Snapshots, alone bool) Options[inventory.State] {
+	o := Options[inventory.State]{Alone: alone}
+	if snapshots != nil {
+		o.Snapshots = &Snapshotting[inventory.State]{
+			Store: snapshots, Schema: inventory.SnapshotSchema, Encode: inventory.EncodeSnapshot, Decode: inventory.DecodeSnapshot,
+		}
+	}
+	return o
 }
 
 // Send implements [Bus].
@@ -110,12 +125,4 @@ func transact[S any, E eventlog.Typed](ctx context.Context, a *Aggregate[S, E], 
 		return Reply{}, err
 	}
 	return Reply{Stream: s, Version: r.Version, Position: r.Position, Events: r.Events}, nil
-}
-
-// because names a command by what it is about, so that a repeat derives the same event ids.
-func because(c Command, correlation domain.OrderID, parts ...string) Cause {
-	return Cause{
-		Command:     domain.Digest(append([]string{c.CommandName()}, parts...)...),
-		Correlation: string(correlation), Actor: "command:" + c.CommandName(),
-	}
 }

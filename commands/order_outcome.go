@@ -20,7 +20,7 @@ type ConfirmOrder struct {
 func (ConfirmOrder) CommandName() string { return "confirm_order" }
 
 func (c ConfirmOrder) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Orders, order.Stream(c.Order), because(c, c.Order, string(c.Order)), order.Confirm(order.Confirmed{
+	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), order.Confirm(order.Confirmed{
 		PaymentReference: c.PaymentReference, Tracking: c.Tracking, EstimatedDelivery: c.EstimatedDelivery.UTC(),
 	}))
 }
@@ -36,5 +36,5 @@ type RejectOrder struct {
 func (RejectOrder) CommandName() string { return "reject_order" }
 
 func (c RejectOrder) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Orders, order.Stream(c.Order), because(c, c.Order, string(c.Order)), order.Reject(c.Reason, c.Detail))
+	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), order.Reject(c.Reason, c.Detail))
 }

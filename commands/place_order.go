@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"orderflow/domain"
-	"orderflow/domain/catalog"
 	"orderflow/domain/order"
 )
 
@@ -53,14 +52,15 @@ func (c PlaceOrder) do(ctx context.Context, l *Local) (Reply, error) {
 	if len(c.Lines) == 0 || len(c.Lines) > domain.MaxLines {
 		return Reply{}, domain.Errorf(domain.Invalid, "An order has 1 to %d lines, not %d.", domain.MaxLines, len(c.Lines))
 	}
+	if c.Warehouse == "" {
+		c.Warehouse = domain.DefaultWarehouse
+	}
 	p := order.Placed{
-		Order: c.OrderID(), Customer: c.Customer, Warehouse: c.Warehouse, PaymentToken: c.PaymentToken,
-		PlacedAt: c.PlacedAt.UTC(), Origin: order.OriginAPI, Fingerprint: c.fingerprint(),
+		Fingerprint: c.fingerprint(),
+		Order:       c.OrderID(), Customer: c.Customer, Warehouse: c.Warehouse, PaymentToken: c.PaymentToken,
+		PlacedAt: c.PlacedAt.UTC(), Origin: order.OriginAPI,
 	}
-	if p.Warehouse == "" {
-		p.Warehouse = domain.DefaultWarehouse
-	}
-	cause := because(c, p.Order, string(p.Order))
+	cause := because(ctx, c, p.Order, string(p.Order))
 	cause.Actor = "customer:" + string(c.Customer)
 	cause.Fresh = true
 	var refusal error
@@ -98,7 +98,7 @@ func (c PlaceOrder) repeat(ctx context.Context, l *Local, p order.Placed) (Reply
 
 // price looks every article up in the catalogue; they must share one currency.
 func (c PlaceOrder) price(ctx context.Context, l *Local) (lines []order.Line, currency string, err error) {
-	lines = make([]order.Line, len(c.Lines))
+	skus := make([]domain.SKU, len(c.Lines))
 	for i, line := range c.Lines {
 		if line.PriceMinor != nil {
 			return nil, "", domain.Errorf(domain.Invalid, "Line %d brings a price; prices come from the catalogue.", i)
@@ -106,10 +106,16 @@ func (c PlaceOrder) price(ctx context.Context, l *Local) (lines []order.Line, cu
 		if err := domain.CheckName("The SKU", string(line.SKU)); err != nil {
 			return nil, "", err
 		}
-		product, _, err := l.Products.Load(ctx, catalog.Stream(line.SKU))
+		skus[i] = line.SKU
+	}
+	products, err := l.Prices.Quote(ctx, skus)
+	if err != nil {
+		return nil, "", err
+	}
+	lines = make([]order.Line, len(c.Lines))
+	for i, line := range c.Lines {
+		product := products[i]
 		switch {
-		case err != nil:
-			return nil, "", err
 		case !product.Listed:
 			return nil, "", domain.Errorf(domain.Rejected, "%s is not on sale.", line.SKU)
 		case currency != "" && product.Price.Currency != currency:

@@ -21,7 +21,7 @@ func (c ListProduct) do(ctx context.Context, l *Local) (Reply, error) {
 	if err := domain.CheckName("The SKU", string(c.SKU)); err != nil {
 		return Reply{}, err
 	}
-	return transact(ctx, l.Products, catalog.Stream(c.SKU), NewCause("", "command:"+c.CommandName()), catalog.List(c.SKU, c.Name, c.Price))
+	return transact(ctx, l.Products, catalog.Stream(c.SKU), once(ctx, c, "", ""), catalog.List(c.SKU, c.Name, c.Price))
 }
 
 // RepriceProduct changes what an article costs from now on.
@@ -37,7 +37,7 @@ func (c RepriceProduct) do(ctx context.Context, l *Local) (Reply, error) {
 	if err := domain.CheckName("The SKU", string(c.SKU)); err != nil {
 		return Reply{}, err
 	}
-	return transact(ctx, l.Products, catalog.Stream(c.SKU), NewCause("", "command:"+c.CommandName()), catalog.Reprice(c.Price))
+	return transact(ctx, l.Products, catalog.Stream(c.SKU), once(ctx, c, "", ""), catalog.Reprice(c.Price))
 }
 
 // DelistProduct takes an article off sale.
@@ -52,5 +52,5 @@ func (c DelistProduct) do(ctx context.Context, l *Local) (Reply, error) {
 	if err := domain.CheckName("The SKU", string(c.SKU)); err != nil {
 		return Reply{}, err
 	}
-	return transact(ctx, l.Products, catalog.Stream(c.SKU), NewCause("", "command:"+c.CommandName()), catalog.Delist())
+	return transact(ctx, l.Products, catalog.Stream(c.SKU), once(ctx, c, "", ""), catalog.Delist())
 }

@@ -128,7 +128,7 @@ func (a *Aggregate[S, E]) maybeSnapshot(c *cell[S, E]) {
 	}
 	c.snapped = c.head.version
 	state, at, last, stream := a.decider.Copy(c.head.state), c.head.version, c.head.last, c.stream
-	a.rounds.Go(func() {
+	a.cells.inUse.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), snapshotTimeout)
 		defer cancel()
 		data, err := s.Encode(state)

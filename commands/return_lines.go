@@ -21,6 +21,6 @@ type ReturnLines struct {
 func (ReturnLines) CommandName() string { return "return_lines" }
 
 func (c ReturnLines) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Orders, order.Stream(c.Order), because(c, c.Order, string(c.Order), c.Return),
+	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order), c.Return),
 		order.ReturnLines(c.Return, c.Lines, c.ReturnedAt.UTC()))
 }

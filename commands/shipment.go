@@ -16,7 +16,7 @@ type DispatchShipment struct {
 func (DispatchShipment) CommandName() string { return "dispatch_shipment" }
 
 func (c DispatchShipment) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Shipments, shipment.Stream(c.Order), because(c, c.Order, string(c.Order)), shipment.Dispatch())
+	return transact(ctx, l.Shipments, shipment.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), shipment.Dispatch())
 }
 
 // DeliverShipment says that the customer has the parcel.
@@ -28,5 +28,5 @@ type DeliverShipment struct {
 func (DeliverShipment) CommandName() string { return "deliver_shipment" }
 
 func (c DeliverShipment) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Shipments, shipment.Stream(c.Order), because(c, c.Order, string(c.Order)), shipment.Deliver())
+	return transact(ctx, l.Shipments, shipment.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), shipment.Deliver())
 }

@@ -23,7 +23,7 @@ func (c ReceiveStock) do(ctx context.Context, l *Local) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	return transact(ctx, l.Stock, inventory.Stream(w), because(c, "", string(w), c.Receipt), inventory.Receive(c.Receipt, c.Units))
+	return transact(ctx, l.Stock, inventory.Stream(w), because(ctx, c, "", string(w), c.Receipt), inventory.Receive(c.Receipt, c.Units))
 }
 
 // AdjustStock corrects the stock of one article after a count.
@@ -43,7 +43,7 @@ func (c AdjustStock) do(ctx context.Context, l *Local) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	return transact(ctx, l.Stock, inventory.Stream(w), because(c, "", string(w), c.Adjustment),
+	return transact(ctx, l.Stock, inventory.Stream(w), because(ctx, c, "", string(w), c.Adjustment),
 		inventory.Adjust(c.Adjustment, c.SKU, c.Delta, c.Reason))
 }
 
@@ -62,7 +62,7 @@ func (c ReserveStock) do(ctx context.Context, l *Local) (Reply, error) {
 	var standing inventory.Standing
 	var short []inventory.Shortage
 	s := inventory.Stream(c.Warehouse)
-	r, err := l.Stock.Do(ctx, s, because(c, c.Order, string(c.Order)), inventory.Reserve(c.Order, c.Units), func(after inventory.State) {
+	r, err := l.Stock.Do(ctx, s, because(ctx, c, c.Order, string(c.Order)), inventory.Reserve(c.Order, c.Units), func(after inventory.State) {
 		standing, short = after.Reservation(c.Order)
 	})
 	switch {
@@ -86,7 +86,7 @@ type ReleaseStock struct {
 func (ReleaseStock) CommandName() string { return "release_stock" }
 
 func (c ReleaseStock) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(c, c.Order, string(c.Order)), inventory.Release(c.Order))
+	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(ctx, c, c.Order, string(c.Order)), inventory.Release(c.Order))
 }
 
 // CommitStock takes what is set aside for an order off the books.
@@ -99,7 +99,7 @@ type CommitStock struct {
 func (CommitStock) CommandName() string { return "commit_stock" }
 
 func (c CommitStock) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(c, c.Order, string(c.Order)), inventory.Commit(c.Order))
+	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(ctx, c, c.Order, string(c.Order)), inventory.Commit(c.Order))
 }
 
 // RestockReturn takes goods of an order back into stock.
@@ -114,7 +114,7 @@ type RestockReturn struct {
 func (RestockReturn) CommandName() string { return "restock_return" }
 
 func (c RestockReturn) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(c, c.Order, string(c.Order), c.Return),
+	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(ctx, c, c.Order, string(c.Order), c.Return),
 		inventory.Return(c.Order, c.Return, c.Units))
 }
 

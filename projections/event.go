@@ -18,9 +18,42 @@ type event struct {
 	size int // bytes of the data as stored
 }
 
-// decode reads an event of any category. A type this program does not know
-// is an error: a view that left it out would be wrong and not know it.
-func decode(r eventlog.Recorded) (event, error) {
+// decoder reads the events of any category.
+type decoder struct {
+	plain map[string]any // by type: facts of which views ask only whether they happened
+}
+
+// newDecoder lists the facts whose data no view reads, which are most of an
+// order's: reading it would cost more than all folding. Data that cannot be
+// read stops a view only where the view needs it.
+func newDecoder() decoder {
+	d := decoder{plain: map[string]any{}}
+	for _, fact := range []eventlog.Typed{
+		fulfilment.StockReserved{}, fulfilment.PaymentRequested{}, fulfilment.PaymentSettled{}, fulfilment.ShipmentRequested{},
+		fulfilment.ShipmentBooked{}, fulfilment.Completed{}, fulfilment.ShipmentCancelled{}, fulfilment.PaymentReverted{},
+		fulfilment.StockReleased{}, fulfilment.Reverted{}, fulfilment.ReturnAccepted{}, fulfilment.ReturnSettled{}, fulfilment.Resumed{},
+		shipment.Booked{}, shipment.Refused{}, shipment.Cancelled{}, shipment.Dispatched{}, shipment.Delivered{},
+		payment.RefundStarted{}, inventory.Refused{}, catalog.Delisted{},
+	} {
+		d.plain[fact.EventType()] = fact
+	}
+	return d
+}
+
+// decode reads an event. A type this program does not know is an error: a
+// view that left it out would be wrong and not know it.
+func (d decoder) decode(r eventlog.Recorded) (event, error) {
+	e := event{Recorded: r, size: len(r.Data)}
+	e.Data = nil // decoded; a queue of events need not keep it
+	if e.fact = d.plain[r.Type]; e.fact != nil {
+		return e, nil
+	}
+	var err error
+	e.fact, err = decode(r)
+	return e, err
+}
+
+func decode(r eventlog.Recorded) (any, error) {
 	var (
 		fact any
 		ok   bool
@@ -41,14 +74,12 @@ func decode(r eventlog.Recorded) (event, error) {
 		fact, ok, err = catalog.Codec.Decode(r)
 	}
 	if err != nil {
-		return event{}, err
+		return nil, err
 	}
 	if !ok {
-		return event{}, broken(r, "its type %s is not known to this version of the program", r.Type)
+		return nil, broken(r, "its type %s is not known to this version of the program", r.Type)
 	}
-	e := event{Recorded: r, fact: fact, size: len(r.Data)}
-	e.Data = nil // decoded; a queue of events need not keep it
-	return e, nil
+	return fact, nil
 }
 
 // order is the order that events of order, payment, fulfilment and shipment

@@ -48,11 +48,11 @@ func (f *folder) apply(ctx context.Context, events []event) ([]domain.OrderID, e
 }
 
 func (f *folder) fold(ctx context.Context, events []event) error {
-	var keys Keys
+	w := newWanted(f.unit)
 	for _, e := range events {
-		f.group.keys(&keys, e)
+		f.group.keys(w, e)
 	}
-	if err := f.unit.prefetch(ctx, keys); err != nil {
+	if err := f.unit.load(ctx, w.keys); err != nil {
 		return err
 	}
 	for _, e := range events {

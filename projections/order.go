@@ -27,17 +27,28 @@ func foldOrders(ctx context.Context, u *unit, e event) error {
 	return foldFulfilment(u, e)
 }
 
-// orderKeys names the rows an event needs. The first event of an order or a
-// payment begins its rows, so there is nothing to load.
-func orderKeys(k *Keys, e event) {
-	if e.Version == 1 && e.Stream.Category() == order.Category {
+// orderKeys names the rows an event needs, each once for a batch. The first
+// event of an order or a payment begins its rows, so there is nothing to load.
+func orderKeys(w *wanted, e event) {
+	id := e.order()
+	if _, seen := w.orders[id]; !seen {
+		w.orders[id] = struct{}{}
+		begins := e.Version == 1 && e.Stream.Category() == order.Category
+		if !begins && w.unit.orders.get(id) == nil {
+			w.keys.Orders = append(w.keys.Orders, id)
+		}
+		if !begins && w.unit.fulfilments.get(id) == nil {
+			w.keys.Fulfilments = append(w.keys.Fulfilments, id)
+		}
+	}
+	if e.Stream.Category() != payment.Category {
 		return
 	}
-	id := e.order()
-	k.Orders = append(k.Orders, id)
-	k.Fulfilments = append(k.Fulfilments, id)
-	if e.Version > 1 && e.Stream.Category() == payment.Category {
-		k.Payments = append(k.Payments, id)
+	if _, seen := w.payments[id]; !seen {
+		w.payments[id] = struct{}{}
+		if e.Version > 1 && w.unit.payments.get(id) == nil {
+			w.keys.Payments = append(w.keys.Payments, id)
+		}
 	}
 }
 

@@ -8,8 +8,10 @@ import (
 	"orderflow/readmodels"
 )
 
-func productKeys(k *Keys, e event) {
-	k.Products = append(k.Products, domain.SKU(e.Stream.ID()))
+func productKeys(w *wanted, e event) {
+	if sku := domain.SKU(e.Stream.ID()); w.unit.products.get(sku) == nil {
+		w.keys.Products = append(w.keys.Products, sku)
+	}
 }
 
 func foldProduct(_ context.Context, u *unit, e event) error {

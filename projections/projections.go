@@ -36,7 +36,7 @@ const (
 	MaxBatchWait = 20 * time.Millisecond
 	// MaxRebuildBatchEvents bounds the events of one transaction of a rebuild:
 	// nobody waits for it, and an order whose events meet in one batch is written once.
-	MaxRebuildBatchEvents = 50_000
+	MaxRebuildBatchEvents = 20_000
 	// MaxBatchBytes bounds the data of the events of one batch, as stored.
 	MaxBatchBytes = 32 << 20
 	// MaxCachedWeight bounds the rows a group keeps in memory between batches;
@@ -65,7 +65,7 @@ type Group struct {
 	Fold int
 
 	fold func(ctx context.Context, u *unit, e event) error
-	keys func(k *Keys, e event)
+	keys func(w *wanted, e event)
 }
 
 // Groups lists all groups. Orders, payments, fulfilments and sales share one

@@ -12,7 +12,8 @@ import (
 
 // queue hands decoded events from the reader of the log to the writer of the
 // views, so that the next batch is decoded while the last one is written. It
-// holds up to two batches, by events and by bytes; then the reader waits.
+// holds one batch, by events and by bytes; then the reader waits. Two buffers
+// take turns, so nothing is copied.
 type queue struct {
 	max  int           // events of a batch
 	more chan struct{} // the first event came, a batch is full, or the end came
@@ -20,6 +21,7 @@ type queue struct {
 
 	mu     sync.Mutex
 	events []event
+	spare  []event // the batch taken last
 	bytes  int
 	end    error // after the last event: io.EOF or what went wrong
 }
@@ -30,12 +32,13 @@ func newQueue(maxEvents int) *queue {
 
 // fill reads a sequence to its end, or until ctx is done, and closes the queue.
 func (q *queue) fill(ctx context.Context, seq iter.Seq2[eventlog.Recorded, error]) {
+	d := newDecoder()
 	for r, err := range seq {
 		if err != nil {
 			q.close(err)
 			return
 		}
-		e, err := decode(r)
+		e, err := d.decode(r)
 		if err != nil {
 			q.close(err)
 			return
@@ -51,7 +54,7 @@ func (q *queue) fill(ctx context.Context, seq iter.Seq2[eventlog.Recorded, error
 func (q *queue) put(ctx context.Context, e event) error {
 	for {
 		q.mu.Lock()
-		if len(q.events) < 2*q.max && q.bytes < 2*MaxBatchBytes {
+		if !q.full() {
 			q.events = append(q.events, e)
 			q.bytes += e.size
 			wake := len(q.events) == 1 || q.full()
@@ -87,7 +90,8 @@ type patience struct {
 }
 
 // take returns the next batch, in order; nothing when patience ended with an
-// empty queue; the end of the sequence as an error after its last event.
+// empty queue; the end of the sequence as an error after its last event. A
+// batch is valid until the next take.
 func (q *queue) take(ctx context.Context, p patience) ([]event, error) {
 	var deadline <-chan time.Time
 	nudged := false
@@ -95,7 +99,7 @@ func (q *queue) take(ctx context.Context, p patience) ([]event, error) {
 		q.mu.Lock()
 		n, ready := len(q.events), q.full() || q.end != nil || nudged || p.batch == nil
 		if n > 0 && ready {
-			batch := q.cut()
+			batch := q.swap()
 			q.mu.Unlock()
 			signal(q.room)
 			return batch, nil
@@ -124,16 +128,11 @@ func (q *queue) take(ctx context.Context, p patience) ([]event, error) {
 	}
 }
 
-// cut takes up to one batch; what remains wakes the next take.
-func (q *queue) cut() []event {
-	n, bytes := 0, 0
-	for n < len(q.events) && n < q.max && (n == 0 || bytes+q.events[n].size <= MaxBatchBytes) {
-		bytes += q.events[n].size
-		n++
-	}
-	batch := q.events[:n:n]
-	q.events = append([]event(nil), q.events[n:]...)
-	q.bytes -= bytes
+// swap hands out the events and lets the buffer of the batch before be filled.
+func (q *queue) swap() []event {
+	batch := q.events
+	clear(q.spare) // its facts can be forgotten
+	q.events, q.spare, q.bytes = q.spare[:0], batch, 0
 	return batch
 }
 

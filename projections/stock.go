@@ -8,13 +8,19 @@ import (
 	"orderflow/readmodels"
 )
 
-func stockKeys(k *Keys, e event) {
-	w := domain.Warehouse(e.Stream.ID())
+func stockKeys(w *wanted, e event) {
 	if f, ok := e.fact.(inventory.Adjusted); ok {
-		k.Stock = append(k.Stock, StockKey{Warehouse: w, SKU: f.SKU})
+		w.stock(e, f.SKU)
 	}
 	for _, n := range unitsOf(e.fact) {
-		k.Stock = append(k.Stock, StockKey{Warehouse: w, SKU: n.SKU})
+		w.stock(e, n.SKU)
+	}
+}
+
+func (w *wanted) stock(e event, sku domain.SKU) {
+	k := StockKey{Warehouse: domain.Warehouse(e.Stream.ID()), SKU: sku}
+	if w.unit.stock.get(k) == nil {
+		w.keys.Stock = append(w.keys.Stock, k)
 	}
 }
 

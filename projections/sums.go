@@ -32,11 +32,11 @@ func logSums(ctx context.Context, log Log, g Group, to eventlog.Position) (Sums,
 		if err != nil {
 			return nil, err
 		}
-		e, err := decode(r)
+		fact, err := decode(r)
 		if err != nil {
 			return nil, err
 		}
-		switch f := e.fact.(type) {
+		switch f := fact.(type) {
 		case order.Event:
 			s.order(f, maphash.String(seed, string(r.Stream)), confirmed)
 		case payment.Captured:

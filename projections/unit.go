@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"slices"
 
 	"orderflow/domain"
 	"orderflow/readmodels"
@@ -28,20 +27,22 @@ func newUnit(s Store) *unit {
 	return u
 }
 
-// prefetch loads in one question the rows a batch will ask for.
-func (u *unit) prefetch(ctx context.Context, k Keys) error {
-	k.Orders = u.orders.missing(k.Orders)
-	k.Payments = u.payments.missing(k.Payments)
-	k.Fulfilments = u.fulfilments.missing(k.Fulfilments)
-	k.Stock = u.stock.missing(k.Stock)
-	k.Products = u.products.missing(k.Products)
-	if k.Len() == 0 {
-		return nil
-	}
-	return u.load(ctx, k)
+// wanted collects the rows that a batch asks for and the unit does not hold,
+// so that they are loaded by one question.
+type wanted struct {
+	unit             *unit
+	keys             Keys
+	orders, payments map[domain.OrderID]struct{} // looked at in this batch
+}
+
+func newWanted(u *unit) *wanted {
+	return &wanted{unit: u, orders: map[domain.OrderID]struct{}{}, payments: map[domain.OrderID]struct{}{}}
 }
 
 func (u *unit) load(ctx context.Context, k Keys) error {
+	if k.Len() == 0 {
+		return nil
+	}
 	rows, err := u.store.Load(ctx, k)
 	if err != nil {
 		return err
@@ -157,15 +158,6 @@ func (t *table[K, V]) touch(k K) bool {
 	return true
 }
 
-func (t *table[K, V]) missing(keys []K) []K {
-	seen := make(map[K]struct{}, len(keys))
-	return slices.DeleteFunc(keys, func(k K) bool {
-		_, twice := seen[k]
-		seen[k] = struct{}{}
-		return twice || t.get(k) != nil
-	})
-}
-
 func (t *table[K, V]) dirty() []V {
 	rows := make([]V, len(t.order))
 	for i, k := range t.order {
@@ -178,6 +170,7 @@ func (t *table[K, V]) settle() {
 	clear(t.touched)
 	t.order = t.order[:0]
 	if t.weight > MaxCachedWeight/2 {
-		t.old, t.young, t.weight = t.young, nil, 0
+		clear(t.old)
+		t.old, t.young, t.weight = t.young, t.old, 0
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -248,23 +249,23 @@ func TestMomentsAndHurry(t *testing.T) {
 // What stands still is found by the watchdog, through the same door.
 func TestWatchdogFindsWhatStandsStill(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		looks := 0
+		var looks atomic.Int64
 		b.react = func(_ context.Context, id domain.OrderID) (time.Time, error) {
 			if id == "forgotten" {
-				looks++
+				looks.Add(1)
 			}
 			return time.Time{}, nil
 		}
 		b.watch = func() []domain.OrderID { return []domain.OrderID{"forgotten"} }
 		_, stop := b.run()
 		synctest.Wait()
-		if looks != 1 {
-			b.t.Errorf("%d looks at the start, want 1", looks)
+		if looks.Load() != 1 {
+			b.t.Errorf("%d looks at the start, want 1", looks.Load())
 		}
 		time.Sleep(2*sagas.WatchEvery + time.Second)
 		synctest.Wait()
-		if looks != 3 {
-			b.t.Errorf("%d looks after two rounds, want 3", looks)
+		if looks.Load() != 3 {
+			b.t.Errorf("%d looks after two rounds, want 3", looks.Load())
 		}
 		_ = stop()
 	})

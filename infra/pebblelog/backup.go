@@ -18,25 +18,33 @@ func (l *Log) Snapshot(ctx context.Context, dir string) error {
 	if l.hasFailed() {
 		return l.failure()
 	}
-	return l.reading(func() error {
-		end, _ := l.tail.position()
-		c, err := l.checkpointAt(end)
-		if err != nil {
-			return err
-		}
-		to := folder{l.opts.FS, dir}
-		if err := to.make(); err != nil {
-			return domain.Wrap(domain.Internal, err, "The folder %s for the copy cannot be made.", dir)
-		}
-		if err := l.db.Checkpoint(to.path(dbName), pebble.WithFlushedWAL()); err != nil {
-			return domain.Wrap(domain.Internal, err, "The log could not be copied to %s.", dir)
-		}
-		if err := to.write(keyName, encodeKey(l.checkpointer.key)); err != nil {
-			return domain.Wrap(domain.Internal, err, "The key could not be copied to %s.", dir)
-		}
-		if err := to.write(checkpointName, c.encode(l.checkpointer.key)); err != nil {
-			return domain.Wrap(domain.Internal, err, "The checkpoint could not be written to %s.", dir)
-		}
-		return nil
-	})
+	done := make(chan error, 1)
+	go func() { done <- l.reading(func() error { return l.copyTo(folder{l.opts.FS, dir}) }) }()
+	select {
+	case err := <-done:
+		return err
+	case <-l.failed: // the copy waits for a disk that will not answer
+		return l.failure()
+	}
+}
+
+func (l *Log) copyTo(to folder) error {
+	end, _ := l.tail.position()
+	c, err := l.checkpointAt(end)
+	if err != nil {
+		return err
+	}
+	if err := to.make(); err != nil {
+		return domain.Wrap(domain.Internal, err, "The folder %s for the copy cannot be made.", to.dir)
+	}
+	if err := l.db.Checkpoint(to.path(dbName), pebble.WithFlushedWAL()); err != nil {
+		return domain.Wrap(domain.Internal, err, "The log could not be copied to %s.", to.dir)
+	}
+	if err := to.write(keyName, encodeKey(l.checkpointer.key)); err != nil {
+		return domain.Wrap(domain.Internal, err, "The key could not be copied to %s.", to.dir)
+	}
+	if err := to.write(checkpointName, c.encode(l.checkpointer.key)); err != nil {
+		return domain.Wrap(domain.Internal, err, "The checkpoint could not be written to %s.", to.dir)
+	}
+	return nil
 }

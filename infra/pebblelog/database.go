@@ -34,8 +34,7 @@ func databaseOptions(o Options, fs vfs.FS) *pebble.Options {
 	return opts
 }
 
-// pebbleLogger brings the database's words to the log's. Fatalf must not
-// return; until the log is open it panics, which Open turns into an error.
+// pebbleLogger brings the database's words to the log's. Fatalf must not return.
 type pebbleLogger struct {
 	debug, err func(msg string, args ...any)
 	fatal      func(error)

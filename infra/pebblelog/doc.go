@@ -3,7 +3,8 @@
 //
 // # Folder
 //
-//	dir/db/              the Pebble database and its lock
+//	dir/lock             held by the one process that has the log open
+//	dir/db/              the Pebble database
 //	dir/checkpoint       what the log held at least, signed; written beside the appends
 //	dir/checkpoint.key   the ed25519 key that signs it, made at the first start, mode 0600
 //

@@ -10,28 +10,27 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// failstop is the file system the database works on. Once armed, the first
-// operation that changes a file of the database and fails is reported, and
-// neither it nor any later one returns: the disk stays as it was at the
-// failure, and the database gets no chance to try an fsync again, to end the
-// process or to go on as if nothing had happened. Reads go on.
+// failstop is the file system the database works on. The first operation that
+// changes a file of the database and fails is reported, and neither it nor any
+// later one returns: the disk stays as it was at the failure, and the database
+// gets no chance to try an fsync again, to end the process or to go on as if
+// nothing had happened. Reads go on.
 //
-// Until it is armed it deletes nothing: a log that is refused at the start
-// keeps every trace of what it was.
+// Until the log is accepted it deletes nothing: a log that is refused at the
+// start keeps every trace of what it was.
 type failstop struct {
 	vfs.FS
-	dir    string // the database's; other files fail in the ordinary way
+	dir    string // what the names of the database's files begin with; others fail in the ordinary way
 	report func(error)
-	armed  atomic.Bool
 	down   atomic.Bool
 
 	mu        sync.Mutex
-	postponed []string // files to delete once armed
+	accepted  bool
+	postponed []string // files to delete once accepted
 }
 
-// arm ends the start: what was to be deleted is deleted, and from now on the
-// first failure is the last.
-func (f *failstop) arm() error {
+// accept ends the start: what was to be deleted is deleted.
+func (f *failstop) accept() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, name := range f.postponed {
@@ -40,7 +39,7 @@ func (f *failstop) arm() error {
 		}
 	}
 	f.postponed = nil
-	f.armed.Store(true)
+	f.accepted = true
 	return nil
 }
 
@@ -59,7 +58,7 @@ func (f *failstop) ours(name string) bool { return strings.HasPrefix(name, f.dir
 
 // outcome looks at the result of a change.
 func (f *failstop) outcome(name string, err error) error {
-	if err == nil || !f.armed.Load() || !f.ours(name) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+	if err == nil || !f.ours(name) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	if f.down.CompareAndSwap(false, true) {
@@ -109,13 +108,20 @@ func (f *failstop) Link(oldname, newname string) error {
 
 func (f *failstop) Remove(name string) error {
 	f.gate(name)
-	if f.mu.Lock(); !f.armed.Load() && f.ours(name) {
-		f.postponed = append(f.postponed, name)
-		f.mu.Unlock()
+	if f.postpone(name) {
 		return nil
 	}
-	f.mu.Unlock()
 	return f.outcome(name, f.FS.Remove(name))
+}
+
+func (f *failstop) postpone(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.accepted || !f.ours(name) {
+		return false
+	}
+	f.postponed = append(f.postponed, name)
+	return true
 }
 
 func (f *failstop) RemoveAll(name string) error {

@@ -12,6 +12,8 @@ import (
 // Names in the folder of a log.
 const (
 	dbName         = "db"
+	freshName      = "db.new" // a database until it is whole
+	lockName       = "lock"   // held while the log is open
 	checkpointName = "checkpoint"
 	keyName        = "checkpoint.key"
 )
@@ -96,4 +98,16 @@ func (f folder) sync(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// size is the sum of the files in a folder of the folder, in bytes.
+func (f folder) size(name string) (total uint64) {
+	dir := f.path(name)
+	names, _ := f.fs.List(dir)
+	for _, file := range names {
+		if info, err := f.fs.Stat(f.fs.PathJoin(dir, file)); err == nil { // it may be gone by now
+			total += uint64(info.Size())
+		}
+	}
+	return total
 }

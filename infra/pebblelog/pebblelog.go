@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -18,7 +20,7 @@ type Log struct {
 	opts  Options
 	files folder
 	db    *pebble.DB
-	lock  *pebble.Lock
+	lock  io.Closer
 	disk  *failstop
 	guard *guard
 
@@ -63,9 +65,9 @@ func Open(dir string, opts Options) (*Log, error) {
 		failed:       make(chan struct{}),
 	}
 	l.files = folder{l.opts.FS, dir}
-	l.disk = &failstop{FS: l.opts.FS, dir: l.files.path(dbName) + l.files.path("")[len(dir):], report: l.fail}
+	l.disk = &failstop{FS: l.opts.FS, dir: l.files.path(dbName), report: l.fail}
 	l.guard = newGuard(l.opts.Disk, l.opts.FS, dir, l.guardChanged)
-	if err := l.open(); err != nil {
+	if err := l.openUnlessFailing(); err != nil {
 		return nil, err
 	}
 	l.checkpointer.due = make(chan struct{}, 1)
@@ -76,14 +78,26 @@ func Open(dir string, opts Options) (*Log, error) {
 	return l, nil
 }
 
-func (l *Log) open() (err error) {
-	dir := l.files.path(dbName)
-	if err := (folder{l.files.fs, dir}).make(); err != nil {
+// openUnlessFailing opens the log, but does not wait for a disk that has failed.
+func (l *Log) openUnlessFailing() error {
+	if err := l.files.make(); err != nil {
 		return domain.Wrap(domain.Internal, err, "The folder %s of the event log cannot be made.", l.files.dir)
 	}
-	if l.lock, err = pebble.LockDirectory(dir, l.disk); err != nil {
+	var err error
+	if l.lock, err = l.files.fs.Lock(l.files.path(lockName)); err != nil {
 		return domain.Wrap(domain.Unavailable, err, "The event log in %s is open in another process; only one may have it open.", l.files.dir)
 	}
+	done := make(chan error, 1)
+	go func() { done <- l.open() }()
+	select {
+	case err := <-done:
+		return err
+	case <-l.failed:
+		return errors.Join(refusal(l.files.dir, l.cause), l.lock.Close())
+	}
+}
+
+func (l *Log) open() (err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.closeDatabase())
@@ -96,13 +110,17 @@ func (l *Log) open() (err error) {
 		}
 		w = witness{}
 	}
+	if !w.found {
+		if err := l.create(); err != nil {
+			return domain.Wrap(domain.Internal, err, "The event log in %s cannot be created.", l.files.dir)
+		}
+	}
 	return l.openDatabase(w)
 }
 
 func (l *Log) openDatabase(w witness) (err error) {
 	opts := databaseOptions(l.opts, l.disk)
-	opts.Lock = l.lock
-	opts.ErrorIfNotExists = w.found && !l.opts.AcceptLoss
+	opts.ErrorIfNotExists = true
 	opts.Logger = pebbleLogger{l.opts.Logger.Debug, l.opts.Logger.Error, l.databaseDied}
 	opts.EventListener = &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
 		l.fail(fmt.Errorf("the database is broken: %s", info))
@@ -150,22 +168,45 @@ func (l *Log) begin(w witness) (err error) {
 		}
 	}
 	l.checkpointer.last.Store(int64(c.position))
-	if err := l.disk.arm(); err != nil {
+	if err := l.disk.accept(); err != nil {
 		return domain.Wrap(domain.Internal, err, "The event log in %s cannot be cleaned up.", l.files.dir)
 	}
 	return nil
 }
 
+// create makes an empty database if there is none, under another name until it
+// is whole: a crash in its first moments would leave one that cannot be opened.
+func (l *Log) create() error {
+	if _, err := l.files.fs.Stat(l.files.path(dbName)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	fresh := l.files.path(freshName)
+	if err := l.files.fs.RemoveAll(fresh); err != nil {
+		return err
+	}
+	opts := databaseOptions(l.opts, l.disk)
+	opts.Logger = pebbleLogger{l.opts.Logger.Debug, l.opts.Logger.Error, l.databaseDied}
+	db, err := openDatabase(fresh, opts)
+	if err != nil {
+		return err
+	}
+	err = db.Set([]byte{kindLayout}, []byte{layout}, pebble.Sync)
+	if err := errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	if err := l.files.fs.Rename(fresh, l.files.path(dbName)); err != nil {
+		return err
+	}
+	return l.files.sync(l.files.dir)
+}
+
 // checkLayout refuses a database that a later version of the program wrote.
 func (l *Log) checkLayout() error {
 	value, closer, err := l.db.Get([]byte{kindLayout})
-	if errors.Is(err, pebble.ErrNotFound) {
-		return l.db.Set([]byte{kindLayout}, []byte{layout}, pebble.Sync)
-	}
 	if err != nil {
 		return refusal(l.files.dir, err)
 	}
-	defer closer.Close()
+	defer func() { _ = closer.Close() }()
 	if len(value) != 1 || value[0] != layout {
 		return domain.Errorf(domain.Internal, "The event log in %s has layout %v; this program knows layout %d.", l.files.dir, value, layout)
 	}
@@ -175,10 +216,9 @@ func (l *Log) checkLayout() error {
 // databaseDied takes the database's word that it cannot go on. Its goroutine
 // ends here, in the middle of what it did, so that the process can still read.
 func (l *Log) databaseDied(err error) {
-	if l.disk.armed.Load() {
-		l.fail(err)
-		l.disk.park()
-	}
+	l.disk.down.Store(true)
+	l.fail(err)
+	l.disk.park()
 }
 
 func (l *Log) guardChanged(reason string) {
@@ -205,13 +245,20 @@ func (l *Log) close() error {
 	case <-l.checkpointed:
 	case <-l.failed:
 	}
+	if l.hasFailed() {
+		return l.failure() // without waiting for readers: one may be stuck for good
+	}
 	l.readers.Lock()
 	defer l.readers.Unlock()
 	l.closed = true
-	if l.hasFailed() {
+	done := make(chan error, 1)
+	go func() { done <- l.closeDatabase() }()
+	select {
+	case err := <-done:
+		return err
+	case <-l.failed: // while it closed; it never comes back
 		return l.failure()
 	}
-	return l.closeDatabase()
 }
 
 func (l *Log) closeDatabase() error {
@@ -235,9 +282,6 @@ type Stats struct {
 func (l *Log) Stats(context.Context) Stats {
 	s := Stats{Checkpoint: eventlog.Position(l.checkpointer.last.Load()), Queued: len(l.queue), ReadOnly: l.writable()}
 	s.End, _ = l.tail.position()
-	_ = l.reading(func() error {
-		s.DiskBytes = l.db.Metrics().DiskSpaceUsage()
-		return nil
-	})
+	s.DiskBytes = l.files.size(dbName) // the database's own figures wait for locks that a failed disk holds
 	return s
 }

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"go.uber.org/goleak"
 
 	"orderflow/domain/eventlog"
 	"orderflow/domain/eventlog/eventlogtest"
@@ -16,8 +15,6 @@ var (
 	_ eventlog.Ended     = (*pebblelog.Log)(nil)
 	_ eventlog.Snapshots = (*pebblelog.Log)(nil)
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // open opens a log in dir and closes it at the end of the test.
 func open(t testing.TB, dir string, opts pebblelog.Options) *pebblelog.Log {

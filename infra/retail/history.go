@@ -85,7 +85,7 @@ func (g *grouping) add(r row) error {
 	}
 	minor, refusal, err := judge(r, invoice)
 	if err != nil {
-		return badFile(err, "Line %d of the file cannot be taken.", r.line)
+		return badFile(err, "Line %d of the file cannot be taken", r.line)
 	}
 	if refusal != "" {
 		g.Refused[refusal]++
@@ -162,7 +162,7 @@ func (g *grouping) finish() (History, error) {
 					i.Customer = guest(i.No)
 				}
 				if _, err := order.Total(i.Lines, Currency); err != nil {
-					return History{}, badFile(err, "Invoice %s cannot be an order.", i.No)
+					return History{}, badFile(err, "Invoice %s cannot be an order", i.No)
 				}
 			}
 			g.Invoices = append(g.Invoices, *i)

@@ -59,7 +59,7 @@ func readRows(r io.Reader, visit func(row) error) error {
 	table.ReuseRecord = true
 	header, err := table.Read()
 	if err != nil {
-		return badFile(err, "The file has no header.")
+		return badFile(err, "The file has no header")
 	}
 	cols, err := findColumns(header)
 	if err != nil {
@@ -73,14 +73,14 @@ func readRows(r io.Reader, visit func(row) error) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return badFile(err, "The file cannot be read as CSV.")
+			return badFile(err, "The file cannot be read as CSV")
 		case count >= MaxRows:
 			return domain.Errorf(domain.Invalid, "The file has more than %d rows.", MaxRows)
 		}
 		line, _ := table.FieldPos(0)
 		parsed, err := cols.parse(record, &names)
 		if err != nil {
-			return badFile(err, "Line %d of the file is not an invoice's row.", line)
+			return badFile(err, "Line %d of the file is not an invoice's row", line)
 		}
 		parsed.line = line
 		if err := visit(parsed); err != nil {
@@ -101,7 +101,7 @@ func decompressed(r io.Reader) (io.Reader, error) {
 	case err == nil && magic[0] == 0x1f && magic[1] == 0x8b:
 		plain, err := gzip.NewReader(buffered)
 		if err != nil {
-			return nil, badFile(err, "The file is not whole gzip.")
+			return nil, badFile(err, "The file is not whole gzip")
 		}
 		return plain, nil
 	case string(magic) == "\ufeff": // some spreadsheets begin their files with a byte order mark

@@ -25,7 +25,9 @@
 // The first of these that says something decides about a call:
 //
 //  1. [Simulator.Next]: the script for one operation and key, one call per entry.
+//
 //  2. [Simulator.SetOutage]: everything a provider is asked.
+//
 //  3. The token of a capture: "tok_" and a [Behaviour]. With "_once" behind it
 //     only the first capture under the key misbehaves:
 //
@@ -33,6 +35,7 @@
 //     tok_late  tok_twice  tok_unavailable  tok_fail_once  tok_hang_once  …
 //
 //     Any other token works, tok_visa among them.
+//
 //  4. With [Options.Magic], the last four digits of the minor amount of a
 //     capture or refund, or of the units of a booking:
 //
@@ -40,6 +43,7 @@
 //     9005 lose_reply  9006 late  9007 twice  9008 unavailable
 //
 //     It is off by default: the amounts of real invoices end in anything.
+//
 //  5. [Options.Payment] and [Options.Shipping]: by chance, drawn from the seed,
 //     the operation, the key and the number of the attempt, so that a seed
 //     misbehaves alike in every run whatever the order of the calls.

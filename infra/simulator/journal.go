@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"orderflow/domain"
@@ -136,12 +137,21 @@ func openJournal(path string, replay func(Row) error) (*journal, error) {
 		_, err = file.Seek(whole, io.SeekStart)
 	}
 	if err == nil {
-		err = file.Sync()
+		err = errors.Join(file.Sync(), syncFolder(filepath.Dir(path)))
 	}
 	if err != nil {
 		return nil, errors.Join(domain.Wrap(domain.Internal, err, "The simulator's ledger %s is damaged; restore it or move it away.", path), file.Close())
 	}
 	return newJournal(file), nil
+}
+
+// syncFolder makes the name of a new file as durable as its content.
+func syncFolder(path string) error {
+	folder, err := os.Open(path) //nolint:gosec // the path is the operator's
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // scan visits every whole line and returns their size in bytes. A last line

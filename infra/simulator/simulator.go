@@ -148,6 +148,9 @@ func (s *Simulator) SetOutage(p Provider, b Behaviour) {
 // call serves one request: chosen behaviour, provider's rules, ledger, reply.
 // It fills in row as it was recorded.
 func (s *Simulator) call(ctx context.Context, row *Row) *refusal {
+	if ctx.Err() != nil {
+		return &refusal{kind: domain.Unavailable, reason: "canceled"} // never sent
+	}
 	row.Provider = row.Op.provider()
 	if ended := s.pause(ctx, s.options.Delay); ended != nil {
 		return ended

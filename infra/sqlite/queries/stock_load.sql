@@ -1,4 +1,5 @@
 SELECT
   warehouse, sku, received, adjusted, reserved, released, committed, returned, position
-FROM stock
-WHERE (warehouse, sku) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))
+FROM json_each(?1) AS named
+CROSS JOIN stock
+WHERE stock.warehouse = named.value ->> 0 AND stock.sku = named.value ->> 1

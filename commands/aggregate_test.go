@@ -1,0 +1,288 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"orderflow/commands"
+	"orderflow/domain"
+	"orderflow/domain/decider"
+	"orderflow/domain/eventlog"
+	"orderflow/infra/memory"
+)
+
+func cause(id string) commands.Cause { return commands.Cause{Command: id} }
+
+// Whatever is cached, evicted, snapshotted or guessed in two processes, every
+// command is answered as if there were one process and no cache.
+func TestTwoProcessesDecideAsOne(t *testing.T) {
+	for kind, d := range kinds() {
+		t.Run(kind, func(t *testing.T) {
+			rapid.Check(t, func(t *rapid.T) { decideAsOne(t, d) })
+		})
+	}
+}
+
+func decideAsOne(t *rapid.T, d decider.Decider[tally, added]) {
+	log := memory.New()
+	processes := make([]*commands.Aggregate[tally, added], 2)
+	for i := range processes {
+		o := commands.Options[tally]{CacheBytes: rapid.SampledFrom([]int{1, 4_000, 1 << 20}).Draw(t, "cache")}
+		if rapid.Bool().Draw(t, "snapshots") {
+			o.Snapshots = snapshots(log, rapid.SampledFrom([]string{"1", "2"}).Draw(t, "schema"), 3)
+		}
+		processes[i] = newTally(log, d, o)
+		defer processes[i].Close()
+	}
+	model := map[eventlog.Stream]tally{}
+	versions := map[eventlog.Stream]eventlog.Version{}
+	for step := range rapid.IntRange(1, 40).Draw(t, "steps") {
+		a := processes[rapid.IntRange(0, 1).Draw(t, "process")]
+		s := rapid.SampledFrom([]eventlog.Stream{"tally-a", "tally-b", "tally-c"}).Draw(t, "stream")
+		if rapid.IntRange(0, 4).Draw(t, "look") == 0 {
+			got, version, err := a.Load(ctx(), s)
+			if err != nil || !same(got, model[s]) || version != versions[s] {
+				t.Fatalf("Load = %+v at %d, %v; want %+v at %d", got, version, err, model[s], versions[s])
+			}
+			continue
+		}
+		id := strconv.Itoa(rapid.IntRange(0, 9).Draw(t, "id"))
+		decide := add(id, rapid.SliceOfN(rapid.IntRange(-3, 5), 0, 4).Draw(t, "numbers")...)
+		// Some commands are sent again under one name, with these contents or others:
+		// those may be answered as the first was, on the state of then.
+		c := commands.Cause{Command: strconv.Itoa(step), Fresh: rapid.Bool().Draw(t, "fresh")}
+		again := rapid.Bool().Draw(t, "again")
+		if again {
+			c.Command = "again " + id
+		}
+		got, result, err := a.Transact(ctx(), s, c, decide)
+		events, want := decide(model[s])
+		if (err == nil) != (want == nil) {
+			t.Fatalf("err = %v, want %v", err, want)
+		}
+		model[s] = byValue.Fold(model[s], events...)
+		versions[s] += eventlog.Version(len(events))
+		if err == nil && again && len(events) == 0 {
+			continue
+		}
+		if err == nil && (!same(got, model[s]) || result.Version != versions[s] || result.Events != len(events)) {
+			t.Fatalf("Transact = %+v, %+v; want %+v at %d after %d events", got, result, model[s], versions[s], len(events))
+		}
+	}
+	for s, want := range model {
+		if got, _ := replay(log, s); !same(got, want) {
+			t.Fatalf("the log folds to %+v, want %+v", got, want)
+		}
+	}
+}
+
+// Two processes with many writers each, on a few streams: every command that
+// was answered is in the log exactly once.
+func TestConcurrentWritersInTwoProcessesLoseNothing(t *testing.T) {
+	const writers, each = 32, 30
+	for kind, d := range kinds() {
+		t.Run(kind, func(t *testing.T) {
+			log := memory.New()
+			processes := []*commands.Aggregate[tally, added]{
+				newTally(log, d, commands.Options[tally]{CacheBytes: 1}),
+				newTally(log, d, commands.Options[tally]{Snapshots: snapshots(log, "1", 50)}),
+			}
+			var all sync.WaitGroup
+			for w := range writers {
+				all.Go(func() {
+					for i := range each {
+						id := fmt.Sprintf("%d/%d", w, i)
+						s := eventlog.Stream("tally-" + strconv.Itoa(rand.IntN(3)))
+						got, _, err := processes[(w+i)%2].Transact(ctx(), s, cause(id), add(id, 1))
+						for domain.KindOf(err) == domain.Conflict { // it lost too often
+							got, _, err = processes[(w+i)%2].Transact(ctx(), s, cause(id), add(id, 1))
+						}
+						if err != nil || got.IDs[id] != 1 {
+							t.Errorf("%s: the state after it has %d of it, %v", id, got.IDs[id], err)
+						}
+					}
+				})
+			}
+			all.Wait()
+			sum := 0
+			for i := range 3 {
+				got, n := replay(log, eventlog.Stream("tally-"+strconv.Itoa(i)))
+				if int(n) != got.Sum {
+					t.Errorf("%d events sum up to %d", n, got.Sum)
+				}
+				sum += got.Sum
+			}
+			if sum != writers*each {
+				t.Errorf("%d commands are in the log, want %d", sum, writers*each)
+			}
+			for _, p := range processes {
+				p.Close()
+			}
+		})
+	}
+}
+
+func TestNewStreamCostsOneAppendAndNoRead(t *testing.T) {
+	s := newStore()
+	a := newTally(s, byValue, commands.Options[tally]{})
+	defer a.Close()
+	_, r, err := a.Transact(ctx(), "tally-1", commands.Cause{Command: "c", Fresh: true}, add("x", 1, 2))
+	must(t, err)
+	if s.reads.Load() != 0 || s.appends.Load() != 1 || r != (commands.Result{Version: 2, Position: 2, Events: 2}) {
+		t.Errorf("%d reads, %d appends, %+v", s.reads.Load(), s.appends.Load(), r)
+	}
+}
+
+func TestWrongGuessOfANewStreamIsReadAndDecidedAgain(t *testing.T) {
+	s := newStore()
+	first, second := newTally(s, byValue, commands.Options[tally]{}), newTally(s, byValue, commands.Options[tally]{})
+	defer first.Close()
+	defer second.Close()
+	_, _, err := first.Transact(ctx(), "tally-1", cause("c"), add("x", 5))
+	must(t, err)
+	got, r, err := second.Transact(ctx(), "tally-1", commands.Cause{Command: "d", Fresh: true}, add("y", 1))
+	if err != nil || got.Sum != 6 || r.Version != 2 {
+		t.Errorf("%+v at %d, %v", got, r.Version, err)
+	}
+	// What would be refused on the empty state is not refused before reading.
+	third := newTally(s, byValue, commands.Options[tally]{})
+	defer third.Close()
+	if got, _, err = third.Transact(ctx(), "tally-1", commands.Cause{Command: "e", Fresh: true}, add("z", -6)); err != nil || got.Sum != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A guess that repeats the very append that made the stream is answered as
+// then; what came after must not be forgotten over it.
+func TestRepeatedFirstAppendDoesNotHideWhatFollowed(t *testing.T) {
+	s := newStore()
+	fresh := commands.Cause{Command: "c", Fresh: true}
+	before := newTally(s, byValue, commands.Options[tally]{Alone: true})
+	_, _, err := before.Transact(ctx(), "tally-1", fresh, add("x", 1))
+	must(t, err)
+	_, _, err = before.Transact(ctx(), "tally-1", cause("d"), add("y", 1))
+	must(t, err)
+	before.Close()
+
+	after := newTally(s, byValue, commands.Options[tally]{Alone: true})
+	defer after.Close()
+	_, _, err = after.Transact(ctx(), "tally-1", fresh, add("x", 1))
+	must(t, err)
+	if got, version, err := after.Load(ctx(), "tally-1"); err != nil || version != 2 || got.Sum != 2 {
+		t.Errorf("Load = %+v at %d, %v", got, version, err)
+	}
+}
+
+// The same command with other contents, sent to two processes at once, must
+// not make one of them believe its own contents were stored.
+func TestSameCommandWithOtherContents(t *testing.T) {
+	s := newStore()
+	one, other := newTally(s, byValue, commands.Options[tally]{}), newTally(s, byValue, commands.Options[tally]{})
+	defer one.Close()
+	defer other.Close()
+	for _, a := range []*commands.Aggregate[tally, added]{one, other} {
+		_, _, err := a.Load(ctx(), "tally-1") // both know the stream as empty
+		must(t, err)
+	}
+	_, _, err := one.Transact(ctx(), "tally-1", cause("c"), add("x", 1))
+	must(t, err)
+	if got, _, err := other.Transact(ctx(), "tally-1", cause("c"), add("x", 2)); err != nil || got.Sum != 1 {
+		t.Errorf("the other process sees %+v, %v; stored was 1", got, err)
+	}
+}
+
+func TestAloneReadsOnce(t *testing.T) {
+	s := newStore()
+	a := newTally(s, byValue, commands.Options[tally]{Alone: true})
+	defer a.Close()
+	for i := range 10 {
+		_, _, err := a.Transact(ctx(), "tally-1", cause(strconv.Itoa(i)), add(strconv.Itoa(i/2), 1))
+		must(t, err)
+		_, _, err = a.Load(ctx(), "tally-1")
+		must(t, err)
+	}
+	if got := s.reads.Load(); got != 1 {
+		t.Errorf("%d reads, want 1", got)
+	}
+}
+
+func TestRecentSeldomReads(t *testing.T) {
+	s := newStore()
+	a := newTally(s, byValue, commands.Options[tally]{})
+	defer a.Close()
+	const loads = 1_000
+	for range loads {
+		_, _, err := a.Recent(ctx(), "tally-1")
+		must(t, err)
+	}
+	if got := s.reads.Load(); got > loads/10 {
+		t.Errorf("%d reads for %d loads", got, loads)
+	}
+}
+
+func TestCacheStaysInBounds(t *testing.T) {
+	s := newStore()
+	a := newTally(s, byValue, commands.Options[tally]{CacheBytes: 10_000, Alone: true})
+	defer a.Close()
+	for i := range 100 {
+		_, _, err := a.Transact(ctx(), eventlog.Stream(fmt.Sprintf("tally-%d", i)), cause("c"), add("x", 1))
+		must(t, err)
+	}
+	if got := a.Stats().Evictions; got < 90 {
+		t.Errorf("%d of 100 states were evicted", got)
+	}
+	reads := s.reads.Load()
+	_, _, err := a.Load(ctx(), "tally-99")
+	must(t, err)
+	if s.reads.Load() != reads {
+		t.Error("the state used last was evicted")
+	}
+}
+
+func TestClosedAggregateRefuses(t *testing.T) {
+	a := newTally(newStore(), byValue, commands.Options[tally]{})
+	a.Close()
+	_, _, err := a.Transact(ctx(), "tally-1", cause("c"), add("x", 1))
+	wantKind(t, err, domain.Unavailable)
+}
+
+func TestCauseIsBounded(t *testing.T) {
+	a := newTally(newStore(), byValue, commands.Options[tally]{})
+	defer a.Close()
+	long := commands.Cause{Command: "c", Trace: string(make([]byte, domain.MaxNameBytes+1))}
+	_, _, err := a.Transact(ctx(), "tally-1", long, add("x", 1))
+	wantKind(t, err, domain.Invalid)
+}
+
+func TestMetaTellsWhy(t *testing.T) {
+	s := newStore()
+	a := newTally(s, byValue, commands.Options[tally]{})
+	defer a.Close()
+	c := commands.Cause{Command: "c", Correlation: "o", Causation: "e", Actor: "a", Trace: "t"}
+	_, _, err := a.Transact(ctx(), "tally-1", c, add("x", 1))
+	must(t, err)
+	for r := range s.Log.Read(ctx(), "tally-1", 0) {
+		if r.Meta != (eventlog.Meta{Command: "c", Correlation: "o", Causation: "e", Actor: "a", Trace: "t"}) {
+			t.Errorf("meta = %+v", r.Meta)
+		}
+	}
+}
+
+func TestDoneContextIsRefusedAtOnce(t *testing.T) {
+	a := newTally(newStore(), byValue, commands.Options[tally]{})
+	defer a.Close()
+	done, cancel := context.WithCancel(ctx())
+	cancel()
+	_, _, err := a.Transact(done, "tally-1", cause("c"), add("x", 1))
+	wantKind(t, err, domain.Unavailable)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("err = %v does not say why", err)
+	}
+}

@@ -1,0 +1,344 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"orderflow/commands"
+	"orderflow/domain"
+	"orderflow/domain/decider"
+	"orderflow/domain/eventlog"
+)
+
+// answer is what a command that was sent in the background came back with.
+type answer struct {
+	state tally
+	commands.Result
+	err error
+}
+
+func send(ctx context.Context, a *commands.Aggregate[tally, added], id string, decide decider.Decision[tally, added]) <-chan answer {
+	c := make(chan answer, 1)
+	go func() {
+		s, r, err := a.Transact(ctx, "tally-1", cause(id), decide)
+		c <- answer{s, r, err}
+	}()
+	return c
+}
+
+func get(t testing.TB, c <-chan answer) answer {
+	t.Helper()
+	select {
+	case a := <-c:
+		return a
+	case <-time.After(limit):
+		t.Fatal("no answer")
+		return answer{}
+	}
+}
+
+// busy starts an append that waits at the gate, and then sends the commands,
+// which queue behind it in order.
+func busy(t *testing.T, a *commands.Aggregate[tally, added], g gate, decisions ...decider.Decision[tally, added]) (first <-chan answer, others []<-chan answer) {
+	t.Helper()
+	first = send(ctx(), a, "first", add("first", 1))
+	within(t, "the first append", g.entered)
+	for i, d := range decisions {
+		others = append(others, send(ctx(), a, "c"+strconv.Itoa(i), d))
+		commands.AwaitWaiting(a, "tally-1", i+1)
+	}
+	return first, others
+}
+
+func TestWaitingCommandsShareOneAppend(t *testing.T) {
+	for kind, d := range kinds() {
+		t.Run(kind, func(t *testing.T) {
+			s := newStore()
+			g := s.gated()
+			a := newTally(s, d, commands.Options[tally]{})
+			defer a.Close()
+			first, others := busy(t, a, g,
+				add("a", 5), add("b", -7), add("c", -6, 1), add("a", 9), func(tally) ([]added, error) { panic("ouch") }, add("d", 1))
+			g.pass <- struct{}{}
+			if got := get(t, first); got.err != nil || got.Version != 1 {
+				t.Errorf("first: %+v", got)
+			}
+			within(t, "the shared append", g.entered)
+			for i, c := range others {
+				select {
+				case got := <-c:
+					if i != 4 { // the one that panics is answered at once
+						t.Errorf("command %d was answered before anything was durable: %+v", i, got)
+					}
+					others[i] = nil
+					wantKind(t, got.err, domain.Internal)
+				default:
+				}
+			}
+			g.pass <- struct{}{}
+			for i, want := range []answer{
+				{state: tally{Sum: 6}, Result: commands.Result{Version: 2, Events: 1}},
+				{err: domain.Errorf(domain.Rejected, "")},
+				{state: tally{Sum: 1}, Result: commands.Result{Version: 4, Events: 2}},
+				{state: tally{Sum: 1}, Result: commands.Result{Version: 5}},
+				{err: domain.Errorf(domain.Internal, "")},
+				{state: tally{Sum: 2}, Result: commands.Result{Version: 5, Events: 1}},
+			} {
+				if others[i] == nil {
+					continue
+				}
+				got := get(t, others[i])
+				if want.err != nil {
+					wantKind(t, got.err, domain.KindOf(want.err))
+					continue
+				}
+				if got.err != nil || got.state.Sum != want.state.Sum || got.Version != want.Version || got.Events != want.Events || got.Position != 5 {
+					t.Errorf("command %d: %+v, want %+v", i, got, want)
+				}
+			}
+			if got := s.appends.Load(); got != 2 {
+				t.Errorf("%d appends, want 2", got)
+			}
+			if got, _ := replay(s.Log, "tally-1"); strings.Join(sortedIDs(got), "") != "acdfirst" {
+				t.Errorf("the log has %v", sortedIDs(got))
+			}
+		})
+	}
+}
+
+func TestRefusedAppend(t *testing.T) {
+	for kind, d := range kinds() {
+		for _, tc := range []struct {
+			err       error
+			stored    bool
+			want      domain.Kind
+			wantReads int64 // afterwards, for the next command
+		}{
+			{err: domain.Errorf(domain.ReadOnly, "disk full"), want: domain.ReadOnly},
+			{err: domain.Errorf(domain.Unavailable, "away"), want: domain.Unavailable},
+			{err: domain.Errorf(domain.Unknown, "lost"), want: domain.Unknown, wantReads: 1},
+			{err: domain.Errorf(domain.Unknown, "lost"), stored: true, want: domain.Unknown, wantReads: 1},
+			{err: errors.New("not ours"), stored: true, want: domain.Unknown, wantReads: 1},
+		} {
+			t.Run(fmt.Sprintf("%s/%v/stored=%v", kind, tc.err, tc.stored), func(t *testing.T) {
+				s := newStore()
+				a := newTally(s, d, commands.Options[tally]{Alone: true})
+				defer a.Close()
+				_, _, err := a.Transact(ctx(), "tally-1", cause("0"), add("zero", 10))
+				must(t, err)
+				s.failOnce(tc.err, tc.stored)
+				_, _, err = a.Transact(ctx(), "tally-1", cause("1"), add("one", 1))
+				wantKind(t, err, tc.want)
+				reads := s.reads.Load()
+				got, r, err := a.Transact(ctx(), "tally-1", cause("1"), add("one", 1))
+				if err != nil || got.Sum != 11 || r.Version != 2 || (r.Events == 0) != tc.stored {
+					t.Errorf("sent again: %+v, %+v, %v", got, r, err)
+				}
+				if n := s.reads.Load() - reads; n != tc.wantReads {
+					t.Errorf("%d reads, want %d", n, tc.wantReads)
+				}
+				if got, n := replay(s.Log, "tally-1"); got.Sum != 11 || n != 2 {
+					t.Errorf("the log has %+v in %d events", got, n)
+				}
+			})
+		}
+	}
+}
+
+func TestEveryoneWaitingGetsTheErrorOfTheAppend(t *testing.T) {
+	s := newStore()
+	g := s.gated()
+	a := newTally(s, inPlace, commands.Options[tally]{})
+	defer a.Close()
+	first, others := busy(t, a, g, add("a", 1), add("first", 1), add("b", 1))
+	pass := s.onAppend
+	s.onAppend = func(next func() (eventlog.Appended, error)) (eventlog.Appended, error) {
+		s.onAppend = pass
+		return eventlog.Appended{}, domain.Errorf(domain.Unknown, "lost")
+	}
+	g.pass <- struct{}{}
+	must(t, get(t, first).err)
+	for _, c := range others {
+		wantKind(t, get(t, c).err, domain.Unknown)
+	}
+}
+
+func TestFailedReadHarmsNobodyForLong(t *testing.T) {
+	s := newStore()
+	a := newTally(s, byValue, commands.Options[tally]{})
+	defer a.Close()
+	s.readErr = errors.New("no connection")
+	_, _, err := a.Transact(ctx(), "tally-1", cause("c"), add("x", 1))
+	wantKind(t, err, domain.Unavailable)
+	s.readErr = nil
+	_, _, err = a.Transact(ctx(), "tally-1", cause("c"), add("x", 1))
+	must(t, err)
+}
+
+func TestGivingUp(t *testing.T) {
+	s := newStore()
+	g := s.gated()
+	a := newTally(s, byValue, commands.Options[tally]{})
+	defer a.Close()
+	inFlight, cancelInFlight := context.WithCancel(ctx())
+	queued, cancelQueued := context.WithCancel(ctx())
+	first := send(inFlight, a, "a", add("a", 1))
+	within(t, "the append", g.entered)
+	second := send(queued, a, "b", add("b", 1))
+	commands.AwaitWaiting(a, "tally-1", 1)
+
+	cancelQueued()
+	got := get(t, second)
+	wantKind(t, got.err, domain.Unavailable)
+	cancelInFlight()
+	got = get(t, first)
+	wantKind(t, got.err, domain.Unknown)
+	if !errors.Is(got.err, context.Canceled) {
+		t.Errorf("err = %v does not say why", got.err)
+	}
+
+	g.pass <- struct{}{}
+	s.onAppend = nil
+	a.Close()
+	if state, _ := replay(s.Log, "tally-1"); !same(state, tally{Sum: 1, IDs: map[string]int{"a": 1}}) {
+		t.Errorf("the log has %+v; what was in flight goes on, what was queued does not", state)
+	}
+}
+
+func TestLargeGroupIsSplit(t *testing.T) {
+	s := newStore()
+	g := s.gated()
+	a := newTally(s, inPlace, commands.Options[tally]{})
+	defer a.Close()
+	half := make([]int, eventlog.MaxAppendEvents/2+1)
+	first, others := busy(t, a, g, add("a", half...), add("b", half...), add("c", 1), add("d", make([]int, eventlog.MaxAppendEvents+1)...))
+	for range 3 {
+		g.pass <- struct{}{}
+	}
+	must(t, get(t, first).err)
+	for _, c := range others[:3] {
+		must(t, get(t, c).err)
+	}
+	wantKind(t, get(t, others[3]).err, domain.Invalid)
+	if got := s.appends.Load(); got != 3 {
+		t.Errorf("%d appends, want 3", got)
+	}
+}
+
+func TestConflictReadsOnlyTheTail(t *testing.T) {
+	for kind, d := range kinds() {
+		t.Run(kind, func(t *testing.T) {
+			s := newStore()
+			one, other := newTally(s, d, commands.Options[tally]{}), newTally(s, d, commands.Options[tally]{})
+			defer one.Close()
+			defer other.Close()
+			_, _, err := one.Transact(ctx(), "tally-1", cause("a"), add("a", 5))
+			must(t, err)
+			_, _, err = other.Transact(ctx(), "tally-1", cause("b"), add("b", -5))
+			must(t, err)
+			reads := s.reads.Load()
+			_, _, err = one.Transact(ctx(), "tally-1", cause("c"), add("c", -1))
+			wantKind(t, err, domain.Rejected)
+			got, r, err := one.Transact(ctx(), "tally-1", cause("d"), add("d", 1))
+			if err != nil || got.Sum != 1 || r.Version != 3 {
+				t.Errorf("%+v at %d, %v", got, r.Version, err)
+			}
+			if n := s.reads.Load() - reads; n != 1 {
+				t.Errorf("%d reads, want 1", n)
+			}
+		})
+	}
+}
+
+func TestEndlessConflictEnds(t *testing.T) {
+	s := newStore()
+	a := newTally(s, inPlace, commands.Options[tally]{})
+	defer a.Close()
+	s.onAppend = func(func() (eventlog.Appended, error)) (eventlog.Appended, error) {
+		return eventlog.Appended{}, eventlog.ErrConflict("tally-1", 0, 1)
+	}
+	_, _, err := a.Transact(ctx(), "tally-1", cause("c"), add("x", 1))
+	wantKind(t, err, domain.Conflict)
+	if got := s.appends.Load(); got != commands.MaxAttempts {
+		t.Errorf("%d attempts", got)
+	}
+}
+
+func TestBrokenFoldRefusesAndRecovers(t *testing.T) {
+	broken := true
+	d := decider.Decider[tally, added]{Clone: inPlace.Clone, Evolve: func(t tally, e added) tally {
+		if e.ID == "bad" && broken {
+			t.IDs["half done"] = 1
+			panic("cannot fold")
+		}
+		return inPlace.Evolve(t, e)
+	}}
+	a := newTally(newStore(), d, commands.Options[tally]{})
+	defer a.Close()
+	_, _, err := a.Transact(ctx(), "tally-1", cause("a"), add("a", 1))
+	must(t, err)
+	_, _, err = a.Transact(ctx(), "tally-1", cause("b"), add("bad", 1))
+	wantKind(t, err, domain.Internal)
+	got, _, err := a.Transact(ctx(), "tally-1", cause("c"), add("c", 1))
+	if err != nil || !same(got, tally{Sum: 2, IDs: map[string]int{"a": 1, "c": 1}}) {
+		t.Errorf("after a broken fold: %+v, %v", got, err)
+	}
+}
+
+func TestReturnedStateIsNotTheLiveOne(t *testing.T) {
+	a := newTally(newStore(), inPlace, commands.Options[tally]{Alone: true})
+	defer a.Close()
+	got, _, err := a.Transact(ctx(), "tally-1", cause("a"), add("a", 1))
+	must(t, err)
+	got.IDs["mine"] = 1
+	loaded, _, err := a.Load(ctx(), "tally-1")
+	must(t, err)
+	loaded.IDs["mine too"] = 1
+	if again, _, err := a.Load(ctx(), "tally-1"); err != nil || len(again.IDs) != 1 {
+		t.Errorf("%+v, %v", again, err)
+	}
+}
+
+// A hot stream: many writers at once lose nothing and share appends.
+func TestHotStream(t *testing.T) {
+	const writers, each = 256, 20
+	for kind, d := range kinds() {
+		t.Run(kind, func(t *testing.T) {
+			s := newStore()
+			a := newTally(s, d, commands.Options[tally]{Alone: true})
+			hammer(t, a, writers, each)
+			a.Close()
+			got, n := replay(s.Log, "tally-1")
+			if got.Sum != writers*each || len(got.IDs) != writers*each || int(n) != writers*each {
+				t.Errorf("the log has %d commands in %d events, want %d", len(got.IDs), n, writers*each)
+			}
+			stats := a.Stats()
+			t.Logf("%d commands by %d writers took %d appends: %.1f commands per append, %d at most",
+				stats.Commands, writers, stats.Appends, float64(stats.Grouped)/float64(stats.Appends), stats.Largest)
+			if stats.Appends > writers*each/4 {
+				t.Errorf("%d appends for %d commands", stats.Appends, writers*each)
+			}
+		})
+	}
+}
+
+func hammer(t testing.TB, a *commands.Aggregate[tally, added], writers, each int) {
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			for i := range each {
+				id := fmt.Sprintf("%d/%d", w, i)
+				if _, err := a.Do(ctx(), "tally-1", cause(id), add(id, 1), nil); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}

@@ -1,0 +1,83 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"orderflow/domain/eventlog"
+	"orderflow/projections"
+	"orderflow/readmodels"
+)
+
+// bareBatchRows is how many rows one transaction of BareInsert holds: about
+// what the largest batch of a rebuild leaves to be written.
+const bareBatchRows = 10_000
+
+// Bare is what SQLite itself takes to write a group's rows.
+type Bare struct {
+	Rows    int64
+	Elapsed time.Duration // of the inserts and of making the file durable, without reading the rows
+}
+
+// BareInsert writes the rows a group serves now into a scratch file, with the
+// same tables, indexes, settings and statements as a rebuild but without log,
+// decoding or folding: the limit that a rebuild is measured against.
+func (v *Views) BareInsert(ctx context.Context, g projections.Group) (bare Bare, err error) {
+	live := (*v.shelf(g.Name)).acquire()
+	defer live.shelf.release(live)
+	from, err := live.Snapshot(ctx)
+	if err != nil {
+		return bare, err
+	}
+	defer from.Close() //nolint:errcheck // it only read
+	scratch, err := live.shelf.build(ctx)
+	if err != nil {
+		return bare, err
+	}
+	defer scratch.Discard(context.WithoutCancel(ctx)) //nolint:errcheck // the next start removes what is left
+	var batch projections.Rows
+	at := eventlog.Position(0)
+	flush := func() error {
+		start := time.Now()
+		err := scratch.Write(ctx, projections.Batch{Above: at, To: at + 1, Rows: batch})
+		bare.Elapsed += time.Since(start)
+		bare.Rows += int64(batch.Len())
+		at, batch = at+1, projections.Rows{}
+		return err
+	}
+	for row, err := range from.Rows(ctx) {
+		if err != nil {
+			return bare, err
+		}
+		add(&batch, row.Value)
+		if batch.Len() == bareBatchRows {
+			if err := flush(); err != nil {
+				return bare, err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return bare, err
+	}
+	start := time.Now()
+	err = syncFile(scratch.path)
+	bare.Elapsed += time.Since(start)
+	return bare, unavailable(err)
+}
+
+func add(to *projections.Rows, row any) {
+	switch row := row.(type) {
+	case readmodels.Order:
+		to.Orders = append(to.Orders, row)
+	case readmodels.Payment:
+		to.Payments = append(to.Payments, row)
+	case readmodels.Fulfilment:
+		to.Fulfilments = append(to.Fulfilments, row)
+	case readmodels.SalesDay:
+		to.Sales = append(to.Sales, row)
+	case readmodels.Stock:
+		to.Stock = append(to.Stock, row)
+	case readmodels.Product:
+		to.Products = append(to.Products, row)
+	}
+}
