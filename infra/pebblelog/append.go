@@ -14,6 +14,7 @@ import (
 type request struct {
 	stream  eventlog.Stream
 	version eventlog.Version
+	hint    hint
 	events  []eventlog.Recorded // without position and time until they are given
 	bodies  []body
 	bytes   int
@@ -66,6 +67,10 @@ func (l *Log) Append(ctx context.Context, s eventlog.Stream, version eventlog.Ve
 	r := encodeRequest(s, version, events)
 	if r.bytes > maxAppendBytes {
 		return eventlog.Appended{}, domain.Errorf(domain.Invalid, "An append of %d bytes; at most %d are taken at once.", r.bytes, maxAppendBytes)
+	}
+	var err error
+	if r.hint, err = l.lookUp(s, version); err != nil {
+		return eventlog.Appended{}, err
 	}
 	select {
 	case l.queue <- r:

@@ -2,6 +2,8 @@ package pebblelog
 
 import (
 	"fmt"
+	"os"
+	"time"
 	"runtime"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -13,6 +15,8 @@ import (
 // version without reading for it: about 1 % of wrong guesses.
 const filterBitsPerKey = 10
 
+const separatedBytes = 200
+
 // databaseOptions are the same for the log and for the baseline it is measured by.
 func databaseOptions(o Options, fs vfs.FS) *pebble.Options {
 	opts := &pebble.Options{
@@ -20,13 +24,18 @@ func databaseOptions(o Options, fs vfs.FS) *pebble.Options {
 		CacheSize:                   o.CacheBytes,
 		MemTableSize:                o.MemTableBytes,
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       2,
+		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       1_000, // a slow disk must slow readers, never stop the log
 		LBaseMaxBytes:               64 << 20,
 		// With an older format half of the bit flips in a log file cost
 		// synced events without an error; the newest notices every one.
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             pebbleLogger{o.Logger.Debug, o.Logger.Error, nil},
+	}
+	if os.Getenv("VS") != "" {
+		opts.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
+			return pebble.ValueSeparationPolicy{Enabled: true, MinimumSize: separatedBytes, MaxBlobReferenceDepth: 10, RewriteMinimumAge: time.Hour, TargetGarbageRatio: 1}
+		}
 	}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(filterBitsPerKey)

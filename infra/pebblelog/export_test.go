@@ -1,8 +1,37 @@
 package pebblelog
 
+import (
+	"crypto/ed25519"
+	"hash/crc32"
+
+	"orderflow/domain/eventlog"
+)
+
 // WithoutSync returns o for a log that acknowledges before the disk has it:
 // the control that shows the tests of power loss bite.
 func WithoutSync(o Options) Options {
 	o.noSync = true
 	return o
+}
+
+// What the fuzz targets decode.
+var (
+	DecodeRecord     = decodeRecord
+	DecodeSnapshot   = decodeSnapshot
+	EncodeSnapshot   = encodeSnapshot
+	DecodeCheckpoint = decodeCheckpoint
+	DecodeKey        = decodeKey
+)
+
+// EncodeRecord is the record of r as the log writes it.
+func EncodeRecord(r eventlog.Recorded) []byte {
+	bytes := appendBody(nil, &r)
+	record := make([]byte, headerBytes+len(bytes))
+	putRecord(record, body{bytes, crc32.Checksum(bytes, castagnoli())}, r.Position, r.At.UnixNano())
+	return record
+}
+
+// EncodeCheckpoint is a signed checkpoint.
+func EncodeCheckpoint(p eventlog.Position, record [32]byte, key ed25519.PrivateKey) []byte {
+	return checkpoint{p, record}.encode(key)
 }

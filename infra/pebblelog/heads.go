@@ -1,12 +1,22 @@
 package pebblelog
 
-import "orderflow/domain/eventlog"
+import (
+	"errors"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
 
 // heads remembers the versions of the streams used last, in two generations:
 // when the young one is full it becomes the old one, and what was not used
-// meanwhile is forgotten. It belongs to the writer and takes no lock.
+// meanwhile is forgotten. Only the writer changes it.
 type heads struct {
+	mu         sync.Mutex
 	young, old map[eventlog.Stream]eventlog.Version
+	generation int
 	limit      int // of one generation, in streams
 }
 
@@ -14,20 +24,91 @@ func newHeads(limit int) *heads {
 	return &heads{young: map[eventlog.Stream]eventlog.Version{}, limit: limit}
 }
 
-func (h *heads) get(s eventlog.Stream) (eventlog.Version, bool) {
-	if v, ok := h.young[s]; ok {
-		return v, true
+// get returns the version of s, if it is known, and the generation of now.
+func (h *heads) get(s eventlog.Stream) (v eventlog.Version, known bool, generation int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if v, known = h.young[s]; !known {
+		v, known = h.old[s]
 	}
-	v, ok := h.old[s]
-	if ok {
-		h.put(s, v)
-	}
-	return v, ok
+	return v, known, h.generation
 }
 
 func (h *heads) put(s eventlog.Stream, v eventlog.Version) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if len(h.young) >= h.limit {
 		h.old, h.young = h.young, make(map[eventlog.Stream]eventlog.Version, h.limit)
+		h.generation++
 	}
 	h.young[s] = v
+}
+
+// hint is a version that the caller of Append looked up in the database, so
+// that the one writer need not. The writer may rely on it while the cache does
+// not know the stream and the generation is the same: whatever was appended
+// since the look-up would still be in the cache.
+type hint struct {
+	version    eventlog.Version
+	generation int
+	valid      bool
+}
+
+// lookUp is for the caller of Append; expected is where it expects s.
+func (l *Log) lookUp(s eventlog.Stream, expected eventlog.Version) (h hint, err error) {
+	_, known, generation := l.heads.get(s) // before the look-up
+	if known {
+		return hint{}, nil
+	}
+	err = l.reading(func() error {
+		v, err := l.storedHead(s, expected)
+		h = hint{v, generation, err == nil}
+		return err
+	})
+	return h, err
+}
+
+// head is for the writer: the version of s.
+func (l *Log) head(r *request) (eventlog.Version, error) {
+	v, known, generation := l.heads.get(r.stream)
+	if !known {
+		v = r.hint.version
+		if !r.hint.valid || r.hint.generation != generation {
+			var err error
+			if v, err = l.storedHead(r.stream, r.version); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if !known || v != r.version { // what is appended to is put in any case
+		l.heads.put(r.stream, v)
+	}
+	return v, nil
+}
+
+// storedHead returns the version of s in the database. If s is where the
+// append expects it, two look-ups tell, and for a new stream mostly the
+// filters alone.
+func (l *Log) storedHead(s eventlog.Stream, expected eventlog.Version) (v eventlog.Version, err error) {
+	it, err := l.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
+	if err != nil {
+		return 0, unreadable(s, err)
+	}
+	beyond := it.SeekPrefixGE(streamKey(s, expected+1))
+	if !beyond && it.Error() == nil && (expected == 0 || it.SeekPrefixGE(streamKey(s, expected))) {
+		return expected, unreadable(s, errors.Join(it.Error(), it.Close()))
+	}
+	it.SetBounds(streamKey(s, 0), streamKey(s, -1))
+	if it.Last() {
+		last, _ := lastNumber(it.Key())
+		v = eventlog.Version(last)
+	}
+	return v, unreadable(s, errors.Join(it.Error(), it.Close()))
+}
+
+func unreadable(s eventlog.Stream, err error) error {
+	if err == nil {
+		return nil
+	}
+	return domain.Wrap(domain.Internal, err, "The version of %s cannot be read.", s)
 }

@@ -73,7 +73,6 @@ func Open(dir string, opts Options) (*Log, error) {
 	l.checkpointer.due = make(chan struct{}, 1)
 	l.tail = newTail(l.last)
 	go l.build()
-	go l.sync()
 	go l.checkpoints()
 	return l, nil
 }

@@ -172,26 +172,9 @@ func (l *Log) decodeAt(it *pebble.Iterator, want eventlog.Position) (eventlog.Re
 
 // categoryChunk merges the indexes of a few categories and then fetches what they point to.
 func (l *Log) categoryChunk(above, end eventlog.Position, categories []string) ([]eventlog.Recorded, eventlog.Position, error) {
-	var positions []eventlog.Position
-	for _, category := range categories {
-		keys := &pebble.IterOptions{LowerBound: categoryKey(category, above+1), UpperBound: categoryKey(category, end+1)}
-		err := l.index(keys, func(it *pebble.Iterator) (bool, error) {
-			p, ok := lastNumber(it.Key())
-			if !ok {
-				return false, broken(above, errIndex)
-			}
-			positions = append(positions, eventlog.Position(p))
-			return len(positions)%chunkEvents != 0, nil
-		})
-		if err != nil {
-			return nil, above, err
-		}
-	}
-	slices.Sort(positions)
-	passed := end
-	if len(positions) >= chunkEvents {
-		positions = positions[:chunkEvents]
-		passed = positions[chunkEvents-1]
+	positions, passed, err := l.inCategories(above, end, categories)
+	if err != nil {
+		return nil, above, err
 	}
 	chunk, err := l.fetch(positions)
 	if err != nil || len(chunk) < len(positions) {
@@ -201,6 +184,41 @@ func (l *Log) categoryChunk(above, end eventlog.Position, categories []string) (
 		}
 	}
 	return chunk, passed, err
+}
+
+// inCategories merges the positions in a few categories, at most a chunk of
+// them, and says up to where that is all there is. A category that was cut off
+// may hold more right behind its last position, so nothing beyond that counts.
+func (l *Log) inCategories(above, end eventlog.Position, categories []string) (positions []eventlog.Position, passed eventlog.Position, err error) {
+	passed = end
+	for _, category := range categories {
+		n := 0
+		keys := &pebble.IterOptions{LowerBound: categoryKey(category, above+1), UpperBound: categoryKey(category, end+1)}
+		err := l.index(keys, func(it *pebble.Iterator) (bool, error) {
+			p, ok := lastNumber(it.Key())
+			if !ok {
+				return false, broken(above, errIndex)
+			}
+			at := eventlog.Position(p)
+			positions = append(positions, at)
+			if n++; n < chunkEvents {
+				return at < passed, nil
+			}
+			passed = min(passed, at)
+			return false, nil
+		})
+		if err != nil {
+			return nil, above, err
+		}
+	}
+	slices.Sort(positions)
+	beyond, _ := slices.BinarySearch(positions, passed+1)
+	positions = positions[:beyond]
+	if len(positions) > chunkEvents {
+		positions = positions[:chunkEvents]
+		passed = positions[chunkEvents-1]
+	}
+	return positions, passed, nil
 }
 
 // streamChunk returns the next events of s above a version, and whether there may be more.

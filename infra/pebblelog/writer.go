@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
+	"runtime"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -22,10 +25,12 @@ type group struct {
 	applied  time.Time
 }
 
+var spins, _ = strconv.Atoi(os.Getenv("SPINS"))
+
 // build is the one goroutine that gives positions: it gathers what waits,
 // checks versions, and hands the batch to the database without waiting for it.
 func (l *Log) build() {
-	defer close(l.syncing)
+	defer close(l.stopped)
 	defer func() {
 		if cause := recover(); cause != nil { // the database panics on a log it cannot write
 			l.fail(fmt.Errorf("the database gave up: %v", cause))
@@ -45,10 +50,14 @@ func (l *Log) build() {
 			l.fail(err)
 			return
 		}
-		select {
-		case l.syncing <- g:
-		case <-l.failed:
+		if !l.finish(g) {
 			return
+		}
+		for range spins {
+			if n := len(l.queue); n >= len(g.requests) {
+				break
+			}
+			runtime.Gosched()
 		}
 	}
 }
@@ -108,7 +117,7 @@ func (l *Log) gather(first *request) (g *group, held *request) {
 // decide adds r to the group's batch, or sets the error or the old answer; it
 // returns false if that needs what the group's batch holds.
 func (l *Log) decide(g *group, r *request) bool {
-	have, err := l.head(r.stream, r.version)
+	have, err := l.head(r)
 	switch {
 	case err != nil:
 		r.err = err
@@ -178,18 +187,16 @@ func (l *Log) apply(g *group) error {
 
 // sync waits for the fsync of each group in turn, and only then shows its
 // events to readers and answers its appends.
-func (l *Log) sync() {
-	defer close(l.stopped)
-	for g := range l.syncing {
+func (l *Log) finish(g *group) bool {
 		if g.batch != nil {
 			if !l.opts.noSync {
 				if err := g.batch.SyncWait(); err != nil {
 					l.fail(err)
-					continue // the appends learn it from failed
+					return false // the appends learn it from failed
 				}
 			}
 			if l.hasFailed() {
-				continue // after a failure nothing is acknowledged, whatever the database says
+				return false // after a failure nothing is acknowledged, whatever the database says
 			}
 			_ = g.batch.Close()
 			l.tail.publish(g.events)
@@ -199,59 +206,7 @@ func (l *Log) sync() {
 		for _, r := range g.requests {
 			close(r.done)
 		}
-	}
-}
-
-// head returns the version of s. If the cache does not know it, two look-ups
-// that mostly end at a filter tell whether s is where the append expects it.
-func (l *Log) head(s eventlog.Stream, expected eventlog.Version) (eventlog.Version, error) {
-	if v, ok := l.heads.get(s); ok {
-		return v, nil
-	}
-	v, err := l.storedHead(s, expected)
-	if err != nil {
-		return 0, domain.Wrap(domain.Internal, err, "The version of %s cannot be read.", s)
-	}
-	l.heads.put(s, v)
-	return v, nil
-}
-
-func (l *Log) storedHead(s eventlog.Stream, expected eventlog.Version) (eventlog.Version, error) {
-	beyond, err := l.has(streamKey(s, expected+1))
-	if err != nil {
-		return 0, err
-	}
-	if !beyond {
-		there := expected == 0
-		if !there {
-			if there, err = l.has(streamKey(s, expected)); err != nil {
-				return 0, err
-			}
-		}
-		if there {
-			return expected, nil
-		}
-	}
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: streamKey(s, 0), UpperBound: streamKey(s, -1)})
-	if err != nil {
-		return 0, err
-	}
-	var v uint64
-	if it.Last() {
-		v, _ = lastNumber(it.Key())
-	}
-	return eventlog.Version(v), errors.Join(it.Error(), it.Close())
-}
-
-func (l *Log) has(key []byte) (bool, error) {
-	_, closer, err := l.db.Get(key)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return true, closer.Close()
+	return true
 }
 
 // repeated answers an append whose place in the stream is taken: as before if

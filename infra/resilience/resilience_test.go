@@ -144,7 +144,7 @@ func second[A any](_ A, err error) error { return err }
 func TestHalfOpenLetsOneCallTry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &provider{}
-		g := resilience.NewGateway(p, resilience.Options{})
+		g := resilience.NewGateway(p, resilience.Options{Concurrent: 1})
 		open(t, p, g)
 		time.Sleep(30 * time.Second)
 		p.answer = hangs
@@ -155,7 +155,11 @@ func TestHalfOpenLetsOneCallTry(t *testing.T) {
 		if ok || !at.Equal(time.Now().Add(2*time.Second)) {
 			t.Errorf("during the trial Ready = %s, %t; want not before its timeout", at, ok)
 		}
+		start := time.Now()
 		wantFailure(t, g.Void(t.Context(), "pay_2"), domain.Unavailable, "circuit_open")
+		if took := time.Since(start); took != 0 {
+			t.Errorf("queued %s behind a trial to be refused", took)
+		}
 		wantFailure(t, <-trial, domain.Unknown, "timeout")
 		if g.State() != resilience.Open {
 			t.Errorf("after the trial timed out the breaker is %s", g.State())

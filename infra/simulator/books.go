@@ -2,8 +2,9 @@ package simulator
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"math"
 
 	"orderflow/domain"
@@ -20,8 +21,12 @@ func digestOf(key string) digest {
 
 // print is what a repeated request must agree with, besides its amount.
 func print(parts ...string) uint32 {
-	sum := sha256.Sum256([]byte(domain.Digest(parts...)))
-	return binary.LittleEndian.Uint32(sum[:4])
+	h := fnv.New32a()
+	for _, p := range parts {
+		_, _ = io.WriteString(h, p)
+		_, _ = h.Write([]byte{0xff}) // no byte of a name, which is UTF-8
+	}
+	return h.Sum32()
 }
 
 // standing is what a provider has said about a key.
@@ -299,29 +304,38 @@ func (b *books) replay(row Row) error {
 
 // count notes the row as an attempt and returns which it is, from 1.
 func (b *books) count(row Row) int {
-	more := func(n *uint8) int {
-		if *n < math.MaxUint8 {
-			*n++
-		}
-		return int(*n)
-	}
 	key := digestOf(row.Key)
-	var n int
 	switch row.Op {
 	case Capture, Lookup, Void:
 		c := b.charges[key]
-		n = more(map[Op]*uint8{Capture: &c.captures, Lookup: &c.lookups, Void: &c.voids}[row.Op])
-		b.charges[key] = c
+		defer func() { b.charges[key] = c }()
+		switch row.Op {
+		case Capture:
+			return more(&c.captures)
+		case Lookup:
+			return more(&c.lookups)
+		}
+		return more(&c.voids)
 	case Refund:
 		r := b.refunds[key]
-		n = more(&r.refunds)
-		b.refunds[key] = r
+		defer func() { b.refunds[key] = r }()
+		return more(&r.refunds)
 	case Book, Cancel:
 		p := b.bookings[key]
-		n = more(map[Op]*uint8{Book: &p.books, Cancel: &p.cancels}[row.Op])
-		b.bookings[key] = p
+		defer func() { b.bookings[key] = p }()
+		if row.Op == Book {
+			return more(&p.books)
+		}
+		return more(&p.cancels)
 	}
-	return n
+	return 0
+}
+
+func more(n *uint8) int {
+	if *n < math.MaxUint8 {
+		*n++
+	}
+	return int(*n)
 }
 
 func (b *books) charge(key string) (digest, charge) {

@@ -1,7 +1,8 @@
 package simulator
 
-// DecodeRow and EncodeRow let the fuzzer at the ledger's lines.
+// DecodeRow, EncodeRow and ReadOwn let the fuzzer at the ledger's lines.
 var (
 	DecodeRow = decodeRow
 	EncodeRow = encodeRow
+	ReadOwn   = readOwn
 )

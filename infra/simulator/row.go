@@ -49,9 +49,15 @@ func encodeRow(b []byte, r Row) ([]byte, error) {
 // decodeRow reads a line without its newline. Fields it does not know are
 // left alone, so that an older build reads a newer ledger.
 func decodeRow(line []byte) (Row, error) {
-	var r Row
-	if err := json.Unmarshal(line, &r); err != nil {
-		return Row{}, err
+	r, ok := readOwn(line)
+	if !ok {
+		r = Row{}
+		if err := json.Unmarshal(line, &r); err != nil {
+			return Row{}, err
+		}
+	}
+	if r.Amount.IsZero() {
+		r.Amount = domain.Money{} // nothing has no currency; it is not written either
 	}
 	switch {
 	case r.Seq < 1:

@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(testing.TB) eventlog.Store) {
 		{"ReadAll/PositionsStrictlyIncrease", positionsIncrease},
 		{"ReadAll/AbovePosition", readAllAbove},
 		{"ReadAll/Categories", readAllCategories},
+		{"ReadAll/UnevenCategoriesLoseNothing", unevenCategories},
 		{"ReadAll/NothingAppearsBehindTheReader", nothingAppearsBehind},
 		{"ReadAll/CancelledEndsWithItsError", readsEndWithContext},
 		{"ReadAll/BreakingOutIsFree", breakingOut},

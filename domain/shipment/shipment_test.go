@@ -1,0 +1,103 @@
+package shipment_test
+
+import (
+	"testing"
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/decider/decidertest"
+	"orderflow/domain/eventlog/eventlogtest"
+	"orderflow/domain/shipment"
+)
+
+var (
+	soon = time.Date(2026, 3, 1, 12, 0, 5, 0, time.UTC)
+
+	booked     = shipment.Booked{Carrier: "sim", Tracking: "trk_1", EstimatedDelivery: soon}
+	refused    = shipment.Refused{Carrier: "sim", Reason: "too_heavy"}
+	deferred   = shipment.Deferred{Carrier: "sim", Reason: "circuit_open", RetryAt: soon}
+	cancelled  = shipment.Cancelled{Reason: "reverted"}
+	dispatched = shipment.Dispatched{}
+	delivered  = shipment.Delivered{}
+)
+
+// The lives a parcel can have led, by the status they end in.
+var lives = map[shipment.Status][]shipment.Event{
+	shipment.None:      nil,
+	shipment.Waiting:   {deferred},
+	shipment.Arranged:  {deferred, booked},
+	shipment.Declined:  {refused},
+	shipment.CalledOff: {booked, cancelled},
+	shipment.Underway:  {booked, dispatched},
+	shipment.Arrived:   {booked, dispatched, delivered},
+}
+
+func given(t *testing.T, events ...shipment.Event) *decidertest.Scenario[shipment.State, shipment.Event] {
+	return decidertest.For(t, shipment.Decider).Given(events...)
+}
+
+func TestEveryDecisionInEveryStatus(t *testing.T) {
+	const none, event = domain.Kind(99), domain.Kind(98)
+	type in = map[shipment.Status]domain.Kind // Rejected unless given
+	for _, tc := range []struct {
+		name   string
+		decide shipment.Decision
+		event  shipment.Event
+		in     in
+	}{
+		{"book", shipment.Book(booked), booked, in{
+			shipment.None: event, shipment.Waiting: event, shipment.Arranged: none, shipment.Underway: none, shipment.Arrived: none,
+		}},
+		{"refuse", shipment.Refuse("sim", "too_heavy"), refused, in{
+			shipment.None: event, shipment.Waiting: event, shipment.Declined: none,
+		}},
+		{"defer", shipment.Defer(deferred), deferred, in{
+			shipment.None: event, shipment.Arranged: event, shipment.Waiting: none,
+			shipment.Declined: none, shipment.CalledOff: none, shipment.Underway: none, shipment.Arrived: none,
+		}},
+		{"cancel", shipment.Cancel("reverted"), cancelled, in{
+			shipment.None: event, shipment.Waiting: event, shipment.Arranged: event, shipment.Declined: event, shipment.CalledOff: none,
+		}},
+		{"dispatch", shipment.Dispatch(), dispatched, in{
+			shipment.Arranged: event, shipment.Underway: none, shipment.Arrived: none,
+		}},
+		{"deliver", shipment.Deliver(), delivered, in{shipment.Underway: event, shipment.Arrived: none}},
+	} {
+		for status, life := range lives {
+			t.Run(tc.name+" when "+string(status), func(t *testing.T) {
+				when := given(t, life...).When(tc.decide)
+				switch kind, ok := tc.in[status]; {
+				case !ok:
+					when.ThenFails(domain.Rejected)
+				case kind == event:
+					when.Then(tc.event)
+				default:
+					when.Then()
+				}
+			})
+		}
+	}
+}
+
+func TestDeferringOn(t *testing.T) {
+	more := shipment.Deferred{Carrier: "sim", Reason: "timeout", RetryAt: soon.Add(time.Minute)}
+	given(t, deferred).When(shipment.Defer(more)).Then(more)
+	s := shipment.Decider.Fold(shipment.State{}, deferred, more)
+	if s.Deferrals != 2 || !s.RetryAt.Equal(more.RetryAt) {
+		t.Errorf("%+v", s)
+	}
+	if s = shipment.Decider.Fold(s, booked); s.Deferrals != 0 || !s.RetryAt.IsZero() {
+		t.Errorf("booked, and still waiting: %+v", s)
+	}
+}
+
+func TestDeferringACancellationKeepsTheBooking(t *testing.T) {
+	s := shipment.Decider.Fold(shipment.State{}, booked, deferred)
+	if s.Status != shipment.Arranged || s.Tracking != booked.Tracking {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestStoredForms(t *testing.T) {
+	eventlogtest.Golden[shipment.Event](t, shipment.Codec, booked, refused, deferred, cancelled, dispatched, delivered)
+}
