@@ -136,7 +136,9 @@ func (a *Aggregate[S, E]) load(ctx context.Context, stream eventlog.Stream, behi
 }
 
 // peek returns the state in memory, if that is good enough; a state that
-// changes in place cannot be looked at from here.
+// changes in place cannot be looked at from here, and while a round is under
+// way the log may have more than the head: a reader of the log that was woken by
+// an append must find it here.
 func (a *Aggregate[S, E]) peek(stream eventlog.Stream, behind time.Duration) (s S, version eventlog.Version, ok bool) {
 	if a.decider.Clone != nil {
 		return s, 0, false
@@ -147,7 +149,7 @@ func (a *Aggregate[S, E]) peek(stream eventlog.Stream, behind time.Duration) (s 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h := &c.head; h.known && (a.opts.Alone && h.proved || behind > 0 && time.Since(h.readAt) <= behind) {
+	if h := &c.head; h.known && (a.opts.Alone && h.proved && !c.busy || behind > 0 && time.Since(h.readAt) <= behind) {
 		a.stats.hits.Add(1)
 		return h.state, h.version, true
 	}
@@ -165,6 +167,9 @@ func (a *Aggregate[S, E]) Close() {
 func (a *Aggregate[S, E]) ask(ctx context.Context, stream eventlog.Stream, r *request[S, E]) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, errGivenUp(err)
+	}
+	if len(stream) > eventlog.MaxStreamBytes || stream.ID() == "" {
+		return Result{}, domain.Errorf(domain.Invalid, "%.40q is not a name.", stream.ID())
 	}
 	c, hit := a.cells.acquire(stream)
 	if c == nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"strings"
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
@@ -68,6 +69,15 @@ func once(ctx context.Context, c Command, correlation domain.OrderID, id string)
 		Command: id, Correlation: string(correlation), Causation: o.Causation, Trace: o.Trace,
 		Actor: cmp.Or(o.Actor, "command:"+c.CommandName()),
 	}
+}
+
+// actor names who asks, within what an event's meta holds.
+func actor(role, name string) string {
+	s := role + ":" + name
+	if len(s) > domain.MaxNameBytes {
+		s = strings.ToValidUTF8(s[:domain.MaxNameBytes], "")
+	}
+	return s
 }
 
 func (c Cause) check() error {

@@ -231,6 +231,34 @@ func TestLargeGroupIsSplit(t *testing.T) {
 	}
 }
 
+// What does not fit into one append comes before what was sent later, and is
+// not lost when the append is refused.
+func TestRestOfAGroupKeepsItsPlace(t *testing.T) {
+	s := newStore()
+	g := s.gated()
+	a := newTally(s, inPlace, commands.Options[tally]{})
+	defer a.Close()
+	half := make([]int, eventlog.MaxAppendEvents/2+1)
+	first, others := busy(t, a, g, add("a", half...), add("b", half...))
+	g.pass <- struct{}{}
+	must(t, get(t, first).err)
+	within(t, "the append of a", g.entered)
+
+	other := newTally(s.Log, byValue, commands.Options[tally]{})
+	defer other.Close()
+	_, _, err := other.Transact(ctx(), "tally-1", cause("x"), add("x", 1)) // a's append will be refused
+	must(t, err)
+	last := send(ctx(), a, "c", add("c", 1))
+	commands.AwaitWaiting(a, "tally-1", 1)
+	for range 3 {
+		g.pass <- struct{}{}
+	}
+	ra, rb, rc := get(t, others[0]), get(t, others[1]), get(t, last)
+	if ra.err != nil || rb.err != nil || rc.err != nil || ra.Version >= rb.Version || rb.Version >= rc.Version {
+		t.Errorf("a is at %d (%v), b at %d (%v), c at %d (%v)", ra.Version, ra.err, rb.Version, rb.err, rc.Version, rc.err)
+	}
+}
+
 func TestConflictReadsOnlyTheTail(t *testing.T) {
 	for kind, d := range kinds() {
 		t.Run(kind, func(t *testing.T) {

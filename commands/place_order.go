@@ -61,8 +61,7 @@ func (c PlaceOrder) do(ctx context.Context, l *Local) (Reply, error) {
 		PlacedAt: c.PlacedAt.UTC(), Origin: order.OriginAPI,
 	}
 	cause := because(ctx, c, p.Order, string(p.Order))
-	cause.Actor = "customer:" + string(c.Customer)
-	cause.Fresh = true
+	cause.Actor = actor("customer", string(c.Customer))
 	var refusal error
 	if c.History != nil {
 		p.Origin, p.Total.Currency = order.OriginImport, c.History.Currency
@@ -70,30 +69,23 @@ func (c PlaceOrder) do(ctx context.Context, l *Local) (Reply, error) {
 	} else {
 		p.Lines, p.Total.Currency, refusal = c.price(ctx, l)
 	}
-	if refusal != nil {
-		// A repeat of an order that was taken is a repeat, whatever has become
-		// of its articles since.
-		if r, err := c.repeat(ctx, l, p); err != nil || r.Version > 0 {
-			return r, err
-		}
-		return Reply{}, refusal
+	cause.Fresh = refusal == nil
+	r, err := transact(ctx, l.Orders, order.Stream(p.Order), cause, placeUnless(refusal, p))
+	if err == nil {
+		r.Order = p.Order
 	}
-	r, err := transact(ctx, l.Orders, order.Stream(p.Order), cause, order.Place(p))
-	r.Order = p.Order
 	return r, err
 }
 
-// repeat answers for an order that exists; otherwise the version is 0.
-func (c PlaceOrder) repeat(ctx context.Context, l *Local, p order.Placed) (Reply, error) {
-	s, v, err := l.Orders.Load(ctx, order.Stream(p.Order))
-	switch {
-	case err != nil || v == 0:
-		return Reply{}, err
-	case s.Fingerprint != p.Fingerprint:
-		_, err := order.Place(p)(s)
-		return Reply{}, err
+// placeUnless opens an order unless there is something against it. A repeat of
+// an order that was taken is a repeat, whatever became of its articles since.
+func placeUnless(refusal error, p order.Placed) order.Decision {
+	return func(s order.State) ([]order.Event, error) {
+		if s.Status == order.New && refusal != nil {
+			return nil, refusal
+		}
+		return order.Place(p)(s)
 	}
-	return Reply{Stream: order.Stream(p.Order), Version: v, Order: p.Order}, nil
 }
 
 // price looks every article up in the catalogue; they must share one currency.

@@ -21,5 +21,5 @@ func (c ResumeFulfilment) do(ctx context.Context, l *Local) (Reply, error) {
 	if err := domain.CheckName("The operator", c.By); err != nil {
 		return Reply{}, err
 	}
-	return transact(ctx, l.Fulfilments, fulfilment.Stream(c.Order), NewCause(c.Order, "operator:"+c.By), fulfilment.Resume(c.By, c.Note))
+	return transact(ctx, l.Fulfilments, fulfilment.Stream(c.Order), NewCause(c.Order, actor("operator", c.By)), fulfilment.Resume(c.By, c.Note))
 }

@@ -3,6 +3,8 @@ package commands
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 
 	"orderflow/domain"
 )
@@ -60,7 +62,12 @@ func opener[C Command]() (name string, open func([]byte) (Command, error)) {
 		var c C
 		d := json.NewDecoder(bytes.NewReader(data))
 		d.DisallowUnknownFields()
-		err := d.Decode(&c)
-		return c, err
+		if err := d.Decode(&c); err != nil {
+			return nil, err
+		}
+		if _, err := d.Token(); !errors.Is(err, io.EOF) {
+			return nil, errors.New("there is something after the command")
+		}
+		return c, nil
 	}
 }

@@ -74,7 +74,7 @@ func decode(r eventlog.Recorded) (any, error) {
 		fact, ok, err = catalog.Codec.Decode(r)
 	}
 	if err != nil {
-		return nil, err
+		return nil, broken(r, "%v", err)
 	}
 	if !ok {
 		return nil, broken(r, "its type %s is not known to this version of the program", r.Type)

@@ -31,13 +31,18 @@ func newQueue(maxEvents int) *queue {
 }
 
 // fill reads a sequence to its end, or until ctx is done, and closes the queue.
+// An event that is delivered again, at or below one that came, is passed over.
 func (q *queue) fill(ctx context.Context, seq iter.Seq2[eventlog.Recorded, error]) {
-	d := newDecoder()
+	d, last := newDecoder(), eventlog.Position(0)
 	for r, err := range seq {
 		if err != nil {
 			q.close(err)
 			return
 		}
+		if r.Position <= last {
+			continue
+		}
+		last = r.Position
 		e, err := d.decode(r)
 		if err != nil {
 			q.close(err)

@@ -19,7 +19,8 @@ func stockKeys(w *wanted, e event) {
 
 func (w *wanted) stock(e event, sku domain.SKU) {
 	k := StockKey{Warehouse: domain.Warehouse(e.Stream.ID()), SKU: sku}
-	if w.unit.stock.get(k) == nil {
+	if _, seen := w.stocks[k]; !seen && w.unit.stock.get(k) == nil {
+		w.stocks[k] = struct{}{}
 		w.keys.Stock = append(w.keys.Stock, k)
 	}
 }

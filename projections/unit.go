@@ -33,10 +33,13 @@ type wanted struct {
 	unit             *unit
 	keys             Keys
 	orders, payments map[domain.OrderID]struct{} // looked at in this batch
+	stocks           map[StockKey]struct{}
 }
 
 func newWanted(u *unit) *wanted {
-	return &wanted{unit: u, orders: map[domain.OrderID]struct{}{}, payments: map[domain.OrderID]struct{}{}}
+	return &wanted{
+		unit: u, orders: map[domain.OrderID]struct{}{}, payments: map[domain.OrderID]struct{}{}, stocks: map[StockKey]struct{}{},
+	}
 }
 
 func (u *unit) load(ctx context.Context, k Keys) error {

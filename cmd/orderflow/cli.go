@@ -20,6 +20,7 @@ type cli struct {
 
 	Serve       serveCmd       `cmd:"" help:"Run the order system on embedded stores."`
 	Demo        demoCmd        `cmd:"" help:"Start everything, place realistic orders and show what happens to them."`
+	Import      importCmd      `cmd:"" help:"Import orders that were placed elsewhere."`
 	Order       orderCmd       `cmd:"" help:"Place, follow, cancel and return orders."`
 	Stock       stockCmd       `cmd:"" help:"Receive and list stock."`
 	Product     productCmd     `cmd:"" help:"List, reprice and delist products."`
@@ -42,7 +43,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c, kong.Name("orderflow"),
 		kong.Description("An event-sourced order system in one binary.\n\n"+exitHelp),
 		kong.Writers(stdout, stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ShortUsageOnError(),
-		kong.Vars{"data": defaultDataDir(os.Getenv)})
+		kong.Vars{"data": defaultDataDir(os.Getenv), "server": defaultServer, "admin": defaultAdmin, "listen": defaultListen, "private": defaultPrivate})
 	if err != nil {
 		complain(stderr, err)
 		return exitFailed
@@ -71,4 +72,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 // usage makes help for subcommands end with what a person wants to know next.
-func usage(format string, args ...any) string { return fmt.Sprintf(format, args...) + "\n\n" + exitHelp }
+func usage(format string, args ...any) string {
+	return fmt.Sprintf(format, args...) + "\n\n" + exitHelp
+}

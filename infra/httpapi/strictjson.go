@@ -44,7 +44,7 @@ type scanner struct {
 // object is an object or a list that has begun and not ended.
 type object struct {
 	list  bool
-	first int // index into names
+	first int  // index into names
 	value bool // the next string is a value, not a name
 }
 

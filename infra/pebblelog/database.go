@@ -2,8 +2,6 @@ package pebblelog
 
 import (
 	"fmt"
-	"os"
-	"time"
 	"runtime"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -14,8 +12,6 @@ import (
 // filterBitsPerKey sizes the filters that answer whether a stream has a next
 // version without reading for it: about 1 % of wrong guesses.
 const filterBitsPerKey = 10
-
-const separatedBytes = 200
 
 // databaseOptions are the same for the log and for the baseline it is measured by.
 func databaseOptions(o Options, fs vfs.FS) *pebble.Options {
@@ -31,11 +27,6 @@ func databaseOptions(o Options, fs vfs.FS) *pebble.Options {
 		// synced events without an error; the newest notices every one.
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             pebbleLogger{o.Logger.Debug, o.Logger.Error, nil},
-	}
-	if os.Getenv("VS") != "" {
-		opts.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
-			return pebble.ValueSeparationPolicy{Enabled: true, MinimumSize: separatedBytes, MaxBlobReferenceDepth: 10, RewriteMinimumAge: time.Hour, TargetGarbageRatio: 1}
-		}
 	}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(filterBitsPerKey)

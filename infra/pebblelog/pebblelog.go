@@ -30,7 +30,6 @@ type Log struct {
 
 	queue   chan *request
 	saves   chan *save
-	syncing chan *group
 	tail    *tail
 
 	checkpointer *checkpointer
@@ -57,7 +56,6 @@ func Open(dir string, opts Options) (*Log, error) {
 		opts:         opts.withDefaults(),
 		queue:        make(chan *request, maxQueuedAppends),
 		saves:        make(chan *save),
-		syncing:      make(chan *group),
 		heads:        newHeads(headsPerGeneration),
 		closing:      make(chan struct{}),
 		stopped:      make(chan struct{}),
@@ -72,7 +70,7 @@ func Open(dir string, opts Options) (*Log, error) {
 	}
 	l.checkpointer.due = make(chan struct{}, 1)
 	l.tail = newTail(l.last)
-	go l.build()
+	go l.write()
 	go l.checkpoints()
 	return l, nil
 }

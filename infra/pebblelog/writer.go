@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 	"runtime"
 	"time"
 
@@ -22,14 +20,11 @@ type group struct {
 	events   []eventlog.Recorded
 	touched  map[eventlog.Stream]struct{} // streams the batch adds to
 	bytes    int
-	applied  time.Time
 }
 
-var spins, _ = strconv.Atoi(os.Getenv("SPINS"))
-
-// build is the one goroutine that gives positions: it gathers what waits,
-// checks versions, and hands the batch to the database without waiting for it.
-func (l *Log) build() {
+// write is the one goroutine that gives positions: it gathers what waits,
+// checks versions, writes one batch for all and waits for its one fsync.
+func (l *Log) write() {
 	defer close(l.stopped)
 	defer func() {
 		if cause := recover(); cause != nil { // the database panics on a log it cannot write
@@ -46,19 +41,23 @@ func (l *Log) build() {
 		}
 		var g *group
 		g, held = l.gather(first)
-		if err := l.apply(g); err != nil {
-			l.fail(err)
+		if err := l.commit(g); err != nil {
+			l.fail(err) // the appends learn it from failed
 			return
 		}
-		if !l.finish(g) {
+		l.answer(g)
+		l.invite(len(g.requests))
+	}
+}
+
+// invite gives those that were just answered a moment to come back, so that
+// they share the next fsync and need not wait for the one after.
+func (l *Log) invite(answered int) {
+	for range maxInviteYields {
+		if len(l.queue) >= answered {
 			return
 		}
-		for range spins {
-			if n := len(l.queue); n >= len(g.requests) {
-				break
-			}
-			runtime.Gosched()
-		}
+		runtime.Gosched()
 	}
 }
 
@@ -173,40 +172,36 @@ func (l *Log) add(g *group, r *request) {
 	l.heads.put(r.stream, last.Version)
 }
 
-// apply hands the batch to the database, which syncs it in the background.
-func (l *Log) apply(g *group) error {
+// commit writes the batch and returns when it is on disk.
+func (l *Log) commit(g *group) error {
 	if g.batch == nil {
 		return nil
 	}
-	g.applied = time.Now()
+	start := time.Now()
 	if l.opts.noSync {
-		return l.db.Apply(g.batch, pebble.NoSync)
+		if err := l.db.Apply(g.batch, pebble.NoSync); err != nil {
+			return err
+		}
+	} else if err := errors.Join(l.db.ApplyNoSyncWait(g.batch, pebble.Sync), g.batch.SyncWait()); err != nil {
+		return err // Apply would end the process here
 	}
-	return l.db.ApplyNoSyncWait(g.batch, pebble.Sync)
+	if l.hasFailed() {
+		return l.cause // after a failure nothing is acknowledged, whatever the database says
+	}
+	l.opts.Hooks.Committed(len(g.requests), len(g.events), g.bytes, time.Since(start))
+	return g.batch.Close()
 }
 
-// sync waits for the fsync of each group in turn, and only then shows its
-// events to readers and answers its appends.
-func (l *Log) finish(g *group) bool {
-		if g.batch != nil {
-			if !l.opts.noSync {
-				if err := g.batch.SyncWait(); err != nil {
-					l.fail(err)
-					return false // the appends learn it from failed
-				}
-			}
-			if l.hasFailed() {
-				return false // after a failure nothing is acknowledged, whatever the database says
-			}
-			_ = g.batch.Close()
-			l.tail.publish(g.events)
-			l.opts.Hooks.Committed(len(g.requests), len(g.events), g.bytes, time.Since(g.applied))
-			l.checkpointer.moved(len(g.events))
-		}
-		for _, r := range g.requests {
-			close(r.done)
-		}
-	return true
+// answer shows the events of a group, which are on disk, to readers, and then
+// answers its appends.
+func (l *Log) answer(g *group) {
+	if len(g.events) > 0 {
+		l.tail.publish(g.events)
+		l.checkpointer.moved(len(g.events))
+	}
+	for _, r := range g.requests {
+		close(r.done)
+	}
 }
 
 // repeated answers an append whose place in the stream is taken: as before if

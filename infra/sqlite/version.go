@@ -113,13 +113,11 @@ func (v *version) migrate(ctx context.Context) error {
 	}
 	if tables > 0 {
 		var tag string
-		if err := v.writer.QueryRowContext(ctx, statement("meta_tag")).Scan(&tag); err != nil {
-			return err
-		}
-		if tag != v.shelf.tag {
+		err := v.writer.QueryRowContext(ctx, statement("meta_tag")).Scan(&tag)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && tag != v.shelf.tag {
 			return errStale
 		}
-		return nil
+		return err
 	}
 	tx, err := v.writer.BeginTx(ctx, nil)
 	if err != nil {

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"orderflow/domain"
+	"orderflow/projections"
+)
+
+// admin asks a running server for what it does on its private listener.
+type admin struct{ base string }
+
+func newAdmin(base string) admin { return admin{strings.TrimRight(base, "/")} }
+
+// Status implements views.
+func (a admin) Status(ctx context.Context) (all []projections.Status, err error) {
+	return all, a.ask(ctx, http.MethodGet, adminStatus, &all)
+}
+
+// Rebuild implements views; how far it has come is not told over the network.
+func (a admin) Rebuild(ctx context.Context, group string, _ func(projections.Progress)) (r projections.Rebuilt, err error) {
+	return r, a.ask(ctx, http.MethodPost, groupPath(adminRebuild, group), &r)
+}
+
+// Verify implements views; how far it has come is not told over the network.
+func (a admin) Verify(ctx context.Context, group string, _ func(projections.Progress)) (r projections.Report, err error) {
+	return r, a.ask(ctx, http.MethodPost, groupPath(adminVerify, group), &r)
+}
+
+func askReplay(ctx context.Context, base string) (r replayed, err error) {
+	return r, newAdmin(base).ask(ctx, http.MethodPost, adminReplay, &r)
+}
+
+func groupPath(pattern, group string) string {
+	return strings.Replace(pattern, "{group}", url.PathEscape(group), 1)
+}
+
+func (a admin) ask(ctx context.Context, method, path string, out any) error {
+	r, err := http.NewRequestWithContext(ctx, method, a.base+path, nil)
+	if err != nil {
+		return domain.Wrap(domain.Invalid, err, "%q is not the address of a private listener", a.base)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return ctx.Err()
+	case err != nil:
+		return domain.Wrap(domain.Unavailable, err, "There is no answer from %s; `orderflow serve` prints where its private listener is", a.base)
+	}
+	defer answer.Body.Close()
+	body := json.NewDecoder(io.LimitReader(answer.Body, maxAnswerBytes))
+	if answer.StatusCode == http.StatusOK {
+		return body.Decode(out)
+	}
+	var failed adminError
+	if body.Decode(&failed) != nil || failed.Text == "" {
+		return domain.Errorf(kindOfStatus(answer.StatusCode), "%s answered %s: is it the private listener?", a.base, answer.Status)
+	}
+	return domain.Errorf(failed.Kind, "%s", failed.Text)
+}
+
+// noDeadline lifts a limit on time.
+func noDeadline() time.Time { return time.Time{} }

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"orderflow/commands"
+	"orderflow/domain"
+	"orderflow/infra/httpapi"
+	"orderflow/infra/pebblelog"
+	"orderflow/infra/resilience"
+	"orderflow/infra/simulator"
+	"orderflow/infra/sqlite"
+	"orderflow/infra/telemetry"
+	"orderflow/projections"
+	"orderflow/sagas"
+)
+
+// App is one node: the log, whoever decides, the sagas, the views and the API,
+// on embedded stores under one folder. It is a value: a process may have many.
+//
+//	New opens everything and listens, Run works until it is told to end, Close lets go
+type App struct {
+	config config
+	logger *slog.Logger
+
+	Log       *pebblelog.Log
+	Bus       *commands.Local
+	Views     *sqlite.Views
+	Runner    *projections.Runner
+	Simulator *simulator.Simulator
+	API       *httpapi.API
+
+	Gateway *resilience.Gateway
+	Carrier *resilience.Carrier
+
+	checkpoints *sqlite.Checkpoints
+	drivers     []*sagas.Driver
+	hurry       func(context.Context) error
+	metrics     atomic.Pointer[telemetry.Metrics]
+	public      *listener // nil without an API on the network
+	private     *listener // nil without metrics on the network
+	closers     []func() error
+}
+
+// New opens a node. On an error nothing stays open. Kinds: Invalid (the
+// configuration), Unavailable (the folder or a port is in use), Internal (the
+// log or a ledger is refused).
+func New(ctx context.Context, c config, logger *slog.Logger) (_ *App, err error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	a := &App{config: c, logger: logger}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, domain.Wrap(domain.Invalid, err, "The data directory cannot be made; choose another with --data")
+	}
+	if err := a.openStores(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.assemble(); err != nil {
+		return nil, err
+	}
+	return a, a.listen(ctx)
+}
+
+// openStores opens what is on disk, the log first: its lock says that the
+// folder is ours.
+func (a *App) openStores(ctx context.Context) (err error) {
+	if a.Log, err = openLog(a.config, a.logger, a.logHooks()); err != nil {
+		return err
+	}
+	a.onClose(a.Log.Close)
+	if a.Views, err = sqlite.Open(ctx, a.config.viewsDir(), a.logger); err != nil {
+		return err
+	}
+	a.onClose(a.Views.Close)
+	if a.checkpoints, err = sqlite.OpenCheckpoints(ctx, a.config.viewsDir(), a.logger); err != nil {
+		return err
+	}
+	a.onClose(a.checkpoints.Close)
+	if a.Simulator, err = simulator.Open(a.config.simulatorDir(), a.config.Simulator); err != nil {
+		return err
+	}
+	a.onClose(a.Simulator.Close)
+	return nil
+}
+
+// openLog opens the log of a folder and says what to do when it is refused.
+func openLog(c config, logger *slog.Logger, hooks pebblelog.Hooks) (*pebblelog.Log, error) {
+	log, err := pebblelog.Open(c.logDir(), pebblelog.Options{Logger: logger, Hooks: hooks})
+	if domain.KindOf(err) == domain.Unavailable {
+		return nil, domain.Wrap(domain.Unavailable, err,
+			"The data directory %s is in use by another orderflow; ask that one with --server URL, stop it, or choose another with --data", c.Data)
+	}
+	return log, err
+}
+
+// assemble connects the parts.
+func (a *App) assemble() error {
+	a.Bus = commands.NewLocalAlone(a.Log, a.Log)
+	a.onClose(func() error { a.Bus.Close(); return nil })
+	a.Runner = projections.NewRunner(projections.Config{Log: a.Log, Views: a.Views, Logger: a.logger})
+	m := a.newMetrics()
+	a.metrics.Store(m)
+	a.Bus.Observe = m.Commanded
+	a.drivers = a.sagaDrivers()
+	key, err := cursorKey(a.config.Data)
+	if err != nil {
+		return err
+	}
+	a.API = httpapi.New(httpapi.Config{
+		Bus: a.Bus, Log: a.Log,
+		Orders: a.Views, Payments: a.Views, Fulfilments: a.Views, Stock: a.Views, Products: a.Views, Sales: a.Views,
+		Await: a.Runner.Await, Changes: a.Runner.Changes(), Ready: a.ready,
+		CursorKey: key, Version: readBuild().Version, Logger: a.logger, Observer: a.apiObserver(),
+	})
+	return nil
+}
+
+// listen takes the ports, so that a port in use is an error of New.
+func (a *App) listen(ctx context.Context) (err error) {
+	if a.config.Private != "" {
+		if a.private, err = listenOn(ctx, a.config.Private, a.privateHandler(), a.logger, "--private"); err != nil {
+			return err
+		}
+		a.onClose(a.private.close)
+	}
+	if a.config.Listen != "" {
+		if a.public, err = listenOn(ctx, a.config.Listen, a.API, a.logger, "--listen"); err != nil {
+			return err
+		}
+		a.onClose(a.public.close)
+	}
+	return nil
+}
+
+// URL is where the API is, without a slash at the end; empty when it is not on the network.
+func (a *App) URL() string { return a.public.url() }
+
+// PrivateURL is where metrics and administration are; empty when they are not on the network.
+func (a *App) PrivateURL() string { return a.private.url() }
+
+// Run works until ctx is done or a part fails. Then it takes no more requests,
+// answers those it has, lets the sagas finish the step they are at, and
+// returns nil if it was told to end.
+func (a *App) Run(ctx context.Context) error {
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	group, failed := errgroup.WithContext(work)
+	group.Go(func() error { return a.Runner.Run(failed) })
+	group.Go(func() error { return a.hurry(failed) })
+	for _, d := range a.drivers {
+		group.Go(func() error { return ended(failed, d.Run(failed)) })
+	}
+	for _, l := range []*listener{a.public, a.private} {
+		if l != nil {
+			group.Go(l.serve)
+		}
+	}
+	group.Go(func() error {
+		select {
+		case <-ctx.Done():
+		case <-failed.Done():
+		}
+		a.API.Drain()
+		for _, l := range []*listener{a.public, a.private} {
+			l.drain(failed)
+		}
+		stopWork()
+		return nil
+	})
+	return group.Wait()
+}
+
+// ended turns the error of work that was told to end into nil.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// Close lets go of everything, last opened first. It may be called after Run
+// returned, or without Run.
+func (a *App) Close() error {
+	var errs []error
+	for len(a.closers) > 0 {
+		last := len(a.closers) - 1
+		errs = append(errs, a.closers[last]())
+		a.closers = a.closers[:last]
+	}
+	return errors.Join(errs...)
+}
+
+func (a *App) onClose(f func() error) { a.closers = append(a.closers, f) }
+
+// ready says why no commands can be taken now, or nil.
+func (a *App) ready(ctx context.Context) error {
+	return a.Log.Stats(ctx).ReadOnly
+}
+
+// listener is one port and the server behind it.
+type listener struct {
+	socket net.Listener
+	server *http.Server
+}
+
+func listenOn(ctx context.Context, address string, h http.Handler, logger *slog.Logger, flag string) (*listener, error) {
+	server, err := httpapi.NewServer(address, h, logger)
+	if err != nil {
+		return nil, err
+	}
+	var lc net.ListenConfig
+	socket, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, domain.Wrap(domain.Unavailable, &portError{err}, "Cannot listen on %s; choose another address with %s, where port 0 takes a free one", address, flag)
+	}
+	return &listener{socket: socket, server: server}, nil
+}
+
+// portError says that an address could not be listened on.
+type portError struct{ error }
+
+func (e *portError) Unwrap() error { return e.error }
+
+func (l *listener) url() string {
+	if l == nil {
+		return ""
+	}
+	return "http://" + l.socket.Addr().String()
+}
+
+func (l *listener) serve() error {
+	if err := l.server.Serve(l.socket); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// drain answers the requests that are under way, for drainTimeout at most.
+func (l *listener) drain(ctx context.Context) {
+	if l == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if l.server.Shutdown(ctx) != nil {
+		_ = l.server.Close()
+	}
+}
+
+func (l *listener) close() error {
+	_ = l.socket.Close() // closed before if it was served
+	return l.server.Close()
+}

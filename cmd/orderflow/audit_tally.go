@@ -1,0 +1,172 @@
+package main
+
+import (
+	"maps"
+
+	"orderflow/domain"
+	"orderflow/domain/catalog"
+	"orderflow/domain/eventlog"
+	"orderflow/domain/fulfilment"
+	"orderflow/domain/inventory"
+	"orderflow/domain/order"
+	"orderflow/domain/payment"
+	"orderflow/domain/shipment"
+)
+
+// units are the movements of stock, each summed over the whole log.
+type units struct {
+	Received  int64 `json:"received"`
+	Reserved  int64 `json:"reserved"`
+	Released  int64 `json:"released"`
+	Committed int64 `json:"committed"`
+	Returned  int64 `json:"returned"`
+}
+
+// tally is what a stretch of the log adds up to. It shares no code with the
+// views, so that the two can be held against each other.
+type tally struct {
+	events, streams int64
+	position        eventlog.Position // of the last event
+	captured        map[string]int64  // minor units by currency
+	refunded        map[string]int64  // minor units by currency
+	units           units
+	turns           []turn // of orders, in the log's order
+}
+
+// turn is one order's change of status.
+type turn struct {
+	stream eventlog.Stream
+	status order.Status
+}
+
+func newTally() *tally {
+	return &tally{captured: map[string]int64{}, refunded: map[string]int64{}}
+}
+
+// take reads one event, whatever it is, and adds it. An event that no codec
+// knows or can read is an error: an audit that steps over something is none.
+func (t *tally) take(r eventlog.Recorded) error {
+	t.events++
+	t.position = r.Position
+	if r.Version == 1 {
+		t.streams++
+	}
+	switch r.Stream.Category() {
+	case order.Category:
+		return read(order.Codec, r, func(e order.Event) error { t.takeOrder(r.Stream, e); return nil })
+	case inventory.Category:
+		return read(inventory.Codec, r, func(e inventory.Event) error { t.takeStock(e); return nil })
+	case payment.Category:
+		return read(payment.Codec, r, t.takePayment)
+	case shipment.Category:
+		return read(shipment.Codec, r, func(shipment.Event) error { return nil })
+	case catalog.Category:
+		return read(catalog.Codec, r, func(catalog.Event) error { return nil })
+	case fulfilment.Category:
+		return read(fulfilment.Codec, r, func(fulfilment.Event) error { return nil })
+	}
+	return errUnread(r)
+}
+
+func read[E eventlog.Typed](codec eventlog.Codec[E], r eventlog.Recorded, take func(E) error) error {
+	e, ok, err := codec.Decode(r)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return errUnread(r)
+	}
+	return take(e)
+}
+
+func errUnread(r eventlog.Recorded) error {
+	return domain.Errorf(domain.Internal, "The event at position %d, %s of %s, is of a type this build does not know; use a newer one.", r.Position, r.Type, r.Stream)
+}
+
+func (t *tally) takeOrder(s eventlog.Stream, e order.Event) {
+	switch e.(type) {
+	case order.Placed:
+		t.turns = append(t.turns, turn{s, order.Open})
+	case order.Confirmed:
+		t.turns = append(t.turns, turn{s, order.Secured})
+	case order.Rejected:
+		t.turns = append(t.turns, turn{s, order.Refused})
+	case order.CancelRequested:
+		t.turns = append(t.turns, turn{s, order.Cancelling})
+	case order.Cancelled:
+		t.turns = append(t.turns, turn{s, order.Abandoned})
+	case order.LinesReturned:
+	}
+}
+
+func (t *tally) takeStock(e inventory.Event) {
+	switch e := e.(type) {
+	case inventory.Received:
+		t.units.Received += sum(e.Units)
+	case inventory.Reserved:
+		t.units.Reserved += sum(e.Units)
+	case inventory.Released:
+		t.units.Released += sum(e.Units)
+	case inventory.Committed:
+		t.units.Committed += sum(e.Units)
+	case inventory.Returned:
+		t.units.Returned += sum(e.Units)
+	case inventory.Adjusted, inventory.Refused:
+	}
+}
+
+func (t *tally) takePayment(e payment.Event) error {
+	switch e := e.(type) {
+	case payment.Captured:
+		t.captured[e.Amount.Currency] += e.Amount.Minor
+	case payment.Refunded:
+		t.refunded[e.Amount.Currency] += e.Amount.Minor
+	default: // nothing moved
+	}
+	return nil
+}
+
+func sum(all []inventory.Units) (n int64) {
+	for _, u := range all {
+		n += u.Quantity
+	}
+	return n
+}
+
+// add adds the stretch that follows t in the log.
+func (t *tally) add(o *tally) {
+	t.events += o.events
+	t.streams += o.streams
+	t.position = o.position
+	for currency, minor := range o.captured {
+		t.captured[currency] += minor
+	}
+	for currency, minor := range o.refunded {
+		t.refunded[currency] += minor
+	}
+	t.units.Received += o.units.Received
+	t.units.Reserved += o.units.Reserved
+	t.units.Released += o.units.Released
+	t.units.Committed += o.units.Committed
+	t.units.Returned += o.units.Returned
+}
+
+// replayed is the answer of audit replay.
+type replayed struct {
+	Events          int64                  `json:"events"`
+	Streams         int64                  `json:"streams"`
+	Orders          map[order.Status]int64 `json:"orders"`
+	CapturedMinor   map[string]int64       `json:"captured_minor"` // by currency
+	RefundedMinor   map[string]int64       `json:"refunded_minor"` // by currency
+	Units           units                  `json:"units"`
+	Position        eventlog.Position      `json:"position"` // of the last event
+	ElapsedSeconds  float64                `json:"elapsed_s"`
+	EventsPerSecond float64                `json:"events_per_s"`
+}
+
+func (t *tally) result(orders map[order.Status]int64) replayed {
+	return replayed{
+		Events: t.events, Streams: t.streams, Orders: orders, Units: t.units, Position: t.position,
+		CapturedMinor: maps.Clone(t.captured), RefundedMinor: maps.Clone(t.refunded),
+	}
+}

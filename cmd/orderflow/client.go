@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"orderflow/domain"
+)
+
+// Limits of a client.
+const (
+	// maxProblemBytes bounds the text of a problem that is shown.
+	maxProblemBytes = 64 << 10
+	// maxAnswerBytes bounds one answer; a page of events may be large.
+	maxAnswerBytes = 64 << 20
+	// requestTimeout is longer than the server holds any answer back.
+	requestTimeout = time.Minute
+)
+
+// client speaks the public API, over the network or within the process.
+type client struct {
+	base string // without a slash at the end
+	http *http.Client
+}
+
+// request is one call. Zero fields are left out.
+type request struct {
+	method  string
+	path    string
+	query   url.Values
+	body    any
+	key     string // Idempotency-Key
+	wait    string // Prefer: wait=N, in seconds
+	ifMatch string
+	last    string // Last-Event-ID
+}
+
+// do makes a call and reads the answer into out, if out is not nil.
+func (c *client) do(ctx context.Context, r request, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	answer, err := c.send(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	body := io.LimitReader(answer.Body, maxAnswerBytes)
+	if out == nil {
+		_, err = io.Copy(io.Discard, body)
+		return err
+	}
+	if err := json.NewDecoder(body).Decode(out); err != nil {
+		return domain.Wrap(domain.Unknown, err, "The server's answer cannot be read")
+	}
+	return nil
+}
+
+// send makes a call; an answer that is no success is an error. The caller
+// closes the body.
+func (c *client) send(ctx context.Context, r request) (*http.Response, error) {
+	var body io.Reader
+	if r.body != nil {
+		data, err := json.Marshal(r.body)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(data)
+	}
+	address := c.base + r.path
+	if len(r.query) > 0 {
+		address += "?" + r.query.Encode()
+	}
+	ask, err := http.NewRequestWithContext(ctx, r.method, address, body)
+	if err != nil {
+		return nil, domain.Wrap(domain.Invalid, err, "%q is not the address of a server", c.base)
+	}
+	r.setHeaders(ask.Header)
+	answer, err := c.http.Do(ask)
+	if err != nil {
+		return nil, c.unreachable(ctx, err)
+	}
+	if answer.StatusCode >= http.StatusMultipleChoices {
+		defer answer.Body.Close()
+		return nil, problemError(answer)
+	}
+	return answer, nil
+}
+
+func (r request) setHeaders(h http.Header) {
+	set := func(name, value string) {
+		if value != "" {
+			h.Set(name, value)
+		}
+	}
+	if r.body != nil {
+		h.Set("Content-Type", "application/json")
+	}
+	if r.key != "" {
+		h.Set("Idempotency-Key", `"`+strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(r.key)+`"`)
+	}
+	if r.wait != "" {
+		h.Set("Prefer", "wait="+r.wait)
+	}
+	set("If-Match", r.ifMatch)
+	set("Last-Event-ID", r.last)
+}
+
+func (c *client) unreachable(ctx context.Context, err error) error {
+	if cause := ctx.Err(); errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return domain.Wrap(domain.Unavailable, err,
+		"There is no answer from %s: start one with `orderflow serve`, name another with --server URL, or work on a data directory with --data DIR", c.base)
+}
+
+// all reads every page of a list, up to limit rows; 0 is no limit.
+func all[T any](ctx context.Context, c *client, r request, limit int) ([]T, error) {
+	rows := []T{}
+	if r.query == nil {
+		r.query = url.Values{}
+	}
+	for {
+		var p page[T]
+		if err := c.do(ctx, r, &p); err != nil {
+			return nil, err
+		}
+		rows = append(rows, p.Items...)
+		if limit > 0 && len(rows) >= limit {
+			return rows[:limit], nil
+		}
+		if p.Next == "" {
+			return rows, nil
+		}
+		r.query.Set("cursor", p.Next)
+	}
+}

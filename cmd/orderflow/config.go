@@ -1,0 +1,74 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"orderflow/domain"
+	"orderflow/infra/httpapi"
+	"orderflow/infra/simulator"
+)
+
+// The addresses of a node unless it is told others.
+const (
+	defaultListen  = "127.0.0.1:8080"
+	defaultPrivate = "127.0.0.1:9090"
+	anyPort        = "127.0.0.1:0"
+	defaultServer  = "http://" + defaultListen
+	defaultAdmin   = "http://" + defaultPrivate
+)
+
+// drainTimeout bounds how long a node that was told to end waits for requests
+// that are being answered.
+const drainTimeout = 10 * time.Second
+
+// config is what a node is started with.
+type config struct {
+	Data        string            // the folder everything is kept in
+	Listen      string            // of the API; empty serves none
+	Private     string            // of metrics and administration; empty serves none
+	BreakerOpen time.Duration     // how long a provider's breaker stays open; 0 is resilience.DefaultOpenFor
+	Simulator   simulator.Options // how the gateway and the carrier behave
+}
+
+// The folders within config.Data.
+func (c config) logDir() string       { return filepath.Join(c.Data, "log") }
+func (c config) viewsDir() string     { return filepath.Join(c.Data, "views") }
+func (c config) simulatorDir() string { return filepath.Join(c.Data, "simulator") }
+
+// check refuses what cannot be served.
+func (c config) check() error {
+	if c.Data == "" {
+		return domain.Errorf(domain.Invalid, "There is no data directory: say which with --data DIR.")
+	}
+	for _, listen := range []string{c.Listen, c.Private} {
+		if listen == "" {
+			continue
+		}
+		if err := httpapi.CheckLoopback(listen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exists refuses a folder in which no node has worked yet.
+func (c config) exists() error {
+	if _, err := os.Stat(c.logDir()); err != nil {
+		return domain.Wrap(domain.NotFound, err, "There is no log in %s; say with --data where the node keeps its data", c.Data)
+	}
+	return nil
+}
+
+// defaultDataDir is where a node keeps its data unless it is told otherwise,
+// by the rules of XDG.
+func defaultDataDir(getenv func(string) string) string {
+	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "orderflow")
+	}
+	if home := getenv("HOME"); home != "" {
+		return filepath.Join(home, ".local", "state", "orderflow")
+	}
+	return ""
+}

@@ -1,0 +1,101 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// TestImport runs the binary itself, built once.
+func TestImport(t *testing.T) {
+	binary := node{path: filepath.Join(t.TempDir(), "orderflow")}
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary.path, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	t.Run("sample", func(t *testing.T) { importAgrees(t, binary, sampleFile, 0) })
+	t.Run("sample runs short", func(t *testing.T) { importAgrees(t, binary, sampleFile, scarce) })
+	t.Run("refusals", func(t *testing.T) { importRefuses(t, binary) })
+	t.Run("killed", func(t *testing.T) { importSurvivesKills(t, binary) })
+	whole := wholeFile(t)
+	if whole == "" {
+		t.Logf("the whole data set is not here; the sample was taken")
+		return
+	}
+	t.Run("whole", func(t *testing.T) { importAgrees(t, binary, whole, 0) })
+	t.Run("whole runs short", func(t *testing.T) { importAgrees(t, binary, whole, 100) })
+}
+
+const (
+	sampleFile = "testdata/retail_sample.csv"
+	// scarce is a --stock with which about half the orders of the sample run short.
+	scarce = 20
+)
+
+// wholeFile is the data set the sample was taken from, "" where it is not. In
+// CI it must be there.
+func wholeFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join("..", "..", "..", "shared", "data", "online-retail-2010-12_2011-10.csv.gz")
+	if _, err := os.Stat(path); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Errorf("with CI=true the whole data set is needed: %v", err)
+		}
+		return ""
+	}
+	return path
+}
+
+// node is a built binary, run on one data directory.
+type node struct{ path, data string }
+
+func (n node) on(dir string) node { return node{n.path, dir} }
+
+// command runs a subcommand on the node's data directory.
+func (n node) command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	return exec.CommandContext(t.Context(), n.path, append(args, "--data", n.data)...)
+}
+
+// ask runs a subcommand that succeeds and prints one JSON object.
+func (n node) ask(t *testing.T, into any, args ...string) {
+	t.Helper()
+	cmd := n.command(t, append(args, "--json")...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("orderflow %v: %v\n%s%s", args, err, out, stderr.Bytes())
+	}
+	decoder := json.NewDecoder(bytes.NewReader(out))
+	if err := decoder.Decode(into); err != nil || decoder.More() {
+		t.Fatalf("orderflow %v printed %v: %s", args, err, out)
+	}
+}
+
+// importRefuses checks what a person gets for wrong requests.
+func importRefuses(t *testing.T, binary node) {
+	n := binary.on(t.TempDir())
+	bad := filepath.Join(t.TempDir(), "bad.csv")
+	if err := os.WriteFile(bad, []byte("InvoiceNo,StockCode\n1,2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for says, c := range map[string]struct {
+		code int
+		args []string
+	}{
+		"--data":     {2, []string{sampleFile, "--server", "http://127.0.0.1:8080"}},
+		"--stock":    {2, []string{sampleFile, "--stock", "some"}},
+		"CustomerID": {2, []string{bad}},
+		"opened":     {3, []string{"testdata/none.csv"}},
+	} {
+		cmd := n.command(t, append([]string{"import", "online-retail"}, c.args...)...)
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != c.code || !bytes.Contains(out, []byte(says)) {
+			t.Errorf("import %v ends with %v and says %s; want code %d and a word of %s", c.args, err, out, c.code, says)
+		}
+	}
+}

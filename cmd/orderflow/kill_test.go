@@ -1,0 +1,118 @@
+package main_test
+
+import (
+	"bufio"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	killRounds = 50
+	// maxKills bounds how often one round kills before it lets the import end.
+	maxKills = 3
+	// lastKill is about how long the import of the sample takes, after which a kill finds nothing.
+	lastKill = 700 * time.Millisecond
+)
+
+// importSurvivesKills kills imports at random moments, SIGKILL, and runs them
+// again: they end with the figures of the file, no money was taken twice, and
+// nothing is left standing. ORDERFLOW_SEED repeats a run.
+func importSurvivesKills(t *testing.T, binary node) {
+	seed := uint64(time.Now().UnixNano()) //nolint:gosec // a seed
+	if given, err := strconv.ParseUint(os.Getenv("ORDERFLOW_SEED"), 10, 64); err == nil {
+		seed = given
+	}
+	t.Logf("ORDERFLOW_SEED=%d", seed)
+	want := map[int64]figures{0: compute(t, sampleFile, 0), scarce: compute(t, sampleFile, scarce)}
+	var tally killTally
+	t.Run("rounds", func(t *testing.T) {
+		for round := range killRounds {
+			t.Run(strconv.Itoa(round), func(t *testing.T) {
+				t.Parallel()
+				chance := rand.New(rand.NewPCG(seed, uint64(round))) //nolint:gosec // reproducible chance
+				stock := []int64{0, scarce}[round%2]
+				killRound(t, binary.on(t.TempDir()), chance, stock, want[stock], &tally)
+			})
+		}
+	})
+	t.Logf("%d kills, %d of them with the import half done", tally.kills, tally.halfway)
+	if tally.halfway < killRounds/2 {
+		t.Errorf("only %d of %d kills came in the middle of an import: the moments are badly chosen", tally.halfway, tally.kills)
+	}
+}
+
+// killTally counts what the kills hit.
+type killTally struct {
+	mu             sync.Mutex
+	kills, halfway int
+}
+
+func killRound(t *testing.T, n node, chance *rand.Rand, stock int64, want figures, tally *killTally) {
+	for range 1 + chance.IntN(maxKills) {
+		killed := killImport(t, n, time.Duration(chance.Int64N(int64(lastKill))), stock)
+		tally.mu.Lock()
+		if killed {
+			tally.kills++
+		}
+		if placed := ledgerLines(n); killed && placed > 0 && placed < 2*want.confirmed {
+			tally.halfway++
+		}
+		tally.mu.Unlock()
+	}
+	got, _ := n.runImport(t, sampleFile, asFlag(stock))
+	if !reflect.DeepEqual(got, want.printed(t)) {
+		t.Errorf("with --stock %s it ends with\n%+v, the file\n%+v", asFlag(stock), got, want.printed(t))
+	}
+	gatewayAgrees(t, n, want)
+	viewsAgree(t, n, want)
+	checkLog(t, n)
+	verifies(t, n)
+}
+
+// killImport starts an import and kills it after a while; it says whether the
+// kill came before the end.
+func killImport(t *testing.T, n node, after time.Duration, stock int64) bool {
+	cmd := n.command(t, "import", "online-retail", sampleFile, "--stock", asFlag(stock), "--json")
+	if err := cmd.Start(); err != nil {
+		t.Errorf("start: %v", err)
+		return false
+	}
+	alarm := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
+	defer alarm.Stop()
+	err := cmd.Wait()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() != -1 {
+		t.Errorf("a killed import does not start again: %v", err)
+	}
+	return err != nil
+}
+
+// ledgerLines is how many calls the outside world has seen so far.
+func ledgerLines(n node) (lines int) {
+	file, err := os.Open(filepath.Join(n.data, "simulator", "ledger.jsonl"))
+	if err != nil {
+		return 0
+	}
+	defer file.Close()
+	for s := bufio.NewScanner(file); s.Scan(); lines++ {
+		if !strings.HasSuffix(s.Text(), "}") {
+			break
+		}
+	}
+	return lines
+}
+
+func asFlag(stock int64) string {
+	if stock == 0 {
+		return "auto"
+	}
+	return strconv.FormatInt(stock, 10)
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"orderflow/commands"
+	"orderflow/infra/httpapi"
+	"orderflow/infra/pebblelog"
+	"orderflow/infra/resilience"
+	"orderflow/infra/telemetry"
+	"orderflow/sagas"
+)
+
+// newMetrics returns metrics that look at the node's parts when asked.
+func (a *App) newMetrics() *telemetry.Metrics {
+	return telemetry.New(telemetry.Sources{
+		Projections: a.Runner.Status,
+		Providers: []telemetry.Provider{
+			{Name: telemetry.Payment, Status: func() telemetry.ProviderFigures { return figures(a.Gateway.Status()) }},
+			{Name: shipping, Status: func() telemetry.ProviderFigures { return figures(a.Carrier.Status()) }},
+		},
+		Log: func() telemetry.LogFigures {
+			s := a.Log.Stats(context.Background())
+			return telemetry.LogFigures{End: int64(s.End), Queued: s.Queued, DiskBytes: s.DiskBytes}
+		},
+		Sales: a.Views, Fulfilments: a.Views,
+		Deciding: func() map[string]commands.Stats {
+			b := a.Bus
+			return map[string]commands.Stats{
+				"order": b.Orders.Stats(), "stock": b.Stock.Stats(), "payment": b.Payments.Stats(),
+				"shipment": b.Shipments.Stats(), "product": b.Products.Stats(), "fulfilment": b.Fulfilments.Stats(),
+			}
+		},
+	})
+}
+
+func figures(s resilience.Status) telemetry.ProviderFigures {
+	state := map[resilience.State]float64{resilience.Closed: 0, resilience.HalfOpen: 0.5, resilience.Open: 1}[s.State]
+	return telemetry.ProviderFigures{
+		State: state, Slots: s.Slots, InUse: s.InUse, Waiting: s.Waiting, Failures: s.Failures, SuccessRate: s.SuccessRate,
+	}
+}
+
+// logHooks count what the log does. The log is opened before there are
+// metrics; what it does until then is not counted.
+func (a *App) logHooks() pebblelog.Hooks {
+	return pebblelog.Hooks{
+		Committed: func(appends, events, bytes int, sync time.Duration) {
+			if m := a.metrics.Load(); m != nil {
+				m.Committed(appends, events, bytes, sync)
+			}
+		},
+		ReadOnly: func(reason string) {
+			if m := a.metrics.Load(); m != nil {
+				m.ReadOnly(reason)
+			}
+		},
+		Checkpointed: func(position int64) {
+			if m := a.metrics.Load(); m != nil {
+				m.Checkpointed(position)
+			}
+		},
+	}
+}
+
+func (a *App) apiObserver() httpapi.Observer {
+	m := a.metrics.Load()
+	return httpapi.Observer{Began: m.RequestBegan, Ended: m.RequestEnded, Stream: m.StreamChanged}
+}
+
+func (a *App) sagaObserver() sagas.Observer {
+	m := a.metrics.Load()
+	return sagas.Observer{Reacted: m.Reacted, Lanes: m.Lanes}
+}
+
+// providerObserver counts the calls to one provider, and tells closed when its
+// breaker has closed; closed may be nil.
+func (a *App) providerObserver(provider string, closed chan<- struct{}) resilience.Observer {
+	m := a.metrics.Load()
+	return resilience.Observer{
+		Called: m.Called(provider),
+		BreakerChanged: func(from, to resilience.State) {
+			m.BreakerChanged(provider, string(to))
+			a.logger.Warn("circuit breaker", "provider", provider, "from", string(from), "to", string(to))
+			if to == resilience.Closed {
+				select {
+				case closed <- struct{}{}:
+				default: // nobody listens, or it is told already
+				}
+			}
+		},
+	}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"orderflow/domain"
+)
+
+// watchPause is how long a watcher waits before it comes back after a stream ended.
+const watchPause = time.Second
+
+type orderWatchCmd struct {
+	target
+	Order string `arg:"" help:"The order's id."`
+	After int64  `help:"Go on after this position."`
+	On    bool   `help:"Go on when the order has settled, for returns and refunds, until interrupted."`
+}
+
+// Run prints an order's events as they happen, until it has settled.
+func (c *orderWatchCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
+		w := watcher{api: api, order: c.Order, last: c.After}
+		for {
+			done, err := w.follow(ctx, func(e eventView) (bool, error) {
+				return !c.On && settles(e.Type), c.show(s.out, e)
+			})
+			if done || err != nil {
+				return err
+			}
+			select {
+			case <-time.After(watchPause):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	})
+}
+
+// settles says whether an event ends an order's way, apart from returns.
+func settles(eventType string) bool {
+	return eventType == "order.confirmed.v1" || eventType == "order.rejected.v1" || eventType == "order.cancelled.v1"
+}
+
+func (c *orderWatchCmd) show(w io.Writer, e eventView) error {
+	if c.JSON {
+		return json.NewEncoder(w).Encode(e)
+	}
+	_, err := fmt.Fprintf(w, "%s  %8d  %-32s  %s\n", e.At.Format(timelineTime), e.Position, e.Type, compact(e.Data))
+	return err
+}
+
+// watcher follows one order over any number of connections.
+type watcher struct {
+	api   *client
+	order string
+	last  int64 // the position of the last event that was told
+}
+
+// follow tells the events of one connection; it returns false and no error
+// when the connection ended and it is worth coming back.
+func (w *watcher) follow(ctx context.Context, tell func(eventView) (done bool, err error)) (bool, error) {
+	r := request{method: http.MethodGet, path: orderPath(w.order) + "/watch"}
+	if w.last > 0 {
+		r.last = fmt.Sprint(w.last)
+	}
+	answer, err := w.api.send(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	defer answer.Body.Close()
+	lines := bufio.NewScanner(answer.Body)
+	lines.Buffer(nil, maxAnswerBytes)
+	for lines.Scan() {
+		data, ok := strings.CutPrefix(lines.Text(), "data: ")
+		if !ok {
+			continue
+		}
+		var e eventView
+		if err := json.Unmarshal([]byte(data), &e); err != nil {
+			return false, domain.Wrap(domain.Internal, err, "The server's events cannot be read")
+		}
+		done, err := tell(e)
+		if done || err != nil {
+			return done, err
+		}
+		w.last = e.Position
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return false, lines.Err()
+	}
+	return false, nil
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+
+	"orderflow/domain"
+	"orderflow/infra/httpapi"
+)
+
+// problemError turns an answer that is no success into an error of the kind
+// that the server meant, with the server's words.
+func problemError(r *http.Response) error {
+	data, _ := io.ReadAll(io.LimitReader(r.Body, maxProblemBytes)) // what is lost is only the text
+	var p httpapi.Problem
+	if json.Unmarshal(data, &p) != nil || p.Status == 0 {
+		return domain.Errorf(kindOfStatus(r.StatusCode), "the server answered %s, which is not from orderflow: is the address right?", r.Status)
+	}
+	text := cmp.Or(p.Detail, p.Title)
+	for _, e := range p.Errors {
+		if e.Detail != text {
+			text += "\n  " + strings.TrimPrefix(e.Pointer+": ", ": ") + e.Detail
+		}
+	}
+	return domain.Errorf(kindOfProblem(p), "%s", text)
+}
+
+// kindOfProblem goes by the type where one status means several things.
+func kindOfProblem(p httpapi.Problem) domain.Kind {
+	switch _, name, _ := strings.Cut(p.Type, "/problems/"); name {
+	case "idempotency-key-reused":
+		return domain.Mismatch
+	case "rejected":
+		return domain.Rejected
+	case "outcome-unknown":
+		return domain.Unknown
+	case "read-only":
+		return domain.ReadOnly
+	}
+	return kindOfStatus(p.Status)
+}
+
+func kindOfStatus(status int) domain.Kind {
+	switch {
+	case status == http.StatusNotFound, status == http.StatusGone:
+		return domain.NotFound
+	case status == http.StatusConflict, status == http.StatusPreconditionFailed:
+		return domain.Conflict
+	case status == http.StatusTooManyRequests:
+		return domain.Exhausted
+	case status == http.StatusServiceUnavailable, status == http.StatusBadGateway, status == http.StatusGatewayTimeout:
+		return domain.Unavailable
+	case status >= 400 && status < 500:
+		return domain.Invalid
+	}
+	return domain.Internal
+}

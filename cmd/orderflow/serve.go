@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// serveCmd runs a node until it is told to end.
+type serveCmd struct {
+	Data    string `help:"Where everything is kept." default:"${data}" type:"path" placeholder:"DIR" env:"ORDERFLOW_DATA"`
+	Listen  string `help:"Where the API listens, on this machine only; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
+	Private string `help:"Where metrics and administration listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
+}
+
+// Help is shown under the subcommand's own --help.
+func (c *serveCmd) Help() string {
+	return usage("SIGINT or SIGTERM takes no more requests, answers those under way and ends; the second one ends at once. " +
+		"There is no authentication yet: it listens on this machine only.")
+}
+
+// Run serves.
+func (c *serveCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+	begun := time.Now()
+	app, err := New(ctx, config{Data: c.Data, Listen: c.Listen, Private: c.Private}, logger)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "orderflow serves %s on this machine only: there is no authentication yet.\n", c.Data)
+	app.showAddresses(s)
+	logger.InfoContext(ctx, "serving", "data", c.Data, "started_in", time.Since(begun).Round(time.Millisecond))
+	err = errors.Join(app.Run(ctx), app.Close())
+	logger.InfoContext(context.WithoutCancel(ctx), "ended")
+	return err
+}
+
+// showAddresses says where everything is.
+func (a *App) showAddresses(s streams) {
+	t := newTable(s.out, "where", "address")
+	t.row("API", a.URL()+"/v1/orders")
+	t.row("docs", a.URL()+"/docs")
+	t.row("OpenAPI", a.URL()+"/openapi.json")
+	if a.private != nil {
+		t.row("metrics", a.PrivateURL()+"/metrics")
+	}
+	_ = t.flush() // there is nobody to tell
+}

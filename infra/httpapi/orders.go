@@ -1,0 +1,167 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-chi/chi/v5"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/readmodels"
+)
+
+// freshness lets a query demand what a command did.
+type freshness struct {
+	PositionHeader int64 `header:"Orderflow-Position" minimum:"0" doc:"Wait, for some seconds, until the view has this position"`
+	PositionQuery  int64 `query:"position" minimum:"0" doc:"The same as the header, for links"`
+}
+
+func (f freshness) at() eventlog.Position {
+	return eventlog.Position(max(f.PositionHeader, f.PositionQuery))
+}
+
+type getOrderInput struct {
+	ID string `path:"id" doc:"The order's id"`
+	freshness
+	IfNoneMatch string    `header:"If-None-Match" doc:"Answer 304 if nothing is new"`
+	Version     int64     `query:"version" minimum:"1" doc:"The order as of this version of its own events"`
+	At          time.Time `query:"at" doc:"The order as of this moment"`
+}
+
+type getOrderOutput struct {
+	ETag string `header:"ETag"`
+	Body orderBody
+}
+
+type listOrdersInput struct {
+	freshness
+	Customer string    `query:"customer" maxLength:"128"`
+	Status   string    `query:"status" enum:"placed,pending_payment,confirmed,rejected,cancelling,cancelled"`
+	From     time.Time `query:"from" doc:"Placed at or after"`
+	To       time.Time `query:"to" doc:"Placed before"`
+	Limit    int       `query:"limit" minimum:"1" maximum:"100" doc:"Orders of one page; 20 if left out"`
+	Cursor   string    `query:"cursor" maxLength:"1024" doc:"From next of the page before"`
+}
+
+// page is one page of a list.
+type page[T any] struct {
+	Items []T    `json:"items" nullable:"false"`
+	Next  string `json:"next,omitempty" doc:"The cursor of the next page; left out on the last"`
+}
+
+type pageOutput[T any] struct {
+	Link string `header:"Link" doc:"rel=next leads to the next page"`
+	Body page[T]
+}
+
+func (s *server) orderRoutes(api huma.API) {
+	s.placeRoute(api)
+	describe[getOrderInput, getOrderOutput](api, huma.Operation{
+		OperationID: "get-order", Method: http.MethodGet, Path: "/v1/orders/{id}", Summary: "One order, now or as it was",
+		Description: "With version or at, the order is folded from its events up to then.", Tags: []string{"orders"},
+	}, s.getOrder)
+	register(s, api, huma.Operation{
+		OperationID: "list-orders", Method: http.MethodGet, Path: "/v1/orders", Summary: "Orders, newest first", Tags: []string{"orders"},
+	}, s.listOrders)
+}
+
+func (s *server) getOrder(w http.ResponseWriter, r *http.Request) {
+	o, err := s.findOrder(r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	tag := etag(o.Version, o.Position)
+	w.Header()["Etag"] = []string{tag}
+	if h := r.Header["If-None-Match"]; len(h) > 0 && noneMatch(h[0], tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	writeJSON(w, http.StatusOK, orderBodyOf(o))
+}
+
+func (s *server) findOrder(r *http.Request) (readmodels.Order, error) {
+	id, err := orderID(chi.URLParam(r, "id"))
+	if err != nil {
+		return readmodels.Order{}, err
+	}
+	var q url.Values
+	if r.URL.RawQuery != "" {
+		if q, err = url.ParseQuery(r.URL.RawQuery); err != nil {
+			return readmodels.Order{}, domain.Errorf(domain.Invalid, "The query cannot be read.")
+		}
+	}
+	demand := q.Get("position")
+	if demand == "" {
+		demand = r.Header.Get(positionHeader)
+	}
+	at, err := parsePosition(demand)
+	if err != nil {
+		return readmodels.Order{}, err
+	}
+	if q.Has("version") || q.Has("at") {
+		then, err := parseThen(q)
+		if err != nil {
+			return readmodels.Order{}, err
+		}
+		return s.orderThen(r.Context(), id, then)
+	}
+	if err := s.fresh(r.Context(), ordersGroup, at); err != nil {
+		return readmodels.Order{}, err
+	}
+	return s.config.Orders.Order(r.Context(), id)
+}
+
+func (s *server) listOrders(ctx context.Context, in *listOrdersInput) (*pageOutput[orderBody], error) {
+	const path = "/v1/orders"
+	filters := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			filters.Set(name, value)
+		}
+	}
+	set("customer", in.Customer)
+	set("status", in.Status)
+	set("from", timeText(in.From))
+	set("to", timeText(in.To))
+	after, err := s.cursors.open(scopeOf(path, filters), in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.fresh(ctx, ordersGroup, in.at()); err != nil {
+		return nil, err
+	}
+	found, err := s.config.Orders.Orders(ctx, readmodels.OrderQuery{
+		Customer: domain.CustomerID(in.Customer), Status: readmodels.OrderStatus(in.Status),
+		From: in.From, Until: in.To, After: after, Limit: in.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pageOf(s.cursors, path, filters, in.Limit, found.Next, found.Orders, orderBodyOf), nil
+}
+
+// pageOf writes rows as one page; next is the place where the list goes on, or empty.
+func pageOf[R, T any](c cursors, path string, filters url.Values, limit int, next string, rows []R, shape func(R) T) *pageOutput[T] {
+	out := &pageOutput[T]{Body: page[T]{Items: make([]T, len(rows))}}
+	for i, r := range rows {
+		out.Body.Items[i] = shape(r)
+	}
+	if next != "" {
+		out.Body.Next = c.seal(scopeOf(path, filters), next)
+		out.Link = nextLink(path, filters, strconv.Itoa(limit), out.Body.Next)
+	}
+	return out
+}
+
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}

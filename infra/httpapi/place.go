@@ -1,0 +1,234 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"orderflow/commands"
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/domain/order"
+)
+
+// placeLine is one article that a customer wants.
+type placeLine struct {
+	SKU      domain.SKU `json:"sku" minLength:"1" maxLength:"128"`
+	Quantity int64      `json:"quantity" minimum:"1" maximum:"100000" doc:"In units"`
+}
+
+// placeBody is what a customer orders. Prices come from the catalogue.
+type placeBody struct {
+	Customer     domain.CustomerID `json:"customer" minLength:"1" maxLength:"128"`
+	Lines        []placeLine       `json:"lines" minItems:"1" maxItems:"2000" nullable:"false"`
+	PaymentToken string            `json:"payment_token" minLength:"1" maxLength:"128" doc:"The gateway's name for the means of payment; never a card number"`
+}
+
+type placeInput struct {
+	IdempotencyKey string `header:"Idempotency-Key" required:"true" minLength:"1" maxLength:"255" doc:"Names this request; repeat it when repeating the request"`
+	Prefer         string `header:"Prefer" doc:"wait=N answers when the order has settled, after at most N seconds (30)" example:"wait=10"`
+	Body           placeBody
+}
+
+type placeOutput struct {
+	Status   int
+	Location string `header:"Location" doc:"Where the order is"`
+	ETag     string `header:"ETag"`
+	Position string `header:"Orderflow-Position" doc:"A query that carries it sees the order"`
+	Replayed string `header:"Idempotency-Replayed" doc:"true if the order had been placed before"`
+	Applied  string `header:"Preference-Applied"`
+	Body     resultBody
+}
+
+// placed is where an order's first event is in the log.
+type placed struct {
+	id       domain.OrderID
+	at       eventlog.Position
+	replayed bool
+}
+
+func (s *server) placeRoute(api huma.API) {
+	describe[placeInput, placeOutput](api, huma.Operation{
+		OperationID: "place-order", Method: http.MethodPost, Path: "/v1/orders", DefaultStatus: http.StatusAccepted,
+		Summary: "Place an order", Tags: []string{"orders"}, MaxBodyBytes: MaxBodyBytes,
+		Description: "202: the order is durable and being worked on. With Prefer: wait=N the answer is 200 once the order has settled, " +
+			"whatever the outcome, and 202 if there is more to come. The same key with the same body is the same order, marked Idempotency-Replayed.",
+		Responses: map[string]*huma.Response{"200": {Description: "The order has settled"}},
+	}, s.place)
+}
+
+func (s *server) place(w http.ResponseWriter, r *http.Request) {
+	key, err := parseKey(r.Header[idempotencyHeader])
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	p, err := s.placeOnce(w, r, key)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	h := w.Header()
+	location := "/v1/orders/" + string(p.id)
+	h["Location"] = []string{location}
+	setPosition(h, p.at)
+	if p.replayed {
+		h[replayedHeader] = []string{"true"}
+	}
+	result, status := accepted(p), http.StatusAccepted
+	if wait, wanted := parseWait(r.Header["Prefer"]); wanted && s.config.Changes != nil {
+		h["Preference-Applied"] = []string{"wait=" + strconv.Itoa(int(wait/time.Second))}
+		// The server's limit on reading a request must not end this one.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+		var settled bool
+		if result, settled = s.settle(r.Context(), p, wait); settled {
+			status = http.StatusOK
+		}
+	}
+	h["Etag"] = []string{etag(result.Version, result.Position)}
+	writeJSON(w, status, result)
+}
+
+// placeOnce sends the command, unless the same request is on its way.
+func (s *server) placeOnce(w http.ResponseWriter, r *http.Request, key string) (placed, error) {
+	buf := s.bodies.get()
+	defer s.bodies.put(buf)
+	if err := s.bodies.read(w, r, buf); err != nil {
+		return placed{}, err
+	}
+	c, err := readPlace(buf.Bytes())
+	if err != nil {
+		return placed{}, err
+	}
+	c.IdempotencyKey, c.PlacedAt = key, s.config.Clock().UTC()
+	id := c.OrderID()
+	if !s.flying.begin(string(id)) {
+		return placed{}, problem("request-in-flight", "The order of this Idempotency-Key is being placed.")
+	}
+	defer s.flying.end(string(id))
+	reply, err := s.config.Bus.Send(r.Context(), c)
+	switch {
+	case err != nil:
+		return placed{}, err
+	case reply.Events > 0:
+		return placed{id: id, at: reply.Position}, nil
+	}
+	return s.placedBefore(r.Context(), id)
+}
+
+// placedBefore finds an order's first event, to answer a repeat as the first request was.
+func (s *server) placedBefore(ctx context.Context, id domain.OrderID) (placed, error) {
+	for r, err := range s.config.Log.Read(ctx, order.Stream(id), 0) {
+		if err != nil {
+			return placed{}, err
+		}
+		return placed{id: id, at: r.Position, replayed: true}, nil
+	}
+	return placed{}, domain.Errorf(domain.Internal, "order %s was a repeat and has no event", id)
+}
+
+// readPlace reads a request to place an order. It names every fault, up to maxDetails.
+func readPlace(data []byte) (commands.PlaceOrder, error) {
+	if err := checkJSON(data, placeMember); err != nil {
+		return commands.PlaceOrder{}, err
+	}
+	var b placeBody
+	if err := json.Unmarshal(data, &b); err != nil {
+		p := problem("invalid-request", "The body does not have the form of an order.")
+		if t, ok := asTypeError(err); ok {
+			p.Detail = fmt.Sprintf("body.%s cannot be a %s.", t.Field, t.Value)
+			p.Errors = []ProblemDetail{{Pointer: "body." + t.Field, Detail: "expected " + t.Type.String() + ", not " + t.Value}}
+		}
+		return commands.PlaceOrder{}, p
+	}
+	if err := b.check(); err != nil {
+		return commands.PlaceOrder{}, err
+	}
+	c := commands.PlaceOrder{Customer: b.Customer, PaymentToken: b.PaymentToken, Lines: make([]commands.OrderLine, len(b.Lines))}
+	for i, l := range b.Lines {
+		c.Lines[i] = commands.OrderLine{SKU: l.SKU, Quantity: l.Quantity}
+	}
+	return c, nil
+}
+
+// placeMember refuses members that an order does not have, and says of prices why.
+func placeMember(depth int, name []byte) error {
+	switch string(name) {
+	case "customer", "lines", "payment_token":
+		if depth == 1 {
+			return nil
+		}
+	case "sku", "quantity":
+		if depth == 2 {
+			return nil
+		}
+	case "price", "price_minor", "unit_price", "amount", "total", "currency":
+		return &Problem{
+			Type: "/problems/invalid-request", Title: problemTypes["invalid-request"].Title, Status: http.StatusUnprocessableEntity,
+			Detail: fmt.Sprintf("Leave out %q: prices and currency come from the catalogue.", name),
+			Errors: []ProblemDetail{{Pointer: "body", Detail: fmt.Sprintf("member %q is not taken from clients", name)}},
+		}
+	}
+	p := problem("invalid-request", fmt.Sprintf("An order has no member %q.", clip(name)))
+	p.Errors = []ProblemDetail{{Pointer: "body", Detail: fmt.Sprintf("unknown member %q", clip(name))}}
+	return p
+}
+
+func (b placeBody) check() error {
+	var faults []ProblemDetail
+	add := func(pointer string, err error) {
+		if err != nil && len(faults) < maxDetails {
+			faults = append(faults, ProblemDetail{Pointer: pointer, Detail: problemFor(err).Detail})
+		}
+	}
+	add("body.customer", domain.CheckName("The customer", string(b.Customer)))
+	add("body.payment_token", domain.CheckName("The payment token", b.PaymentToken))
+	if looksLikeCard(b.PaymentToken) {
+		add("body.payment_token", domain.Errorf(domain.Invalid, "The payment token looks like a card number; send the gateway's token instead."))
+	}
+	if len(b.Lines) == 0 || len(b.Lines) > domain.MaxLines {
+		add("body.lines", domain.Errorf(domain.Invalid, "An order has 1 to %d lines, not %d.", domain.MaxLines, len(b.Lines)))
+	}
+	for i, l := range b.Lines {
+		if err := domain.CheckName("The SKU", string(l.SKU)); err != nil {
+			add(fmt.Sprintf("body.lines[%d].sku", i), err)
+		}
+		if l.Quantity < 1 || l.Quantity > domain.MaxQuantity {
+			add(fmt.Sprintf("body.lines[%d].quantity", i), domain.Errorf(domain.Invalid, "A line asks for 1 to %d units, not %d.", domain.MaxQuantity, l.Quantity))
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	p := problem("invalid-request", faults[0].Detail)
+	p.Errors = faults
+	return p
+}
+
+// looksLikeCard says whether s is 13 to 19 digits, spaces and dashes apart,
+// whose check digit fits: such a text must never be stored (PCI DSS).
+func looksLikeCard(s string) bool {
+	digits, sum := 0, 0
+	for i := len(s) - 1; i >= 0; i-- {
+		switch c := s[i]; {
+		case c == ' ' || c == '-':
+		case c < '0' || c > '9':
+			return false
+		default:
+			d := int(c - '0')
+			if digits%2 == 1 {
+				if d *= 2; d > 9 {
+					d -= 9
+				}
+			}
+			sum += d
+			digits++
+		}
+	}
+	return digits >= 13 && digits <= 19 && sum%10 == 0
+}

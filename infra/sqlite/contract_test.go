@@ -1,0 +1,62 @@
+package sqlite_test
+
+import (
+	"testing"
+
+	"orderflow/domain/eventlog"
+	"orderflow/infra/sqlite"
+	"orderflow/projections"
+	"orderflow/projections/projectionstest"
+	"orderflow/readmodels/readmodelstest"
+)
+
+func TestViews(t *testing.T) {
+	projectionstest.Run(t, func(t *testing.T) projections.Views { return open(t, t.TempDir()) })
+}
+
+func TestReaders(t *testing.T) {
+	readmodelstest.Run(t, func(t *testing.T) (readmodelstest.Readers, func(readmodelstest.Rows)) {
+		v := open(t, t.TempDir())
+		return v, func(r readmodelstest.Rows) {
+			put(t, v, projections.Orders, projections.Rows{Orders: r.Orders, Payments: r.Payments, Fulfilments: r.Fulfilments, Sales: r.Sales})
+			put(t, v, projections.Stock, projections.Rows{Stock: r.Stock})
+			put(t, v, projections.Products, projections.Rows{Products: r.Products})
+		}
+	})
+}
+
+func put(t *testing.T, v *sqlite.Views, group string, rows projections.Rows) {
+	t.Helper()
+	g, err := projections.GroupOf(group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := v.Live(t.Context(), g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(t.Context(), projections.Batch{Above: 0, To: 1, Rows: rows}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCheckpointsSurviveARestart(t *testing.T) {
+	dir := t.TempDir()
+	for i, want := range []eventlog.Position{0, 7} {
+		c, err := sqlite.OpenCheckpoints(t.Context(), dir, quiet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at, err := c.LoadCheckpoint(t.Context(), "fulfilment"); err != nil || at != want {
+			t.Errorf("opening %d: at %d, %v; want %d", i, at, err, want)
+		}
+		for _, at := range []eventlog.Position{9, 7} {
+			if err := c.SaveCheckpoint(t.Context(), "fulfilment", at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package telemetry
+
+import (
+	"context"
+	"math"
+
+	"orderflow/projections"
+	"orderflow/readmodels"
+)
+
+type sampledMetric struct {
+	name, help string
+	labels     []string
+}
+
+// sampled lists what the sampler tells. The names without orderflow_ are those
+// under which the health of the system has always been watched.
+func sampled() []sampledMetric {
+	group, provider, currency, aggregate := []string{"group"}, []string{"provider"}, []string{"currency"}, []string{"aggregate"}
+	return []sampledMetric{
+		{"orderflow_projection_lag_events", "Positions that a group of views is behind the log.", group},
+		{"orderflow_projection_lag_seconds", "Age of the oldest event that a group of views has not applied.", group},
+		{"orderflow_projection_position", "Up to where a group of views reflects the log.", group},
+		{"orderflow_projection_following", "1 while a group of views follows the log, else 0.", group},
+		{"orderflow_projection_rebuilding", "1 while a group of views is rebuilt beside the live one.", group},
+		{"orderflow_provider_breaker_state", "0 closed, 0.5 half open, 1 open.", provider},
+		{"orderflow_provider_bulkhead_slots", "Calls to a provider that may be under way at once.", provider},
+		{"orderflow_provider_bulkhead_in_use", "Calls to a provider that are under way.", provider},
+		{"orderflow_provider_bulkhead_waiting", "Callers that wait for a slot.", provider},
+		{"orderflow_provider_success_ratio", "Successes among the last calls.", provider},
+		{"circuit_payment_state", "The payment breaker: 0 closed, 0.5 half open, 1 open.", nil},
+		{"circuit_payment_failure_count", "Failures among the last calls to the payment gateway.", nil},
+		{"circuit_payment_success_rate", "Successes among the last calls to the payment gateway, 0 to 1.", nil},
+		{"bulkhead_payment_available", "Free slots for calls to the payment gateway.", nil},
+		{"bulkhead_payment_total", "All slots for calls to the payment gateway.", nil},
+		{"bulkhead_payment_utilization", "Share of the slots in use, 0 to 1.", nil},
+		{"orders_total_today", "Orders placed today (UTC).", currency},
+		{"revenue_total_today", "Revenue, in the currency's major unit, of orders placed today (UTC) and confirmed, before refunds.", currency},
+		{"conversion_rate_current", "Orders confirmed over orders placed today (UTC), 0 to 1.", nil},
+		{"orderflow_fulfilments_open", "Orders with work left.", nil},
+		{"orderflow_fulfilments_attention", "Orders that wait for a person.", nil},
+		{"orderflow_log_end_position", "The position of the last event.", nil},
+		{"orderflow_log_appends_queued", "Appends that wait for the next fsync.", nil},
+		{"orderflow_log_size_bytes", "The log's size on disk.", nil},
+		{"orderflow_decisions_total", "Commands decided, by aggregate.", aggregate},
+		{"orderflow_decision_appends_total", "Appends that decisions took; fewer than commands on hot streams.", aggregate},
+		{"orderflow_decision_events_total", "Events that decisions appended.", aggregate},
+		{"orderflow_decision_conflicts_total", "Appends that found somebody else was first, and were decided again.", aggregate},
+		{"orderflow_decision_cache_hits_total", "Streams found live in memory.", aggregate},
+		{"orderflow_decision_cache_misses_total", "Streams that had to be read.", aggregate},
+	}
+}
+
+func (s *sampler) collectViews(ctx context.Context, tell sink) {
+	if s.sources.Projections == nil {
+		return
+	}
+	all, err := s.sources.Projections(ctx)
+	if err != nil {
+		s.failed.WithLabelValues("projections").Inc()
+		return
+	}
+	for _, p := range all {
+		tell.gauge("orderflow_projection_lag_events", float64(p.LagEvents), p.Group)
+		tell.gauge("orderflow_projection_lag_seconds", p.Lag.Seconds(), p.Group)
+		tell.gauge("orderflow_projection_position", float64(p.Position), p.Group)
+		tell.gauge("orderflow_projection_following", yes(p.State == projections.Following), p.Group)
+		tell.gauge("orderflow_projection_rebuilding", yes(p.Rebuilding), p.Group)
+	}
+}
+
+func (s *sampler) collectProviders(tell sink) {
+	for _, p := range s.sources.Providers {
+		f := p.Status()
+		tell.gauge("orderflow_provider_breaker_state", f.State, p.Name)
+		tell.gauge("orderflow_provider_bulkhead_slots", float64(f.Slots), p.Name)
+		tell.gauge("orderflow_provider_bulkhead_in_use", float64(f.InUse), p.Name)
+		tell.gauge("orderflow_provider_bulkhead_waiting", float64(f.Waiting), p.Name)
+		tell.gauge("orderflow_provider_success_ratio", f.SuccessRate, p.Name)
+		if p.Name != Payment {
+			continue
+		}
+		tell.gauge("circuit_payment_state", f.State)
+		tell.gauge("circuit_payment_failure_count", float64(f.Failures))
+		tell.gauge("circuit_payment_success_rate", f.SuccessRate)
+		tell.gauge("bulkhead_payment_available", float64(f.Slots-f.InUse))
+		tell.gauge("bulkhead_payment_total", float64(f.Slots))
+		tell.gauge("bulkhead_payment_utilization", ratio(f.InUse, f.Slots))
+	}
+}
+
+// collectToday tells today's business from the views, so from events: a replay gives the same.
+func (s *sampler) collectToday(ctx context.Context, tell sink) {
+	if s.sources.Sales == nil {
+		return
+	}
+	today := readmodels.Day(s.sources.Clock())
+	days, err := s.sources.Sales.Sales(ctx, today, today.AddDate(0, 0, 1))
+	if err != nil {
+		s.failed.WithLabelValues("sales").Inc()
+		return
+	}
+	const minorPerMajor = 100
+	var placed, confirmed int64
+	for _, d := range days {
+		tell.gauge("orders_total_today", float64(d.Placed), d.Currency)
+		tell.gauge("revenue_total_today", float64(d.RevenueMinor)/minorPerMajor, d.Currency)
+		placed, confirmed = placed+d.Placed, confirmed+d.Orders
+	}
+	if placed > 0 {
+		tell.gauge("conversion_rate_current", float64(confirmed)/float64(placed))
+	}
+}
+
+func (s *sampler) collectWork(ctx context.Context, tell sink) {
+	if s.sources.Fulfilments != nil {
+		open, attention, err := s.sources.Fulfilments.Unfinished(ctx)
+		if err != nil {
+			s.failed.WithLabelValues("fulfilments").Inc()
+		} else {
+			tell.gauge("orderflow_fulfilments_open", float64(open))
+			tell.gauge("orderflow_fulfilments_attention", float64(attention))
+		}
+	}
+	if s.sources.Log != nil {
+		f := s.sources.Log()
+		tell.gauge("orderflow_log_end_position", float64(f.End))
+		tell.gauge("orderflow_log_appends_queued", float64(f.Queued))
+		tell.gauge("orderflow_log_size_bytes", float64(f.DiskBytes))
+	}
+	if s.sources.Deciding == nil {
+		return
+	}
+	for name, d := range s.sources.Deciding() {
+		tell.counter("orderflow_decisions_total", float64(d.Commands), name)
+		tell.counter("orderflow_decision_appends_total", float64(d.Appends), name)
+		tell.counter("orderflow_decision_events_total", float64(d.Events), name)
+		tell.counter("orderflow_decision_conflicts_total", float64(d.Conflicts), name)
+		tell.counter("orderflow_decision_cache_hits_total", float64(d.Hits), name)
+		tell.counter("orderflow_decision_cache_misses_total", float64(d.Misses), name)
+	}
+}
+
+func yes(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func ratio(part, whole int) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return math.Min(1, float64(part)/float64(whole))
+}
