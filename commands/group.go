@@ -72,6 +72,7 @@ func (a *Aggregate[S, E]) attempt(ctx context.Context, c *cell[S, E], group []*r
 				refuse(unanswered(group), err)
 				return nil, false
 			}
+			c.putBack(p.rest)
 			return unanswered(p.decided), true
 		default:
 			refuse(p.decided, err)

@@ -15,7 +15,6 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
-	"orderflow/domain/order"
 	"orderflow/infra/memory"
 	"orderflow/infra/sqlite"
 	"orderflow/projections"
@@ -34,11 +33,7 @@ type node struct {
 	last  eventlog.Position
 }
 
-type tb interface {
-	testing.TB
-}
-
-func start(t tb, dir string, log *memory.Log, reads projections.Log) *node {
+func start(t testing.TB, dir string, log *memory.Log, reads projections.Log) *node {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	views, err := sqlite.Open(context.Background(), dir, quiet)
@@ -71,7 +66,7 @@ func newNode(t *testing.T) *node {
 
 func (n *node) append(facts ...projectionstest.Fact) { n.last = n.Append(facts...) }
 
-func (n *node) caughtUp(t tb) {
+func (n *node) caughtUp(t testing.TB) {
 	t.Helper()
 	for _, g := range projections.Groups() {
 		if err := n.Await(context.Background(), g.Name, n.last); err != nil {
@@ -80,7 +75,7 @@ func (n *node) caughtUp(t tb) {
 	}
 }
 
-func (n *node) verified(t tb) {
+func (n *node) verified(t testing.TB) {
 	t.Helper()
 	n.caughtUp(t)
 	for _, g := range projections.Groups() {
@@ -97,7 +92,7 @@ func (n *node) verified(t tb) {
 	}
 }
 
-func (n *node) order(t tb, o projectionstest.Order) readmodels.Order {
+func (n *node) order(t testing.TB, o projectionstest.Order) readmodels.Order {
 	t.Helper()
 	n.caughtUp(t)
 	row, err := n.views.Order(context.Background(), o.ID())
@@ -380,28 +375,5 @@ func TestAwaitGivesUp(t *testing.T) {
 	}
 	if err := n.Await(t.Context(), "nonsense", 1); domain.KindOf(err) != domain.NotFound {
 		t.Errorf("waiting for no group answers %v", err)
-	}
-}
-
-func TestWatchersLearnOfTheirOrder(t *testing.T) {
-	n := newNode(t)
-	o := projectionstest.Order{Number: 1, Lines: 1}
-	mine, stop := n.Changes().Watch(o.ID())
-	defer stop()
-	all, stopAll := n.Changes().Listen()
-	defer stopAll()
-	n.append(projectionstest.Of[order.Event]("order-other", order.Codec, order.Placed{Order: "other", Total: domain.GBP(1)}))
-	n.append(o.Placed()...)
-	for at := eventlog.Position(0); at < n.last; {
-		at = <-mine
-	}
-	seen := map[domain.OrderID]bool{}
-	for !seen["other"] || !seen[o.ID()] {
-		for _, id := range (<-all).Orders {
-			seen[id] = true
-		}
-	}
-	if row, err := n.views.Order(t.Context(), o.ID()); err != nil || row.Status != readmodels.OrderPlaced {
-		t.Errorf("the row after the report: %+v, %v", row, err)
 	}
 }

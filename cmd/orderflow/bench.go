@@ -1,5 +1,134 @@
 package main
 
-type benchCmd struct{}
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
 
-func (c *benchCmd) Run(s streams) error { return nil }
+	"orderflow/domain"
+)
+
+// benchCmd measures this machine against the budgets.
+type benchCmd struct {
+	Names []string `arg:"" optional:"" name:"NAME" help:"accept, confirm, append, read, rebuild, replay, start, memory, growth; all if none is named."`
+	Scale int      `help:"Orders stored for memory and growth." default:"${scale}"`
+	JSON  bool     `help:"Print one JSON object."`
+}
+
+// Help is shown under the subcommand's own --help.
+func (c *benchCmd) Help() string {
+	return usage("Everything runs on fresh nodes in a temporary directory, the load included. A limit is measured in the same run " +
+		"(an empty handler, a bare database) or is the budget itself. Nothing is stored: what is printed was measured just now.")
+}
+
+// figure is one measurement.
+type figure struct {
+	Name   string  `json:"name"`
+	Unit   string  `json:"unit"` // of value and limit
+	Value  float64 `json:"value"`
+	Limit  float64 `json:"limit"`
+	Ratio  float64 `json:"ratio"`  // value / limit
+	Budget float64 `json:"budget"` // of the ratio
+	Met    bool    `json:"met"`
+	Detail string  `json:"detail"` // how it was measured, and on how much
+	atMost bool    // the ratio is to stay below the budget
+}
+
+// judge completes a figure; also says what else has to hold.
+func (f figure) judge(also bool) figure {
+	f.Ratio = f.Value / max(f.Limit, 1e-12)
+	f.Met = also && (f.Ratio >= f.Budget != f.atMost || f.Ratio == f.Budget)
+	return f
+}
+
+// benchmark is one budget and how it is measured.
+type benchmark struct {
+	name    string
+	measure func(*bench, context.Context) (figure, error)
+}
+
+// benchmarks lists all budgets in the order in which they are measured: the
+// last ones share a large log.
+func benchmarks() []benchmark {
+	return []benchmark{
+		{"append", (*bench).append},
+		{"accept", (*bench).accept},
+		{"read", (*bench).read},
+		{"confirm", (*bench).confirm},
+		{"rebuild", (*bench).rebuild},
+		{"replay", (*bench).replay},
+		{"start", (*bench).start},
+		{"memory", (*bench).memory},
+		{"growth", (*bench).growth},
+	}
+}
+
+// Run measures.
+func (c *benchCmd) Run(ctx context.Context, s streams, _ *slog.Logger) error {
+	chosen, err := c.choose()
+	if err != nil {
+		return err
+	}
+	b, err := newBench(c.Scale, s.err)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	var results []figure
+	for _, m := range chosen {
+		b.say("measuring " + m.name)
+		f, err := m.measure(b, ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		f.Name = m.name
+		results = append(results, f)
+	}
+	b.say("")
+	if c.JSON {
+		return printJSON(s.out, map[string]any{"results": results})
+	}
+	return showFigures(s.out, results)
+}
+
+func (c *benchCmd) choose() ([]benchmark, error) {
+	if c.Scale < minScale {
+		return nil, domain.Errorf(domain.Invalid, "A scale below %d orders says nothing.", minScale)
+	}
+	all := benchmarks()
+	if len(c.Names) == 0 {
+		return all, nil
+	}
+	var chosen []benchmark
+	for _, name := range c.Names {
+		i := slices.IndexFunc(all, func(b benchmark) bool { return b.name == name })
+		if i < 0 {
+			return nil, domain.Errorf(domain.Invalid, "There is no benchmark %q; see `orderflow bench --help`.", name)
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
+}
+
+func showFigures(w io.Writer, results []figure) error {
+	t := newTable(w, "what", "figure", "limit", "unit", "ratio", "budget", "met", "how")
+	for _, f := range results {
+		sign := "≥"
+		if f.atMost {
+			sign = "≤"
+		}
+		t.row(f.Name, short(f.Value), short(f.Limit), f.Unit, fmt.Sprintf("%.2f", f.Ratio), sign+" "+fmt.Sprintf("%.2f", f.Budget), yesNo(f.Met), f.Detail)
+	}
+	return t.flush()
+}
+
+// short writes a figure with as many digits as say something.
+func short(v float64) string {
+	if v >= 1000 {
+		return grouped(int64(v))
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.2f", v), ".00")
+}

@@ -17,6 +17,13 @@ type logCheck struct {
 	stock  map[string]*shelfCheck
 	orders map[string]*orderCheck
 	events int
+	wrong  bool
+}
+
+func (c *logCheck) errorf(format string, args ...any) {
+	c.t.Helper()
+	c.t.Errorf(format, args...)
+	c.wrong = true
 }
 
 type shelfCheck struct{ in, held, gone int64 }
@@ -90,7 +97,7 @@ func checkLog(t *testing.T, n node) int {
 		} else {
 			c.order(r.Stream.ID()).take(c, r.Type, e)
 		}
-		if t.Failed() {
+		if c.wrong {
 			t.Fatalf("at position %d: %s of %s: %s", r.Position, r.Type, r.Stream, r.Data)
 		}
 	}
@@ -121,14 +128,14 @@ func (c *logCheck) goods(eventType string, e entry) {
 		o.reserved = true
 		for sku, n := range sum(o.lines) {
 			if sum(e.Units)[sku] != n {
-				c.t.Errorf("%d of %s reserved of %d ordered", sum(e.Units)[sku], sku, n)
+				c.errorf("%d of %s reserved of %d ordered", sum(e.Units)[sku], sku, n)
 			}
 		}
 	case "stock.returned.v1":
 		announced := o.returns[e.Return]
 		for sku, n := range sum(e.Units) {
 			if announced[sku] != n {
-				c.t.Errorf("%d of %s came back of %d announced", n, sku, announced[sku])
+				c.errorf("%d of %s came back of %d announced", n, sku, announced[sku])
 			}
 		}
 		delete(o.returns, e.Return)
@@ -149,10 +156,10 @@ func (c *logCheck) goods(eventType string, e entry) {
 			o.held[u.SKU] -= u.Qty
 			o.gone[u.SKU] += u.Qty
 		default:
-			c.t.Errorf("an import makes no %s", eventType)
+			c.errorf("an import makes no %s", eventType)
 		}
 		if s.held < 0 || s.gone < 0 || s.free() < 0 || o.held[u.SKU] < 0 {
-			c.t.Errorf("%s is oversold: %+v, %d held for the order", u.SKU, *s, o.held[u.SKU])
+			c.errorf("%s is oversold: %+v, %d held for the order", u.SKU, *s, o.held[u.SKU])
 		}
 	}
 }
@@ -166,11 +173,11 @@ func (c *logCheck) refused(o *orderCheck, e entry) {
 		}
 	}
 	if len(missing) == 0 || len(missing) != len(e.Short) {
-		c.t.Errorf("refused for %+v, missing were %v", e.Short, missing)
+		c.errorf("refused for %+v, missing were %v", e.Short, missing)
 	}
 	for _, s := range e.Short {
 		if missing[s.SKU] != s.Wanted || c.shelf(s.SKU).free() != s.Available {
-			c.t.Errorf("refused for %+v, %d were wanted of %d", s, missing[s.SKU], c.shelf(s.SKU).free())
+			c.errorf("refused for %+v, %d were wanted of %d", s, missing[s.SKU], c.shelf(s.SKU).free())
 		}
 	}
 }
@@ -182,7 +189,7 @@ func (o *orderCheck) take(c *logCheck, eventType string, e entry) {
 		o.total = e.Total.Minor
 	case "order.confirmed.v1", "order.rejected.v1":
 		if o.ending != "" {
-			c.t.Errorf("the order had ended already: %s", o.ending)
+			c.errorf("the order had ended already: %s", o.ending)
 		}
 		o.ending, o.reason = eventType, e.Reason
 	case "order.lines_returned.v1":
@@ -209,16 +216,16 @@ func (o *orderCheck) take(c *logCheck, eventType string, e entry) {
 	case "fulfilment.return_settled.v1":
 		o.unsettled--
 	case "fulfilment.needs_attention.v1":
-		c.t.Errorf("a person must look: %s", e.Reason)
+		c.errorf("a person must look: %s", e.Reason)
 	}
 	if o.captures > 1 || o.captured > o.total || o.refunded > o.owed {
-		c.t.Errorf("%d captures of %d for an order of %d, %d given back of %d", o.captures, o.captured, o.total, o.refunded, o.owed)
+		c.errorf("%d captures of %d for an order of %d, %d given back of %d", o.captures, o.captured, o.total, o.refunded, o.owed)
 	}
 }
 
 func (c *logCheck) parse(raw json.RawMessage, into any) {
 	if err := json.Unmarshal(raw, into); err != nil {
-		c.t.Error(err)
+		c.errorf("%v", err)
 	}
 }
 
@@ -230,29 +237,29 @@ func (c *logCheck) atRest() {
 			continue // not an order: an article, or stock that arrived
 		}
 		if !o.completed || o.unsettled != 0 || len(o.returns) > 0 || o.refunded != o.owed {
-			c.t.Errorf("order %s is left standing: %+v", id, o)
+			c.errorf("order %s is left standing: %+v", id, o)
 		}
 		switch o.ending {
 		case "order.confirmed.v1":
 			if o.captured != o.total || !o.reserved || o.short {
-				c.t.Errorf("order %s is confirmed, but %+v", id, o)
+				c.errorf("order %s is confirmed, but %+v", id, o)
 			}
 			for sku, n := range sum(o.lines) {
 				if o.gone[sku] != n {
-					c.t.Errorf("order %s is confirmed, and %d of %d %s left", id, o.gone[sku], n, sku)
+					c.errorf("order %s is confirmed, and %d of %d %s left", id, o.gone[sku], n, sku)
 				}
 			}
 		case "order.rejected.v1":
 			if o.captured != 0 || o.reserved || !o.short || o.reason != "out_of_stock" {
-				c.t.Errorf("order %s is rejected, but %+v", id, o)
+				c.errorf("order %s is rejected, but %+v", id, o)
 			}
 		default:
-			c.t.Errorf("order %s never ended: %+v", id, o)
+			c.errorf("order %s never ended: %+v", id, o)
 		}
 	}
 	for sku, s := range c.stock {
 		if s.held != 0 {
-			c.t.Errorf("%d of %s are still set aside", s.held, sku)
+			c.errorf("%d of %s are still set aside", s.held, sku)
 		}
 	}
 }

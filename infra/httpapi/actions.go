@@ -44,12 +44,13 @@ func (s *server) send(ctx context.Context, c commands.Command) (*receiptOutput, 
 	return out, nil
 }
 
-// keyed makes an operation's Idempotency-Key its own name for the request.
-type keyed struct {
+// Keyed makes the Idempotency-Key part of an operation; exported because huma
+// looks into no others.
+type Keyed struct {
 	IdempotencyKey string `header:"Idempotency-Key" doc:"Names this request; repeat it when repeating the request"`
 }
 
-func (k keyed) key() (string, error) { return parseKey([]string{k.IdempotencyKey}) }
+func (k Keyed) key() (string, error) { return parseKey([]string{k.IdempotencyKey}) }
 
 // once sends a command unless the same is on its way.
 func (s *server) once(ctx context.Context, scope, key string, c commands.Command) (*receiptOutput, error) {
@@ -75,7 +76,7 @@ type cancelBody struct {
 type returnInput struct {
 	ID      string `path:"id"`
 	IfMatch string `header:"If-Match" doc:"Refuse if the order's version is another; it is compared before the command is sent"`
-	keyed
+	Keyed
 	Body returnBody
 }
 

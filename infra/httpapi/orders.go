@@ -15,19 +15,20 @@ import (
 	"orderflow/readmodels"
 )
 
-// freshness lets a query demand what a command did.
-type freshness struct {
+// Freshness lets a query demand what a command did; exported because huma
+// looks into no others.
+type Freshness struct {
 	PositionHeader int64 `header:"Orderflow-Position" minimum:"0" doc:"Wait, for some seconds, until the view has this position"`
 	PositionQuery  int64 `query:"position" minimum:"0" doc:"The same as the header, for links"`
 }
 
-func (f freshness) at() eventlog.Position {
+func (f Freshness) at() eventlog.Position {
 	return eventlog.Position(max(f.PositionHeader, f.PositionQuery))
 }
 
 type getOrderInput struct {
 	ID string `path:"id" doc:"The order's id"`
-	freshness
+	Freshness
 	IfNoneMatch string    `header:"If-None-Match" doc:"Answer 304 if nothing is new"`
 	Version     int64     `query:"version" minimum:"1" doc:"The order as of this version of its own events"`
 	At          time.Time `query:"at" doc:"The order as of this moment"`
@@ -39,7 +40,7 @@ type getOrderOutput struct {
 }
 
 type listOrdersInput struct {
-	freshness
+	Freshness
 	Customer string    `query:"customer" maxLength:"128"`
 	Status   string    `query:"status" enum:"placed,pending_payment,confirmed,rejected,cancelling,cancelled"`
 	From     time.Time `query:"from" doc:"Placed at or after"`

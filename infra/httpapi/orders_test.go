@@ -147,9 +147,13 @@ func TestPreferWait(t *testing.T) {
 	go func() {
 		answered <- s.call("POST", "/v1/orders", anOrder, "Idempotency-Key", "w1", "Prefer", "respond-async, wait=30")
 	}()
-	<-positions // placed, and in the view
-	s.confirm(id)
-	r := <-answered
+	var r reply
+	select {
+	case <-positions: // placed, and in the view
+		s.confirm(id)
+		r = <-answered
+	case r = <-answered:
+	}
 	p := read[placedOrder](t, r, http.StatusOK)
 	if p.Status != "SUCCESS" || p.PaymentID != "pay_1" || p.EstimatedDelivery.IsZero() || r.header.Get("Preference-Applied") != "wait=30" {
 		t.Errorf("settled as %+v", p)

@@ -164,7 +164,7 @@ func placeMember(depth int, name []byte) error {
 			return nil
 		}
 	case "sku", "quantity":
-		if depth == 2 {
+		if depth == 3 { // the object in the list in the object
 			return nil
 		}
 	case "price", "price_minor", "unit_price", "amount", "total", "currency":

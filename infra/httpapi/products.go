@@ -27,14 +27,14 @@ func productBodyOf(p readmodels.Product) productBody {
 }
 
 type listProductsInput struct {
-	freshness
+	Freshness
 	Listed bool   `query:"listed" doc:"Only what is on sale"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"100"`
 	Cursor string `query:"cursor" maxLength:"1024"`
 }
 
 type getProductInput struct {
-	freshness
+	Freshness
 	SKU         string `path:"sku" maxLength:"128" doc:"Percent-encoded; a slash is %2F"`
 	IfNoneMatch string `header:"If-None-Match"`
 }

@@ -29,7 +29,7 @@ type salesDay struct {
 }
 
 type salesInput struct {
-	freshness
+	Freshness
 	From string `query:"from" format:"date" doc:"The first day; 30 days ago if left out"`
 	To   string `query:"to" format:"date" doc:"The day after the last; tomorrow if left out"`
 }
@@ -51,7 +51,7 @@ type fulfilmentBody struct {
 }
 
 type attentionInput struct {
-	freshness
+	Freshness
 	Limit int `query:"limit" minimum:"1" maximum:"100"`
 }
 

@@ -36,14 +36,14 @@ func stockBodyOf(s readmodels.Stock) stockBody {
 }
 
 type listStockInput struct {
-	freshness
+	Freshness
 	Warehouse string `query:"warehouse" maxLength:"128" doc:"main if left out"`
 	Limit     int    `query:"limit" minimum:"1" maximum:"100"`
 	Cursor    string `query:"cursor" maxLength:"1024"`
 }
 
 type getStockInput struct {
-	freshness
+	Freshness
 	SKU       string `path:"sku" maxLength:"128" doc:"Percent-encoded; a slash is %2F"`
 	Warehouse string `query:"warehouse" maxLength:"128" doc:"main if left out"`
 }
@@ -51,7 +51,7 @@ type getStockInput struct {
 type stockOutput struct{ Body stockBody }
 
 type receiptInput struct {
-	keyed
+	Keyed
 	Body receiptBody
 }
 
@@ -66,7 +66,7 @@ type unitsBody struct {
 }
 
 type adjustInput struct {
-	keyed
+	Keyed
 	Body struct {
 		Warehouse domain.Warehouse `json:"warehouse,omitempty" maxLength:"128" doc:"main if left out"`
 		SKU       domain.SKU       `json:"sku" minLength:"1" maxLength:"128"`

@@ -17,7 +17,8 @@ const (
 
 // checkJSON refuses what encoding/json lets pass: members that come twice or
 // differ from each other only in case, bad UTF-8, and deep nesting. If member
-// is given it is asked about each member's name and the depth of its object, from 1.
+// is given it is asked about each member's name and how deep its object is, from 1,
+// lists included.
 func checkJSON(data []byte, member func(depth int, name []byte) error) error {
 	if !utf8.Valid(data) {
 		return problem("malformed-json", "The body is not valid UTF-8.")

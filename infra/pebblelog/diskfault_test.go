@@ -3,6 +3,7 @@ package pebblelog_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 	"orderflow/infra/pebblelog"
 )
 
@@ -191,6 +193,53 @@ func TestSlowDiskBoundsTheQueue(t *testing.T) {
 	}
 	if stored > inDoubt.Load() {
 		t.Errorf("%d appends are stored, only %d were told that they may be", stored, inDoubt.Load())
+	}
+}
+
+// TestReadersWaitForTheDisk holds the fsync of an append: until it is over no
+// reader may see the event, because a crash could still take it back.
+func TestReadersWaitForTheDisk(t *testing.T) {
+	var slow atomic.Bool
+	syncing, release := make(chan struct{}), make(chan struct{})
+	inject := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData {
+			if strings.HasSuffix(op.Path, ".log") && slow.CompareAndSwap(true, false) {
+				close(syncing)
+				<-release
+			}
+		}
+		return nil
+	})
+	log := open(t, logDir, pebblelog.Options{FS: errorfs.Wrap(vfs.NewCrashableMem(), inject)})
+	seen := func() (n int) {
+		for _, seq := range []iter.Seq2[eventlog.Recorded, error]{
+			log.Read(t.Context(), "a-1", 0), log.ReadAll(t.Context(), 0), log.ReadAll(t.Context(), 0, "a"),
+		} {
+			for _, err := range seq {
+				if err != nil {
+					t.Error(err)
+				}
+				n++
+			}
+		}
+		return n
+	}
+	slow.Store(true)
+	stored := make(chan error, 1)
+	go func() {
+		_, err := log.Append(t.Context(), "a-1", 0, pending("a-1", 0, 1, 10)...)
+		stored <- err
+	}()
+	<-syncing
+	if n := seen(); n != 0 {
+		t.Errorf("%d reads saw an event that is not on disk", n)
+	}
+	close(release)
+	if err := <-stored; err != nil {
+		t.Fatal(err)
+	}
+	if n := seen(); n != 3 {
+		t.Errorf("%d of 3 reads see the stored event", n)
 	}
 }
 

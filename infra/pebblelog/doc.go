@@ -39,9 +39,9 @@
 //	if it is not cached              fsync for all
 //
 // There is one writer, and it has one batch on its way at a time: everything
-// that comes while one is synced shares the next. (Building a batch during the
-// fsync of another was tried; it splits the writers into two crowds that each
-// wait for two fsyncs, and costs a fifth of the rate.) Pebble shows a batch to
+// that comes while one is synced shares the next. Building a batch during the
+// fsync of another was measured and is slower: it splits the writers into two
+// crowds that each wait for two fsyncs. Pebble shows a batch to
 // its readers before it is on disk; the log does not: every reader stops at
 // the last position that is known to be on disk. A conflict is answered after
 // what it refers to is on disk, so a writer that is told of one can read what

@@ -28,9 +28,9 @@ type Log struct {
 	last  eventlog.Position // the last position given, on disk or not
 	heads *heads
 
-	queue   chan *request
-	saves   chan *save
-	tail    *tail
+	queue chan *request
+	saves chan *save
+	tail  *tail
 
 	checkpointer *checkpointer
 

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"orderflow/domain/eventlog"
+	"orderflow/domain/order"
+	"orderflow/infra/pebblelog"
+	"orderflow/projections"
+)
+
+// What the log is measured with.
+const (
+	appendWriters = 64
+	replayBudget  = 200_000 // events/s
+	// eventsPerOrder is about what one fulfilled order leaves in the log.
+	eventsPerOrder = 13
+)
+
+// append measures appends through the port against bare commits of the same bytes.
+func (b *bench) append(ctx context.Context) (figure, error) {
+	data, err := json.Marshal(benchOrder("append", 0))
+	if err != nil {
+		return figure{}, err
+	}
+	limit, err := pebblelog.BareAppend(b.folder(), data, appendWriters, benchTime)
+	if err != nil {
+		return figure{}, err
+	}
+	log, err := pebblelog.Open(b.folder(), pebblelog.Options{})
+	if err != nil {
+		return figure{}, err
+	}
+	defer log.Close()
+	ctx, cancel := context.WithTimeout(ctx, benchTime)
+	defer cancel()
+	var appends atomic.Int64
+	begun := time.Now()
+	err = inParallel(context.WithoutCancel(ctx), appendWriters, appendWriters, func(w int) error {
+		s := eventlog.Stream(fmt.Sprintf("%s-bench-%d", order.Category, w))
+		for v := eventlog.Version(0); ctx.Err() == nil; v++ {
+			e := eventlog.Pending{ID: eventlog.NewEventID("bench", s, int(v)), Type: "bench.v1", Data: data}
+			if _, err := log.Append(context.WithoutCancel(ctx), s, v, e); err != nil {
+				return err
+			}
+			appends.Add(1)
+		}
+		return nil
+	})
+	if err != nil {
+		return figure{}, err
+	}
+	return figure{
+		Unit: "appends/s", Value: perSecond(appends.Load(), time.Since(begun)), Limit: limit, Budget: 0.7,
+		Detail: fmt.Sprintf("%d writers, one event of %d bytes each, fsync; limit: bare Pebble, same bytes, same settings", appendWriters, len(data)),
+	}.judge(true), nil
+}
+
+// replay measures reading, decoding and folding the whole log.
+func (b *bench) replay(ctx context.Context) (figure, error) {
+	dir, err := b.stored(ctx, benchEvents/eventsPerOrder)
+	if err != nil {
+		return figure{}, err
+	}
+	log, err := pebblelog.Open(config{Data: dir}.logDir(), pebblelog.Options{})
+	if err != nil {
+		return figure{}, err
+	}
+	defer log.Close()
+	r, err := replay(ctx, log, func(eventlog.Position) {})
+	if err != nil {
+		return figure{}, err
+	}
+	return figure{
+		Unit: "events/s", Value: r.EventsPerSecond, Limit: replayBudget, Budget: 1,
+		Detail: fmt.Sprintf("%s events, every one decoded and folded", grouped(r.Events)),
+	}.judge(true), nil
+}
+
+// rebuild measures the view of orders against the bare insert of its rows.
+func (b *bench) rebuild(ctx context.Context) (figure, error) {
+	dir, err := b.stored(ctx, benchEvents/eventsPerOrder)
+	if err != nil {
+		return figure{}, err
+	}
+	app, err := b.node(ctx, dir, "")
+	if err != nil {
+		return figure{}, err
+	}
+	defer app.Close()
+	g, err := projections.GroupOf(projections.Orders)
+	if err != nil {
+		return figure{}, err
+	}
+	bare, err := app.Views.BareInsert(ctx, g)
+	if err != nil {
+		return figure{}, err
+	}
+	rebuilt, err := app.Runner.Rebuild(ctx, g.Name, func(projections.Progress) {})
+	if err != nil {
+		return figure{}, err
+	}
+	return figure{
+		Unit: "rows/s", Value: perSecond(bare.Rows, rebuilt.Elapsed), Limit: perSecond(bare.Rows, bare.Elapsed), Budget: 0.5,
+		Detail: fmt.Sprintf("%s rows from %s events in %s; limit: bare insert of the same rows", grouped(bare.Rows), grouped(rebuilt.Events), rebuilt.Elapsed.Round(time.Millisecond)),
+	}.judge(true), nil
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"orderflow/commands"
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/domain/inventory"
+	"orderflow/projections"
+)
+
+// Sizes of the measurements.
+const (
+	benchLines    = 10        // of an order
+	benchStored   = 10_000    // orders in a small log
+	benchEvents   = 1_000_000 // in the log of replay, rebuild and start
+	minScale      = benchStored
+	defaultScale  = 1_000_000
+	fillWriters   = 256
+	benchTime     = 5 * time.Second // of a measurement of throughput
+	benchCustomer = "bench"
+)
+
+// bench is one run: its folder and the data directories it has filled.
+type bench struct {
+	dir    string
+	scale  int
+	err    io.Writer
+	filled map[int]string // data directories by orders stored
+	nodes  int
+}
+
+func newBench(scale int, w io.Writer) (*bench, error) {
+	dir, err := os.MkdirTemp("", "orderflow-bench-")
+	if err != nil {
+		return nil, err
+	}
+	return &bench{dir: dir, scale: scale, err: w, filled: map[int]string{}}, nil
+}
+
+func (b *bench) close() { _ = os.RemoveAll(b.dir) }
+
+// say tells a person what is going on.
+func (b *bench) say(what string) {
+	if isTerminal(b.err) {
+		fmt.Fprintf(b.err, "\r%s\x1b[K", what)
+	}
+}
+
+func (b *bench) folder() string {
+	b.nodes++
+	return filepath.Join(b.dir, fmt.Sprintf("node-%d", b.nodes))
+}
+
+// node opens a data directory; an empty one is given goods and stock.
+func (b *bench) node(ctx context.Context, dir string, listen string) (*App, error) {
+	app, err := New(ctx, config{Data: dir, Listen: listen}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	end, err := app.Log.End(ctx)
+	if err == nil && end == 0 {
+		err = furnish(ctx, app.Bus)
+	}
+	if err != nil {
+		return nil, errors.Join(err, app.Close())
+	}
+	return app, nil
+}
+
+func benchSKU(i int) domain.SKU { return domain.SKU(fmt.Sprintf("BENCH-%03d", i)) }
+
+// furnish lists what an order of the benchmark holds, and stocks more than it will ever sell.
+func furnish(ctx context.Context, bus commands.Bus) error {
+	var delivery []inventory.Units
+	for i := range benchLines {
+		c := commands.ListProduct{SKU: benchSKU(i), Name: "An article of the benchmark", Price: domain.GBP(199)}
+		if _, err := bus.Send(ctx, c); err != nil {
+			return err
+		}
+		delivery = append(delivery, inventory.Units{SKU: benchSKU(i), Quantity: domain.MaxQuantity})
+	}
+	const deliveries = 100 // ten million units of each
+	for i := range deliveries {
+		if _, err := bus.Send(ctx, commands.ReceiveStock{Receipt: fmt.Sprint("bench-", i), Units: delivery}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// benchOrder is the i-th order: ten lines, one unit each.
+func benchOrder(run string, i int) commands.PlaceOrder {
+	c := commands.PlaceOrder{
+		Customer: benchCustomer, IdempotencyKey: fmt.Sprintf("%s-%d", run, i), PaymentToken: "tok_visa", PlacedAt: time.Now().UTC(),
+	}
+	for l := range benchLines {
+		c.Lines = append(c.Lines, commands.OrderLine{SKU: benchSKU(l), Quantity: 1})
+	}
+	return c
+}
+
+// stored returns a data directory with n fulfilled orders and their views.
+func (b *bench) stored(ctx context.Context, n int) (string, error) {
+	if dir, ok := b.filled[n]; ok {
+		return dir, nil
+	}
+	dir := b.folder()
+	app, err := b.node(ctx, dir, "")
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(b.fill(ctx, app, n), app.Close()); err != nil {
+		return "", err
+	}
+	b.filled[n] = dir
+	return dir, nil
+}
+
+// fill stores n orders quickly: one order goes the whole way, and its events
+// are appended for n-1 others under their own ids, in the same order. Then the
+// views are built from them.
+func (b *bench) fill(ctx context.Context, app *App, n int) error {
+	model, events, err := oneOrder(ctx, app)
+	if err != nil {
+		return err
+	}
+	bar := newProgress(b.err, "storing orders", int64(n))
+	defer bar.end()
+	stock := newStockCopier(app.Log, events)
+	writers, ctx2 := errgroup.WithContext(ctx)
+	writers.SetLimit(fillWriters)
+	for i := 1; i < n; i++ {
+		id := benchOrder("fill", i).OrderID()
+		writers.Go(func() error { return copyOrder(ctx2, app.Log, model, id, events, stock) })
+		bar.set(int64(i))
+	}
+	if err := writers.Wait(); err != nil {
+		return err
+	}
+	if err := stock.flush(ctx); err != nil {
+		return err
+	}
+	bar.end()
+	for _, g := range projections.Groups() {
+		b.say("building view " + g.Name)
+		if _, err := app.Runner.Rebuild(ctx, g.Name, func(projections.Progress) {}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oneOrder lets one order go the whole way and returns its events, those of
+// the stock among them.
+func oneOrder(ctx context.Context, app *App) (id domain.OrderID, events []eventlog.Recorded, err error) {
+	before, err := app.Log.End(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	err = app.while(ctx, func(ctx context.Context) error {
+		r, err := runOrders(ctx, app, "model", 1, 1)
+		id = r.last
+		return err
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	for r, err := range app.Log.ReadAll(ctx, before) {
+		if err != nil {
+			return "", nil, err
+		}
+		events = append(events, r)
+	}
+	return id, events, nil
+}
+
+// copyOrder appends the events of model under another id: what followed one
+// another in one stream in one append.
+func copyOrder(ctx context.Context, log eventlog.Store, model, id domain.OrderID, events []eventlog.Recorded, stock *stockCopier) error {
+	for i := 0; i < len(events); {
+		first := events[i]
+		if first.Stream.Category() == inventory.Category {
+			if err := stock.add(ctx, rewrite(first, model, id)); err != nil {
+				return err
+			}
+			i++
+			continue
+		}
+		var batch []eventlog.Pending
+		for ; i < len(events) && events[i].Stream == first.Stream; i++ {
+			batch = append(batch, rewrite(events[i], model, id))
+		}
+		s := eventlog.Stream(first.Stream.Category() + "-" + string(id))
+		if _, err := log.Append(ctx, s, first.Version-1, batch...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rewrite is an event of model as an event of another order; both ids are of one length.
+func rewrite(r eventlog.Recorded, model, id domain.OrderID) eventlog.Pending {
+	p := eventlog.Pending{Type: r.Type, Data: bytes.ReplaceAll(r.Data, []byte(model), []byte(id)), Meta: r.Meta}
+	p.Meta.Correlation, p.Meta.Causation = string(id), ""
+	p.ID = eventlog.NewEventID(string(id), r.Stream, int(r.Position))
+	return p
+}
