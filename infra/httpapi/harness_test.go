@@ -198,3 +198,5 @@ func (s *system) confirm(id domain.OrderID) commands.Reply {
 func at(p int64) string { return fmt.Sprint(p) }
 
 func position(p eventlog.Position) string { return fmt.Sprint(int64(p)) }
+
+func cause(id domain.OrderID) commands.Cause { return commands.NewCause(id, "test") }

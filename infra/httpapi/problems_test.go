@@ -114,7 +114,6 @@ func TestEveryErrorIsAProblem(t *testing.T) {
 		{"odd event id", "GET", o.TrackingURL + "/watch", "", []string{"Last-Event-ID", "x"}, 422, "invalid-request"},
 		{"stale If-Match", "POST", o.TrackingURL + "/cancel", "", []string{"If-Match", `"9"`}, 412, "precondition-failed"},
 		{"odd If-Match", "POST", o.TrackingURL + "/cancel", "", []string{"If-Match", `W/"1"`}, 412, "precondition-failed"},
-		{"nothing to resume", "POST", o.TrackingURL + "/resume", `{"by":"op"}`, nil, 409, "rejected"},
 		{"no such problem", "GET", "/problems/none", "", nil, 404, "not-found"},
 		{"metrics", "GET", "/metrics", "", nil, 404, "no-such-route"},
 		{"profiles", "GET", "/debug/pprof/", "", nil, 404, "no-such-route"},
