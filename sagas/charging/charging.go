@@ -31,6 +31,10 @@ const (
 // noMoney is the reference of charges and refunds over nothing, which no gateway is asked for.
 const noMoney = "nothing-due"
 
+// CircuitOpen is the reason of a charge that waits for the gateway's breaker.
+// Once the breaker lets calls through again it need not wait out its pause.
+const CircuitOpen = "circuit_open"
+
 // revertRefund is the id of the refund that undoes a whole order.
 const revertRefund = "revert"
 
@@ -127,11 +131,15 @@ func (l look) charge(ctx context.Context) (bool, time.Time, error) {
 
 // attempt records that the gateway is about to be called, and calls it.
 func (l look) attempt(ctx context.Context) (bool, time.Time, error) {
-	if early(l.p.RetryAt) {
+	guard, guarded := l.Gateway.(Ready)
+	if early(l.p.RetryAt) && (!guarded || l.p.Reason != CircuitOpen) {
 		return false, l.p.RetryAt, nil
 	}
-	if guard, ok := l.Gateway.(Ready); ok && !l.f.Amount.IsZero() {
-		if reason, retryAt, ok := guard.Ready(); !ok {
+	if guarded && !l.f.Amount.IsZero() {
+		switch reason, retryAt, ok := guard.Ready(); {
+		case !ok && early(l.p.RetryAt): // as it was when this was put off
+			return false, l.p.RetryAt, nil
+		case !ok:
 			return l.deferUntil(ctx, reason, later(retryAt, l.pause(l.p.Tries)))
 		}
 	}

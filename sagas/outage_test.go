@@ -1,0 +1,128 @@
+package sagas_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"orderflow/commands"
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/domain/inventory"
+	"orderflow/domain/order"
+	"orderflow/domain/payment"
+	"orderflow/infra/memory"
+	"orderflow/infra/resilience"
+	"orderflow/infra/simulator"
+	"orderflow/sagas"
+	"orderflow/sagas/charging"
+	"orderflow/sagas/dispatching"
+	"orderflow/sagas/fulfilling"
+)
+
+// While the gateway hangs, orders are taken and wait; when it is back they
+// settle by themselves, soon after the breaker closes and not each when its
+// own pause is over. Nobody is charged twice.
+func TestOutageIsWaitedOut(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		const orders = 300
+		sim, err := simulator.Open(dir, simulator.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sim.Close() //nolint:errcheck // its ledger is read below
+		log := memory.New()
+		bus := commands.NewLocal(log, nil)
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		defer func() { stop(); running.Wait(); bus.Close() }()
+		drive(ctx, &running, log, bus, sim)
+		send := func(c commands.Command) {
+			t.Helper()
+			if _, err := bus.Send(ctx, c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		send(commands.ListProduct{SKU: "A", Name: "Article", Price: domain.GBP(price)})
+		send(commands.ReceiveStock{Receipt: "r", Units: []inventory.Units{{SKU: "A", Quantity: orders}}})
+
+		sim.SetOutage(simulator.Payment, simulator.Hang)
+		for i := range orders {
+			send(commands.PlaceOrder{
+				Customer: "c", IdempotencyKey: fmt.Sprint(i), PaymentToken: "tok_visa",
+				Lines: []commands.OrderLine{{SKU: "A", Quantity: 1}},
+			})
+		}
+		time.Sleep(20 * time.Minute)
+		if n := count(t, log, order.Confirmed{}.EventType()); n != 0 {
+			t.Fatalf("%d orders were confirmed in the outage", n)
+		}
+		if waiting := count(t, log, payment.Deferred{}.EventType()); waiting < orders {
+			t.Fatalf("only %d payments say that they wait", waiting)
+		}
+		sim.SetOutage(simulator.Payment, simulator.Work)
+		// Somebody tries the half-open breaker, and then all that wait for it
+		// come at once; those whose charge is in doubt ask when their pause is over.
+		time.Sleep(charging.LastPause/4 + resilience.DefaultOpenFor)
+		if n := count(t, log, order.Confirmed{}.EventType()); n < orders*9/10 {
+			t.Errorf("%d of %d orders were confirmed soon after the outage", n, orders)
+		}
+		time.Sleep(charging.LastPause)
+		if n := count(t, log, order.Confirmed{}.EventType()); n != orders {
+			t.Errorf("%d of %d orders were confirmed after the outage", n, orders)
+		}
+		sum, err := simulator.ReadLedger(filepath.Join(dir, simulator.LedgerFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if twice := sum.DoubleCharged(); len(twice) > 0 || sum.Captured["GBP"] != orders*price {
+			t.Errorf("captured %v, charged twice: %v", sum.Captured, twice)
+		}
+	})
+}
+
+// drive runs the three sagas behind guards as the embedded node does.
+func drive(ctx context.Context, running *sync.WaitGroup, log *memory.Log, bus *commands.Local, sim *simulator.Simulator) {
+	var charge *sagas.Driver
+	gateway := resilience.NewGateway(sim.Gateway(), resilience.Options{Observer: resilience.Observer{
+		BreakerChanged: func(_, to resilience.State) {
+			if to == resilience.Closed {
+				charge.Hurry()
+			}
+		},
+	}})
+	charge = sagas.NewDriver(sagas.Driver{Feed: log, Saga: charging.New(charging.Saga{
+		Gateway: gateway, GatewayName: "sim", Payments: bus.Payments, Fulfilments: bus.Fulfilments,
+	})})
+	drivers := []*sagas.Driver{
+		charge,
+		sagas.NewDriver(sagas.Driver{Feed: log, Saga: fulfilling.New(fulfilling.Saga{
+			Bus: bus, Orders: bus.Orders, Payments: bus.Payments, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments,
+		})}),
+		sagas.NewDriver(sagas.Driver{Feed: log, Saga: dispatching.New(dispatching.Saga{
+			Carrier: resilience.NewCarrier(sim.Carrier(), resilience.Options{}), CarrierName: "sim",
+			Orders: bus.Orders, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments,
+		})}),
+	}
+	for _, d := range drivers {
+		running.Go(func() { _ = d.Run(ctx) })
+	}
+}
+
+func count(t *testing.T, log eventlog.Store, eventType string) (n int) {
+	t.Helper()
+	for r, err := range log.ReadAll(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Type == eventType {
+			n++
+		}
+	}
+	return n
+}
