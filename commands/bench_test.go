@@ -8,8 +8,11 @@ import (
 	"testing"
 
 	"orderflow/commands"
+	"orderflow/domain"
 	"orderflow/domain/decider"
 	"orderflow/domain/eventlog"
+	"orderflow/domain/inventory"
+	"orderflow/infra/pebblelog"
 )
 
 // counter is a tally that remembers nothing but its sum, so that what is
@@ -22,23 +25,58 @@ func BenchmarkHotStream(b *testing.B) {
 		b.Run(strconv.Itoa(writers), func(b *testing.B) {
 			a := newTally(newStore(), counter, commands.Options[tally]{Alone: true})
 			defer a.Close()
-			var next atomic.Int64
-			var all sync.WaitGroup
-			for range writers {
-				all.Go(func() {
-					for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
-						if _, err := a.Do(ctx(), "tally-1", cause(strconv.FormatInt(n, 10)), add("x", 1), nil); err != nil {
-							b.Error(err)
-						}
-					}
-				})
-			}
-			all.Wait()
-			stats := a.Stats()
-			b.ReportMetric(float64(stats.Appends)/float64(stats.Commands), "appends/command")
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commands/s")
+			hot(b, writers, func(n int64) error {
+				_, err := a.Do(ctx(), "tally-1", cause(strconv.FormatInt(n, 10)), add("x", 1), nil)
+				return err
+			}, a.Stats)
 		})
 	}
+}
+
+// BenchmarkHotWarehouse is many orders of ten lines reserved at once in one
+// warehouse, durably, on the embedded log.
+func BenchmarkHotWarehouse(b *testing.B) {
+	for _, writers := range []int{1, 16, 256} {
+		b.Run(strconv.Itoa(writers), func(b *testing.B) {
+			log, err := pebblelog.Open(b.TempDir(), pebblelog.Options{})
+			must(b, err)
+			defer log.Close()
+			l := commands.NewLocalAlone(log, log)
+			defer l.Close()
+			units := make([]inventory.Units, 10)
+			for i := range units {
+				units[i] = inventory.Units{SKU: domain.SKU("sku " + strconv.Itoa(i)), Quantity: 1_000_000_000}
+			}
+			do(b, l, commands.ReceiveStock{Receipt: "r", Units: units})
+			for i := range units {
+				units[i].Quantity = 1
+			}
+			hot(b, writers, func(n int64) error {
+				_, err := l.Send(ctx(), commands.ReserveStock{Order: domain.NewOrderID("c", strconv.FormatInt(n, 10)), Warehouse: "main", Units: units})
+				return err
+			}, l.Stock.Stats)
+		})
+	}
+}
+
+func hot(b *testing.B, writers int, command func(n int64) error, stats func() commands.Stats) {
+	b.ResetTimer()
+	before := stats()
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range writers {
+		all.Go(func() {
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				if err := command(n); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	after := stats()
+	b.ReportMetric(float64(after.Appends-before.Appends)/float64(after.Commands-before.Commands), "appends/command")
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commands/s")
 }
 
 // BenchmarkNewStreams is one command each on streams that do not exist yet.

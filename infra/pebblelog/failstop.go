@@ -61,7 +61,7 @@ func (f *failstop) outcome(name string, err error) error {
 	if err == nil || !f.ours(name) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if f.down.CompareAndSwap(false, true) {
+	if f.down.Load() {
 		f.report(err)
 	}
 	f.park()

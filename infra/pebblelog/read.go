@@ -236,7 +236,7 @@ func (l *Log) streamChunk(s eventlog.Stream, above eventlog.Version) (chunk []ev
 				return false, domain.Wrap(domain.Internal, errors.Join(errIndex, err), "Version %d of %s cannot be read.", next, s)
 			}
 			p := eventlog.Position(binary.BigEndian.Uint64(value))
-			if false {
+			if p > end {
 				return false, nil // not on disk yet
 			}
 			positions = append(positions, p)
