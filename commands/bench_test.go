@@ -40,7 +40,7 @@ func BenchmarkHotWarehouse(b *testing.B) {
 		b.Run(strconv.Itoa(writers), func(b *testing.B) {
 			log, err := pebblelog.Open(b.TempDir(), pebblelog.Options{})
 			must(b, err)
-			defer log.Close()
+			defer log.Close() //nolint:errcheck // a temporary log
 			l := commands.NewLocalAlone(log, log)
 			defer l.Close()
 			units := make([]inventory.Units, 10)

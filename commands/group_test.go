@@ -159,7 +159,7 @@ func TestEveryoneWaitingGetsTheErrorOfTheAppend(t *testing.T) {
 	defer a.Close()
 	first, others := busy(t, a, g, add("a", 1), add("first", 1), add("b", 1))
 	pass := s.onAppend
-	s.onAppend = func(next func() (eventlog.Appended, error)) (eventlog.Appended, error) {
+	s.onAppend = func(_ func() (eventlog.Appended, error)) (eventlog.Appended, error) {
 		s.onAppend = pass
 		return eventlog.Appended{}, domain.Errorf(domain.Unknown, "lost")
 	}

@@ -143,9 +143,9 @@ func TestPlaceOrderRefuses(t *testing.T) {
 		"no units":          {place("k", line("holder", 0)), domain.Invalid, "units"},
 		"no key":            {place("", line("holder", 1)), domain.Invalid, "key"},
 		"no SKU":            {place("k", line("", 1)), domain.Invalid, "SKU"},
-		"price in history":  {history("k", "GBP", commands.OrderLine{SKU: "holder", Quantity: 1}), domain.Invalid, "price"},
-		"history's money":   {history("k", "pounds", commands.OrderLine{SKU: "holder", Quantity: 1, PriceMinor: &price}), domain.Invalid, "pounds"},
-		"too large a total": {history("k", "GBP", huge(), huge()), domain.Invalid, "too large"},
+		"price in history":  {history("GBP", commands.OrderLine{SKU: "holder", Quantity: 1}), domain.Invalid, "price"},
+		"history's money":   {history("pounds", commands.OrderLine{SKU: "holder", Quantity: 1, PriceMinor: &price}), domain.Invalid, "pounds"},
+		"too large a total": {history("GBP", huge(), huge()), domain.Invalid, "too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refused(t, l, tc.command, tc.kind, tc.text)
@@ -156,8 +156,8 @@ func TestPlaceOrderRefuses(t *testing.T) {
 	}
 }
 
-func history(key, currency string, lines ...commands.OrderLine) commands.PlaceOrder {
-	c := place(key, lines...)
+func history(currency string, lines ...commands.OrderLine) commands.PlaceOrder {
+	c := place("k", lines...)
 	c.History = &commands.History{Currency: currency}
 	return c
 }
@@ -170,14 +170,14 @@ func huge() commands.OrderLine {
 func TestHistoryBringsItsOwnPrices(t *testing.T) {
 	l, _ := shop(t)
 	price := int64(7)
-	c := history("k", "GBP", commands.OrderLine{SKU: "sofa", Name: "Sofa", Quantity: 3, PriceMinor: &price})
+	c := history("GBP", commands.OrderLine{SKU: "sofa", Name: "Sofa", Quantity: 3, PriceMinor: &price})
 	do(t, l, c)
 	s, _, err := l.Orders.Load(ctx(), order.Stream(c.OrderID()))
 	if err != nil || s.Total != domain.GBP(21) || s.Lines[0].Name != "Sofa" {
 		t.Errorf("%+v, %v", s, err)
 	}
 	other := int64(8)
-	refused(t, l, history("k", "GBP", commands.OrderLine{SKU: "sofa", Name: "Sofa", Quantity: 3, PriceMinor: &other}), domain.Mismatch, "")
+	refused(t, l, history("GBP", commands.OrderLine{SKU: "sofa", Name: "Sofa", Quantity: 3, PriceMinor: &other}), domain.Mismatch, "")
 }
 
 func TestLargeOrderIsPriced(t *testing.T) {

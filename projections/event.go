@@ -29,11 +29,27 @@ type decoder struct {
 func newDecoder() decoder {
 	d := decoder{plain: map[string]any{}}
 	for _, fact := range []eventlog.Typed{
-		fulfilment.StockReserved{}, fulfilment.PaymentRequested{}, fulfilment.PaymentSettled{}, fulfilment.ShipmentRequested{},
-		fulfilment.ShipmentBooked{}, fulfilment.Completed{}, fulfilment.ShipmentCancelled{}, fulfilment.PaymentReverted{},
-		fulfilment.StockReleased{}, fulfilment.Reverted{}, fulfilment.ReturnAccepted{}, fulfilment.ReturnSettled{}, fulfilment.Resumed{},
-		shipment.Booked{}, shipment.Refused{}, shipment.Cancelled{}, shipment.Dispatched{}, shipment.Delivered{},
-		payment.RefundStarted{}, inventory.Refused{}, catalog.Delisted{},
+		fulfilment.StockReserved{},
+		fulfilment.PaymentRequested{},
+		fulfilment.PaymentSettled{},
+		fulfilment.ShipmentRequested{},
+		fulfilment.ShipmentBooked{},
+		fulfilment.Completed{},
+		fulfilment.ShipmentCancelled{},
+		fulfilment.PaymentReverted{},
+		fulfilment.StockReleased{},
+		fulfilment.Reverted{},
+		fulfilment.ReturnAccepted{},
+		fulfilment.ReturnSettled{},
+		fulfilment.Resumed{},
+		shipment.Booked{},
+		shipment.Refused{},
+		shipment.Cancelled{},
+		shipment.Dispatched{},
+		shipment.Delivered{},
+		payment.RefundStarted{},
+		inventory.Refused{},
+		catalog.Delisted{},
 	} {
 		d.plain[fact.EventType()] = fact
 	}

@@ -48,7 +48,7 @@ func (c *auditShowCmd) Run(ctx context.Context, s streams, logger *slog.Logger) 
 		if h.Events, err = all[eventView](ctx, api, r, 0); err != nil {
 			return err
 		}
-		if h.Order, err = api.order(ctx, c.Order, c.Version, c.At); err != nil {
+		if h.Order, err = api.order(ctx, c.Order, fresh{}, c.Version, c.At); err != nil {
 			return err
 		}
 		if c.JSON {

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"runtime/pprof"
 	"slices"
 	"strings"
 
@@ -16,6 +19,7 @@ type benchCmd struct {
 	Names []string `arg:"" optional:"" name:"NAME" help:"accept, confirm, append, read, rebuild, replay, start, memory, growth; all if none is named."`
 	Scale int      `help:"Orders stored for memory and growth." default:"${scale}"`
 	JSON  bool     `help:"Print one JSON object."`
+	CPU   string   `help:"Write a CPU profile of this process to this file." type:"path" placeholder:"FILE"`
 }
 
 // Help is shown under the subcommand's own --help.
@@ -77,6 +81,11 @@ func (c *benchCmd) Run(ctx context.Context, s streams, _ *slog.Logger) error {
 		return err
 	}
 	defer b.close()
+	stop, err := profile(c.CPU)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	var results []figure
 	for _, m := range chosen {
 		b.say("measuring " + m.name)
@@ -92,6 +101,24 @@ func (c *benchCmd) Run(ctx context.Context, s streams, _ *slog.Logger) error {
 		return printJSON(s.out, map[string]any{"results": results})
 	}
 	return showFigures(s.out, results)
+}
+
+// profile records where the time goes until stop is called; an empty path records nothing.
+func profile(path string) (stop func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, domain.Wrap(domain.Invalid, err, "The profile cannot be written")
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close() // what was measured stands
+	}, nil
 }
 
 func (c *benchCmd) choose() ([]benchmark, error) {

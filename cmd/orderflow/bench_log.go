@@ -16,18 +16,16 @@ import (
 // What the log is measured with.
 const (
 	appendWriters = 64
+	appendRounds  = 5
 	replayBudget  = 200_000 // events/s
 	// eventsPerOrder is about what one fulfilled order leaves in the log.
 	eventsPerOrder = 13
 )
 
-// append measures appends through the port against bare commits of the same bytes.
+// append measures appends through the port against bare commits of the same
+// bytes, in turns.
 func (b *bench) append(ctx context.Context) (figure, error) {
 	data, err := json.Marshal(benchOrder("append", 0))
-	if err != nil {
-		return figure{}, err
-	}
-	limit, err := pebblelog.BareAppend(b.folder(), data, appendWriters, benchTime)
 	if err != nil {
 		return figure{}, err
 	}
@@ -36,28 +34,42 @@ func (b *bench) append(ctx context.Context) (figure, error) {
 		return figure{}, err
 	}
 	defer log.Close()
-	ctx, cancel := context.WithTimeout(ctx, benchTime)
+	var value, limit float64
+	for round := range appendRounds {
+		bare, err := pebblelog.BareAppend(b.folder(), data, appendWriters, roundTime)
+		if err != nil {
+			return figure{}, err
+		}
+		appended, err := appendFor(ctx, log, round, data)
+		if err != nil {
+			return figure{}, err
+		}
+		value, limit = value+appended/appendRounds, limit+bare/appendRounds
+	}
+	return figure{
+		Unit: "appends/s", Value: value, Limit: limit, Budget: 0.7,
+		Detail: fmt.Sprintf("%d writers, one event of %d bytes each, fsync; limit: bare Pebble, same bytes, same settings", appendWriters, len(data)),
+	}.judge(true), nil
+}
+
+// appendFor keeps writers busy for roundTime and returns the appends per second.
+func appendFor(ctx context.Context, log eventlog.Store, round int, data []byte) (float64, error) {
+	limit, cancel := context.WithTimeout(ctx, roundTime)
 	defer cancel()
 	var appends atomic.Int64
 	begun := time.Now()
-	err = inParallel(context.WithoutCancel(ctx), appendWriters, appendWriters, func(w int) error {
-		s := eventlog.Stream(fmt.Sprintf("%s-bench-%d", order.Category, w))
-		for v := eventlog.Version(0); ctx.Err() == nil; v++ {
+	err := inParallel(ctx, appendWriters, appendWriters, func(w int) error {
+		s := eventlog.Stream(fmt.Sprintf("%s-bench-%d-%d", order.Category, round, w))
+		for v := eventlog.Version(0); limit.Err() == nil; v++ {
 			e := eventlog.Pending{ID: eventlog.NewEventID("bench", s, int(v)), Type: "bench.v1", Data: data}
-			if _, err := log.Append(context.WithoutCancel(ctx), s, v, e); err != nil {
+			if _, err := log.Append(ctx, s, v, e); err != nil {
 				return err
 			}
 			appends.Add(1)
 		}
 		return nil
 	})
-	if err != nil {
-		return figure{}, err
-	}
-	return figure{
-		Unit: "appends/s", Value: perSecond(appends.Load(), time.Since(begun)), Limit: limit, Budget: 0.7,
-		Detail: fmt.Sprintf("%d writers, one event of %d bytes each, fsync; limit: bare Pebble, same bytes, same settings", appendWriters, len(data)),
-	}.judge(true), nil
+	return perSecond(appends.Load(), time.Since(begun)), err
 }
 
 // replay measures reading, decoding and folding the whole log.

@@ -28,7 +28,6 @@ const (
 	minScale      = benchStored
 	defaultScale  = 1_000_000
 	fillWriters   = 256
-	benchTime     = 5 * time.Second // of a measurement of throughput
 	benchCustomer = "bench"
 )
 
@@ -171,8 +170,11 @@ func oneOrder(ctx context.Context, app *App) (id domain.OrderID, events []eventl
 	}
 	err = app.while(ctx, func(ctx context.Context) error {
 		r, err := runOrders(ctx, app, "model", 1, 1)
+		if err != nil {
+			return err
+		}
 		id = r.last
-		return err
+		return app.awaitFinished(ctx, id)
 	})
 	if err != nil {
 		return "", nil, err
@@ -184,6 +186,23 @@ func oneOrder(ctx context.Context, app *App) (id domain.OrderID, events []eventl
 		events = append(events, r)
 	}
 	return id, events, nil
+}
+
+// awaitFinished returns when nothing is left to do for an order.
+func (a *App) awaitFinished(ctx context.Context, id domain.OrderID) error {
+	changed, stop := a.Runner.Changes().Watch(id)
+	defer stop()
+	for {
+		f, err := a.Views.Fulfilment(ctx, id)
+		if err != nil || f.Finished {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // copyOrder appends the events of model under another id: what followed one

@@ -21,6 +21,7 @@ type cli struct {
 
 	Serve       serveCmd       `cmd:"" help:"Run the order system on embedded stores."`
 	Demo        demoCmd        `cmd:"" help:"Start everything, place realistic orders and show what happens to them."`
+	Import      importCmd      `cmd:"" help:"Import orders that were placed elsewhere."`
 	Order       orderCmd       `cmd:"" help:"Place, follow, cancel and return orders."`
 	Stock       stockCmd       `cmd:"" help:"Receive and list stock."`
 	Product     productCmd     `cmd:"" help:"List, reprice and delist products."`

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"net/http"
-	"strconv"
+	"net/url"
 	"sync"
 	"time"
 
@@ -143,10 +143,7 @@ func (p *play) unfinished(ctx context.Context) (open, attention int64, err error
 		Open      int64 `json:"open"`
 		Attention int64 `json:"attention"`
 	}
-	r := request{method: http.MethodGet, path: "/v1/fulfilments/attention"}
-	if n := p.lastPosition(); n > 0 {
-		r.query = map[string][]string{"position": {strconv.FormatInt(n, 10)}}
-	}
+	r := request{method: http.MethodGet, path: "/v1/fulfilments/attention", query: fresh{p.lastPosition()}.query(url.Values{})}
 	err = p.api.do(ctx, r, &body)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = ctx.Err()

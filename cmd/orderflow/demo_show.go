@@ -36,7 +36,7 @@ func (p *play) show(ctx context.Context, s streams, app *App) error {
 func (p *play) showOutcomes(ctx context.Context, s streams) error {
 	count, value := map[outcome]int{}, map[outcome]domain.Money{}
 	for _, r := range p.answers {
-		o, err := p.api.order(ctx, r.OrderID, 0, noDeadline())
+		o, err := p.api.order(ctx, r.OrderID, fresh{}, 0, noDeadline())
 		if err != nil {
 			return err
 		}

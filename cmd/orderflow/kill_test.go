@@ -19,8 +19,9 @@ const (
 	killRounds = 50
 	// maxKills bounds how often one round kills before it lets the import end.
 	maxKills = 3
-	// lastKill is about how long the import of the sample takes, after which a kill finds nothing.
-	lastKill = 700 * time.Millisecond
+	// minHalfway is how many kills must come while the providers are being
+	// asked; the others come before, or when all is settled but not yet told.
+	minHalfway = killRounds / 4
 )
 
 // importSurvivesKills kills imports at random moments, SIGKILL, and runs them
@@ -33,40 +34,55 @@ func importSurvivesKills(t *testing.T, binary node) {
 	}
 	t.Logf("ORDERFLOW_SEED=%d", seed)
 	want := map[int64]figures{0: compute(t, sampleFile, 0), scarce: compute(t, sampleFile, scarce)}
-	var tally killTally
+	begun := time.Now()
+	binary.on(t.TempDir()).runImport(t, sampleFile, asFlag(0))
+	undisturbed := time.Since(begun)
+	tally := killTally{undisturbed: undisturbed}
 	t.Run("rounds", func(t *testing.T) {
 		for round := range killRounds {
 			t.Run(strconv.Itoa(round), func(t *testing.T) {
 				t.Parallel()
 				chance := rand.New(rand.NewPCG(seed, uint64(round))) //nolint:gosec // reproducible chance
 				stock := []int64{0, scarce}[round%2]
-				killRound(t, binary.on(t.TempDir()), chance, stock, want[stock], &tally)
+				killRound(t, binary, chance, stock, want[stock], &tally)
 			})
 		}
 	})
-	t.Logf("%d kills, %d of them with the import half done", tally.kills, tally.halfway)
-	if tally.halfway < killRounds/2 {
+	t.Logf("%d kills, %d of them with the import half done, which takes %v undisturbed", tally.kills, tally.halfway, undisturbed)
+	if tally.kills < killRounds || tally.halfway < minHalfway {
 		t.Errorf("only %d of %d kills came in the middle of an import: the moments are badly chosen", tally.halfway, tally.kills)
 	}
 }
 
 // killTally counts what the kills hit.
 type killTally struct {
+	undisturbed time.Duration // how long an import takes when nobody kills it
+
 	mu             sync.Mutex
 	kills, halfway int
 }
 
-func killRound(t *testing.T, n node, chance *rand.Rand, stock int64, want figures, tally *killTally) {
-	for range 1 + chance.IntN(maxKills) {
-		killed := killImport(t, n, time.Duration(chance.Int64N(int64(lastKill))), stock)
-		tally.mu.Lock()
-		if killed {
-			tally.kills++
+func (k *killTally) add(halfway bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.kills++
+	if halfway {
+		k.halfway++
+	}
+}
+
+// killRound kills an import at least once, and up to maxKills times, before it
+// lets it end. One that ended before it was killed is begun anew.
+func killRound(t *testing.T, binary node, chance *rand.Rand, stock int64, want figures, tally *killTally) {
+	n, within := binary.on(t.TempDir()), tally.undisturbed
+	for !killImport(t, n, time.Duration(chance.Int64N(int64(within))), stock) {
+		n, within = binary.on(t.TempDir()), max(within*3/4, time.Millisecond)
+	}
+	tally.add(n.halfway(want))
+	for range chance.IntN(maxKills) {
+		if killImport(t, n, time.Duration(chance.Int64N(int64(within))), stock) {
+			tally.add(n.halfway(want))
 		}
-		if placed := ledgerLines(n); killed && placed > 0 && placed < 2*want.confirmed {
-			tally.halfway++
-		}
-		tally.mu.Unlock()
 	}
 	got, _ := n.runImport(t, sampleFile, asFlag(stock))
 	if !reflect.DeepEqual(got, want.printed(t)) {
@@ -93,6 +109,12 @@ func killImport(t *testing.T, n node, after time.Duration, stock int64) bool {
 		t.Errorf("a killed import does not start again: %v", err)
 	}
 	return err != nil
+}
+
+// halfway says whether the providers were asked for some orders and not for all.
+func (n node) halfway(want figures) bool {
+	asked := ledgerLines(n)
+	return asked > 0 && asked < 2*want.confirmed // each a charge and a parcel, apart from what comes back
 }
 
 // ledgerLines is how many calls the outside world has seen so far.

@@ -111,6 +111,7 @@ func orderPath(id string) string { return "/v1/orders/" + url.PathEscape(id) }
 
 type orderGetCmd struct {
 	target
+	fresh
 	Order   string    `arg:"" help:"The order's id."`
 	Version int64     `help:"As of this version of the order's own events." xor:"then"`
 	At      time.Time `help:"As of this moment, as in 2026-01-31T12:00:00Z." xor:"then"`
@@ -119,7 +120,7 @@ type orderGetCmd struct {
 // Run shows one order.
 func (c *orderGetCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
 	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
-		o, err := api.order(ctx, c.Order, c.Version, c.At)
+		o, err := api.order(ctx, c.Order, c.fresh, c.Version, c.At)
 		if err != nil {
 			return err
 		}
@@ -131,8 +132,8 @@ func (c *orderGetCmd) Run(ctx context.Context, s streams, logger *slog.Logger) e
 }
 
 // order reads one order as of a version or a moment; zeros mean now.
-func (c *client) order(ctx context.Context, id string, version int64, at time.Time) (o orderView, err error) {
-	r := request{method: http.MethodGet, path: orderPath(id), query: url.Values{}}
+func (c *client) order(ctx context.Context, id string, f fresh, version int64, at time.Time) (o orderView, err error) {
+	r := request{method: http.MethodGet, path: orderPath(id), query: f.query(url.Values{})}
 	if version != 0 {
 		r.query.Set("version", strconv.FormatInt(version, 10))
 	}
@@ -171,6 +172,7 @@ func showOrder(w io.Writer, o orderView) error {
 
 type orderListCmd struct {
 	target
+	fresh
 	Customer string    `help:"Only this customer's."`
 	Status   string    `help:"Only in this status: ${enum}." enum:",placed,pending_payment,confirmed,rejected,cancelling,cancelled" default:""`
 	From     time.Time `help:"Placed at or after, as in 2026-01-31T12:00:00Z."`
@@ -180,7 +182,7 @@ type orderListCmd struct {
 
 // Run lists orders.
 func (c *orderListCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
-	r := request{method: http.MethodGet, path: "/v1/orders", query: url.Values{"limit": {"100"}}}
+	r := request{method: http.MethodGet, path: "/v1/orders", query: c.query(url.Values{"limit": {"100"}})}
 	set := func(name, value string) {
 		if value != "" {
 			r.query.Set(name, value)

@@ -79,7 +79,7 @@ func showReceipt(w io.Writer, r receipt, news string) error {
 	if !r.Changed {
 		news = "it had been done before"
 	}
-	_, err := fmt.Fprintf(w, "%s is at version %d: %s\n", r.Stream, r.Version, news)
+	_, err := fmt.Fprintf(w, "%s is at version %d (position %d): %s\n", r.Stream, r.Version, r.Position, news)
 	return err
 }
 

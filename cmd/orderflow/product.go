@@ -43,13 +43,14 @@ func (c *productAddCmd) Run(ctx context.Context, s streams, logger *slog.Logger)
 
 type productListCmd struct {
 	target
+	fresh
 	Listed bool `help:"Only what is on sale."`
 	Limit  int  `help:"At most so many; 0 lists all." default:"50"`
 }
 
 // Run lists the catalogue.
 func (c *productListCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
-	query := url.Values{"limit": {"100"}}
+	query := c.query(url.Values{"limit": {"100"}})
 	if c.Listed {
 		query.Set("listed", "true")
 	}

@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
+
+	"orderflow/domain"
 )
 
 // serveCmd runs a node until it is told to end.
@@ -13,6 +17,7 @@ type serveCmd struct {
 	Data    string `help:"Where everything is kept." default:"${data}" type:"path" placeholder:"DIR" env:"ORDERFLOW_DATA"`
 	Listen  string `help:"Where the API listens, on this machine only; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
 	Private string `help:"Where metrics and administration listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
+	Tell    string `help:"Write the addresses as JSON to this file once requests are taken, for scripts that let the system choose ports." type:"path" placeholder:"FILE"`
 }
 
 // Help is shown under the subcommand's own --help.
@@ -30,10 +35,29 @@ func (c *serveCmd) Run(ctx context.Context, s streams, logger *slog.Logger) erro
 	}
 	fmt.Fprintf(s.out, "orderflow serves %s on this machine only: there is no authentication yet.\n", c.Data)
 	app.showAddresses(s)
-	logger.InfoContext(ctx, "serving", "data", c.Data, "started_in", time.Since(begun).Round(time.Millisecond))
+	if err := c.tell(app); err != nil {
+		return errors.Join(err, app.Close())
+	}
+	logger.InfoContext(ctx, "serving", "data", c.Data, "started_in", time.Since(begun).Round(time.Millisecond).String())
 	err = errors.Join(app.Run(ctx), app.Close())
 	logger.InfoContext(context.WithoutCancel(ctx), "ended")
 	return err
+}
+
+// tell writes where the node is, whole or not at all.
+func (c *serveCmd) tell(app *App) error {
+	if c.Tell == "" {
+		return nil
+	}
+	data, err := json.Marshal(map[string]string{"api": app.URL(), "private": app.PrivateURL()})
+	if err != nil {
+		return err
+	}
+	half := c.Tell + ".new"
+	if err := os.WriteFile(half, data, 0o600); err != nil {
+		return domain.Wrap(domain.Invalid, err, "The addresses cannot be written; choose another file with --tell")
+	}
+	return os.Rename(half, c.Tell)
 }
 
 // showAddresses says where everything is.

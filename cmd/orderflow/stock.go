@@ -40,6 +40,7 @@ func (c *stockReceiveCmd) Run(ctx context.Context, s streams, logger *slog.Logge
 
 type stockListCmd struct {
 	target
+	fresh
 	Warehouse string `help:"Where." default:"main"`
 	Limit     int    `help:"At most so many; 0 lists all." default:"50"`
 }
@@ -47,7 +48,7 @@ type stockListCmd struct {
 // Run lists the stock.
 func (c *stockListCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
 	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
-		query := url.Values{"limit": {"100"}, "warehouse": {c.Warehouse}}
+		query := c.query(url.Values{"limit": {"100"}, "warehouse": {c.Warehouse}})
 		stock, err := all[stockView](ctx, api, request{method: http.MethodGet, path: "/v1/stock", query: query}, c.Limit)
 		if err != nil {
 			return err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 
 	"orderflow/domain"
@@ -35,8 +37,26 @@ func (t target) with(ctx context.Context, logger *slog.Logger, use func(context.
 	if err != nil {
 		return err
 	}
-	err = app.while(ctx, func(ctx context.Context) error { return use(ctx, app.Client()) })
+	err = app.while(ctx, func(ctx context.Context) error {
+		if err := app.awaitViews(ctx); err != nil { // what the last command did is to be seen
+			return err
+		}
+		return use(ctx, app.Client())
+	})
 	return errors.Join(err, app.Close())
+}
+
+// fresh lets a query demand what an earlier command did.
+type fresh struct {
+	Position int64 `help:"Wait until the view has this position; commands print theirs." placeholder:"N"`
+}
+
+// query adds the demand to a query.
+func (f fresh) query(q url.Values) url.Values {
+	if f.Position > 0 {
+		q.Set("position", strconv.FormatInt(f.Position, 10))
+	}
+	return q
 }
 
 // while runs the node as long as f runs, and returns f's error or else the node's.

@@ -76,7 +76,6 @@ var lives = map[string][]inventory.Event{
 }
 
 func TestEveryDecisionInEveryStanding(t *testing.T) {
-
 	for _, tc := range []struct {
 		name   string
 		decide inventory.Decision
@@ -90,11 +89,13 @@ func TestEveryDecisionInEveryStanding(t *testing.T) {
 			map[string]domain.Kind{"committed": domain.Rejected},
 		},
 		{
-			"commit", inventory.Commit("o1"), map[string]inventory.Event{"held": committed},
+			"commit", inventory.Commit("o1"),
+			map[string]inventory.Event{"held": committed},
 			map[string]domain.Kind{"absent": domain.Rejected, "short": domain.Rejected, "freed": domain.Rejected, "given up": domain.Rejected},
 		},
 		{
-			"return", inventory.Return("o1", "x1", returned.Units), map[string]inventory.Event{"committed": returned},
+			"return", inventory.Return("o1", "x1", returned.Units),
+			map[string]inventory.Event{"committed": returned},
 			map[string]domain.Kind{
 				"absent": domain.Rejected, "held": domain.Rejected, "short": domain.Rejected, "freed": domain.Rejected, "given up": domain.Rejected,
 			},

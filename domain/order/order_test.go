@@ -205,7 +205,9 @@ func TestEndedStatuses(t *testing.T) {
 
 func TestStoredForms(t *testing.T) {
 	eventlogtest.Golden[order.Event](t, order.Codec, placed, confirmed, rejected, cancelRequested, cancelled, returned,
-		order.Placed{Order: "ord_2", Customer: "guest-1", Warehouse: "main", PaymentToken: "t", Fingerprint: "f", Origin: order.OriginImport,
-			Lines: []order.Line{{SKU: "BANK CHARGES", Quantity: 1, PriceMinor: 0}}, Total: domain.GBP(0), PlacedAt: noon},
+		order.Placed{
+			Order: "ord_2", Customer: "guest-1", Warehouse: "main", PaymentToken: "t", Fingerprint: "f", Origin: order.OriginImport,
+			Lines: []order.Line{{SKU: "BANK CHARGES", Quantity: 1, PriceMinor: 0}}, Total: domain.GBP(0), PlacedAt: noon,
+		},
 		order.Rejected{Reason: domain.PaymentDeclined}, order.CancelRequested{Reason: domain.OperatorAsked})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"orderflow/domain/eventlog"
+	"orderflow/projections"
 )
 
 // API is the handler of all requests. Drain it before the server shuts down.
@@ -40,6 +41,7 @@ type server struct {
 	flying  inFlight
 	streams streams
 	guard   *guard
+	answers *answers
 
 	drained chan struct{} // closed by drain
 	drain   func()
@@ -49,7 +51,13 @@ type server struct {
 func New(c Config) *API {
 	c.complete()
 	s := &server{config: c, cursors: cursors{c.CursorKey}, streams: streams{max: int64(c.Streams)}, drained: make(chan struct{}), guard: newGuard(c)}
-	s.drain = sync.OnceFunc(func() { close(s.drained) })
+	var changed <-chan projections.Change
+	stopListening := func() {}
+	if c.Changes != nil {
+		changed, stopListening = c.Changes.Listen()
+	}
+	s.answers = newAnswers(changed)
+	s.drain = sync.OnceFunc(func() { close(s.drained); s.answers.end(); stopListening() })
 	router := chi.NewRouter()
 	router.Use(s.guard.wrap, headIsGet)
 	router.NotFound(s.noRoute)

@@ -12,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"orderflow/commands"
+	"orderflow/domain"
 	"orderflow/infra/httpapi"
+	"orderflow/infra/memory"
 )
 
 // clientsPerCPU keeps the server busy while clients read.
@@ -24,6 +27,15 @@ func benchOrder(lines int) string {
 		all[i] = fmt.Sprintf(`{"sku":"SKU%05d","quantity":%d}`, i, i+1)
 	}
 	return `{"customer":"ada","payment_token":"tok_visa","lines":[` + strings.Join(all, ",") + `]}`
+}
+
+func list(b *testing.B, bus commands.Bus, skus ...string) {
+	b.Helper()
+	for _, sku := range skus {
+		if _, err := bus.Send(b.Context(), commands.ListProduct{SKU: domain.SKU(sku), Name: sku, Price: domain.GBP(250)}); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // hammer sends b.N requests over kept connections from many clients.
@@ -98,7 +110,16 @@ func BenchmarkHotPath(b *testing.B) {
 	b.Run("empty POST", func(b *testing.B) {
 		hammer(b, s.client, http.MethodPost, empty.URL+"/v1/orders", body, http.StatusAccepted)
 	})
+	quiet := memory.New()
+	bus := commands.NewLocalAlone(quiet, quiet)
+	defer bus.Close()
+	list(b, bus, skus...)
+	alone := httptest.NewServer(httpapi.New(httpapi.Config{Bus: bus, Log: quiet}))
+	defer alone.Close()
 	b.Run("place", func(b *testing.B) {
+		hammer(b, s.client, http.MethodPost, alone.URL+"/v1/orders", body, http.StatusAccepted)
+	})
+	b.Run("place, views at work", func(b *testing.B) {
 		hammer(b, s.client, http.MethodPost, s.url+"/v1/orders", body, http.StatusAccepted)
 	})
 	b.Run("empty GET", func(b *testing.B) {

@@ -90,7 +90,7 @@ func (s *server) strict(next http.HandlerFunc, optional bool) http.HandlerFunc {
 			s.fail(w, r, err)
 			return
 		}
-		if err := checkJSON(buf.Bytes(), nil); err != nil {
+		if err := checkJSON(buf.Bytes()); err != nil {
 			s.fail(w, r, err)
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"orderflow/commands"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/projections"
 	"orderflow/readmodels"
 )
 
@@ -28,16 +29,12 @@ const (
 	MaxFresh = 5 * time.Second
 )
 
-// Names of the groups of views that queries wait for.
-const (
-	ordersGroup   = "orders"
-	stockGroup    = "stock"
-	productsGroup = "products"
-)
-
-// Changes tells when an order's row changed; *projections.Changes is one.
+// Changes tells when orders' rows changed; *projections.Changes is one.
 type Changes interface {
+	// Watch reports the newest position at which one order's row changed.
 	Watch(id domain.OrderID) (positions <-chan eventlog.Position, stop func())
+	// Listen reports the changes of all orders, after they are committed.
+	Listen() (changes <-chan projections.Change, stop func())
 }
 
 // Config is what the API is made of. Bus, Log and the views are needed.
@@ -53,7 +50,8 @@ type Config struct {
 
 	// Await returns when a group of views has the position, or with Unavailable.
 	Await func(ctx context.Context, group string, at eventlog.Position) error
-	// Changes wakes those who wait for an order.
+	// Changes wakes those who wait for an order. Without it nobody waits, and
+	// no rendered order is kept.
 	Changes Changes
 	// Ready says why no commands can be taken now, or nil. Nil is always ready.
 	Ready func(ctx context.Context) error

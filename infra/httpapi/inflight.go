@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -45,8 +44,4 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header()["Content-Type"] = []string{plainJSON}
 	w.WriteHeader(status)
 	_, _ = w.Write(append(data, '\n')) // the client may be gone; there is nobody to tell
-}
-
-func asTypeError(err error) (*json.UnmarshalTypeError, bool) {
-	return errors.AsType[*json.UnmarshalTypeError](err)
 }

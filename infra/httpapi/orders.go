@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/projections"
 	"orderflow/readmodels"
 )
 
@@ -72,29 +74,31 @@ func (s *server) orderRoutes(api huma.API) {
 }
 
 func (s *server) getOrder(w http.ResponseWriter, r *http.Request) {
-	o, err := s.findOrder(r)
+	o, err := s.renderedOrder(r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	tag := etag(o.Version, o.Position)
-	w.Header()["Etag"] = []string{tag}
-	if h := r.Header["If-None-Match"]; len(h) > 0 && noneMatch(h[0], tag) {
+	h := w.Header()
+	h["Etag"] = []string{o.tag}
+	if match := r.Header["If-None-Match"]; len(match) > 0 && noneMatch(match[0], o.tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	writeJSON(w, http.StatusOK, orderBodyOf(o))
+	h["Content-Type"] = []string{plainJSON}
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(o.body) // the client may be gone; there is nobody to tell
 }
 
-func (s *server) findOrder(r *http.Request) (readmodels.Order, error) {
+func (s *server) renderedOrder(r *http.Request) (rendered, error) {
 	id, err := orderID(chi.URLParam(r, "id"))
 	if err != nil {
-		return readmodels.Order{}, err
+		return rendered{}, err
 	}
 	var q url.Values
 	if r.URL.RawQuery != "" {
 		if q, err = url.ParseQuery(r.URL.RawQuery); err != nil {
-			return readmodels.Order{}, domain.Errorf(domain.Invalid, "The query cannot be read.")
+			return rendered{}, domain.Errorf(domain.Invalid, "The query cannot be read.")
 		}
 	}
 	demand := q.Get("position")
@@ -103,19 +107,45 @@ func (s *server) findOrder(r *http.Request) (readmodels.Order, error) {
 	}
 	at, err := parsePosition(demand)
 	if err != nil {
-		return readmodels.Order{}, err
+		return rendered{}, err
 	}
 	if q.Has("version") || q.Has("at") {
 		then, err := parseThen(q)
 		if err != nil {
-			return readmodels.Order{}, err
+			return rendered{}, err
 		}
-		return s.orderThen(r.Context(), id, then)
+		o, err := s.orderThen(r.Context(), id, then)
+		if err != nil {
+			return rendered{}, err
+		}
+		return render(o)
 	}
-	if err := s.fresh(r.Context(), ordersGroup, at); err != nil {
-		return readmodels.Order{}, err
+	return s.orderNow(r.Context(), id, at)
+}
+
+// orderNow answers from what is kept if that has the position demanded, else from the view.
+func (s *server) orderNow(ctx context.Context, id domain.OrderID, at eventlog.Position) (rendered, error) {
+	kept, epoch, ok := s.answers.find(id)
+	if ok && kept.position >= int64(at) {
+		return kept, nil
 	}
-	return s.config.Orders.Order(r.Context(), id)
+	if err := s.fresh(ctx, projections.Orders, at); err != nil {
+		return rendered{}, err
+	}
+	o, err := s.config.Orders.Order(ctx, id)
+	if err != nil {
+		return rendered{}, err
+	}
+	out, err := render(o)
+	if err == nil {
+		s.answers.keep(id, epoch, out)
+	}
+	return out, err
+}
+
+func render(o readmodels.Order) (rendered, error) {
+	body, err := json.Marshal(orderBodyOf(o))
+	return rendered{body: append(body, '\n'), tag: etag(o.Version, o.Position), position: o.Position}, err
 }
 
 func (s *server) listOrders(ctx context.Context, in *listOrdersInput) (*pageOutput[orderBody], error) {
@@ -134,7 +164,7 @@ func (s *server) listOrders(ctx context.Context, in *listOrdersInput) (*pageOutp
 	if err != nil {
 		return nil, err
 	}
-	if err := s.fresh(ctx, ordersGroup, in.at()); err != nil {
+	if err := s.fresh(ctx, projections.Orders, in.at()); err != nil {
 		return nil, err
 	}
 	found, err := s.config.Orders.Orders(ctx, readmodels.OrderQuery{

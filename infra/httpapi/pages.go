@@ -35,7 +35,7 @@ func pageRoutes(router chi.Router, doc *huma.OpenAPI) {
 		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json; version=3.1")
 		_, _ = w.Write(openapi)
 	})
-	index := render(views, "docs.html", docsPage(doc))
+	index := renderPage(views, "docs.html", docsPage(doc))
 	router.Get("/docs", func(w http.ResponseWriter, _ *http.Request) { writeHTML(w, index) })
 	router.Get("/problems/{name}", func(w http.ResponseWriter, r *http.Request) {
 		name := chi.URLParam(r, "name")
@@ -44,7 +44,7 @@ func pageRoutes(router chi.Router, doc *huma.OpenAPI) {
 			writeProblem(w, problem("not-found", "There is no problem type "+clip(name)+"."))
 			return
 		}
-		writeHTML(w, render(views, "problem.html", struct {
+		writeHTML(w, renderPage(views, "problem.html", struct {
 			Name string
 			ProblemType
 		}{name, t}))
@@ -75,7 +75,7 @@ func operations(item *huma.PathItem) []*huma.Operation {
 	return slices.DeleteFunc([]*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete}, func(op *huma.Operation) bool { return op == nil })
 }
 
-func render(views *template.Template, name string, data any) []byte {
+func renderPage(views *template.Template, name string, data any) []byte {
 	var out bytes.Buffer
 	if err := views.ExecuteTemplate(&out, name, data); err != nil {
 		panic("httpapi: page " + name + ": " + err.Error()) // built from constants

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -134,16 +135,18 @@ func (s *server) placedBefore(ctx context.Context, id domain.OrderID) (placed, e
 
 // readPlace reads a request to place an order. It names every fault, up to maxDetails.
 func readPlace(data []byte) (commands.PlaceOrder, error) {
-	if err := checkJSON(data, placeMember); err != nil {
+	var b placeBody
+	err := json.Unmarshal(data, &b)
+	wrong, isJSON := errors.AsType[*json.UnmarshalTypeError](err)
+	if err != nil && !isJSON {
+		return commands.PlaceOrder{}, notJSON(err)
+	}
+	if err := checkMembers(data, placeMember); err != nil {
 		return commands.PlaceOrder{}, err
 	}
-	var b placeBody
-	if err := json.Unmarshal(data, &b); err != nil {
-		p := problem("invalid-request", "The body does not have the form of an order.")
-		if t, ok := asTypeError(err); ok {
-			p.Detail = fmt.Sprintf("body.%s cannot be a %s.", t.Field, t.Value)
-			p.Errors = []ProblemDetail{{Pointer: "body." + t.Field, Detail: "expected " + t.Type.String() + ", not " + t.Value}}
-		}
+	if err != nil {
+		p := problem("invalid-request", fmt.Sprintf("body.%s cannot be a %s.", wrong.Field, wrong.Value))
+		p.Errors = []ProblemDetail{{Pointer: "body." + wrong.Field, Detail: "expected " + wrong.Type.String() + ", not " + wrong.Value}}
 		return commands.PlaceOrder{}, p
 	}
 	if err := b.check(); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"orderflow/commands"
 	"orderflow/domain"
+	"orderflow/projections"
 	"orderflow/readmodels"
 )
 
@@ -103,7 +104,7 @@ func (s *server) listProducts(ctx context.Context, in *listProductsInput) (*page
 	if err != nil {
 		return nil, err
 	}
-	if err := s.fresh(ctx, productsGroup, in.at()); err != nil {
+	if err := s.fresh(ctx, projections.Products, in.at()); err != nil {
 		return nil, err
 	}
 	found, err := s.config.Products.Products(ctx, readmodels.ProductQuery{After: domain.SKU(after), Listed: in.Listed, Limit: in.Limit})
@@ -114,7 +115,7 @@ func (s *server) listProducts(ctx context.Context, in *listProductsInput) (*page
 }
 
 func (s *server) getProduct(ctx context.Context, in *getProductInput) (*productOutput, error) {
-	if err := s.fresh(ctx, productsGroup, in.at()); err != nil {
+	if err := s.fresh(ctx, projections.Products, in.at()); err != nil {
 		return nil, err
 	}
 	p, err := s.config.Products.Product(ctx, domain.SKU(in.SKU))

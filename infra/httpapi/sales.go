@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"orderflow/domain"
+	"orderflow/projections"
 	"orderflow/readmodels"
 )
 
@@ -86,7 +87,7 @@ func (s *server) sales(ctx context.Context, in *salesInput) (*salesOutput, error
 	if err != nil {
 		return nil, err
 	}
-	if err := s.fresh(ctx, ordersGroup, in.at()); err != nil {
+	if err := s.fresh(ctx, projections.Orders, in.at()); err != nil {
 		return nil, err
 	}
 	days, err := s.config.Sales.Sales(ctx, from, until)
@@ -116,7 +117,7 @@ func dayOf(s string, otherwise time.Time) (time.Time, error) {
 }
 
 func (s *server) attention(ctx context.Context, in *attentionInput) (*attentionOutput, error) {
-	if err := s.fresh(ctx, ordersGroup, in.at()); err != nil {
+	if err := s.fresh(ctx, projections.Orders, in.at()); err != nil {
 		return nil, err
 	}
 	found, err := s.config.Fulfilments.NeedingAttention(ctx, readmodels.PageRows(in.Limit))

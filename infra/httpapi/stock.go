@@ -11,6 +11,7 @@ import (
 	"orderflow/commands"
 	"orderflow/domain"
 	"orderflow/domain/inventory"
+	"orderflow/projections"
 	"orderflow/readmodels"
 )
 
@@ -106,7 +107,7 @@ func (s *server) listStock(ctx context.Context, in *listStockInput) (*pageOutput
 	if err != nil {
 		return nil, err
 	}
-	if err := s.fresh(ctx, stockGroup, in.at()); err != nil {
+	if err := s.fresh(ctx, projections.Stock, in.at()); err != nil {
 		return nil, err
 	}
 	found, err := s.config.Stock.Stocks(ctx, readmodels.StockQuery{Warehouse: w, After: domain.SKU(after), Limit: in.Limit})
@@ -117,7 +118,7 @@ func (s *server) listStock(ctx context.Context, in *listStockInput) (*pageOutput
 }
 
 func (s *server) getStock(ctx context.Context, in *getStockInput) (*stockOutput, error) {
-	if err := s.fresh(ctx, stockGroup, in.at()); err != nil {
+	if err := s.fresh(ctx, projections.Stock, in.at()); err != nil {
 		return nil, err
 	}
 	found, err := s.config.Stock.Stock(ctx, warehouse(in.Warehouse), domain.SKU(in.SKU))

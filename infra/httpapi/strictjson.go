@@ -16,22 +16,31 @@ const (
 )
 
 // checkJSON refuses what encoding/json lets pass: members that come twice or
-// differ from each other only in case, bad UTF-8, and deep nesting. If member
-// is given it is asked about each member's name and how deep its object is, from 1,
-// lists included.
-func checkJSON(data []byte, member func(depth int, name []byte) error) error {
+// differ from each other only in case, bad UTF-8, and deep nesting; and what is not JSON.
+func checkJSON(data []byte) error {
+	if !json.Valid(data) {
+		var v any
+		return notJSON(json.Unmarshal(data, &v))
+	}
+	return checkMembers(data, nil)
+}
+
+// checkMembers is checkJSON for what is known to be well formed. If member is
+// given it is asked about each member's name and how deep its object is, from
+// 1, lists included.
+func checkMembers(data []byte, member func(depth int, name []byte) error) error {
 	if !utf8.Valid(data) {
 		return problem("malformed-json", "The body is not valid UTF-8.")
 	}
-	if !json.Valid(data) {
-		var v any
-		if err := json.Unmarshal(data, &v); err != nil {
-			return problem("malformed-json", "The body is not one JSON value: "+err.Error()+".")
-		}
-		return problem("malformed-json", "The body is not one JSON value.")
-	}
 	s := scanner{data: data, member: member}
 	return s.walk()
+}
+
+func notJSON(err error) error {
+	if err == nil {
+		return problem("malformed-json", "The body is not one JSON value.")
+	}
+	return problem("malformed-json", "The body is not one JSON value: "+err.Error()+".")
 }
 
 // scanner walks over JSON that is known to be well formed.

@@ -61,7 +61,7 @@ func (f *failstop) outcome(name string, err error) error {
 	if err == nil || !f.ours(name) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if f.down.Load() {
+	if f.down.CompareAndSwap(false, true) {
 		f.report(err)
 	}
 	f.park()
@@ -75,8 +75,16 @@ func (f *failstop) file(name string, file vfs.File, err error) (vfs.File, error)
 	return &failstopFile{File: file, fs: f, name: name}, nil
 }
 
+// Create makes a file. Before a marker, which tells the database its current
+// files, their folder is synced: the database syncs those files but not their
+// names, and after a crash the marker alone may be there.
 func (f *failstop) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	f.gate(name)
+	if f.ours(name) && strings.HasPrefix(f.PathBase(name), "marker.") {
+		if err := f.outcome(name, folder{fs: f.FS}.sync(f.PathDir(name))); err != nil {
+			return nil, err
+		}
+	}
 	file, err := f.FS.Create(name, category)
 	return f.file(name, file, err)
 }

@@ -64,7 +64,16 @@ func TestShorterLogIsRefused(t *testing.T) {
 	older := copied(fs)
 	filled(t, fs, 2, 20)
 	putBack(t, older, fs, "db")
+	before, err := fs.List(logDir + "/db")
+	if err != nil {
+		t.Fatal(err)
+	}
 	wantRefused(t, fs, "ends at position", "its checkpoint says that it reached")
+	for _, name := range before {
+		if _, err := fs.Stat(fs.PathJoin(logDir, "db", name)); err != nil {
+			t.Errorf("the refused start deleted a file: %v", err)
+		}
+	}
 	wantRefused(t, fs, "ends at position") // and no start made it look right
 
 	opts := small(fs)

@@ -82,7 +82,8 @@ func newReplay(i Import, h History) *replay {
 	return r
 }
 
-// catchUp reads what the log has so far, and the stock that others left.
+// catchUp reads what the log has so far, and refuses a file that is another
+// than the one whose orders are there.
 func (r *replay) catchUp(ctx context.Context) (last eventlog.Position, err error) {
 	for e, err := range r.Log.ReadAll(ctx, 0, categories()...) {
 		if err != nil {
@@ -103,18 +104,24 @@ func (r *replay) catchUp(ctx context.Context) (last eventlog.Position, err error
 			return 0, err
 		}
 	}
+	return last, nil
+}
+
+// readStock adds up what there is to sell, but for what the file's own orders
+// did: that is counted in the order of the file.
+func (r *replay) readStock(ctx context.Context) error {
 	levels := map[domain.SKU]int64{}
 	ours := func(id domain.OrderID) bool { return r.ledger[id] != nil }
 	for e, err := range r.Log.Read(ctx, inventory.Stream(domain.DefaultWarehouse), 0) {
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if err := decode(inventory.Codec, e, func(e inventory.Event) { foreign(levels, e, ours) }); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	r.stock = newBounds(levels)
-	return last, nil
+	return nil
 }
 
 // follow reports every event about an order of the file from here on.

@@ -49,15 +49,18 @@ func (i Import) Run(ctx context.Context, h History) (Report, error) {
 	if i.UnderWay == 0 {
 		i.UnderWay = MaxUnderWay
 	}
-	if err := i.prepare(ctx, h); err != nil {
-		return Report{}, err
-	}
 	ctx, stop := context.WithCancel(ctx)
 	r := newReplay(i, h)
 	defer r.sending.Wait()
 	defer stop()
 	last, err := r.catchUp(ctx)
 	if err != nil {
+		return Report{}, err
+	}
+	if err := i.prepare(ctx, h); err != nil {
+		return Report{}, err
+	}
+	if err := r.readStock(ctx); err != nil {
 		return Report{}, err
 	}
 	r.sending.Go(func() { r.follow(ctx, last) })

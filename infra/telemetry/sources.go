@@ -22,7 +22,7 @@ type Sources struct {
 	Sales       readmodels.Sales
 	Fulfilments readmodels.Fulfilments
 	Deciding    func() map[string]commands.Stats // by aggregate
-	Clock       func() time.Time                  // for which day is today; the machine's if nil
+	Clock       func() time.Time                 // for which day is today; the machine's if nil
 }
 
 // Provider is a payment gateway or carrier behind its guard.

@@ -77,8 +77,10 @@ func everyField(t *testing.T, r Readers, put func(Rows)) {
 	d := readmodels.SalesDay{Day: readmodels.Day(at(0)), Currency: "GBP", Placed: 1, Orders: 2, Units: 3, RevenueMinor: 4, RefundedMinor: 5, Rejected: 6, Cancelled: 7, Position: 8}
 	s := readmodels.Stock{Warehouse: "main", SKU: "a b", Received: 1, Adjusted: -2, Reserved: 3, Released: 4, Committed: 5, Returned: 6, Position: 7}
 	a := readmodels.Product{SKU: "a b", Name: "n", Price: domain.GBP(9), Listed: true, Version: 2, Position: 3}
-	put(Rows{Orders: []readmodels.Order{o}, Payments: []readmodels.Payment{p}, Fulfilments: []readmodels.Fulfilment{f},
-		Sales: []readmodels.SalesDay{d}, Stock: []readmodels.Stock{s}, Products: []readmodels.Product{a}})
+	put(Rows{
+		Orders: []readmodels.Order{o}, Payments: []readmodels.Payment{p}, Fulfilments: []readmodels.Fulfilment{f},
+		Sales: []readmodels.SalesDay{d}, Stock: []readmodels.Stock{s}, Products: []readmodels.Product{a},
+	})
 
 	ctx := t.Context()
 	gotOrder, err := r.Order(ctx, o.ID)

@@ -59,6 +59,6 @@ type Gateway interface {
 // Failure is the reason of a gateway's error, as it is recorded in events and
 // counted: "circuit_open", "bulkhead_full", "timeout", "connection_lost",
 // "insufficient_funds", …
-type Failure struct{ Reason string }
+type Failure struct{ Reason string } //nolint:errname // it is why a call failed, carried inside an error
 
 func (f Failure) Error() string { return f.Reason }

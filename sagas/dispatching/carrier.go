@@ -38,6 +38,6 @@ type Carrier interface {
 }
 
 // Failure is the reason of a carrier's error, as recorded and counted.
-type Failure struct{ Reason string }
+type Failure struct{ Reason string } //nolint:errname // it is why a call failed, carried inside an error
 
 func (f Failure) Error() string { return f.Reason }

@@ -38,7 +38,7 @@ func once(e string) decider.Decision[state, string] {
 	}
 }
 
-func refuse(s state) ([]string, error) { return nil, domain.Errorf(domain.Rejected, "no") }
+func refuse(state) ([]string, error) { return nil, domain.Errorf(domain.Rejected, "no") }
 
 func TestWhatPasses(t *testing.T) {
 	decidertest.For(t, d).Given("a").When(once("b")).Then("b")

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/domain/order"
+	"orderflow/infra/memory"
+)
+
+// quietly opens a node in dir.
+func quietly(t *testing.T, dir string) *App {
+	t.Helper()
+	app, err := New(t.Context(), config{Data: dir, Listen: anyPort, Private: anyPort}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
+// TestAppLeavesNothing opens, runs and closes a node twice on the same folder.
+func TestAppLeavesNothing(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	dir := t.TempDir()
+	for range 2 {
+		app := quietly(t, dir)
+		err := app.while(t.Context(), func(ctx context.Context) error {
+			defer http.DefaultClient.CloseIdleConnections()
+			var ready struct{ Status string }
+			api := &client{base: app.URL(), http: http.DefaultClient}
+			if err := api.do(ctx, request{method: http.MethodGet, path: "/healthz/ready"}, &ready); err != nil {
+				return err
+			}
+			if ready.Status != "ok" {
+				return fmt.Errorf("the node says it is %q", ready.Status)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := app.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestAppRefusesDamage breaks what a node keeps and expects words, not a start.
+func TestAppRefusesDamage(t *testing.T) {
+	dir := t.TempDir()
+	app := quietly(t, dir)
+	err := app.while(t.Context(), func(ctx context.Context) error { return furnish(ctx, app.Bus) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "log", "db")); err != nil {
+		t.Fatal(err)
+	}
+	again, err := New(t.Context(), config{Data: dir}, slog.New(slog.DiscardHandler))
+	if err == nil {
+		t.Fatal("a log that lost everything was opened", again.Close())
+	}
+	if domain.KindOf(err) != domain.Internal {
+		t.Errorf("kind %s, want internal: %v", domain.KindOf(err), err)
+	}
+}
+
+// TestReplayFollowsOrders folds more events than one stretch holds; the status
+// of an order is what its last event says, wherever the stretches part.
+func TestReplayFollowsOrders(t *testing.T) {
+	log := memory.New()
+	const orders = replayStretch
+	add := func(i int, e order.Event) {
+		p, err := order.Codec.Encode(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, version := order.Stream(domain.OrderID(fmt.Sprint("o", i))), eventlog.Version(0)
+		if _, placed := e.(order.Placed); !placed {
+			version = 1
+		}
+		p.ID = eventlog.NewEventID(fmt.Sprint(version), s, 0)
+		if _, err := log.Append(t.Context(), s, version, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range orders {
+		add(i, order.Placed{})
+	}
+	for i := range orders - 1 {
+		add(i, order.Confirmed{})
+	}
+	r, err := replay(t.Context(), log, func(eventlog.Position) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Events != 2*orders-1 || r.Streams != orders || r.Orders[order.Open] != 1 || r.Orders[order.Secured] != orders-1 {
+		t.Errorf("%d events of %d streams, orders %v", r.Events, r.Streams, r.Orders)
+	}
+}
+
+// TestReplayRefusesTheUnknown does not step over an event it cannot read.
+func TestReplayRefusesTheUnknown(t *testing.T) {
+	log := memory.New()
+	p := eventlog.Pending{ID: eventlog.EventID{1}, Type: "order.teleported.v1", Data: []byte("{}")}
+	if _, err := log.Append(t.Context(), "order-x", 0, p); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := replay(t.Context(), log, func(eventlog.Position) {}); err == nil {
+		t.Errorf("an unknown event was added up: %+v", r)
+	}
+}
+
+func TestDefaultDataDir(t *testing.T) {
+	for _, c := range []struct{ state, home, want string }{
+		{"/state", "/home/u", "/state/orderflow"},
+		{"", "/home/u", "/home/u/.local/state/orderflow"},
+		{"relative/is/ignored", "/home/u", "/home/u/.local/state/orderflow"},
+		{"", "", ""},
+	} {
+		got := defaultDataDir(func(name string) string {
+			return map[string]string{"XDG_STATE_HOME": c.state, "HOME": c.home}[name]
+		})
+		if got != c.want {
+			t.Errorf("XDG_STATE_HOME=%q HOME=%q: %q, want %q", c.state, c.home, got, c.want)
+		}
+	}
+}
+
+// TestJudge holds figures against budgets of both directions.
+func TestJudge(t *testing.T) {
+	for _, c := range []struct {
+		value, limit, budget float64
+		atMost, also, met    bool
+	}{
+		{8, 10, 0.7, false, true, true},
+		{6, 10, 0.7, false, true, false},
+		{7, 10, 0.7, false, true, true},
+		{8, 10, 0.7, false, false, false},
+		{1, 2, 1, true, true, true},
+		{3, 2, 1, true, true, false},
+		{2, 2, 1, true, true, true},
+	} {
+		f := figure{Value: c.value, Limit: c.limit, Budget: c.budget, atMost: c.atMost}.judge(c.also)
+		if f.Met != c.met {
+			t.Errorf("%+v: met %t, want %t", c, f.Met, c.met)
+		}
+	}
+}

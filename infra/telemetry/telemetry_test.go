@@ -1,0 +1,191 @@
+package telemetry_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/goleak"
+
+	"orderflow/commands"
+	"orderflow/domain"
+	"orderflow/infra/telemetry"
+	"orderflow/projections"
+	"orderflow/readmodels"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// views tell fixed figures, or fail.
+type views struct {
+	readmodels.Fulfilments
+	sales   []readmodels.SalesDay
+	failure error
+}
+
+func (v views) Sales(_ context.Context, from, until time.Time) ([]readmodels.SalesDay, error) {
+	if !until.Equal(from.AddDate(0, 0, 1)) {
+		return nil, errors.New("more than today was asked for")
+	}
+	return v.sales, v.failure
+}
+
+func (v views) Unfinished(context.Context) (open, attention int64, err error) { return 7, 2, v.failure }
+
+func sources(failure error) telemetry.Sources {
+	v := views{failure: failure, sales: []readmodels.SalesDay{
+		{Currency: "GBP", Placed: 4, Orders: 3, RevenueMinor: 12_345},
+		{Currency: "EUR", Placed: 1, Orders: 1, RevenueMinor: 100},
+	}}
+	return telemetry.Sources{
+		Projections: func(context.Context) ([]projections.Status, error) {
+			return []projections.Status{{Group: "orders", State: projections.Following, Position: 90, End: 100, LagEvents: 10, Lag: 1500 * time.Millisecond}}, failure
+		},
+		Providers: []telemetry.Provider{{Name: telemetry.Payment, Status: func() telemetry.ProviderFigures {
+			return telemetry.ProviderFigures{State: 1, Slots: 20, InUse: 5, Waiting: 3, Failures: 12, SuccessRate: 0.88}
+		}}},
+		Log:         func() telemetry.LogFigures { return telemetry.LogFigures{End: 100, Queued: 2, DiskBytes: 4_096} },
+		Deciding:    func() map[string]commands.Stats { return map[string]commands.Stats{"order": {Commands: 9, Appends: 4}} },
+		Sales:       v,
+		Fulfilments: v,
+	}
+}
+
+// busy is metrics of a process in which one of everything happened.
+func busy(failure error) *telemetry.Metrics {
+	m := telemetry.New(sources(failure))
+	m.RequestBegan()
+	m.RequestBegan()
+	m.RequestEnded("GET", "/v1/orders/{id}", http.StatusOK, 3*time.Millisecond)
+	m.StreamChanged(1)
+	m.Commanded(context.Background(), commands.CancelOrder{}, nil)
+	m.Commanded(context.Background(), commands.CancelOrder{}, domain.Errorf(domain.Rejected, "no"))
+	m.Reacted("charging", domain.Errorf(domain.Unavailable, "no"), time.Second)
+	m.Lanes("charging", 3, 4)
+	m.Called(telemetry.Payment)("capture", "success", time.Millisecond)
+	m.Called(telemetry.Payment)("capture", "circuit_open", time.Millisecond)
+	m.Called(telemetry.Payment)("capture", "timeout", time.Second)
+	m.Called(telemetry.Payment)("capture", "connection_lost", time.Second)
+	m.Called("carrier")("book", "success", time.Millisecond)
+	m.BreakerChanged(telemetry.Payment, "open")
+	m.Committed(8, 16, 1_000, time.Millisecond)
+	m.ReadOnly("the disk is nearly full")
+	m.Checkpointed(64)
+	return m
+}
+
+func TestLint(t *testing.T) {
+	// These names are kept as they have always been watched.
+	kept := []string{"circuit_payment_failure_count", "bulkhead_payment_total"}
+	found, err := testutil.GatherAndLint(busy(nil).Registry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range found {
+		if !slices.Contains(kept, p.Metric) {
+			t.Errorf("%s: %s", p.Metric, p.Text)
+		}
+	}
+}
+
+func scrape(t *testing.T, m *telemetry.Metrics, path string) (int, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	body, err := io.ReadAll(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.Code, string(body)
+}
+
+func TestEverythingIsTold(t *testing.T) {
+	code, text := scrape(t, busy(nil), "/metrics")
+	if code != http.StatusOK {
+		t.Fatalf("status %d: %s", code, text)
+	}
+	for _, line := range []string{
+		`orderflow_http_requests_total{method="GET",route="/v1/orders/{id}",status="200"} 1`,
+		`orderflow_http_request_duration_seconds_count{method="GET",route="/v1/orders/{id}"} 1`,
+		`orderflow_http_requests_in_flight 1`,
+		`orderflow_http_watchers 1`,
+		`orderflow_commands_total{command="cancel_order",result="rejected"} 1`,
+		`orderflow_commands_total{command="cancel_order",result="success"} 1`,
+		`orderflow_saga_step_failures_total{kind="unavailable",saga="charging"} 1`,
+		`orderflow_saga_step_duration_seconds_sum{saga="charging"} 1`,
+		`orderflow_saga_lanes_busy{saga="charging"} 3`,
+		`orderflow_saga_timers{saga="charging"} 4`,
+		`orderflow_provider_calls_total{operation="book",provider="carrier",result="success"} 1`,
+		`orderflow_provider_breaker_changes_total{provider="payment",state="open"} 1`,
+		`orders_payment_success_total 1`,
+		`orders_circuit_open_total 1`,
+		`orders_payment_timeout_total 1`,
+		`orders_payment_error_total 1`,
+		`orderflow_log_appends_total 8`,
+		`orderflow_log_events_total 16`,
+		`orderflow_log_written_bytes_total 1000`,
+		`orderflow_log_group_appends_bucket{le="8"} 1`,
+		`orderflow_log_read_only 1`,
+		`orderflow_log_checkpoint_position 64`,
+		`orderflow_projection_lag_events{group="orders"} 10`,
+		`orderflow_projection_lag_seconds{group="orders"} 1.5`,
+		`orderflow_projection_following{group="orders"} 1`,
+		`circuit_payment_state 1`,
+		`circuit_payment_failure_count 12`,
+		`circuit_payment_success_rate 0.88`,
+		`bulkhead_payment_available 15`,
+		`bulkhead_payment_total 20`,
+		`bulkhead_payment_utilization 0.25`,
+		`orders_total_today{currency="GBP"} 4`,
+		`revenue_total_today{currency="GBP"} 123.45`,
+		`conversion_rate_current 0.8`,
+		`orderflow_fulfilments_open 7`,
+		`orderflow_fulfilments_attention 2`,
+		`orderflow_decisions_total{aggregate="order"} 9`,
+		`orderflow_decision_appends_total{aggregate="order"} 4`,
+		`orderflow_log_end_position 100`,
+		`orderflow_log_size_bytes 4096`,
+	} {
+		if !strings.Contains(text, "\n"+line+"\n") {
+			t.Errorf("missing: %s", line)
+		}
+	}
+}
+
+func TestFailedSourceHidesNothingElse(t *testing.T) {
+	code, text := scrape(t, busy(errors.New("views are away")), "/metrics")
+	if code != http.StatusOK {
+		t.Fatalf("status %d: %s", code, text)
+	}
+	for _, source := range []string{"projections", "sales", "fulfilments"} {
+		if !strings.Contains(text, `orderflow_scrape_failures_total{source="`+source+`"} 1`) {
+			t.Errorf("the failure of %s is not counted", source)
+		}
+	}
+	if !strings.Contains(text, "circuit_payment_state 1") || strings.Contains(text, "orders_total_today") {
+		t.Error("a failed source hides others, or tells figures")
+	}
+}
+
+func TestNoSourcesAtAll(t *testing.T) {
+	if code, text := scrape(t, telemetry.New(telemetry.Sources{}), "/metrics"); code != http.StatusOK {
+		t.Fatalf("status %d: %s", code, text)
+	}
+}
+
+func TestProfiles(t *testing.T) {
+	m := telemetry.New(telemetry.Sources{})
+	if code, _ := scrape(t, m, "/debug/pprof/"); code != http.StatusOK {
+		t.Errorf("profiles: status %d", code)
+	}
+	if code, _ := scrape(t, m, "/"); code != http.StatusNotFound {
+		t.Errorf("anything else: status %d", code)
+	}
+}
