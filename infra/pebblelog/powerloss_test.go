@@ -103,8 +103,12 @@ func reopened(t *testing.T, left vfs.FS, known []acked) error {
 type moment struct {
 	op    string
 	known []acked
-	left  [2]*vfs.MemFS // nothing and half of what was not synced is kept
+	left  []*vfs.MemFS // by keptPercents
 }
+
+// keptPercents is how much of what was not synced each crash keeps; which half
+// is chance, so half is tried more often.
+var keptPercents = []int{0, 50, 50, 50, 90}
 
 // TestCrashBeforeEveryWrite stops the machine before each change that a
 // scripted run makes to the disk, from the first start to the last close.
@@ -120,10 +124,11 @@ func TestCrashBeforeEveryWrite(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		moments = append(moments, moment{op.Path, h.until(), [2]*vfs.MemFS{
-			fs.CrashClone(vfs.CrashCloneCfg{}),
-			fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rng}),
-		}})
+		m := moment{op: op.Path, known: h.until()}
+		for _, kept := range keptPercents {
+			m.left = append(m.left, fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: rng}))
+		}
+		moments = append(moments, m)
 		return nil
 	})
 	for start := range 2 {
@@ -144,9 +149,9 @@ func TestCrashBeforeEveryWrite(t *testing.T) {
 	for i, m := range moments {
 		for kept, left := range m.left {
 			if err := reopened(t, left, m.known); err != nil {
-				t.Fatalf("crash before write %d of %d (%s), kept %d %% of what was not synced: %v", i, len(moments), m.op, kept*50, err)
+				t.Fatalf("crash before write %d of %d (%s), kept %d %% of what was not synced: %v", i, len(moments), m.op, keptPercents[kept], err)
 			}
 		}
 	}
-	t.Logf("%d writes, each with 2 crashes before it", len(moments))
+	t.Logf("%d writes, each with %d crashes before it", len(moments), len(keptPercents))
 }
