@@ -95,18 +95,26 @@ func (l *Log) await(ctx context.Context, r *request) (eventlog.Appended, error) 
 		}
 		return eventlog.Appended{}, domain.Wrap(domain.Unknown, ctx.Err(), "The append was given up while it was being stored; repeat it to find out.")
 	case <-l.failed:
-		if r.take() {
-			return eventlog.Appended{}, l.failure()
-		}
-		return eventlog.Appended{}, domain.Wrap(domain.Unknown, l.failure(), "The disk failed while the append was being stored; repeat it after a restart to find out.")
+		return eventlog.Appended{}, l.lost(r)
 	case <-l.stopped:
 		select {
 		case <-r.done:
 			return r.answer, r.err
 		default:
-			return eventlog.Appended{}, errClosed() // the writer ended without taking it
 		}
+		if l.hasFailed() { // which is why the writer ended
+			return eventlog.Appended{}, l.lost(r)
+		}
+		return eventlog.Appended{}, errClosed() // the writer ended without taking it
 	}
+}
+
+// lost is what an append is told that waited when the disk failed.
+func (l *Log) lost(r *request) error {
+	if r.take() {
+		return l.failure()
+	}
+	return domain.Wrap(domain.Unknown, l.failure(), "The disk failed while the append was being stored; repeat it after a restart to find out.")
 }
 
 func errClosed() error {
