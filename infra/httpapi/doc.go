@@ -8,7 +8,8 @@
 //
 // Operations are declared with huma, which validates requests and writes the
 // OpenAPI document. Placing and reading one order are the hot path: their
-// operations are declared the same way, and lean handlers answer them.
+// operations are declared the same way, lean handlers answer them, and an
+// order that was rendered is kept until its row changes.
 //
 // A placed order is 202 Accepted: it is durable and the work on it has begun.
 // With Prefer: wait=N the answer is 200 when the order has settled in time,
