@@ -263,5 +263,8 @@ func (l *listener) drain(ctx context.Context) {
 
 func (l *listener) close() error {
 	_ = l.socket.Close() // closed before if it was served
-	return l.server.Close()
+	if err := l.server.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }

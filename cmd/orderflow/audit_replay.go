@@ -73,7 +73,7 @@ func (c *auditReplayCmd) replay(ctx context.Context, s streams, logger *slog.Log
 	if err != nil {
 		return replayed{}, err
 	}
-	defer log.Close()
+	defer log.Close() //nolint:errcheck // it was only read
 	end, err := log.End(ctx)
 	if err != nil {
 		return replayed{}, err

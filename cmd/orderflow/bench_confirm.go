@@ -36,7 +36,7 @@ func (b *bench) confirm(ctx context.Context) (figure, error) {
 	if err != nil {
 		return figure{}, err
 	}
-	defer app.Close()
+	defer app.Close() //nolint:errcheck // it is thrown away
 	var full, paced ran
 	err = app.while(ctx, func(ctx context.Context) error {
 		if _, err := runOrders(ctx, app, "warm", confirmOrders/10, confirmWindow); err != nil {
@@ -81,11 +81,7 @@ func runOrders(ctx context.Context, app *App, run string, n, window int) (ran, e
 
 // paceOrders places n orders at a steady rate, however the node fares.
 func paceOrders(ctx context.Context, app *App, run string, n, perSecond int) (ran, error) {
-	return watchOrders(ctx, app, run, n, func(ctx context.Context, place func(i int) error, done <-chan struct{}) error {
-		go func() {
-			for range done { // only the delay counts here
-			}
-		}()
+	return watchOrders(ctx, app, run, n, func(ctx context.Context, place func(i int) error, _ <-chan struct{}) error {
 		begun, interval := time.Now(), time.Second/time.Duration(perSecond)
 		return inParallel(ctx, n, confirmWindow, func(i int) error {
 			select {

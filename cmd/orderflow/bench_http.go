@@ -54,7 +54,7 @@ func (b *bench) read(ctx context.Context) (figure, error) {
 // handler, in turns, so that whatever else the machine does meets both alike.
 // Only the API, the log and the views' store work: what the sagas and the
 // projections cost is in confirm.
-func (b *bench) against(ctx context.Context, dir string, make ask) (value, limit float64, err error) {
+func (b *bench) against(ctx context.Context, dir string, build ask) (value, limit float64, err error) {
 	app, err := b.node(ctx, dir, anyPort)
 	if err != nil {
 		return 0, 0, err
@@ -73,7 +73,7 @@ func (b *bench) against(ctx context.Context, dir string, make ask) (value, limit
 			base     string
 			answered *atomic.Int64
 		}{{empty.url(), &bare}, {app.URL(), &node}} {
-			if err := hammer(ctx, side.base, make, &asked, side.answered); err != nil {
+			if err := hammer(ctx, side.base, build, &asked, side.answered); err != nil {
 				return 0, 0, err
 			}
 		}
@@ -104,14 +104,14 @@ func placeAsk() ask {
 }
 
 // hammer keeps connections busy for roundTime and counts the answers.
-func hammer(ctx context.Context, base string, make ask, asked, answered *atomic.Int64) error {
+func hammer(ctx context.Context, base string, build ask, asked, answered *atomic.Int64) error {
 	transport := &http.Transport{MaxIdleConnsPerHost: httpClients}
 	defer transport.CloseIdleConnections()
 	limit, cancel := context.WithTimeout(ctx, roundTime)
 	defer cancel()
 	return inParallel(ctx, httpClients, httpClients, func(int) error {
 		for limit.Err() == nil {
-			r, err := make(base, asked.Add(1))
+			r, err := build(base, asked.Add(1))
 			if err != nil {
 				return err
 			}

@@ -33,7 +33,7 @@ func (b *bench) append(ctx context.Context) (figure, error) {
 	if err != nil {
 		return figure{}, err
 	}
-	defer log.Close()
+	defer log.Close() //nolint:errcheck // it is thrown away
 	var value, limit float64
 	for round := range appendRounds {
 		bare, err := pebblelog.BareAppend(b.folder(), data, appendWriters, roundTime)
@@ -82,7 +82,7 @@ func (b *bench) replay(ctx context.Context) (figure, error) {
 	if err != nil {
 		return figure{}, err
 	}
-	defer log.Close()
+	defer log.Close() //nolint:errcheck // it is thrown away
 	r, err := replay(ctx, log, func(eventlog.Position) {})
 	if err != nil {
 		return figure{}, err
@@ -103,7 +103,7 @@ func (b *bench) rebuild(ctx context.Context) (figure, error) {
 	if err != nil {
 		return figure{}, err
 	}
-	defer app.Close()
+	defer app.Close() //nolint:errcheck // it is thrown away
 	g, err := projections.GroupOf(projections.Orders)
 	if err != nil {
 		return figure{}, err

@@ -16,6 +16,7 @@ import (
 	"orderflow/commands"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/domain/fulfilment"
 	"orderflow/domain/inventory"
 	"orderflow/projections"
 )
@@ -152,6 +153,12 @@ func (b *bench) fill(ctx context.Context, app *App, n int) error {
 		return err
 	}
 	bar.end()
+	// The events went past the commands; the first one makes the snapshot that
+	// a warehouse with this history has.
+	b.say("loading the warehouse")
+	if _, err := app.Bus.Send(ctx, commands.ReceiveStock{Receipt: "bench-filled", Units: []inventory.Units{{SKU: benchSKU(0), Quantity: 1}}}); err != nil {
+		return err
+	}
 	for _, g := range projections.Groups() {
 		b.say("building view " + g.Name)
 		if _, err := app.Runner.Rebuild(ctx, g.Name, func(projections.Progress) {}); err != nil {
@@ -174,7 +181,7 @@ func oneOrder(ctx context.Context, app *App) (id domain.OrderID, events []eventl
 			return err
 		}
 		id = r.last
-		return app.awaitFinished(ctx, id)
+		return awaitCompleted(ctx, app.Log, before, id)
 	})
 	if err != nil {
 		return "", nil, err
@@ -188,21 +195,18 @@ func oneOrder(ctx context.Context, app *App) (id domain.OrderID, events []eventl
 	return id, events, nil
 }
 
-// awaitFinished returns when nothing is left to do for an order.
-func (a *App) awaitFinished(ctx context.Context, id domain.OrderID) error {
-	changed, stop := a.Runner.Changes().Watch(id)
-	defer stop()
-	for {
-		f, err := a.Views.Fulfilment(ctx, id)
-		if err != nil || f.Finished {
+// awaitCompleted returns when the fulfilment of an order says that all is done.
+func awaitCompleted(ctx context.Context, log eventlog.Store, above eventlog.Position, id domain.OrderID) error {
+	completed := fulfilment.Completed{}.EventType()
+	for r, err := range log.Subscribe(ctx, above, fulfilment.Category) {
+		if err != nil {
 			return err
 		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
+		if r.Stream == fulfilment.Stream(id) && r.Type == completed {
+			return nil
 		}
 	}
+	return ctx.Err()
 }
 
 // copyOrder appends the events of model under another id: what followed one

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -73,6 +72,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 // usage makes help for subcommands end with what a person wants to know next.
-func usage(format string, args ...any) string {
-	return fmt.Sprintf(format, args...) + "\n\n" + exitHelp
+func usage(text string) string {
+	return text + "\n\n" + exitHelp
 }

@@ -62,11 +62,6 @@ type orderView struct {
 	Position  int64        `json:"position"`
 }
 
-// settled says whether an order has come to an end, apart from returns.
-func (o orderView) settled() bool {
-	return o.Status == "confirmed" || o.Status == "rejected" || o.Status == "cancelled"
-}
-
 type eventView struct {
 	Position    int64           `json:"position"`
 	Stream      string          `json:"stream"`
