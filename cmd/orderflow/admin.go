@@ -3,33 +3,47 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
+	"time"
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/projections"
 )
 
-// The paths of administration on the private listener. Only this program asks
-// there; the answers are projections' own types as JSON.
+// The paths of administration. Only this program asks there; the answers are
+// projections' own types as JSON.
 const (
+	adminRoot    = "/admin/"
 	adminStatus  = "/admin/projections"
 	adminRebuild = "/admin/projections/{group}/rebuild"
 	adminVerify  = "/admin/projections/{group}/verify"
 	adminReplay  = "/admin/audit/replay"
 )
 
-// adminError is how an error crosses the private listener.
+// adminError is how an error of administration is answered.
 type adminError struct {
 	Kind domain.Kind `json:"kind"`
 	Text string      `json:"text"`
 }
 
-// privateHandler serves metrics, profiles and administration. A page in a
-// browser of this machine must not be able to start a rebuild, so requests
-// from other origins are refused.
-func (a *App) privateHandler() http.Handler {
+// publicHandler serves the API and, as long as only this machine is listened
+// to, administration.
+func (a *App) publicHandler() http.Handler {
+	administration := a.adminHandler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, adminRoot) {
+			administration.ServeHTTP(w, r)
+			return
+		}
+		a.API.ServeHTTP(w, r)
+	})
+}
+
+// adminHandler serves administration. A page in a browser of this machine must
+// not be able to start a rebuild, so requests from other origins are refused.
+func (a *App) adminHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /", a.metrics.Load().Handler())
 	mux.HandleFunc("GET "+adminStatus, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return a.Runner.Status(r.Context()) })
 	})
@@ -47,10 +61,12 @@ func (a *App) privateHandler() http.Handler {
 
 func ignore(projections.Progress) {}
 
-// answer writes what ask returns; work on the whole log outlasts the server's
-// limit on writing, which is therefore lifted.
+// answer writes what ask returns. Work on the whole log outlasts the server's
+// limits on reading and writing, which are therefore lifted.
 func answer(w http.ResponseWriter, ask func() (any, error)) {
-	_ = http.NewResponseController(w).SetWriteDeadline(noDeadline())
+	limits := http.NewResponseController(w)
+	_ = limits.SetReadDeadline(time.Time{}) // past it the request would count as given up
+	_ = limits.SetWriteDeadline(time.Time{})
 	w.Header().Set("Content-Type", "application/json")
 	v, err := ask()
 	if err != nil {

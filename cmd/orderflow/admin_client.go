@@ -8,13 +8,12 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"orderflow/domain"
 	"orderflow/projections"
 )
 
-// admin asks a running server for what it does on its private listener.
+// admin asks a running server for an operator's work.
 type admin struct{ base string }
 
 func newAdmin(base string) admin { return admin{strings.TrimRight(base, "/")} }
@@ -45,14 +44,14 @@ func groupPath(pattern, group string) string {
 func (a admin) ask(ctx context.Context, method, path string, out any) error {
 	r, err := http.NewRequestWithContext(ctx, method, a.base+path, nil)
 	if err != nil {
-		return domain.Wrap(domain.Invalid, err, "%q is not the address of a private listener", a.base)
+		return domain.Wrap(domain.Invalid, err, "%q is not the address of a server", a.base)
 	}
 	answer, err := http.DefaultClient.Do(r)
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
 	case err != nil:
-		return domain.Wrap(domain.Unavailable, err, "There is no answer from %s; `orderflow serve` prints where its private listener is", a.base)
+		return domain.Wrap(domain.Unavailable, err, "There is no answer from %s: start one with `orderflow serve`, or work on a data directory with --data DIR", a.base)
 	}
 	defer answer.Body.Close()
 	body := json.NewDecoder(io.LimitReader(answer.Body, maxAnswerBytes))
@@ -61,10 +60,7 @@ func (a admin) ask(ctx context.Context, method, path string, out any) error {
 	}
 	var failed adminError
 	if body.Decode(&failed) != nil || failed.Text == "" {
-		return domain.Errorf(kindOfStatus(answer.StatusCode), "%s answered %s: is it the private listener?", a.base, answer.Status)
+		return domain.Errorf(kindOfStatus(answer.StatusCode), "%s answered %s, which is not from orderflow: is the address right?", a.base, answer.Status)
 	}
 	return domain.Errorf(failed.Kind, "%s", failed.Text)
 }
-
-// noDeadline lifts a limit on time.
-func noDeadline() time.Time { return time.Time{} }

@@ -132,13 +132,13 @@ func (a *App) assemble() error {
 // listen takes the ports, so that a port in use is an error of New.
 func (a *App) listen(ctx context.Context) (err error) {
 	if a.config.Private != "" {
-		if a.private, err = listenOn(ctx, a.config.Private, a.privateHandler(), a.logger, "--private"); err != nil {
+		if a.private, err = listenOn(ctx, a.config.Private, a.metrics.Load().Handler(), a.logger, "--private"); err != nil {
 			return err
 		}
 		a.onClose(a.private.close)
 	}
 	if a.config.Listen != "" {
-		if a.public, err = listenOn(ctx, a.config.Listen, a.API, a.logger, "--listen"); err != nil {
+		if a.public, err = listenOn(ctx, a.config.Listen, a.publicHandler(), a.logger, "--listen"); err != nil {
 			return err
 		}
 		a.onClose(a.public.close)
@@ -149,7 +149,7 @@ func (a *App) listen(ctx context.Context) (err error) {
 // URL is where the API is, without a slash at the end; empty when it is not on the network.
 func (a *App) URL() string { return a.public.url() }
 
-// PrivateURL is where metrics and administration are; empty when they are not on the network.
+// PrivateURL is where metrics and profiles are; empty when they are not on the network.
 func (a *App) PrivateURL() string { return a.private.url() }
 
 // Run works until ctx is done or a part fails. Then it takes no more requests,

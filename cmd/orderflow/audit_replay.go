@@ -66,8 +66,8 @@ func (c *auditReplayCmd) Run(ctx context.Context, s streams, logger *slog.Logger
 }
 
 func (c *auditReplayCmd) replay(ctx context.Context, s streams, logger *slog.Logger) (replayed, error) {
-	if c.Admin != "" {
-		return askReplay(ctx, c.Admin)
+	if at := c.server(); at != "" {
+		return askReplay(ctx, at)
 	}
 	log, err := c.openLog(logger)
 	if err != nil {

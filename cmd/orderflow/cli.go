@@ -43,7 +43,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c, kong.Name("orderflow"),
 		kong.Description("An event-sourced order system in one binary.\n\n"+exitHelp),
 		kong.Writers(stdout, stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ShortUsageOnError(),
-		kong.Vars{"data": defaultDataDir(os.Getenv), "server": defaultServer, "admin": defaultAdmin, "listen": defaultListen, "private": defaultPrivate, "scale": strconv.Itoa(defaultScale)})
+		kong.Vars{"data": defaultDataDir(os.Getenv), "server": defaultServer, "listen": defaultListen, "private": defaultPrivate, "scale": strconv.Itoa(defaultScale)})
 	if err != nil {
 		complain(stderr, err)
 		return exitFailed

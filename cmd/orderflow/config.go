@@ -16,7 +16,6 @@ const (
 	defaultPrivate = "127.0.0.1:9090"
 	anyPort        = "127.0.0.1:0"
 	defaultServer  = "http://" + defaultListen
-	defaultAdmin   = "http://" + defaultPrivate
 )
 
 // drainTimeout bounds how long a node that was told to end waits for requests

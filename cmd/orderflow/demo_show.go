@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
@@ -36,7 +37,7 @@ func (p *play) show(ctx context.Context, s streams, app *App) error {
 func (p *play) showOutcomes(ctx context.Context, s streams) error {
 	count, value := map[outcome]int{}, map[outcome]domain.Money{}
 	for _, r := range p.answers {
-		o, err := p.api.order(ctx, r.OrderID, fresh{}, 0, noDeadline())
+		o, err := p.api.order(ctx, r.OrderID, fresh{}, 0, time.Time{})
 		if err != nil {
 			return err
 		}

@@ -30,10 +30,10 @@ type views interface {
 
 // with opens the views of a data directory, or those of a running server.
 func (n node) with(ctx context.Context, logger *slog.Logger, use func(views) error) (err error) {
-	if n.Admin != "" {
-		return use(newAdmin(n.Admin))
+	if at := n.server(); at != "" {
+		return use(newAdmin(at))
 	}
-	c := config{Data: n.Data}
+	c := n.config()
 	if err := c.exists(); err != nil {
 		return err
 	}

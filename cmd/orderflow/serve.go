@@ -16,7 +16,7 @@ import (
 type serveCmd struct {
 	Data    string `help:"Where everything is kept." default:"${data}" type:"path" placeholder:"DIR" env:"ORDERFLOW_DATA"`
 	Listen  string `help:"Where the API listens, on this machine only; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
-	Private string `help:"Where metrics and administration listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
+	Private string `help:"Where metrics and profiles listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
 	Tell    string `help:"Write the addresses as JSON to this file once requests are taken, for scripts that let the system choose ports." type:"path" placeholder:"FILE"`
 }
 
