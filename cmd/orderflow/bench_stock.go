@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
+	"orderflow/commands"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/inventory"
 )
@@ -12,9 +14,18 @@ import (
 // one stream would otherwise hold up all that is stored.
 const stockCopyEvents = 1_000
 
+// What is copied goes past the commands; one now and then keeps the snapshot
+// that a warehouse with such a history has.
+const (
+	touchEvents = 50_000 // at least, between two commands to the warehouse
+	touchShare  = 4      // and a quarter of its history: reading that has a time limit
+)
+
 // stockCopier appends to the one stream of the warehouse.
 type stockCopier struct {
 	log     eventlog.Store
+	bus     commands.Bus
+	touched eventlog.Version // when the last command was sent
 	stream  eventlog.Stream
 	mu      sync.Mutex
 	version eventlog.Version
@@ -22,8 +33,8 @@ type stockCopier struct {
 }
 
 // newStockCopier goes on after the last of the events.
-func newStockCopier(log eventlog.Store, events []eventlog.Recorded) *stockCopier {
-	c := &stockCopier{log: log}
+func newStockCopier(app *App, events []eventlog.Recorded) *stockCopier {
+	c := &stockCopier{log: app.Log, bus: app.Bus}
 	for _, r := range events {
 		if r.Stream.Category() == inventory.Category {
 			c.stream, c.version = r.Stream, r.Version
@@ -39,16 +50,30 @@ func (c *stockCopier) add(ctx context.Context, p eventlog.Pending) error {
 	if len(c.waiting) < stockCopyEvents {
 		return nil
 	}
-	return c.write(ctx)
+	if err := c.write(ctx); err != nil || c.version-c.touched < max(touchEvents, c.version/touchShare) {
+		return err
+	}
+	return c.touch(ctx)
 }
 
 func (c *stockCopier) flush(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.waiting) == 0 {
-		return nil
+	if len(c.waiting) > 0 {
+		if err := c.write(ctx); err != nil {
+			return err
+		}
 	}
-	return c.write(ctx)
+	return c.touch(ctx)
+}
+
+// touch sends the warehouse a command, which reads what was copied.
+func (c *stockCopier) touch(ctx context.Context) error {
+	r, err := c.bus.Send(ctx, commands.ReceiveStock{
+		Receipt: fmt.Sprint("bench-at-", c.version), Units: []inventory.Units{{SKU: benchSKU(0), Quantity: 1}},
+	})
+	c.version, c.touched = r.Version, r.Version
+	return err
 }
 
 func (c *stockCopier) write(ctx context.Context) error {
