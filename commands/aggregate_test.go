@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"pgregory.net/rapid"
 
@@ -211,6 +212,35 @@ func TestAloneReadsOnce(t *testing.T) {
 	if got := s.reads.Load(); got != 1 {
 		t.Errorf("%d reads, want 1", got)
 	}
+}
+
+// Whoever was woken by an event finds it in the state, even if the append that
+// stored it has not come back yet; otherwise a saga would find nothing to do
+// and its order stand still.
+func TestWhoWasWokenByAnEventFindsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore()
+		a := newTally(s, byValue, commands.Options[tally]{Alone: true})
+		defer a.Close()
+		_, _, err := a.Transact(ctx(), "tally-1", cause("1"), add("a", 1))
+		must(t, err)
+		woken := make(chan eventlog.Version, 1)
+		s.onAppend = func(next func() (eventlog.Appended, error)) (eventlog.Appended, error) {
+			at, err := next() // from here on every reader of the log sees it
+			go func() {
+				_, v, err := a.Load(ctx(), "tally-1")
+				must(t, err)
+				woken <- v
+			}()
+			synctest.Wait() // a look that does not wait for the append has ended now
+			return at, err
+		}
+		_, _, err = a.Transact(ctx(), "tally-1", cause("2"), add("b", 1))
+		must(t, err)
+		if v := <-woken; v != 2 {
+			t.Errorf("woken by version 2, and found version %d", v)
+		}
+	})
 }
 
 func TestRecentSeldomReads(t *testing.T) {

@@ -36,6 +36,11 @@ const (
 	Attention      Step = "attention"       // nothing, until an operator resumes
 )
 
+// WholeOrder is the id of the refund, and of the return to stock, that undo an
+// order as a whole. No return of the customer's can be in its way: an order with
+// returns is not undone as a whole.
+const WholeOrder = "revert"
+
 // Return is one return on its way.
 type Return struct {
 	ID      string

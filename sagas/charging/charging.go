@@ -35,9 +35,6 @@ const noMoney = "nothing-due"
 // Once the breaker lets calls through again it need not wait out its pause.
 const CircuitOpen = "circuit_open"
 
-// revertRefund is the id of the refund that undoes a whole order.
-const revertRefund = "revert"
-
 // Ready is implemented by a gateway that knows when a call would be refused
 // before it is made; then no attempt needs to be recorded.
 type Ready interface {
@@ -211,10 +208,10 @@ func (l look) revert(ctx context.Context) (bool, time.Time, error) {
 		return false, time.Time{}, nil
 	case payment.Taken:
 		amount := l.p.Held()
-		if r, ok := l.p.Refund(revertRefund); ok {
+		if r, ok := l.p.Refund(fulfilment.WholeOrder); ok {
 			amount = r.Amount
 		}
-		return l.refund(ctx, revertRefund, amount)
+		return l.refund(ctx, fulfilment.WholeOrder, amount)
 	case payment.None:
 		return l.recorded(l.record(ctx, payment.Void("reverted before any attempt")))
 	case payment.Waiting, payment.Calling, payment.InDoubt:

@@ -22,9 +22,6 @@ import (
 // Name is the saga's name in checkpoints, metrics and the actor of its events.
 const Name = "fulfilment"
 
-// RevertRefund is the id of the refund that undoes a whole order.
-const RevertRefund = "revert"
-
 // maxSteps bounds one look at an order; a return may come per look.
 const maxSteps = 64
 
@@ -208,7 +205,7 @@ func (l look) revertPayment(ctx context.Context) (bool, error) {
 	case payment.No, payment.CalledOff:
 		return l.record(ctx, "payment-back", fulfilment.RecordPaymentReverted())
 	case payment.Taken:
-		r, ok := p.Refund(RevertRefund)
+		r, ok := p.Refund(fulfilment.WholeOrder)
 		switch {
 		case ok && r.Done:
 			return l.record(ctx, "payment-back", fulfilment.RecordPaymentReverted())
@@ -227,7 +224,7 @@ func (l look) releaseStock(ctx context.Context) (bool, error) {
 	// Also when no reservation was recorded: one may have been made all the same.
 	_, err := l.Bus.Send(ctx, commands.ReleaseStock{Order: l.id, Warehouse: w})
 	if err != nil && domain.KindOf(err) == domain.Rejected {
-		_, err = l.Bus.Send(ctx, commands.RestockReturn{Order: l.id, Warehouse: w, Return: RevertRefund, Units: l.units()})
+		_, err = l.Bus.Send(ctx, commands.RestockReturn{Order: l.id, Warehouse: w, Return: fulfilment.WholeOrder, Units: l.units()})
 	}
 	if err != nil {
 		return false, err
