@@ -151,7 +151,7 @@ func (n node) query(t *testing.T, group, question string, want ...int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // only read
 	got, into := make([]int64, len(want)), make([]any, len(want))
 	for i := range got {
 		into[i] = &got[i]

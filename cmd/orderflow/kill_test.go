@@ -123,7 +123,7 @@ func ledgerLines(n node) (lines int) {
 	if err != nil {
 		return 0
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // only read
 	for s := bufio.NewScanner(file); s.Scan(); lines++ {
 		if !strings.HasSuffix(s.Text(), "}") {
 			break

@@ -192,10 +192,10 @@ func (s *server) match(ctx context.Context, id domain.OrderID, header string) er
 		}
 		have = r.Version
 	}
-	switch {
-	case have == want:
+	switch have {
+	case want:
 		return nil
-	case have == 0:
+	case 0:
 		if err := s.exists(ctx, id); err != nil {
 			return err
 		}

@@ -55,7 +55,7 @@ func keeping(t *testing.T) (*row, hub, *httpapi.API) {
 // version is the version of the order as it is answered.
 func version(api http.Handler, v *row) string {
 	w := httptest.NewRecorder()
-	api.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/v1/orders/"+string(v.id), nil))
+	api.ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/orders/"+string(v.id), nil))
 	first, _, _ := strings.Cut(strings.Trim(w.Header().Get("ETag"), `"`), ".")
 	return first
 }
@@ -105,7 +105,7 @@ func TestAnswerReadBeforeAChangeIsNotKept(t *testing.T) {
 		v.reading = nil
 		v.version.Store(2)
 		h.out <- projections.Change{Orders: []domain.OrderID{v.id}}
-		other := httptest.NewRequest(http.MethodGet, "/v1/orders/"+string(domain.NewOrderID("b", "k")), nil)
+		other := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/orders/"+string(domain.NewOrderID("b", "k")), nil)
 		api.ServeHTTP(httptest.NewRecorder(), other)
 	}
 	version(api, v)

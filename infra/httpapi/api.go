@@ -109,7 +109,7 @@ func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 func (a adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.ServeHTTP(w, r) }
 
 // register declares an operation; its errors become problems.
-func register[I, O any](s *server, api huma.API, op huma.Operation, answer func(context.Context, *I) (*O, error)) {
+func register[I, O any](_ *server, api huma.API, op huma.Operation, answer func(context.Context, *I) (*O, error)) {
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := answer(ctx, in)
 		if err != nil {

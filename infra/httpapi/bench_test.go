@@ -52,7 +52,7 @@ func hammer(b *testing.B, client *http.Client, method, url, body string, want in
 			if body != "" {
 				payload = bytes.NewReader([]byte(body))
 			}
-			r, err := http.NewRequest(method, url, payload)
+			r, err := http.NewRequestWithContext(b.Context(), method, url, payload)
 			if err != nil {
 				b.Error(err)
 				return

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -13,7 +14,7 @@ import (
 
 // ask calls the handler itself, so that a fuzzer gets through many requests.
 func ask(s *system, method, path, body string, header http.Header) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, "/", strings.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), method, "/", strings.NewReader(body))
 	r.URL = &url.URL{}
 	path, r.URL.RawQuery, _ = strings.Cut(path, "?")
 	r.URL.Path, _ = url.PathUnescape(path)

@@ -27,7 +27,9 @@ func merged(ctx context.Context, log eventlog.Store, above eventlog.Position, st
 			next, stop := iter.Pull2(log.Read(ctx, s, 0))
 			defer stop()
 			h := head{next: next}
-			for h.advance(); h.ok && h.err == nil && h.r.Position <= above; h.advance() {
+			h.advance()
+			for h.ok && h.err == nil && h.r.Position <= above {
+				h.advance()
 			}
 			heads = append(heads, h)
 		}

@@ -18,7 +18,7 @@ type ProblemDetail struct {
 }
 
 // Problem is every error this API answers with (RFC 9457).
-type Problem struct {
+type Problem struct { //nolint:errname // the field's word (RFC 9457)
 	Type     string          `json:"type" format:"uri-reference" doc:"Names the kind of problem; GET it for cause and fix"`
 	Title    string          `json:"title" doc:"The kind of problem in words; the same for every occurrence"`
 	Status   int             `json:"status" doc:"The HTTP status"`
@@ -111,7 +111,7 @@ func problemOfHuma(m *huma.ErrorModel) *Problem {
 const maxDetails = 20
 
 // writeProblem answers with err as a problem; the request's id is in the headers already.
-func writeProblem(w http.ResponseWriter, err error) *Problem {
+func writeProblem(w http.ResponseWriter, err error) {
 	p := *problemFor(err)
 	h := w.Header()
 	p.Instance = h.Get(requestIDHeader)
@@ -122,5 +122,4 @@ func writeProblem(w http.ResponseWriter, err error) *Problem {
 	h.Del("ETag")
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(&p) // the client may be gone; there is nobody to tell
-	return &p
 }

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,8 +10,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"context"
 
 	"orderflow/commands"
 	"orderflow/domain"
@@ -241,7 +240,7 @@ func TestLargestOrderFits(t *testing.T) {
 
 func TestBodyThatBreaksOff(t *testing.T) {
 	s := begin(t)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}

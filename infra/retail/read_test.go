@@ -86,7 +86,8 @@ func TestInvoicesAreGatheredByTheirFirstRow(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", h.Invoices, want)
 	}
 	articles := []retail.Article{
-		{SKU: "a", Name: "about a", PriceMinor: 150, Sold: 5}, {SKU: "b", Name: "about b", PriceMinor: 200, Sold: 4},
+		{SKU: "a", Name: "about a", PriceMinor: 150, Sold: 5},
+		{SKU: "b", Name: "about b", PriceMinor: 200, Sold: 4},
 		{SKU: "BANK", Name: "about BANK", PriceMinor: 300, Sold: 1},
 	}
 	if !reflect.DeepEqual(h.Articles, articles) {

@@ -165,14 +165,14 @@ func (n *interned) time(s string) (time.Time, error) {
 func (c columns) parse(record []string, names *interned) (row, error) {
 	quantity, err := strconv.ParseInt(record[c.quantity], 10, 64)
 	if err != nil || quantity < -maxUnits || quantity > maxUnits {
-		return row{}, fmt.Errorf("Quantity %q is not a whole number within ±%d", record[c.quantity], int64(maxUnits)) //nolint:revive,staticcheck // the column's name
+		return row{}, fmt.Errorf("Quantity %q is not a whole number within ±%d", record[c.quantity], int64(maxUnits)) //nolint:staticcheck // the column's name
 	}
 	at, err := names.time(record[c.date])
 	if err != nil {
 		return row{}, err
 	}
 	if !isDecimal(record[c.price]) {
-		return row{}, fmt.Errorf("UnitPrice %q is not a decimal number", record[c.price]) //nolint:revive,staticcheck // the column's name
+		return row{}, fmt.Errorf("UnitPrice %q is not a decimal number", record[c.price])
 	}
 	r := row{
 		invoice: names.text(record[c.invoice]), sku: domain.SKU(names.text(strings.TrimSpace(record[c.sku]))),

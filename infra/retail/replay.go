@@ -49,7 +49,6 @@ type replay struct {
 // comeback is a return on its way.
 type comeback struct {
 	parts []part
-	open  int // parts that are not settled
 	sent  bool
 }
 
@@ -227,7 +226,7 @@ func (r *replay) place(ctx context.Context, place int, invoice *Invoice) {
 
 func (r *replay) dispatch(ctx context.Context, what result, c commands.Command) {
 	r.sending.Go(func() {
-		_, what.err = r.send(ctx, c)
+		what.err = r.send(ctx, c)
 		select {
 		case r.results <- what:
 		case <-ctx.Done():

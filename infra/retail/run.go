@@ -74,7 +74,7 @@ func (i Import) Run(ctx context.Context, h History) (Report, error) {
 func (i Import) prepare(ctx context.Context, h History) error {
 	for n, units := range i.receipts(h.Articles) {
 		receipt := fmt.Sprintf("online-retail-%s-%d", i.mode(), n)
-		if _, err := i.send(ctx, commands.ReceiveStock{Receipt: receipt + "-" + contents(units), Units: units}); err != nil {
+		if err := i.send(ctx, commands.ReceiveStock{Receipt: receipt + "-" + contents(units), Units: units}); err != nil {
 			return err
 		}
 	}
@@ -123,7 +123,7 @@ func (i Import) list(ctx context.Context, articles []Article) error {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			_, err := i.send(ctx, commands.ListProduct{SKU: a.SKU, Name: a.Name, Price: domain.Money{Minor: a.PriceMinor, Currency: Currency}})
+			err := i.send(ctx, commands.ListProduct{SKU: a.SKU, Name: a.Name, Price: domain.Money{Minor: a.PriceMinor, Currency: Currency}})
 			if kind := domain.KindOf(err); err != nil && kind != domain.Rejected && kind != domain.Conflict {
 				stop(err)
 			}
@@ -140,23 +140,23 @@ const (
 )
 
 // send sends a command again that may not have happened: all are safe to repeat.
-func (i Import) send(ctx context.Context, c commands.Command) (reply commands.Reply, err error) {
+func (i Import) send(ctx context.Context, c commands.Command) (err error) {
 	pause := firstPause
 	for range maxSends {
-		reply, err = i.Bus.Send(ctx, c)
+		_, err = i.Bus.Send(ctx, c)
 		switch domain.KindOf(err) {
 		case domain.Unavailable, domain.Unknown, domain.Exhausted, domain.Conflict:
 		default:
-			return reply, err
+			return err
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return reply, ctx.Err()
+			return ctx.Err()
 		case <-timer.C:
 		}
 		pause *= 2
 	}
-	return reply, err
+	return err
 }

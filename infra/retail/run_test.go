@@ -102,7 +102,7 @@ func sample(t *testing.T) retail.History {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // only read
 	h, err := retail.Read(file)
 	if err != nil {
 		t.Fatal(err)

@@ -19,8 +19,8 @@ func digestOf(key string) digest {
 	return digest(sum[:16])
 }
 
-// print is what a repeated request must agree with, besides its amount.
-func print(parts ...string) uint32 {
+// imprint is what a repeated request must agree with, besides its amount.
+func imprint(parts ...string) uint32 {
 	h := fnv.New32a()
 	for _, p := range parts {
 		_, _ = io.WriteString(h, p)
@@ -103,7 +103,7 @@ func accept(row *Row, result string, effective bool) *refusal {
 
 func (b *books) capture(row *Row, how Behaviour) *refusal {
 	key, c := b.charge(row.Key)
-	mark := print(string(row.Order), row.Token)
+	mark := imprint(string(row.Order), row.Token)
 	if row.Amount.Minor <= 0 || domain.CheckCurrency(row.Amount.Currency) != nil {
 		return reject(row, "invalid_amount")
 	}
@@ -186,7 +186,7 @@ func (b *books) refund(row *Row, how Behaviour) *refusal {
 	if known, ok := b.refunds[key]; ok {
 		back = known
 	}
-	mark := print(string(row.Order), row.Of)
+	mark := imprint(string(row.Order), row.Of)
 	if row.Amount.Minor <= 0 || domain.CheckCurrency(row.Amount.Currency) != nil {
 		return reject(row, "invalid_amount")
 	}
@@ -221,7 +221,7 @@ func (b *books) refund(row *Row, how Behaviour) *refusal {
 func (b *books) book(row *Row, how Behaviour) *refusal {
 	key := digestOf(row.Key)
 	p := b.bookings[key]
-	mark := print(string(row.Order), string(row.Warehouse))
+	mark := imprint(string(row.Order), string(row.Warehouse))
 	if row.Units <= 0 {
 		return reject(row, "invalid_units")
 	}
@@ -294,7 +294,7 @@ func (b *books) replay(row Row) error {
 		how = InsufficientFunds
 	}
 	b.count(row)
-	b.apply(&again, how)
+	_ = b.apply(&again, how) // a refusal is a result as well, and compared below
 	if again.Result != row.Result || again.Effective != row.Effective {
 		return fmt.Errorf("%s %s is recorded as %q (effective %t) where the rows before it allow only %q (effective %t)",
 			row.Op, row.Key, row.Result, row.Effective, again.Result, again.Effective)
@@ -309,7 +309,7 @@ func (b *books) count(row Row) int {
 	case Capture, Lookup, Void:
 		c := b.charges[key]
 		defer func() { b.charges[key] = c }()
-		switch row.Op {
+		switch row.Op { //nolint:exhaustive // the three of the case around it
 		case Capture:
 			return more(&c.captures)
 		case Lookup:

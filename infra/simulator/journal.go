@@ -16,7 +16,7 @@ import (
 const MaxLineBytes = 16 << 10
 
 // errClosed answers who comes after Close.
-var errClosed = errors.New("the simulator is closed") //nolint:gochecknoglobals // a constant, as errors go
+var errClosed = errors.New("the simulator is closed")
 
 // journal appends lines to a file. Many callers share one fsync: whoever comes
 // while a batch is being written waits for the next.

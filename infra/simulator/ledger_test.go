@@ -264,7 +264,7 @@ func captureForEver(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var print sync.Mutex
+	var printing sync.Mutex
 	var wg sync.WaitGroup
 	for caller := range 16 {
 		wg.Go(func() {
@@ -273,9 +273,9 @@ func captureForEver(t *testing.T, dir string) {
 				if _, err := s.Gateway().Capture(context.Background(), charge(key, "tok_visa", 100)); err != nil {
 					panic(err)
 				}
-				print.Lock()
+				printing.Lock()
 				fmt.Println(key)
-				print.Unlock()
+				printing.Unlock()
 			}
 		})
 	}

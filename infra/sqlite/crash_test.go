@@ -205,7 +205,7 @@ func TestAFileOfNoUseIsFilledAgain(t *testing.T) {
 		},
 		"another schema": func(t *testing.T, file string) { damage(t, file, "UPDATE meta SET tag = 'orders fold 99'") },
 		"no tag":         func(t *testing.T, file string) { damage(t, file, "DELETE FROM meta") },
-		"gone":           func(t *testing.T, file string) { _ = os.Remove(file) },
+		"gone":           func(_ *testing.T, file string) { _ = os.Remove(file) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
