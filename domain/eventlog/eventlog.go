@@ -18,19 +18,26 @@ import (
 )
 
 // Stream names one aggregate's events as category, dash, id: "order-ord_7…".
-// At most [MaxStreamBytes] bytes; the category holds no dash.
+// 1 to [MaxStreamBytes] bytes; the category holds no dash. A name without a
+// dash, as other programs use them, is all category.
 type Stream string
 
-// MaxStreamBytes bounds the name of a stream: a category and an identifier.
-const MaxStreamBytes = 2 * domain.MaxNameBytes
+// Limits of names.
+const (
+	MaxStreamBytes = 1_024
+	MaxTypeBytes   = 1_024
+)
 
 // Limits of one append.
 const (
 	// MaxAppendEvents bounds the events of one append.
-	MaxAppendEvents = 4_096
-	// MaxEventBytes bounds the data of one event: an order of 2,000 lines with
-	// the longest names fits.
-	MaxEventBytes = 1 << 20
+	MaxAppendEvents = 1 << 16
+	// MaxEventBytes bounds the data of one event, as EventStoreDB does.
+	MaxEventBytes = 16 << 20
+	// PortableBytes of data in one append are taken by every store; one may
+	// refuse more as Invalid. It is what EventStoreDB takes by default, less
+	// room for metadata; an order of 2,000 lines with the longest names fits.
+	PortableBytes = 1<<20 - 64<<10
 )
 
 // Category is the part of the name before the first dash.
@@ -67,15 +74,6 @@ func NewEventID(commandID string, s Stream, i int) EventID {
 	id := EventID(h.Sum(nil)[:16])
 	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80 // a version 8 UUID (RFC 9562): EventStoreDB wants UUIDs
 	return id
-}
-
-// Meta says why an event exists. Every field is at most [domain.MaxNameBytes] long.
-type Meta struct {
-	Command     string `json:"command,omitempty"`     // id of the command that was decided
-	Correlation string `json:"correlation,omitempty"` // the order that all this is about
-	Causation   string `json:"causation,omitempty"`   // the event or request that led to the command
-	Actor       string `json:"actor,omitempty"`       // who asked: a customer, an operator, a saga
-	Trace       string `json:"trace,omitempty"`       // W3C traceparent of the request
 }
 
 // Recorded is an event as stored.
@@ -161,16 +159,16 @@ func ErrConflict(s Stream, want, have Version) error {
 // CheckAppend refuses what no store accepts.
 func CheckAppend(s Stream, version Version, events []Pending) error {
 	switch {
-	case s.Category() == "" || s.ID() == "" || len(s) > MaxStreamBytes:
-		return domain.Errorf(domain.Invalid, "%q is not a stream name of the form category-id with at most %d bytes.", s, MaxStreamBytes)
+	case s == "" || len(s) > MaxStreamBytes:
+		return domain.Errorf(domain.Invalid, "%.40q is not the name of a stream; it has 1 to %d bytes.", s, MaxStreamBytes)
 	case version < 0:
 		return domain.Errorf(domain.Invalid, "Version %d is negative.", version)
 	case len(events) == 0 || len(events) > MaxAppendEvents:
 		return domain.Errorf(domain.Invalid, "An append takes 1 to %d events, not %d.", MaxAppendEvents, len(events))
 	}
 	for _, e := range events {
-		if e.Type == "" || len(e.Type) > domain.MaxNameBytes {
-			return domain.Errorf(domain.Invalid, "%q is not an event type of 1 to %d bytes.", e.Type, domain.MaxNameBytes)
+		if e.Type == "" || len(e.Type) > MaxTypeBytes {
+			return domain.Errorf(domain.Invalid, "%.40q is not an event type; it has 1 to %d bytes.", e.Type, MaxTypeBytes)
 		}
 		if len(e.Data) > MaxEventBytes {
 			return domain.Errorf(domain.Invalid, "Event %s has %d bytes; at most %d are allowed.", e.Type, len(e.Data), MaxEventBytes)

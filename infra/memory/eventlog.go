@@ -18,8 +18,8 @@ import (
 // that it holds back no writer while its caller works.
 const chunkEvents = 256
 
-// Log is an eventlog.Store, eventlog.Snapshots and eventlog.Ended in memory.
-// Nothing survives the process. It is safe for concurrent use.
+// Log is an eventlog.Store in memory, with every capability that a store may
+// have. Nothing survives the process. It is safe for concurrent use.
 type Log struct {
 	clock func() time.Time
 
@@ -27,6 +27,7 @@ type Log struct {
 	all        []eventlog.Recorded // the event at position p is all[p-1]
 	streams    map[eventlog.Stream][]eventlog.Position
 	categories map[string][]eventlog.Position
+	ids        map[eventlog.EventID]eventlog.Position // of the newest event under each id
 	snapshots  map[eventlog.Stream]snapshot
 	grown      chan struct{} // closed and replaced at every append
 }
@@ -40,6 +41,7 @@ func NewAt(clock func() time.Time) *Log {
 		clock:      clock,
 		streams:    map[eventlog.Stream][]eventlog.Position{},
 		categories: map[string][]eventlog.Position{},
+		ids:        map[eventlog.EventID]eventlog.Position{},
 		snapshots:  map[eventlog.Stream]snapshot{},
 		grown:      make(chan struct{}),
 	}
@@ -47,44 +49,83 @@ func NewAt(clock func() time.Time) *Log {
 
 // Append implements eventlog.Store.
 func (l *Log) Append(ctx context.Context, s eventlog.Stream, version eventlog.Version, events ...eventlog.Pending) (eventlog.Appended, error) {
-	if err := eventlog.CheckAppend(s, version, events); err != nil {
+	answers, err := l.AppendTogether(ctx, eventlog.Write{Stream: s, Version: version, Events: events})
+	if err != nil {
 		return eventlog.Appended{}, err
 	}
+	return answers[0], nil
+}
+
+// AppendTogether implements eventlog.Together.
+func (l *Log) AppendTogether(ctx context.Context, writes ...eventlog.Write) ([]eventlog.Appended, error) {
+	if err := eventlog.CheckTogether(writes); err != nil {
+		return nil, err
+	}
 	if err := ctx.Err(); err != nil {
-		return eventlog.Appended{}, domain.Wrap(domain.Unavailable, err, "The append was given up before it began.")
+		return nil, domain.Wrap(domain.Unavailable, err, "The append was given up before it began.")
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	stream := l.streams[s]
-	if have := eventlog.Version(len(stream)); have != version {
-		return l.repeated(s, version, stream, events)
+	fresh := 0
+	for _, w := range writes {
+		if eventlog.Version(len(l.streams[w.Stream])) == w.Version {
+			fresh++
+		}
 	}
-	at, category := l.clock().UTC(), s.Category()
-	for i, e := range events {
+	answers := make([]eventlog.Appended, len(writes))
+	for i, w := range writes {
+		switch {
+		case fresh == 0: // all are repeats, or the append is refused
+			var err error
+			if answers[i], err = l.repeated(w); err != nil {
+				return nil, err
+			}
+		case fresh < len(writes):
+			if have := eventlog.Version(len(l.streams[w.Stream])); have != w.Version {
+				return nil, eventlog.ErrConflict(w.Stream, w.Version, have)
+			}
+		}
+	}
+	if fresh == 0 {
+		return answers, nil
+	}
+	at := l.clock().UTC()
+	for i, w := range writes {
+		answers[i] = l.add(w, at)
+	}
+	close(l.grown)
+	l.grown = make(chan struct{})
+	return answers, nil
+}
+
+// add stores the events of one write, whose stream is at its version.
+func (l *Log) add(w eventlog.Write, at time.Time) eventlog.Appended {
+	stream, category := l.streams[w.Stream], w.Stream.Category()
+	for i, e := range w.Events {
 		position := eventlog.Position(len(l.all) + 1)
 		l.all = append(l.all, eventlog.Recorded{
-			ID: e.ID, Stream: s, Version: version + eventlog.Version(i) + 1, Position: position,
+			ID: e.ID, Stream: w.Stream, Version: w.Version + eventlog.Version(i) + 1, Position: position,
 			Type: e.Type, Data: slices.Clone(e.Data), Meta: e.Meta, At: at,
 		})
 		stream = append(stream, position)
 		l.categories[category] = append(l.categories[category], position)
+		l.ids[e.ID] = position
 	}
-	l.streams[s] = stream
-	close(l.grown)
-	l.grown = make(chan struct{})
-	return eventlog.Appended{Version: eventlog.Version(len(stream)), Position: stream[len(stream)-1]}, nil
+	l.streams[w.Stream] = stream
+	return eventlog.Appended{Version: eventlog.Version(len(stream)), Position: stream[len(stream)-1]}
 }
 
-// repeated answers an append that is not at the stream's end: as it was
-// answered before, if these very events are there, and with Conflict otherwise.
-func (l *Log) repeated(s eventlog.Stream, version eventlog.Version, stream []eventlog.Position, events []eventlog.Pending) (eventlog.Appended, error) {
-	last := version + eventlog.Version(len(events))
-	if last > eventlog.Version(len(stream)) {
-		return eventlog.Appended{}, eventlog.ErrConflict(s, version, eventlog.Version(len(stream)))
+// repeated answers a write that is not at the stream's end: as it was answered
+// before, if these very events are there, and with Conflict otherwise.
+func (l *Log) repeated(w eventlog.Write) (eventlog.Appended, error) {
+	stream := l.streams[w.Stream]
+	have, last := eventlog.Version(len(stream)), w.Version+eventlog.Version(len(w.Events))
+	if last > have {
+		return eventlog.Appended{}, eventlog.ErrConflict(w.Stream, w.Version, have)
 	}
-	for i, e := range events {
-		if l.all[stream[int(version)+i]-1].ID != e.ID {
-			return eventlog.Appended{}, eventlog.ErrConflict(s, version, eventlog.Version(len(stream)))
+	for i, e := range w.Events {
+		if l.all[stream[int(w.Version)+i]-1].ID != e.ID {
+			return eventlog.Appended{}, eventlog.ErrConflict(w.Stream, w.Version, have)
 		}
 	}
 	return eventlog.Appended{Version: last, Position: stream[last-1]}, nil

@@ -23,6 +23,10 @@ func TestEventLog(t *testing.T) {
 	eventlogtest.Run(t, func(testing.TB) eventlog.Store { return memory.New() })
 }
 
+func TestCapabilities(t *testing.T) {
+	eventlogtest.RunCapabilities(t, func(testing.TB) eventlog.Store { return memory.New() })
+}
+
 func TestSnapshots(t *testing.T) {
 	eventlogtest.RunSnapshots(t, func(testing.TB) eventlog.Snapshots { return memory.New() })
 }

@@ -12,100 +12,126 @@ import (
 // request is one append on its way. Whoever moves waiting to another value
 // owns its fate: the writer that takes it, or the caller that gives it up.
 type request struct {
+	parts []part // one for each stream
+	bytes int
+
+	waiting atomic.Bool
+	done    chan struct{} // closed when answers and err stand
+	answers []eventlog.Appended
+	err     error
+}
+
+// part is what a request adds to one stream.
+type part struct {
 	stream  eventlog.Stream
 	version eventlog.Version
 	hint    hint
 	events  []eventlog.Recorded // without position and time until they are given
 	bodies  []body
-	bytes   int
-
-	waiting atomic.Bool
-	done    chan struct{} // closed when answer and err stand
-	answer  eventlog.Appended
-	err     error
 }
 
 // take claims the request; false means that the other side was first.
 func (r *request) take() bool { return r.waiting.CompareAndSwap(true, false) }
 
 // encodeRequest copies the events, so that nothing is shared with the caller.
-func encodeRequest(s eventlog.Stream, version eventlog.Version, events []eventlog.Pending) *request {
-	r := &request{
-		stream: s, version: version, done: make(chan struct{}),
-		events: make([]eventlog.Recorded, len(events)),
-		bodies: make([]body, len(events)),
-	}
+func encodeRequest(writes []eventlog.Write) *request {
+	r := &request{parts: make([]part, len(writes)), answers: make([]eventlog.Appended, len(writes)), done: make(chan struct{})}
 	r.waiting.Store(true)
-	for i, e := range events {
-		r.events[i] = eventlog.Recorded{
-			ID: e.ID, Stream: s, Version: version + eventlog.Version(i) + 1, Type: e.Type, Data: e.Data, Meta: e.Meta,
-		}
-		r.bytes += bodyBytes(&r.events[i])
-	}
-	buffer := make([]byte, 0, r.bytes)
-	for i := range r.events {
-		e, from := &r.events[i], len(buffer)
-		buffer = appendBody(buffer, e)
-		encoded := buffer[from:len(buffer):len(buffer)]
-		r.bodies[i] = body{encoded, crc32.Checksum(encoded, castagnoli())}
-		e.Data = encoded[len(encoded)-len(e.Data):] // our copy, for the readers of the tail
+	for i, w := range writes {
+		r.bytes += r.parts[i].encode(w)
 	}
 	return r
 }
 
+// encode fills p in and returns its size in bytes.
+func (p *part) encode(w eventlog.Write) (bytes int) {
+	*p = part{
+		stream: w.Stream, version: w.Version,
+		events: make([]eventlog.Recorded, len(w.Events)),
+		bodies: make([]body, len(w.Events)),
+	}
+	for i, e := range w.Events {
+		p.events[i] = eventlog.Recorded{
+			ID: e.ID, Stream: w.Stream, Version: w.Version + eventlog.Version(i) + 1, Type: e.Type, Data: e.Data, Meta: e.Meta,
+		}
+		bytes += bodyBytes(&p.events[i])
+	}
+	buffer := make([]byte, 0, bytes)
+	for i := range p.events {
+		e, from := &p.events[i], len(buffer)
+		buffer = appendBody(buffer, e)
+		encoded := buffer[from:len(buffer):len(buffer)]
+		p.bodies[i] = body{encoded, crc32.Checksum(encoded, castagnoli())}
+		e.Data = encoded[len(encoded)-len(e.Data):] // our copy, for the readers of the tail
+	}
+	return bytes
+}
+
 // Append implements eventlog.Store.
 func (l *Log) Append(ctx context.Context, s eventlog.Stream, version eventlog.Version, events ...eventlog.Pending) (eventlog.Appended, error) {
-	if err := eventlog.CheckAppend(s, version, events); err != nil {
+	answers, err := l.AppendTogether(ctx, eventlog.Write{Stream: s, Version: version, Events: events})
+	if err != nil {
 		return eventlog.Appended{}, err
+	}
+	return answers[0], nil
+}
+
+// AppendTogether implements eventlog.Together.
+func (l *Log) AppendTogether(ctx context.Context, writes ...eventlog.Write) ([]eventlog.Appended, error) {
+	if err := eventlog.CheckTogether(writes); err != nil {
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
-		return eventlog.Appended{}, domain.Wrap(domain.Unavailable, err, "The append was given up before it began.")
+		return nil, domain.Wrap(domain.Unavailable, err, "The append was given up before it began.")
 	}
 	if err := l.writable(); err != nil {
-		return eventlog.Appended{}, err
+		return nil, err
 	}
-	r := encodeRequest(s, version, events)
+	r := encodeRequest(writes)
 	if r.bytes > maxAppendBytes {
-		return eventlog.Appended{}, domain.Errorf(domain.Invalid, "An append of %d bytes; at most %d are taken at once.", r.bytes, maxAppendBytes)
+		return nil, domain.Errorf(domain.Invalid, "An append of %d bytes; at most %d are taken at once.", r.bytes, maxAppendBytes)
 	}
-	var err error
-	if r.hint, err = l.lookUp(s, version); err != nil {
-		return eventlog.Appended{}, err
+	for i := range r.parts {
+		p := &r.parts[i]
+		var err error
+		if p.hint, err = l.lookUp(p.stream, p.version); err != nil {
+			return nil, err
+		}
 	}
 	select {
 	case l.queue <- r:
 	case <-ctx.Done():
-		return eventlog.Appended{}, domain.Wrap(domain.Unavailable, ctx.Err(), "The log was too busy to take the append in time; nothing was stored.")
+		return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "The log was too busy to take the append in time; nothing was stored.")
 	case <-l.closing:
-		return eventlog.Appended{}, errClosed()
+		return nil, errClosed()
 	case <-l.failed:
-		return eventlog.Appended{}, l.failure()
+		return nil, l.failure()
 	}
 	return l.await(ctx, r)
 }
 
 // await waits for the answer, or for a reason not to get one.
-func (l *Log) await(ctx context.Context, r *request) (eventlog.Appended, error) {
+func (l *Log) await(ctx context.Context, r *request) ([]eventlog.Appended, error) {
 	select {
 	case <-r.done:
-		return r.answer, r.err
+		return r.answers, r.err
 	case <-ctx.Done():
 		if r.take() {
-			return eventlog.Appended{}, domain.Wrap(domain.Unavailable, ctx.Err(), "The append was given up while it waited; nothing was stored.")
+			return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "The append was given up while it waited; nothing was stored.")
 		}
-		return eventlog.Appended{}, domain.Wrap(domain.Unknown, ctx.Err(), "The append was given up while it was being stored; repeat it to find out.")
+		return nil, domain.Wrap(domain.Unknown, ctx.Err(), "The append was given up while it was being stored; repeat it to find out.")
 	case <-l.failed:
-		return eventlog.Appended{}, l.lost(r)
+		return nil, l.lost(r)
 	case <-l.stopped:
 		select {
 		case <-r.done:
-			return r.answer, r.err
+			return r.answers, r.err
 		default:
 		}
 		if l.hasFailed() { // which is why the writer ended
-			return eventlog.Appended{}, l.lost(r)
+			return nil, l.lost(r)
 		}
-		return eventlog.Appended{}, errClosed() // the writer ended without taking it
+		return nil, errClosed() // the writer ended without taking it
 	}
 }
 

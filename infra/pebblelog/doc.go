@@ -19,6 +19,8 @@
 //	c len:2 category position:8         → nothing       category index
 //	n len:2 stream                      → snapshot      a cache, not synced
 //	v                                   → layout:1      the version of this drawing
+//	i id:16                             → position:8    id index, only with Options.IndexIDs
+//	x                                   → position:8    how far the id index reaches
 //
 // # Record
 //

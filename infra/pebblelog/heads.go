@@ -68,20 +68,20 @@ func (l *Log) lookUp(s eventlog.Stream, expected eventlog.Version) (h hint, err 
 	return h, err
 }
 
-// head is for the writer: the version of s.
-func (l *Log) head(r *request) (eventlog.Version, error) {
-	v, known, generation := l.heads.get(r.stream)
+// head is for the writer: the version of the stream of p.
+func (l *Log) head(p *part) (eventlog.Version, error) {
+	v, known, generation := l.heads.get(p.stream)
 	if !known {
-		v = r.hint.version
-		if !r.hint.valid || r.hint.generation != generation {
+		v = p.hint.version
+		if !p.hint.valid || p.hint.generation != generation {
 			var err error
-			if v, err = l.storedHead(r.stream, r.version); err != nil {
+			if v, err = l.storedHead(p.stream, p.version); err != nil {
 				return 0, err
 			}
 		}
 	}
-	if !known || v != r.version { // what is appended to is put in any case
-		l.heads.put(r.stream, v)
+	if !known || v != p.version { // what is appended to is put in any case
+		l.heads.put(p.stream, v)
 	}
 	return v, nil
 }

@@ -13,6 +13,8 @@ const (
 	kindCategory = 'c'
 	kindSnapshot = 'n'
 	kindLayout   = 'v'
+	kindID       = 'i'
+	kindIndexed  = 'x'
 )
 
 // layout is the version of the drawing in doc.go.
@@ -49,6 +51,10 @@ func categoryKey(category string, p eventlog.Position) []byte {
 
 func snapshotKey(s eventlog.Stream) []byte {
 	return appendNamed(make([]byte, 0, 3+len(s)), kindSnapshot, string(s))
+}
+
+func idKey(id eventlog.EventID) []byte {
+	return append(append(make([]byte, 0, 1+len(id)), kindID), id[:]...)
 }
 
 // lastNumber is the number a key ends with: a position or a version.

@@ -28,6 +28,9 @@ type Options struct {
 	// from its checkpoint, and takes what is there as the truth. For an
 	// operator who knows that the rest is lost; once, never by default.
 	AcceptLoss bool
+	// IndexIDs keeps an index of the events' ids, for [Log.Find]. A log that
+	// was written without it is indexed at the start.
+	IndexIDs bool
 
 	noSync bool // acknowledges before the fsync; for the test that the tests bite
 }

@@ -14,8 +14,9 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// Log is an eventlog.Store, eventlog.Ended and eventlog.Snapshots on disk. It
-// is safe for concurrent use; one process has it open at a time.
+// Log is an eventlog.Store on disk, with every capability that a store may have;
+// [Log.Find] needs [Options.IndexIDs]. It is safe for concurrent use; one process
+// has it open at a time.
 type Log struct {
 	opts  Options
 	files folder
@@ -140,6 +141,9 @@ func (l *Log) openDatabase(w witness) (err error) {
 		}
 		l.opts.Logger.Warn("the event log is opened although it is not what its checkpoint saw", "error", err)
 		w.found = false
+	}
+	if err := l.indexIDs(); err != nil {
+		return domain.Wrap(domain.Internal, err, "The ids of the event log in %s cannot be indexed.", l.files.dir)
 	}
 	return l.begin(w)
 }

@@ -14,6 +14,9 @@ var (
 	_ eventlog.Store     = (*pebblelog.Log)(nil)
 	_ eventlog.Ended     = (*pebblelog.Log)(nil)
 	_ eventlog.Snapshots = (*pebblelog.Log)(nil)
+	_ eventlog.Together  = (*pebblelog.Log)(nil)
+	_ eventlog.Backwards = (*pebblelog.Log)(nil)
+	_ eventlog.Finder    = (*pebblelog.Log)(nil)
 )
 
 // open opens a log in dir and closes it at the end of the test.
@@ -39,6 +42,52 @@ func TestContract(t *testing.T) {
 
 func TestContractOnDisk(t *testing.T) {
 	eventlogtest.Run(t, func(t testing.TB) eventlog.Store { return open(t, t.TempDir(), pebblelog.Options{}) })
+}
+
+func TestContractWithIDs(t *testing.T) {
+	eventlogtest.Run(t, func(t testing.TB) eventlog.Store {
+		return open(t, "log", pebblelog.Options{FS: vfs.NewMem(), IndexIDs: true})
+	})
+}
+
+func TestCapabilities(t *testing.T) {
+	eventlogtest.RunCapabilities(t, func(t testing.TB) eventlog.Store {
+		return open(t, "log", pebblelog.Options{FS: vfs.NewMem(), IndexIDs: true})
+	})
+}
+
+// TestIDsOfAnOldLog opens one folder with and without the index in turn: what
+// was appended without it is found too.
+func TestIDsOfAnOldLog(t *testing.T) {
+	fs, ids := vfs.NewMem(), []eventlog.EventID{}
+	for round := range 6 {
+		log, err := pebblelog.Open("log", pebblelog.Options{FS: fs, IndexIDs: round%2 == 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 700 {
+			id := eventlog.NewEventID("c", "a-1", len(ids))
+			if _, err := log.Append(t.Context(), "a-1", eventlog.Version(len(ids)), eventlog.Pending{ID: id, Type: "x", Data: []byte{byte(i)}}); err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, id)
+		}
+		for i, id := range ids {
+			r, ok, err := log.Find(t.Context(), id)
+			if round%2 == 0 {
+				if ok || err == nil {
+					t.Fatal("a log without the index found an id")
+				}
+				break
+			}
+			if err != nil || !ok || r.Version != eventlog.Version(i+1) {
+				t.Fatalf("round %d: found version %d, %v, %v; want %d", round, r.Version, ok, err, i+1)
+			}
+		}
+		if err := log.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestSnapshots(t *testing.T) {

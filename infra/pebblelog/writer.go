@@ -113,69 +113,103 @@ func (l *Log) gather(first *request) (g *group, held *request) {
 	return g, nil
 }
 
-// decide adds r to the group's batch, or sets the error or the old answer; it
+// decide adds r to the group's batch, or sets the error or the old answers; it
 // returns false if that needs what the group's batch holds.
 func (l *Log) decide(g *group, r *request) bool {
-	have, err := l.head(r)
-	switch {
-	case err != nil:
-		r.err = err
-	case have == r.version:
-		l.add(g, r)
-	case have < r.version+eventlog.Version(len(r.events)):
-		r.err = eventlog.ErrConflict(r.stream, r.version, have)
-	default:
-		if _, pending := g.touched[r.stream]; pending {
-			return false
+	var conflict error
+	fresh, pending := 0, false
+	for i := range r.parts {
+		p := &r.parts[i]
+		have, err := l.head(p)
+		if err != nil {
+			r.err = err
+			return true
 		}
-		r.answer, r.err = l.repeated(r, have)
+		if have == p.version {
+			fresh++
+			continue
+		}
+		if have < p.version+eventlog.Version(len(p.events)) {
+			r.err = eventlog.ErrConflict(p.stream, p.version, have)
+			return true
+		}
+		if conflict == nil {
+			conflict = eventlog.ErrConflict(p.stream, p.version, have)
+		}
+		if _, touched := g.touched[p.stream]; touched {
+			pending = true
+		}
+	}
+	switch {
+	case fresh == len(r.parts):
+		l.add(g, r)
+	case fresh > 0:
+		r.err = conflict
+	case pending:
+		return false
+	default:
+		r.err = l.repeated(r, conflict)
 	}
 	return true
 }
 
-// add gives r its positions and puts it into the batch.
+// add gives the events of r their positions and puts them into the batch.
 func (l *Log) add(g *group, r *request) {
 	if g.batch == nil {
 		g.batch = l.db.NewBatch()
 	}
-	at := l.opts.Clock().UTC()
-	atNanos, category := at.UnixNano(), r.stream.Category()
-	at = time.Unix(0, atNanos).UTC() // as it will be read
-	index := streamKey(r.stream, 0)
-	inCategory := categoryKey(category, 0)
-	for i := range r.events {
-		l.last++
-		e := &r.events[i]
-		e.Position, e.At = l.last, at
+	now := l.opts.Clock().UTC()
+	now = time.Unix(0, now.UnixNano()).UTC() // as it will be read
+	for i := range r.parts {
+		p := &r.parts[i]
+		l.addPart(g.batch, p, now)
+		last := p.events[len(p.events)-1]
+		r.answers[i] = eventlog.Appended{Version: last.Version, Position: last.Position}
+		g.events = append(g.events, p.events...)
+		g.touched[p.stream] = struct{}{}
+		l.heads.put(p.stream, last.Version)
+	}
+	g.bytes += r.bytes
+}
 
-		op := g.batch.SetDeferred(eventKeyBytes, headerBytes+len(r.bodies[i].bytes))
+func (l *Log) addPart(batch *pebble.Batch, p *part, now time.Time) {
+	nowNanos := now.UnixNano()
+	index := streamKey(p.stream, 0)
+	inCategory := categoryKey(p.stream.Category(), 0)
+	for i := range p.events {
+		l.last++
+		e := &p.events[i]
+		e.Position, e.At = l.last, now
+
+		op := batch.SetDeferred(eventKeyBytes, headerBytes+len(p.bodies[i].bytes))
 		appendEventKey(op.Key[:0], e.Position)
-		putRecord(op.Value, r.bodies[i], e.Position, atNanos)
+		putRecord(op.Value, p.bodies[i], e.Position, nowNanos)
 		_ = op.Finish() // fails only on an indexed batch
 
 		binary.BigEndian.PutUint64(index[len(index)-8:], uint64(e.Version))
-		op = g.batch.SetDeferred(len(index), positionBytes)
+		op = batch.SetDeferred(len(index), positionBytes)
 		copy(op.Key, index)
 		binary.BigEndian.PutUint64(op.Value, uint64(e.Position))
 		_ = op.Finish()
 
 		binary.BigEndian.PutUint64(inCategory[len(inCategory)-8:], uint64(e.Position))
-		op = g.batch.SetDeferred(len(inCategory), 0)
+		op = batch.SetDeferred(len(inCategory), 0)
 		copy(op.Key, inCategory)
 		_ = op.Finish()
+
+		if l.opts.IndexIDs {
+			putID(batch, e.ID, e.Position)
+		}
 	}
-	last := r.events[len(r.events)-1]
-	r.answer = eventlog.Appended{Version: last.Version, Position: last.Position}
-	g.events = append(g.events, r.events...)
-	g.touched[r.stream] = struct{}{}
-	g.bytes += r.bytes
-	l.heads.put(r.stream, last.Version)
 }
 
 // commit writes the batch and returns when it is on disk.
 func (l *Log) commit(g *group) error {
 	if g.batch == nil {
 		return nil
+	}
+	if l.opts.IndexIDs {
+		putIndexed(g.batch, l.last)
 	}
 	start := time.Now()
 	if l.opts.noSync {
@@ -204,22 +238,24 @@ func (l *Log) answer(g *group) {
 	}
 }
 
-// repeated answers an append whose place in the stream is taken: as before if
-// these very events are there, and with Conflict if others are.
-func (l *Log) repeated(r *request, have eventlog.Version) (eventlog.Appended, error) {
-	var last eventlog.Position
-	for i := range r.events {
-		e := &r.events[i]
-		p, id, err := l.stored(r.stream, e.Version)
-		if err != nil {
-			return eventlog.Appended{}, domain.Wrap(domain.Internal, err, "Version %d of %s cannot be read.", e.Version, r.stream)
+// repeated answers an append whose places in the streams are taken: as before
+// if these very events are there, and with conflict if others are.
+func (l *Log) repeated(r *request, conflict error) error {
+	for i := range r.parts {
+		p := &r.parts[i]
+		for j := range p.events {
+			e := &p.events[j]
+			at, id, err := l.stored(p.stream, e.Version)
+			if err != nil {
+				return domain.Wrap(domain.Internal, err, "Version %d of %s cannot be read.", e.Version, p.stream)
+			}
+			if id != e.ID {
+				return conflict
+			}
+			r.answers[i] = eventlog.Appended{Version: e.Version, Position: at}
 		}
-		if id != e.ID {
-			return eventlog.Appended{}, eventlog.ErrConflict(r.stream, r.version, have)
-		}
-		last = p
 	}
-	return eventlog.Appended{Version: r.version + eventlog.Version(len(r.events)), Position: last}, nil
+	return nil
 }
 
 // stored returns the position and id of one event.

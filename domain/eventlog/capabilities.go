@@ -1,0 +1,69 @@
+package eventlog
+
+import (
+	"context"
+	"iter"
+
+	"orderflow/domain"
+)
+
+// What a store may do besides [Store]. Whoever needs one of these asks for it
+// by its interface; eventlogtest has a suite for each.
+
+// Write is the part of an append that goes to one stream.
+type Write struct {
+	Stream  Stream
+	Version Version // where the stream is expected to be
+	Events  []Pending
+}
+
+// Together appends to several streams at once.
+type Together interface {
+	// AppendTogether is [Store.Append] for several different streams: either
+	// all writes are stored, or none. It answers in the order of writes. It
+	// counts as a repeat only if every write is one.
+	AppendTogether(ctx context.Context, writes ...Write) ([]Appended, error)
+}
+
+// CheckTogether refuses what no store accepts.
+func CheckTogether(writes []Write) error {
+	if len(writes) == 0 || len(writes) > MaxWrites {
+		return domain.Errorf(domain.Invalid, "An append goes to 1 to %d streams, not %d.", MaxWrites, len(writes))
+	}
+	for i, w := range writes {
+		if err := CheckAppend(w.Stream, w.Version, w.Events); err != nil {
+			return err
+		}
+		for _, other := range writes[:i] {
+			if other.Stream == w.Stream {
+				return domain.Errorf(domain.Invalid, "%s is named twice in one append.", w.Stream)
+			}
+		}
+	}
+	return nil
+}
+
+// MaxWrites bounds the streams of one append.
+const MaxWrites = 64
+
+// Backwards reads from the newest event to the oldest. What is appended after
+// the reading began is not seen.
+type Backwards interface {
+	// ReadBack yields the events of s below a version, the highest first.
+	ReadBack(ctx context.Context, s Stream, below Version) iter.Seq2[Recorded, error]
+
+	// ReadAllBack yields all events below a position, the highest first.
+	ReadAllBack(ctx context.Context, below Position) iter.Seq2[Recorded, error]
+}
+
+// Finder knows events by their ids.
+type Finder interface {
+	// Find returns the newest event that was stored under an id, or ok = false.
+	Find(ctx context.Context, id EventID) (r Recorded, ok bool, err error)
+}
+
+// Newest is a version and a position above every other, from which to read backwards.
+const (
+	NewestVersion  Version  = 1<<63 - 1
+	NewestPosition Position = 1<<63 - 1
+)
