@@ -1,0 +1,186 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Limits of a node under test.
+const (
+	startWait = 30 * time.Second
+	stopWait  = 15 * time.Second
+	// probePause lies between two questions whether the node is ready.
+	probePause = 20 * time.Millisecond
+	// startAttempts bounds how often another port is tried: between finding a
+	// free one and listening on it somebody else may take it.
+	startAttempts = 3
+	// keptLogBytes of what a node printed last are kept.
+	keptLogBytes = 64 << 10
+)
+
+// Node is a running orderflow eventstore.
+type Node struct {
+	Address string // host:port
+	cmd     *exec.Cmd
+	log     *tailBuffer
+	ended   chan struct{} // closed when the process is gone
+	err     error         // how it went
+}
+
+// BuildNode compiles the binary of this module. With race it is instrumented.
+func BuildNode(ctx context.Context, module, to string, race bool) error {
+	args := []string{"build", "-o", to}
+	if race {
+		args = append(args, "-race")
+	}
+	_, err := goTool(ctx, module, append(args, "./cmd/orderflow")...)
+	return err
+}
+
+// StartNode starts a node on a free port of the loopback and waits until it is
+// ready. certificates is a folder of [WriteCertificates], "" to go without TLS.
+func StartNode(ctx context.Context, binary, data, certificates string) (*Node, error) {
+	var err error
+	for range startAttempts {
+		var n *Node
+		if n, err = startOnce(ctx, binary, data, certificates); err == nil {
+			return n, nil
+		}
+	}
+	return nil, err
+}
+
+func startOnce(ctx context.Context, binary, data, certificates string) (*Node, error) {
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"eventstore", "--data", data, "--listen", address}
+	scheme := "http"
+	if certificates == "" {
+		args = append(args, "--insecure")
+	} else {
+		scheme = "https"
+		node := filepath.Join(certificates, "node", "node")
+		args = append(args, "--tls-cert", node+".crt", "--tls-key", node+".key")
+	}
+	n := &Node{Address: address, log: &tailBuffer{}, ended: make(chan struct{})}
+	n.cmd = exec.CommandContext(ctx, binary, args...)
+	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
+	if err := n.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		n.err = n.cmd.Wait()
+		close(n.ended)
+	}()
+	if err := n.ready(ctx, scheme+"://"+address+"/health/live"); err != nil {
+		return nil, errors.Join(err, n.Stop(), fmt.Errorf("the node printed:\n%s", n.log))
+	}
+	return n, nil
+}
+
+// ready returns when the node says that it lives.
+func (n *Node) ready(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // our own node, on the loopback
+	defer transport.CloseIdleConnections()
+	client := http.Client{Transport: transport}
+	again := time.NewTicker(probePause)
+	defer again.Stop()
+	var last error
+	for {
+		if last = probe(ctx, &client, url); last == nil {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-n.ended:
+			return fmt.Errorf("the node ended before it was ready: %w", n.err)
+		case <-ctx.Done():
+			return fmt.Errorf("the node was not ready after %v: %w", startWait, last)
+		}
+	}
+}
+
+func probe(ctx context.Context, client *http.Client, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("%s answers %s", url, response.Status)
+	}
+	return nil
+}
+
+// Stop asks the node to end and waits for it. The error says that it ended by
+// itself, badly, or not at all.
+func (n *Node) Stop() error {
+	select {
+	case <-n.ended:
+		return fmt.Errorf("the node had ended by itself: %w", n.err)
+	default:
+	}
+	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	limit := time.NewTimer(stopWait)
+	defer limit.Stop()
+	select {
+	case <-n.ended:
+		return n.err
+	case <-limit.C:
+		return errors.Join(fmt.Errorf("the node did not end within %v", stopWait), n.cmd.Process.Kill())
+	}
+}
+
+// Log is what the node printed last.
+func (n *Node) Log() string { return n.log.String() }
+
+func freeAddress(ctx context.Context) (string, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// tailBuffer keeps the end of what is written to it.
+type tailBuffer struct {
+	mu   sync.Mutex
+	kept bytes.Buffer
+}
+
+func (b *tailBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept.Write(p)
+	if b.kept.Len() > 2*keptLogBytes {
+		b.kept.Next(b.kept.Len() - keptLogBytes)
+	}
+	return len(p), nil
+}
+
+func (b *tailBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.kept.String()
+}
