@@ -17,6 +17,8 @@ const (
 	MaxAttempts = 32
 	// MaxGroup bounds the commands that share one append.
 	MaxGroup = 1_024
+	// MaxAppendEvents bounds the events of one append.
+	MaxAppendEvents = 4_096
 	// MaxAppendBytes bounds the data of one append, below what EventStoreDB
 	// takes; a single command may pass it.
 	MaxAppendBytes = 1 << 19

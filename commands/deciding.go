@@ -66,7 +66,7 @@ func (a *Aggregate[S, E]) decideOne(c *cell[S, E], p *proposal[S, E], r *request
 		p.quiet = append(p.quiet, r)
 		return false, nil
 	}
-	if len(p.pending) > 0 && (len(p.pending)+len(pending) > eventlog.MaxAppendEvents || p.bytes+bytes > MaxAppendBytes) {
+	if len(p.pending) > 0 && (len(p.pending)+len(pending) > MaxAppendEvents || p.bytes+bytes > MaxAppendBytes) {
 		return true, nil
 	}
 	c.draft = a.decider.Fold(c.draft, events...)
@@ -89,6 +89,9 @@ func (a *Aggregate[S, E]) propose(c *cell[S, E], s S, r *request[S, E]) (events 
 	}
 	if events, err = r.decide(s); err != nil || len(events) == 0 {
 		return nil, nil, 0, err
+	}
+	if len(events) > MaxAppendEvents {
+		return nil, nil, 0, domain.Errorf(domain.Invalid, "The request causes %d events; at most %d are stored at once.", len(events), MaxAppendEvents)
 	}
 	pending = make([]eventlog.Pending, len(events))
 	for i, e := range events {

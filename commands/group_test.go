@@ -217,8 +217,8 @@ func TestLargeGroupIsSplit(t *testing.T) {
 	g := s.gated()
 	a := newTally(s, inPlace, commands.Options[tally]{})
 	defer a.Close()
-	half := make([]int, eventlog.MaxAppendEvents/2+1)
-	first, others := busy(t, a, g, add("a", half...), add("b", half...), add("c", 1), add("d", make([]int, eventlog.MaxAppendEvents+1)...))
+	half := make([]int, commands.MaxAppendEvents/2+1)
+	first, others := busy(t, a, g, add("a", half...), add("b", half...), add("c", 1), add("d", make([]int, commands.MaxAppendEvents+1)...))
 	for range 3 {
 		g.pass <- struct{}{}
 	}
@@ -239,7 +239,7 @@ func TestRestOfAGroupKeepsItsPlace(t *testing.T) {
 	g := s.gated()
 	a := newTally(s, inPlace, commands.Options[tally]{})
 	defer a.Close()
-	half := make([]int, eventlog.MaxAppendEvents/2+1)
+	half := make([]int, commands.MaxAppendEvents/2+1)
 	first, others := busy(t, a, g, add("a", half...), add("b", half...))
 	g.pass <- struct{}{}
 	must(t, get(t, first).err)
