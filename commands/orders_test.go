@@ -267,9 +267,11 @@ func TestReturnRestocksOnce(t *testing.T) {
 
 func TestStockCommands(t *testing.T) {
 	l, _ := shop(t)
-	if r := do(t, l, commands.ReceiveStock{Receipt: "r1", Units: []inventory.Units{{SKU: "holder", Quantity: 10}}}); r.Events != 0 {
+	delivery := []inventory.Units{{SKU: "holder", Quantity: 10}, {SKU: "lantern", Quantity: 5}}
+	if r := do(t, l, commands.ReceiveStock{Receipt: "r1", Units: delivery}); r.Events != 0 {
 		t.Errorf("received again: %+v", r)
 	}
+	refused(t, l, commands.ReceiveStock{Receipt: "r1", Units: delivery[:1]}, domain.Mismatch, "id of its own")
 	do(t, l, commands.AdjustStock{Adjustment: "j1", SKU: "holder", Delta: -4})
 	refused(t, l, commands.AdjustStock{Adjustment: "j2", SKU: "holder", Delta: -7}, domain.Rejected, "holder")
 	refused(t, l, commands.ReceiveStock{Warehouse: "a\nb", Receipt: "r", Units: []inventory.Units{{SKU: "a", Quantity: 1}}}, domain.Invalid, "warehouse")

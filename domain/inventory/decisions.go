@@ -15,17 +15,18 @@ type Decision = decider.Decision[State, Event]
 // MaxOnHand bounds the units of one article in one warehouse, far from overflow.
 const MaxOnHand = math.MaxInt64 / 4
 
-// Receive takes in a delivery. The same receipt id again is no news.
+// Receive takes in a delivery. The same receipt again is no news; its id with
+// other units is a Mismatch.
 func Receive(receipt string, units []Units) Decision {
 	return func(s State) ([]Event, error) {
-		if _, done := s.Done[receiptKey(receipt)]; done {
-			return nil, nil
-		}
 		if err := domain.CheckName("The receipt's id", receipt); err != nil {
 			return nil, err
 		}
 		merged, err := merge(units)
 		if err != nil {
+			return nil, err
+		}
+		if done, err := s.repeats(receiptKey(receipt), merged); done {
 			return nil, err
 		}
 		for _, u := range merged {
@@ -38,11 +39,12 @@ func Receive(receipt string, units []Units) Decision {
 }
 
 // Adjust corrects the stock of one article after a count. It never takes away
-// what is reserved. The same adjustment id again is no news.
+// what is reserved. The same adjustment again is no news; its id with another
+// article or number is a Mismatch.
 func Adjust(id string, sku domain.SKU, delta int64, reason string) Decision {
 	return func(s State) ([]Event, error) {
-		if _, done := s.Done[adjustmentKey(id)]; done {
-			return nil, nil
+		if done, err := s.repeats(adjustmentKey(id), []Units{{SKU: sku, Quantity: delta}}); done {
+			return nil, err
 		}
 		if err := cmp.Or(domain.CheckName("The adjustment's id", id), domain.CheckName("The SKU", string(sku)), domain.CheckText("The reason", reason)); err != nil {
 			return nil, err
@@ -117,12 +119,10 @@ func Commit(order domain.OrderID) Decision {
 	}
 }
 
-// Return takes goods of an order back into stock. The same return id again is no news.
+// Return takes goods of an order back into stock. The same return again is no
+// news; its id with other units is a Mismatch.
 func Return(order domain.OrderID, id string, units []Units) Decision {
 	return func(s State) ([]Event, error) {
-		if _, done := s.Done[returnKey(order, id)]; done {
-			return nil, nil
-		}
 		if s.Orders[order] != Committal {
 			return nil, domain.Errorf(domain.Rejected, "No goods of %s have left this warehouse.", order)
 		}
@@ -130,8 +130,21 @@ func Return(order domain.OrderID, id string, units []Units) Decision {
 		if err != nil {
 			return nil, err
 		}
+		if done, err := s.repeats(returnKey(order, id), merged); done {
+			return nil, err
+		}
 		return []Event{Returned{Order: order, Return: id, Units: merged}}, nil
 	}
+}
+
+// repeats says whether a movement was made before, and with a Mismatch if that
+// one moved something else under the same key.
+func (s State) repeats(key string, units []Units) (done bool, err error) {
+	before, done := s.Done[key]
+	if done && before != digest(units) {
+		return true, domain.Errorf(domain.Mismatch, "The same id came before with other goods or quantities; a new movement needs an id of its own.")
+	}
+	return done, nil
 }
 
 // merge adds up units of the same article, sorted by SKU, and refuses what is

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"maps"
+	"strconv"
 
 	"orderflow/domain"
 	"orderflow/domain/decider"
@@ -35,7 +36,7 @@ type State struct {
 	Orders map[domain.OrderID]Standing   `json:"orders"` // every order ever seen, to recognise a repeat
 	Held   map[domain.OrderID][]Units    `json:"held"`   // what is set aside, while it is
 	Shorts map[domain.OrderID][]Shortage `json:"shorts"` // what refused orders were short of
-	Done   map[string]struct{}           `json:"done"`   // receipts, adjustments and returns, to recognise a repeat
+	Done   map[string]string             `json:"done"`   // receipts, adjustments and returns to a digest of what they moved, to recognise a repeat
 }
 
 // Reservation tells where an order stands, and what it was short of.
@@ -50,16 +51,17 @@ func evolve(s State, e Event) State {
 	if s.Levels == nil {
 		s = State{
 			Levels: map[domain.SKU]Level{}, Orders: map[domain.OrderID]Standing{}, Held: map[domain.OrderID][]Units{},
-			Shorts: map[domain.OrderID][]Shortage{}, Done: map[string]struct{}{},
+			Shorts: map[domain.OrderID][]Shortage{}, Done: map[string]string{},
 		}
 	}
 	switch e := e.(type) {
 	case Received:
-		s.Done[receiptKey(e.Receipt)] = struct{}{}
+		s.Done[receiptKey(e.Receipt)] = digest(e.Units)
 		s.move(e.Units, +1, 0)
 	case Adjusted:
-		s.Done[adjustmentKey(e.Adjustment)] = struct{}{}
-		s.move([]Units{{SKU: e.SKU, Quantity: e.Delta}}, +1, 0)
+		units := []Units{{SKU: e.SKU, Quantity: e.Delta}}
+		s.Done[adjustmentKey(e.Adjustment)] = digest(units)
+		s.move(units, +1, 0)
 	case Reserved:
 		s.Orders[e.Order], s.Held[e.Order] = Held, e.Units
 		s.move(e.Units, 0, +1)
@@ -74,7 +76,7 @@ func evolve(s State, e Event) State {
 		delete(s.Held, e.Order)
 		s.move(e.Units, -1, -1)
 	case Returned:
-		s.Done[returnKey(e.Order, e.Return)] = struct{}{}
+		s.Done[returnKey(e.Order, e.Return)] = digest(e.Units)
 		s.move(e.Units, +1, 0)
 	}
 	return s
@@ -102,4 +104,13 @@ func receiptKey(id string) string    { return "receipt " + id }
 func adjustmentKey(id string) string { return "adjustment " + id }
 func returnKey(order domain.OrderID, id string) string {
 	return "return " + domain.Digest(string(order), id)
+}
+
+// digest names what was moved; the units are merged, so their order does not count.
+func digest(units []Units) string {
+	parts := make([]string, 0, 2*len(units))
+	for _, u := range units {
+		parts = append(parts, string(u.SKU), strconv.FormatInt(u.Quantity, 10))
+	}
+	return domain.Digest(parts...)
 }

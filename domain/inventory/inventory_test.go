@@ -30,7 +30,8 @@ func given(t *testing.T, events ...inventory.Event) *decidertest.Scenario[invent
 
 func TestReceive(t *testing.T) {
 	given(t).When(inventory.Receive("r1", received.Units)).Then(received)
-	given(t, received).When(inventory.Receive("r1", units{u("z", 1)})).Then()
+	given(t, received).When(inventory.Receive("r1", units{u("b", 5), u("a", 10)})).Then() // the same, in another order
+	given(t, received).When(inventory.Receive("r1", units{u("z", 1)})).ThenFails(domain.Mismatch)
 	given(t).When(inventory.Receive("r1", units{u("b", 2), u("a", 10), u("b", 3)})).Then(received) // merged and sorted
 	given(t).When(inventory.Receive("r", units{u("a", inventory.MaxOnHand/domain.MaxLines)})).
 		Then(inventory.Received{Receipt: "r", Units: units{u("a", inventory.MaxOnHand/domain.MaxLines)}})
@@ -54,7 +55,8 @@ func TestReceiveRefuses(t *testing.T) {
 
 func TestAdjust(t *testing.T) {
 	given(t, received).When(inventory.Adjust("j1", "a", -3, "broken")).Then(adjusted)
-	given(t, received, adjusted).When(inventory.Adjust("j1", "a", +9, "other")).Then()
+	given(t, received, adjusted).When(inventory.Adjust("j1", "a", -3, "another reason")).Then()
+	given(t, received, adjusted).When(inventory.Adjust("j1", "a", +9, "broken")).ThenFails(domain.Mismatch)
 	given(t, received, reserved).When(inventory.Adjust("j2", "a", -6, "")).Then(inventory.Adjusted{Adjustment: "j2", SKU: "a", Delta: -6})
 	given(t, received, reserved).When(inventory.Adjust("j2", "a", -7, "")).ThenFails(domain.Rejected)
 	given(t).When(inventory.Adjust("j2", "a", math.MinInt64, "")).ThenFails(domain.Rejected)
@@ -134,6 +136,7 @@ func TestReserveIsAllOrNothing(t *testing.T) {
 func TestReturnsOfOneOrderAreApart(t *testing.T) {
 	life := []inventory.Event{received, reserved, committed, returned}
 	given(t, life...).When(inventory.Return("o1", "x1", returned.Units)).Then()
+	given(t, life...).When(inventory.Return("o1", "x1", units{u("a", 2)})).ThenFails(domain.Mismatch)
 	given(t, life...).When(inventory.Return("o1", "x2", units{u("b", 2)})).
 		Then(inventory.Returned{Order: "o1", Return: "x2", Units: units{u("b", 2)}})
 	given(t, life...).When(inventory.Return("o1", "x2", nil)).ThenFails(domain.Invalid)

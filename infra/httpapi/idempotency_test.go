@@ -117,6 +117,14 @@ func TestReceiptsAndAdjustmentsOnce(t *testing.T) {
 	if last.header.Get("Idempotency-Replayed") != "true" {
 		t.Errorf("the repeat is not marked: %d %s", last.status, last.body)
 	}
+	for path, other := range map[string]string{
+		"/v1/stock/receipts": `{"units":[{"sku":"A/B C","quantity":11}]}`, "/v1/stock/adjustments": `{"sku":"A/B C","delta":-4}`,
+	} {
+		key := map[bool]string{true: "r1", false: "a1"}[path == "/v1/stock/receipts"]
+		if reused := s.call("POST", path, other, "Idempotency-Key", key); reused.status != http.StatusUnprocessableEntity {
+			t.Errorf("%s with another body under the same key: %d %s", path, reused.status, reused.body)
+		}
+	}
 	type shown struct{ Available, Received, Adjusted int64 }
 	got := read[shown](t, s.call("GET", "/v1/stock/A%2FB%20C", "", "Orderflow-Position", last.header.Get("Orderflow-Position")), http.StatusOK)
 	if got != (shown{7, 10, -3}) {
