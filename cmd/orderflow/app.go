@@ -99,7 +99,11 @@ func (a *App) openStores(ctx context.Context) (err error) {
 
 // openLog opens the log of a folder and says what to do when it is refused.
 func openLog(c config, logger *slog.Logger, hooks pebblelog.Hooks) (*pebblelog.Log, error) {
-	log, err := pebblelog.Open(c.logDir(), pebblelog.Options{Logger: logger, Hooks: hooks})
+	return openLogWith(c, pebblelog.Options{Logger: logger, Hooks: hooks})
+}
+
+func openLogWith(c config, o pebblelog.Options) (*pebblelog.Log, error) {
+	log, err := pebblelog.Open(c.logDir(), o)
 	if domain.KindOf(err) == domain.Unavailable {
 		return nil, domain.Wrap(domain.Unavailable, err,
 			"The data directory %s is in use by another orderflow; ask that one with --server URL, stop it, or choose another with --data", c.Data)

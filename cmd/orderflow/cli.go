@@ -19,6 +19,7 @@ type cli struct {
 	LogFormat string `help:"How to log: text for people, json for machines, auto by whether stderr is a terminal." enum:"auto,text,json" default:"auto" env:"ORDERFLOW_LOG_FORMAT"`
 
 	Serve       serveCmd       `cmd:"" help:"Run the order system on embedded stores."`
+	Eventstore  eventstoreCmd  `cmd:"" help:"Run an EventStoreDB node on an embedded log."`
 	Demo        demoCmd        `cmd:"" help:"Start everything, place realistic orders and show what happens to them."`
 	Import      importCmd      `cmd:"" help:"Import orders that were placed elsewhere."`
 	Order       orderCmd       `cmd:"" help:"Place, follow, cancel and return orders."`
@@ -43,7 +44,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c, kong.Name("orderflow"),
 		kong.Description("An event-sourced order system in one binary.\n\n"+exitHelp),
 		kong.Writers(stdout, stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ShortUsageOnError(),
-		kong.Vars{"data": defaultDataDir(os.Getenv), "server": defaultServer, "listen": defaultListen, "private": defaultPrivate, "scale": strconv.Itoa(defaultScale)})
+		kong.Vars{"data": defaultDataDir(os.Getenv), "server": defaultServer, "listen": defaultListen, "private": defaultPrivate, "eventstore": defaultEventstore, "scale": strconv.Itoa(defaultScale)})
 	if err != nil {
 		complain(stderr, err)
 		return exitFailed

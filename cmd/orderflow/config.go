@@ -12,10 +12,11 @@ import (
 
 // The addresses of a node unless it is told others.
 const (
-	defaultListen  = "127.0.0.1:8080"
-	defaultPrivate = "127.0.0.1:9090"
-	anyPort        = "127.0.0.1:0"
-	defaultServer  = "http://" + defaultListen
+	defaultListen     = "127.0.0.1:8080"
+	defaultPrivate    = "127.0.0.1:9090"
+	defaultEventstore = "127.0.0.1:2113"
+	anyPort           = "127.0.0.1:0"
+	defaultServer     = "http://" + defaultListen
 )
 
 // drainTimeout bounds how long a node that was told to end waits for requests

@@ -1,0 +1,200 @@
+package esdbserver
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// The protocols that a client may choose during the TLS handshake.
+const (
+	protocolHTTP2 = "h2"
+	protocolHTTP1 = "http/1.1"
+)
+
+// Limits of a connection that has not said yet what it is.
+const (
+	helloTimeout   = 10 * time.Second
+	maxUndecided   = 1_024 // connections at a time; more wait in the system's queue
+	prefaceBytes   = 3     // enough of "PRI * HTTP/2.0" to tell it from a method
+	sniffBytes     = 512
+	queuedForServe = 64
+)
+
+// door lets connections in and sends each to who speaks its protocol:
+//
+//	accept ─► TLS handshake, if any ─► h2, or it begins with PRI ─► gRPC
+//	                                 └► anything else ────────────► HTTP/1.1
+//
+// So gRPC runs on its own transport, which is faster than the one of net/http,
+// and both are on one port.
+type door struct {
+	tls  *tls.Config
+	rpc  *corridor
+	web  *corridor
+	once sync.Once
+	done chan struct{}
+
+	mu sync.Mutex
+	in net.Listener
+}
+
+func newDoor(config *tls.Config) *door {
+	d := &door{tls: config, done: make(chan struct{})}
+	d.rpc = &corridor{conns: make(chan net.Conn, queuedForServe), door: d}
+	d.web = &corridor{conns: make(chan net.Conn, queuedForServe), door: d}
+	return d
+}
+
+// serve accepts until the door is closed.
+func (d *door) serve(l net.Listener) error {
+	d.mu.Lock()
+	d.in = l
+	d.mu.Unlock()
+	defer d.close()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	slots := make(chan struct{}, maxUndecided)
+	pause := time.Millisecond
+	for {
+		select {
+		case slots <- struct{}{}:
+		case <-d.done:
+			return nil
+		}
+		conn, err := l.Accept()
+		if err != nil {
+			<-slots
+			if temporary, ok := errors.AsType[net.Error](err); !ok || !temporary.Timeout() {
+				return err
+			}
+			select { // out of file descriptors, say: others will be closed
+			case <-time.After(pause):
+				pause = min(2*pause, time.Second)
+				continue
+			case <-d.done:
+				return nil
+			}
+		}
+		pause = time.Millisecond
+		wg.Go(func() {
+			defer func() { <-slots }()
+			d.decide(conn)
+		})
+	}
+}
+
+// decide finds out what a connection speaks.
+func (d *door) decide(conn net.Conn) {
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() { // a door that closes waits for nobody
+		select {
+		case <-d.done:
+			_ = conn.SetDeadline(time.Unix(1, 0))
+		case <-stop:
+		}
+	}()
+	_ = conn.SetDeadline(time.Now().Add(helloTimeout))
+	to, conn, err := d.where(conn)
+	if err != nil || conn.SetDeadline(time.Time{}) != nil {
+		_ = conn.Close()
+		return
+	}
+	select {
+	case to.conns <- conn:
+	case <-d.done:
+		_ = conn.Close()
+	}
+}
+
+// where returns who is to have a connection, and in what form.
+func (d *door) where(conn net.Conn) (*corridor, net.Conn, error) {
+	if d.tls != nil {
+		secure := tls.Server(conn, d.tls)
+		if err := secure.Handshake(); err != nil {
+			return nil, conn, err
+		}
+		switch secure.ConnectionState().NegotiatedProtocol {
+		case protocolHTTP2:
+			return d.rpc, secure, nil
+		case protocolHTTP1:
+			return d.web, secure, nil
+		}
+		conn = secure
+	}
+	begun := &begunConn{Conn: conn, first: bufio.NewReaderSize(conn, sniffBytes)}
+	preface, err := begun.first.Peek(prefaceBytes)
+	if err != nil {
+		return nil, conn, err
+	}
+	if string(preface) == "PRI" {
+		return d.rpc, begun, nil
+	}
+	return d.web, begun, nil
+}
+
+func (d *door) close() {
+	d.once.Do(func() {
+		close(d.done)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.in != nil {
+			_ = d.in.Close()
+		}
+	})
+}
+
+// begunConn is a connection of which the beginning was looked at.
+type begunConn struct {
+	net.Conn
+	first *bufio.Reader // nil once it is read
+}
+
+func (c *begunConn) Read(p []byte) (int, error) {
+	if c.first == nil {
+		return c.Conn.Read(p)
+	}
+	n, err := c.first.Read(p[:min(len(p), max(1, c.first.Buffered()))])
+	if c.first.Buffered() == 0 {
+		c.first = nil
+	}
+	return n, err
+}
+
+// corridor leads from the door to a server; to that one it is a listener.
+type corridor struct {
+	conns chan net.Conn
+	door  *door
+}
+
+func (c *corridor) Accept() (net.Conn, error) {
+	select {
+	case conn := <-c.conns:
+		return conn, nil
+	case <-c.door.done:
+	}
+	select {
+	case conn := <-c.conns: // let in before the door closed
+		_ = conn.Close()
+	default:
+	}
+	return nil, net.ErrClosed
+}
+
+func (c *corridor) Close() error {
+	c.door.close()
+	return nil
+}
+
+func (c *corridor) Addr() net.Addr {
+	c.door.mu.Lock()
+	defer c.door.mu.Unlock()
+	if c.door.in == nil {
+		return &net.TCPAddr{}
+	}
+	return c.door.in.Addr()
+}

@@ -1,0 +1,135 @@
+package engine
+
+import "sync"
+
+// lane is the one way on which a stream and its metastream are written. Who
+// wants to append queues up; who holds the lane decides for all that wait, in
+// order, and writes once:
+//
+//	append ─► queue ─► whoever gets hold first: take all, decide each, one write, answer each
+//
+// What is known of the streams is kept here while the lane is remembered.
+type lane struct {
+	root string
+	hold chan struct{} // holds one token while somebody decides
+
+	mu         sync.Mutex
+	queue      []*request
+	heads      map[string]head
+	generation uint64 // moves when what is known is forgotten
+
+	users int // guarded by lanes.mu
+}
+
+// head is where a stream is.
+type head struct {
+	last       int64 // number of the last event before a tombstone, -1 if there is none
+	tombstoned bool
+	metadata   *Metadata // of a metastream: what its last event says; nil if it has none
+}
+
+func newLane(root string) *lane {
+	return &lane{root: root, hold: make(chan struct{}, 1), heads: map[string]head{}}
+}
+
+// known returns what is remembered of a stream, and the generation to store under.
+func (l *lane) known(stream string) (h head, ok bool, generation uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h, ok = l.heads[stream]
+	return h, ok, l.generation
+}
+
+// learn remembers what was loaded, unless something newer is known or all was
+// forgotten meanwhile.
+func (l *lane) learn(stream string, h head, generation uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.heads[stream]; !ok && l.generation == generation {
+		l.heads[stream] = h
+	}
+}
+
+// moved remembers where streams are after a write.
+func (l *lane) moved(heads map[string]head) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for stream, h := range heads {
+		if rootOf(stream) == l.root { // a write may go to several lanes
+			l.heads[stream] = h
+		}
+	}
+}
+
+// forget is for a write of which nobody knows what became of it.
+func (l *lane) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.heads)
+	l.generation++
+}
+
+func (l *lane) enqueue(r *request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue = append(l.queue, r)
+}
+
+// takeAll empties the queue.
+func (l *lane) takeAll() []*request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	taken := l.queue
+	l.queue = nil
+	return taken
+}
+
+// lanes remembers those used last, in two generations: when the young one is
+// full it becomes the old one, and what was not used meanwhile is forgotten,
+// unless somebody is in it.
+type lanes struct {
+	mu         sync.Mutex
+	young, old map[string]*lane
+	limit      int
+}
+
+func newLanes(limit int) *lanes {
+	return &lanes{young: map[string]*lane{}, limit: limit}
+}
+
+// enter returns the lane of a root; leave must be called once.
+func (l *lanes) enter(root string) *lane {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	of := l.young[root]
+	if of == nil {
+		if of = l.old[root]; of == nil {
+			of = newLane(root)
+		} else {
+			delete(l.old, root)
+		}
+		if len(l.young) >= l.limit {
+			l.age()
+		}
+		l.young[root] = of
+	}
+	of.users++
+	return of
+}
+
+func (l *lanes) leave(of *lane) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	of.users--
+}
+
+// age makes room.
+func (l *lanes) age() {
+	left := l.old
+	l.old, l.young = l.young, make(map[string]*lane, l.limit)
+	for root, of := range left {
+		if of.users > 0 {
+			l.young[root] = of
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"context"
+
+	"orderflow/domain/eventlog"
+)
+
+// look returns where a stream is; l is the lane of its root.
+func (e *Engine) look(ctx context.Context, l *lane, stream string) (head, error) {
+	h, ok, generation := l.known(stream)
+	if ok {
+		return h, nil
+	}
+	h, err := e.load(ctx, stream)
+	if err == nil {
+		l.learn(stream, h, generation)
+	}
+	return h, err
+}
+
+// load asks the log.
+func (e *Engine) load(ctx context.Context, stream string) (head, error) {
+	for r, err := range e.log.ReadBack(ctx, eventlog.Stream(stream), eventlog.NewestVersion) {
+		if err != nil {
+			return head{}, err
+		}
+		if isTombstone(&r) {
+			return head{last: int64(r.Version) - 2, tombstoned: true}, nil
+		}
+		h := head{last: int64(r.Version) - 1}
+		if IsMetastream(stream) {
+			event, err := unpack(&r)
+			if err != nil {
+				return head{}, err
+			}
+			m := ParseMetadata(event.Data)
+			h.metadata = &m
+		}
+		return h, nil
+	}
+	return head{last: -1}, nil
+}
+
+// standing is what readers need to know of a stream.
+type standing struct {
+	place
+	metadata Metadata
+}
+
+// headOf finds a head, drafted or stored.
+type headOf func(stream string) (head, error)
+
+// standingOf puts together what a stream and its metastream say.
+func standingOf(stream string, of headOf) (standing, error) {
+	h, err := of(stream)
+	if err != nil {
+		return standing{}, err
+	}
+	s := standing{place: place{last: h.last, deleted: h.tombstoned}}
+	if IsMetastream(stream) { // it has no metadata of its own, shows its newest event, and ends with its stream
+		s.metadata.MaxCount = 1
+		s.described = true
+		base, err := of(stream[len(metaPrefix):])
+		s.deleted = s.deleted || base.tombstoned
+		return s, err
+	}
+	m, err := of(MetastreamOf(stream))
+	if err != nil {
+		return standing{}, err
+	}
+	if m.metadata != nil {
+		s.metadata, s.described = *m.metadata, true
+		s.gone = s.metadata.Gone()
+	}
+	return s, nil
+}
+
+// stand returns where a stream is now.
+func (e *Engine) stand(ctx context.Context, stream string) (standing, error) {
+	l := e.lanes.enter(rootOf(stream))
+	defer e.lanes.leave(l)
+	return standingOf(stream, func(stream string) (head, error) { return e.look(ctx, l, stream) })
+}
+
+// first is the number of the first event that is shown.
+func (s standing) first() int64 {
+	first := s.metadata.TruncateBefore
+	if n := s.metadata.MaxCount; n > 0 {
+		first = max(first, s.last-n+1)
+	}
+	return first
+}
+
+// Metadata implements API.
+func (e *Engine) Metadata(ctx context.Context, stream string) (Metadata, error) {
+	s, err := e.stand(ctx, stream)
+	return s.metadata, err
+}
+
+// LastNumber implements API.
+func (e *Engine) LastNumber(ctx context.Context, stream string) (int64, error) {
+	s, err := e.stand(ctx, stream)
+	return s.last, err
+}

@@ -1,0 +1,72 @@
+package esdbserver
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+)
+
+// Hooks are called from the goroutines of the node and must not block. Any may be nil.
+type Hooks struct {
+	// Called reports a call that ended: "/event_store.client.streams.Streams/Append",
+	// the gRPC code as text, and how long it took.
+	Called func(method, code string, took time.Duration)
+	// Appended reports what one append of a client stored or had stored before.
+	Appended func(events, bytes int)
+	// Subscribed reports subscribers that come (+1) and go (-1).
+	Subscribed func(delta int)
+}
+
+func (h Hooks) appended(events, bytes int) {
+	if h.Appended != nil {
+		h.Appended(events, bytes)
+	}
+}
+
+func (h Hooks) subscribed(delta int) {
+	if h.Subscribed != nil {
+		h.Subscribed(delta)
+	}
+}
+
+func (s *Server) called(method string, begun time.Time, err error) {
+	if s.options.Hooks.Called != nil {
+		s.options.Hooks.Called(method, status.Code(err).String(), time.Since(begun))
+	}
+}
+
+// unary is around every call with one answer to one request.
+func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	begun := time.Now()
+	ctx, err := s.recognize(ctx)
+	var response any
+	if err == nil {
+		response, err = handle(ctx, request)
+	}
+	s.called(info.FullMethod, begun, err)
+	return response, err
+}
+
+// stream is around every other call.
+func (s *Server) stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	begun := time.Now()
+	ctx, err := s.recognize(stream.Context())
+	if err == nil {
+		if ctx != stream.Context() {
+			stream = &callerStream{stream, ctx}
+		}
+		err = handle(service, stream)
+	}
+	s.called(info.FullMethod, begun, err)
+	return err
+}
+
+// callerStream knows who calls.
+type callerStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (c *callerStream) Context() context.Context { return c.ctx }

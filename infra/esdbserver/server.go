@@ -1,0 +1,193 @@
+package esdbserver
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/infra/esdbserver/engine"
+)
+
+// Version is what the node says it is, in the form that clients parse.
+const Version = "24.10.0"
+
+// Limits of a node.
+const (
+	// maxMessageBytes bounds one message from a client, as EventStoreDB does.
+	maxMessageBytes = 16<<20 - 10_000
+	// minPing is how often a client may ask whether the node is there: clients
+	// of EventStoreDB ask every 10 s, those of tests much more often.
+	minPing = 100 * time.Millisecond
+	// maxStreamsPerConnection bounds the calls of one client at a time.
+	maxStreamsPerConnection = 4_096
+	// drainTimeout bounds how long Close waits for calls under way.
+	drainTimeout = 5 * time.Second
+)
+
+// Options of a node. Log is required, and one of Certificate and Insecure.
+type Options struct {
+	// Log is where everything is kept; the node is its only writer.
+	Log engine.Log
+	// Certificate is what the node shows to clients; nil serves without TLS.
+	Certificate *tls.Certificate
+	// Insecure lets everybody do everything and asks for no passwords.
+	Insecure bool
+	// Advertise is the address that gossip tells clients, host:port; empty is
+	// the address of the listener.
+	Advertise string
+	// Clock says what is older than $maxAge; nil is the machine's clock.
+	Clock func() time.Time
+	// Logger takes what the operator must see; nil discards it.
+	Logger *slog.Logger
+	// Hooks are called on what happens, for metrics.
+	Hooks Hooks
+}
+
+// Server is one node.
+type Server struct {
+	options Options
+	logger  *slog.Logger
+	engine  *engine.Engine
+	grpc    *grpc.Server
+	http    *http.Server
+	door    *door
+	id      eventlog.EventID // of the node, for gossip
+	started time.Time
+	users   *users
+
+	mu      sync.Mutex
+	address string // of the listener
+	serving bool
+	closed  chan struct{}
+	once    sync.Once
+}
+
+// New makes a node and writes what a new one begins with. The error's kind is
+// Invalid if the options make no sense, else that of the log.
+func New(ctx context.Context, o Options) (*Server, error) {
+	switch {
+	case o.Log == nil:
+		return nil, domain.Errorf(domain.Invalid, "A node needs a log.")
+	case o.Certificate == nil && !o.Insecure:
+		return nil, domain.Errorf(domain.Invalid, "A node needs a certificate, or has to be told that it is insecure.")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	s := &Server{
+		options: o, logger: o.Logger, started: o.Clock(), closed: make(chan struct{}),
+		engine: engine.New(o.Log, engine.Options{Clock: o.Clock, Logger: o.Logger}),
+	}
+	s.users = newUsers(s.engine)
+	if err := s.users.begin(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.id, err = s.identity(ctx); err != nil {
+		return nil, err
+	}
+	s.grpc = grpc.NewServer(
+		grpc.MaxRecvMsgSize(maxMessageBytes),
+		grpc.MaxConcurrentStreams(maxStreamsPerConnection),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+		grpc.UnaryInterceptor(s.unary),
+		grpc.StreamInterceptor(s.stream),
+	)
+	streams.RegisterStreamsServer(s.grpc, &streamsService{Server: s})
+	gossip.RegisterGossipServer(s.grpc, &gossipService{Server: s})
+	serverfeatures.RegisterServerFeaturesServer(s.grpc, &featuresService{Server: s})
+	s.registerPersistent(s.grpc)
+	s.http = s.newHTTP()
+	s.door = newDoor(s.tls())
+	return s, nil
+}
+
+// tls is how the node shows who it is, nil without a certificate.
+func (s *Server) tls() *tls.Config {
+	if s.options.Certificate == nil {
+		return nil
+	}
+	return &tls.Config{
+		Certificates: []tls.Certificate{*s.options.Certificate},
+		NextProtos:   []string{protocolHTTP2, protocolHTTP1},
+		MinVersion:   tls.VersionTLS12,
+	}
+}
+
+// Serve answers clients of l until Close, and then returns nil. It is called once.
+func (s *Server) Serve(l net.Listener) error {
+	s.mu.Lock()
+	if s.serving {
+		s.mu.Unlock()
+		return errors.New("esdbserver: Serve was called twice")
+	}
+	s.serving, s.address = true, l.Addr().String()
+	s.mu.Unlock()
+	var wg sync.WaitGroup
+	var errs [2]error
+	wg.Go(func() { errs[0] = s.grpc.Serve(s.door.rpc) })
+	wg.Go(func() { errs[1] = s.http.Serve(s.door.web) })
+	err := s.door.serve(l)
+	wg.Wait()
+	select {
+	case <-s.closed:
+		return nil
+	default:
+		return errors.Join(err, errs[0], errs[1])
+	}
+}
+
+// Close ends subscriptions, lets calls under way end for a few seconds, and
+// closes all connections. The log stays open.
+func (s *Server) Close() error {
+	s.once.Do(func() {
+		close(s.closed)
+		s.closePersistent()
+		s.engine.Close()
+		s.door.close()
+		drained := make(chan struct{})
+		go func() {
+			defer close(drained)
+			s.grpc.GracefulStop()
+		}()
+		limit := time.NewTimer(drainTimeout)
+		defer limit.Stop()
+		select {
+		case <-drained:
+		case <-limit.C:
+			s.grpc.Stop()
+			<-drained
+		}
+		_ = s.http.Close() // its answers are short
+	})
+	return nil
+}
+
+// Engine is what the node does, for those that call it without a wire.
+func (s *Server) Engine() *engine.Engine { return s.engine }
+
+// advertised is the address that clients are told.
+func (s *Server) advertised() string {
+	if s.options.Advertise != "" {
+		return s.options.Advertise
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.address
+}

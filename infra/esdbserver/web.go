@@ -1,0 +1,78 @@
+package esdbserver
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Limits of the HTTP side, which answers a few short questions.
+const (
+	webTimeout     = 10 * time.Second
+	webIdleTimeout = 60 * time.Second
+	webHeaderBytes = 16 << 10
+)
+
+// newHTTP answers what is asked without gRPC.
+func (s *Server) newHTTP() *http.Server {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /health/live", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, map[string]string{"msgTypeId": "PingMessage", "text": "Ping request successfully handled"})
+	})
+	mux.HandleFunc("GET /info", s.info)
+	mux.HandleFunc("GET /gossip", s.gossip)
+	mux.HandleFunc("GET /stats", s.stats)
+	return &http.Server{
+		Handler: mux, ReadTimeout: webTimeout, WriteTimeout: webTimeout, IdleTimeout: webIdleTimeout, MaxHeaderBytes: webHeaderBytes,
+		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+	}
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	_ = json.NewEncoder(w).Encode(v) // there is nobody to tell
+}
+
+func (s *Server) info(w http.ResponseWriter, _ *http.Request) {
+	answer(w, map[string]any{
+		"dbVersion": Version, "esVersion": Version, "state": "leader",
+		"features":       map[string]bool{"projections": false, "userManagement": false, "atomPub": false},
+		"authentication": map[string]any{"type": s.authentication(), "properties": map[string]string{}},
+	})
+}
+
+func (s *Server) authentication() string {
+	if s.options.Insecure {
+		return "insecure"
+	}
+	return "internal"
+}
+
+func (s *Server) gossip(w http.ResponseWriter, _ *http.Request) {
+	host, port, err := s.endpoint()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	answer(w, map[string]any{
+		"members": []map[string]any{{
+			"instanceId": textual(s.id).GetString_(), "timeStamp": s.options.Clock().UTC(), "state": "Leader", "isAlive": true,
+			"httpEndPointIp": host, "httpEndPointPort": port, "nodePriority": 0, "isReadOnlyReplica": false, "esVersion": Version,
+		}},
+		"serverIp": host, "serverPort": port,
+	})
+}
+
+func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
+	end, err := s.engine.End(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	answer(w, map[string]any{
+		"proc": map[string]any{"startTime": s.started.UTC()},
+		"es":   map[string]any{"writer": map[string]any{"lastPosition": end}},
+	})
+}
