@@ -15,6 +15,7 @@
 //	projections/        event → change of a view; runner, rebuild, verify
 //	infra/memory/       every port in memory: the fake of all tests
 //	infra/pebblelog/    the event log on Pebble: the embedded default
+//	infra/esdbserver/   an EventStoreDB node on any log; engine/ what it does, groups/ persistent subscriptions
 //	infra/sqlite/       views and checkpoints in SQLite
 //	infra/simulator/    a payment gateway and a carrier that can misbehave, with a ledger of their own
 //	infra/resilience/   breaker, bulkhead and timeout around every outside call
