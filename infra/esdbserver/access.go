@@ -1,6 +1,19 @@
 package esdbserver
 
-import "context"
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"orderflow/infra/esdbserver/engine"
+)
 
 // action is what somebody wants to do with a stream.
 type action uint8
@@ -9,13 +22,165 @@ const (
 	read action = iota
 	write
 	remove
+	readMeta
+	writeMeta
 )
 
 // allStream is the name under which everything is read.
 const allStream = "$all"
 
-// may says whether the caller may do something; the error is the answer.
-func (s *Server) may(context.Context, action, string) error { return nil }
+type callerKey struct{}
 
-// recognize finds out who calls.
-func (s *Server) recognize(ctx context.Context) (context.Context, error) { return ctx, nil }
+// recognize finds out who calls. An insecure node does not ask.
+func (s *Server) recognize(ctx context.Context) (context.Context, error) {
+	if s.options.Insecure {
+		return ctx, nil
+	}
+	headers := metadata.ValueFromIncomingContext(ctx, "authorization")
+	if len(headers) == 0 {
+		return ctx, nil
+	}
+	login, password, ok := basic(headers[0])
+	if !ok {
+		return ctx, status.Error(codes.Unauthenticated, "The node knows passwords (Basic) and nothing else.")
+	}
+	c, ok, err := s.users.check(ctx, login, password)
+	switch {
+	case err != nil:
+		return ctx, s.fail(ctx, err)
+	case !ok:
+		return ctx, status.Error(codes.Unauthenticated, "Nobody has this login and password.")
+	}
+	return context.WithValue(ctx, callerKey{}, c), nil
+}
+
+// basic reads the header of Basic authentication.
+func basic(header string) (login, password string, ok bool) {
+	const scheme = "basic "
+	if len(header) < len(scheme) || !strings.EqualFold(header[:len(scheme)], scheme) {
+		return "", "", false
+	}
+	text, err := base64.StdEncoding.DecodeString(strings.TrimSpace(header[len(scheme):]))
+	if err != nil {
+		return "", "", false
+	}
+	return strings.Cut(string(text), ":")
+}
+
+// may says whether the caller may do something with a stream; the error is the answer.
+func (s *Server) may(ctx context.Context, a action, stream string) error {
+	if s.options.Insecure {
+		return nil
+	}
+	c, _ := ctx.Value(callerKey{}).(caller)
+	if slices.Contains(c.groups, admins) {
+		return nil
+	}
+	if engine.IsMetastream(stream) {
+		stream = stream[len("$$"):]
+		if a == read {
+			a = readMeta
+		} else {
+			a = writeMeta
+		}
+	}
+	roles, err := s.roles(ctx, a, stream)
+	if err != nil {
+		return s.fail(ctx, err)
+	}
+	for _, role := range roles {
+		if role == everyone || c.login != "" && (role == c.login || slices.Contains(c.groups, role)) {
+			return nil
+		}
+	}
+	return denied(ctx)
+}
+
+func denied(ctx context.Context) error {
+	return failed(ctx, codes.PermissionDenied, "Access Denied", "access-denied")
+}
+
+// mayManage says whether the caller may look after the node and its groups.
+func (s *Server) mayManage(ctx context.Context) error {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	if s.options.Insecure || slices.Contains(c.groups, admins) || slices.Contains(c.groups, ops) {
+		return nil
+	}
+	return denied(ctx)
+}
+
+// roles are those who may do something: what the stream says, else what
+// $settings says, else everybody with a user's stream and administrators with
+// the system's.
+func (s *Server) roles(ctx context.Context, a action, stream string) ([]string, error) {
+	m, err := s.engine.Metadata(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	if roles := rolesOf(m.ACL, a); roles != nil {
+		return roles, nil
+	}
+	defaults, err := s.defaults.get(ctx, s.engine)
+	if err != nil {
+		return nil, err
+	}
+	of, last := defaults.User, everyone
+	if strings.HasPrefix(stream, "$") {
+		of, last = defaults.System, admins
+	}
+	if roles := rolesOf(of, a); roles != nil {
+		return roles, nil
+	}
+	return []string{last}, nil
+}
+
+// rolesOf is one list of an ACL; nil if nothing is set.
+func rolesOf(acl *engine.ACL, a action) []string {
+	if acl == nil {
+		return nil
+	}
+	switch a {
+	case read:
+		return acl.Read
+	case write:
+		return acl.Write
+	case remove:
+		return acl.Delete
+	case readMeta:
+		return acl.MetaRead
+	default:
+		return acl.MetaWrite
+	}
+}
+
+// defaults remembers $settings until something of its kind was written.
+type defaults struct {
+	mu     sync.Mutex
+	valid  bool
+	writes uint64
+	acls   engine.DefaultACLs
+}
+
+func (d *defaults) get(ctx context.Context, e *engine.Engine) (engine.DefaultACLs, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	writes := e.MetadataWrites() // before looking
+	if d.valid && d.writes == writes {
+		return d.acls, nil
+	}
+	acls := engine.DefaultACLs{}
+	for r, err := range e.ReadStream(ctx, engine.SettingsStream, engine.NewestNumber, engine.Span{Backwards: true, Max: 1}) {
+		if _, missing := errors.AsType[*engine.NotFoundError](err); missing {
+			break
+		}
+		if _, ended := errors.AsType[*engine.DeletedError](err); ended {
+			break
+		}
+		if err != nil {
+			return acls, err
+		}
+		acls = engine.ParseSettings(r.Event.Data)
+	}
+	d.valid, d.writes, d.acls = true, writes, acls
+	return acls, nil
+}

@@ -68,6 +68,8 @@ type Server struct {
 	started time.Time
 	users   *users
 
+	defaults defaults
+
 	mu      sync.Mutex
 	address string // of the listener
 	serving bool

@@ -107,6 +107,7 @@ func (d *draft) add(stream string, events ...eventlog.Pending) {
 	d.writes[i].Events = append(d.writes[i].Events, events...)
 	d.events += len(events)
 	d.heads[stream] = h
+	d.meta = d.meta || stream == SettingsStream
 }
 
 // describe notes that the last event added to a metastream has this data.

@@ -13,6 +13,9 @@ const (
 	metaPrefix   = "$$"
 	MetadataType = "$metadata"
 	LinkType     = "$>"
+
+	// SettingsStream holds the default access control lists.
+	SettingsStream = "$settings"
 )
 
 // maxAgeSeconds bounds $maxAge to what a duration holds.

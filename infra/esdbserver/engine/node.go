@@ -78,8 +78,8 @@ func New(log Log, o Options) *Engine {
 // Close ends all subscriptions and takes no more appends.
 func (e *Engine) Close() { e.closeOnce.Do(func() { close(e.closing) }) }
 
-// MetadataWrites counts the changes of metadata: whoever decides by metadata
-// again and again need not look while it stands still.
+// MetadataWrites counts the changes of metadata and settings: whoever decides
+// by them again and again need not look while it stands still.
 func (e *Engine) MetadataWrites() uint64 { return e.metadataWrites.Load() }
 
 // End implements API.
