@@ -91,15 +91,37 @@ func (e *Engine) Tombstone(ctx context.Context, stream string, expected Expected
 	return e.write(ctx, kindTombstone, Write{Stream: stream, Expected: expected})
 }
 
-// write queues a request up in its lane, and leads the lane if nobody does.
+// write queues a request up and waits for it.
 func (e *Engine) write(ctx context.Context, k kind, w Write) (Written, error) {
-	r, err := newRequest(k, w)
+	await, err := e.submit(k, w)
 	if err != nil {
 		return Written{}, err
 	}
+	return await(ctx)
+}
+
+// Submit is [Engine.Append] in two steps: what is submitted to a stream by one
+// goroutine is stored in that order. await waits for the answer and must be
+// called once.
+func (e *Engine) Submit(w Write) (await func(context.Context) (Written, error), err error) {
+	return e.submit(kindAppend, w)
+}
+
+func (e *Engine) submit(k kind, w Write) (await func(context.Context) (Written, error), err error) {
+	r, err := newRequest(k, w)
+	if err != nil {
+		return nil, err
+	}
 	l := e.lanes.enter(rootOf(w.Stream))
-	defer e.lanes.leave(l)
 	l.enqueue(r)
+	return func(ctx context.Context) (Written, error) {
+		defer e.lanes.leave(l)
+		return e.await(ctx, l, r)
+	}, nil
+}
+
+// await leads the lane if nobody does, until r is decided.
+func (e *Engine) await(ctx context.Context, l *lane, r *request) (Written, error) {
 	select {
 	case l.hold <- struct{}{}:
 		e.lead(ctx, l)

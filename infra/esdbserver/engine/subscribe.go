@@ -19,15 +19,15 @@ func (e *Engine) SubscribeStream(ctx context.Context, stream string, after int64
 		f := &streamFollower{engine: e, stream: stream, after: after, resolve: resolve, yield: yield}
 		for {
 			grown := of.wait() // before looking
-			if !f.catchUp(ctx) || !e.await(ctx, grown, yield) {
+			if !f.catchUp(ctx) || !e.rest(ctx, grown, yield) {
 				return
 			}
 		}
 	}
 }
 
-// await returns true when there is more, and yields why there never will be.
-func (e *Engine) await(ctx context.Context, grown <-chan struct{}, yield func(Message, error) bool) bool {
+// rest returns true when there is more, and yields why there never will be.
+func (e *Engine) rest(ctx context.Context, grown <-chan struct{}, yield func(Message, error) bool) bool {
 	select {
 	case <-grown:
 		return true
@@ -116,7 +116,7 @@ func (e *Engine) SubscribeAll(ctx context.Context, after uint64, resolve bool, f
 		}
 		for {
 			grown := e.all.wait() // before looking
-			if !f.catchUp(ctx) || !e.await(ctx, grown, yield) {
+			if !f.catchUp(ctx) || !e.rest(ctx, grown, yield) {
 				return
 			}
 		}
