@@ -16,6 +16,7 @@
 //	infra/memory/       every port in memory: the fake of all tests
 //	infra/pebblelog/    the event log on Pebble: the embedded default
 //	infra/esdbserver/   an EventStoreDB node on any log; engine/ what it does, groups/ persistent subscriptions
+//	infra/eventstoredb/ the event log in EventStoreDB, or in any node that speaks its protocol
 //	infra/sqlite/       views and checkpoints in SQLite
 //	infra/simulator/    a payment gateway and a carrier that can misbehave, with a ledger of their own
 //	infra/resilience/   breaker, bulkhead and timeout around every outside call

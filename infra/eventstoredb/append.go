@@ -1,0 +1,133 @@
+package eventstoredb
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"github.com/google/uuid"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+// Append implements eventlog.Store. A repeat after a lost answer is made here
+// first, as long as there is time; Unknown comes after that.
+func (l *Log) Append(ctx context.Context, s eventlog.Stream, version eventlog.Version, events ...eventlog.Pending) (eventlog.Appended, error) {
+	bytes, err := l.check(s, version, events)
+	if err != nil {
+		l.opts.Hooks.Failed("append", domain.Invalid)
+		return eventlog.Appended{}, err
+	}
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, l.opts.Timeout)
+	defer cancel()
+	w, f, err := repeat(ctx, l, "append", l.write(s, version, events))
+	at := eventlog.Appended{Version: version + eventlog.Version(len(events))}
+	switch {
+	case err == nil && w.NextExpectedVersion == uint64(at.Version-1) && w.CommitPosition != 0: //nolint:gosec // it is above 0
+		if at.Position, err = position(w.CommitPosition); err != nil {
+			return eventlog.Appended{}, err
+		}
+	case err == nil, f.kind == domain.Conflict:
+		// An answer that says too little, a stream that was deleted and goes on
+		// with higher numbers, or somebody was first: we were that, perhaps.
+		if at, err = l.settle(ctx, s, version, events, err == nil); err != nil {
+			return eventlog.Appended{}, err
+		}
+	default:
+		return eventlog.Appended{}, l.giveUp(f, err)
+	}
+	l.opts.Hooks.Appended(len(events), bytes, time.Since(begun))
+	return at, nil
+}
+
+// giveUp says what became of an append that was not answered with success.
+func (l *Log) giveUp(f failure, err error) error {
+	switch {
+	case f.lost:
+		f.kind = domain.Unknown
+	case f.kind == domain.NotFound: // the stream was deleted for ever
+		f.kind = domain.Invalid
+	}
+	return l.give("append", f, err)
+}
+
+// write is the call that appends.
+func (l *Log) write(s eventlog.Stream, version eventlog.Version, events []eventlog.Pending) work[*esdb.WriteResult] {
+	list := make([]esdb.EventData, len(events))
+	for i, e := range events {
+		list[i] = proposed(e)
+	}
+	var expected esdb.ExpectedRevision = esdb.NoStream{}
+	if version > 0 {
+		expected = esdb.Revision(uint64(version - 1))
+	}
+	attempt := l.opts.Timeout / attemptShare
+	return func(ctx context.Context, c *esdb.Client) (*esdb.WriteResult, error) {
+		return c.AppendToStream(ctx, string(s), esdb.AppendToStreamOptions{ExpectedRevision: expected, Deadline: &attempt, RequiresLeader: true}, list...)
+	}
+}
+
+func proposed(e eventlog.Pending) esdb.EventData {
+	kind := esdb.ContentTypeJson
+	if !json.Valid(e.Data) {
+		kind = esdb.ContentTypeBinary
+	}
+	return esdb.EventData{EventID: uuid.UUID(e.ID), EventType: e.Type, ContentType: kind, Data: e.Data, Metadata: e.Meta.Encode()}
+}
+
+// settle looks whether what follows a version are these very events. Stored
+// says that the server claims so.
+func (l *Log) settle(ctx context.Context, s eventlog.Stream, version eventlog.Version, events []eventlog.Pending, stored bool) (at eventlog.Appended, err error) {
+	i := 0
+	for r, err := range l.Read(ctx, s, version) {
+		if err != nil {
+			return at, l.giveUp(failure{lost: true}, err)
+		}
+		if r.ID != events[i].ID {
+			break
+		}
+		at = eventlog.Appended{Version: r.Version, Position: r.Position}
+		if i++; i == len(events) {
+			return at, nil
+		}
+	}
+	if stored {
+		return at, l.giveUp(failure{lost: true}, domain.Errorf(domain.Unknown, "EventStoreDB at %s says that it has stored the events, and does not show them.", l.Name()))
+	}
+	l.opts.Hooks.Failed("append", domain.Conflict)
+	return at, domain.Errorf(domain.Conflict, "%s is not at version %d.", s, version)
+}
+
+// check refuses what EventStoreDB does not take, and counts what it does.
+func (l *Log) check(s eventlog.Stream, version eventlog.Version, events []eventlog.Pending) (bytes int, err error) {
+	if err := eventlog.CheckAppend(s, version, events); err != nil {
+		return 0, err
+	}
+	if !utf8.ValidString(string(s)) || isSystem(string(s)) {
+		return 0, domain.Errorf(domain.Invalid, "%.40q is no name for a stream in EventStoreDB: it is UTF-8 and begins with no dollar.", s)
+	}
+	for _, e := range events {
+		if !utf8.ValidString(e.Type) || isSystem(e.Type) {
+			return 0, domain.Errorf(domain.Invalid, "%.40q is no event type in EventStoreDB: it is UTF-8 and begins with no dollar.", e.Type)
+		}
+		bytes += len(e.Data) + metaBytes(e.Meta) + typeByteCost*len(e.Type)
+	}
+	if bytes > l.opts.MaxAppendBytes {
+		return 0, domain.Errorf(domain.Invalid, "The events have %d bytes; EventStoreDB takes %d in one append.", bytes, l.opts.MaxAppendBytes)
+	}
+	return bytes, nil
+}
+
+// metaBytes is about what the metadata takes as JSON.
+func metaBytes(m eventlog.Meta) int {
+	const names = 70 // of all five fields, with their punctuation
+	return names + len(m.Command) + len(m.Correlation) + len(m.Causation) + len(m.Actor) + len(m.Trace)
+}
+
+// isSystem says that a stream or a type is the server's own.
+func isSystem(name string) bool { return strings.HasPrefix(name, "$") }

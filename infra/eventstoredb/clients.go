@@ -1,0 +1,236 @@
+package eventstoredb
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+
+	"orderflow/domain"
+)
+
+// clients has the one client that calls go to, and replaces it after a failure.
+//
+//	acquire ─▶ current? ──yes──▶ use ─▶ release
+//	              │ no                    retire: not the current one any more;
+//	              ▼                       closed with the last release
+//	           connect, one attempt for all who wait
+type clients struct {
+	config    esdb.Configuration
+	name      string
+	connected func()
+
+	mu       sync.Mutex
+	closed   bool
+	current  *client
+	attempt  *attempt // the one under way
+	failures int      // attempts in a row that came to nothing
+	notUntil time.Time
+	open     map[*client]struct{} // those not closed yet
+	working  sync.WaitGroup       // attempts
+	closing  chan struct{}
+}
+
+// client is a client of the library and who uses it.
+type client struct {
+	*esdb.Client
+	users   int
+	retired bool
+	shut    bool
+	grace   *time.Timer
+}
+
+// attempt to connect; err stands once done is closed.
+type attempt struct {
+	done chan struct{}
+	err  error
+}
+
+func newClients(config esdb.Configuration, connected func()) *clients {
+	return &clients{
+		config: config, name: nameOf(config), connected: connected,
+		open: map[*client]struct{}{}, closing: make(chan struct{}),
+	}
+}
+
+// acquire returns the current client, connected. After release it must not be used.
+func (p *clients) acquire(ctx context.Context) (*client, error) {
+	for {
+		p.mu.Lock()
+		switch {
+		case p.closed:
+			p.mu.Unlock()
+			return nil, errClosed()
+		case p.current != nil:
+			c := p.current
+			c.users++
+			p.mu.Unlock()
+			return c, nil
+		case p.attempt == nil:
+			p.attempt = &attempt{done: make(chan struct{})}
+			wait := time.Until(p.notUntil)
+			p.working.Go(func() { p.connect(p.attempt, wait) })
+		}
+		a := p.attempt
+		p.mu.Unlock()
+		select {
+		case <-a.done:
+			if a.err != nil {
+				return nil, a.err
+			}
+		case <-ctx.Done():
+			return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "EventStoreDB at %s cannot be reached in time.", p.name)
+		}
+	}
+}
+
+// connect makes one attempt and tells all who wait.
+func (p *clients) connect(a *attempt, wait time.Duration) {
+	c, err := p.dial(wait)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.attempt = nil
+	switch {
+	case err != nil:
+		a.err = err
+		p.notUntil = time.Now().Add(pause(p.failures))
+		p.failures++
+	case p.closed:
+		a.err = errClosed()
+		p.shut(c)
+	default:
+		p.current, p.failures = c, 0
+		p.notUntil = time.Now().Add(pause(0)) // a client that fails at once is not replaced in a tight loop
+		p.connected()
+	}
+	close(a.done)
+}
+
+// dial makes a client and has it find a node, which its configuration bounds in time.
+func (p *clients) dial(wait time.Duration) (*client, error) {
+	if !rest(wait, p.closing) {
+		return nil, errClosed()
+	}
+	config := p.config // the library keeps a pointer
+	made, err := esdb.NewClient(&config)
+	if err != nil {
+		return nil, domain.Wrap(domain.Invalid, err, "The client of EventStoreDB at %s cannot be made", p.name)
+	}
+	c := &client{Client: made}
+	p.mu.Lock()
+	p.open[c] = struct{}{}
+	p.mu.Unlock()
+	if _, err := guarded(func() (*esdb.ServerVersion, error) { return made.GetServerVersion() }); err != nil {
+		p.mu.Lock()
+		p.shut(c)
+		p.mu.Unlock()
+		f := classify(err)
+		if f.kind == domain.Internal || f.kind == domain.Invalid {
+			f.kind = domain.Unavailable // whatever answers there may be another one tomorrow
+		}
+		return nil, domain.Wrap(f.kind, err, "EventStoreDB at %s cannot be reached", p.name)
+	}
+	return c, nil
+}
+
+func (p *clients) release(c *client) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.users--
+	if c.retired && c.users == 0 {
+		p.shut(c)
+	}
+}
+
+// retire has the calls to come made on another client. Those under way have a
+// while to end: one may be stuck in the library until its client is closed.
+func (p *clients) retire(c *client) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.current == c {
+		p.current = nil
+	}
+	if c.retired {
+		return
+	}
+	c.retired = true
+	if c.users == 0 {
+		p.shut(c)
+		return
+	}
+	c.grace = time.AfterFunc(retireGrace, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.shut(c)
+	})
+}
+
+// shut closes c once. The caller holds mu.
+func (p *clients) shut(c *client) {
+	if c.shut {
+		return
+	}
+	c.shut = true
+	if c.grace != nil {
+		c.grace.Stop()
+	}
+	delete(p.open, c)
+	_ = c.Close() // it never fails
+}
+
+// close ends the attempt under way, and then closes every client: what is still
+// called on them ends with an error.
+func (p *clients) close() {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return
+	}
+	p.closed = true
+	close(p.closing)
+	p.mu.Unlock()
+	p.working.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.current = nil
+	for c := range p.open {
+		if c.retired = true; c.users == 0 {
+			p.shut(c)
+		}
+	}
+}
+
+// closeAll closes the clients that are still used.
+func (p *clients) closeAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.open {
+		p.shut(c)
+	}
+}
+
+// pause before the n-th repeat, from 0: doubling, and half of it by chance, so
+// that those who failed together do not come again together.
+func pause(n int) time.Duration {
+	d := lastPause
+	if n < 16 {
+		d = min(firstPause<<n, lastPause)
+	}
+	return d/2 + rand.N(d/2+1) //nolint:gosec // chance spreads load here, it keeps no secret
+}
+
+// rest returns after d, or earlier and false when done is closed.
+func rest(d time.Duration, done <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-done:
+		return false
+	}
+}
+
+func errClosed() error { return domain.Errorf(domain.Unavailable, "The event log is closed.") }

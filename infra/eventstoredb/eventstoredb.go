@@ -1,0 +1,103 @@
+package eventstoredb
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+
+	"orderflow/domain/eventlog"
+)
+
+// Options tune a Log; the zero value is right.
+type Options struct {
+	// Timeout bounds an operation with all its repeats; 0 is DefaultTimeout.
+	Timeout time.Duration
+	// MaxAppendBytes is what the server takes in one append, if it was set to
+	// take another amount than it does by default; 0 is [MaxAppendBytes].
+	MaxAppendBytes int
+	Hooks          Hooks
+	Logger         *slog.Logger // nil for the default
+}
+
+// Log is an eventlog.Store in EventStoreDB. It is safe for concurrent use. Many
+// processes may append to the same log.
+type Log struct {
+	opts  Options
+	calls *clients // appends and pages
+	subs  *clients // subscriptions, on connections of their own: they stay, and a server bounds the streams of one
+
+	slots   chan struct{} // one is held by each call under way
+	held    chan struct{} // and by each subscription
+	working sync.WaitGroup
+
+	ctx    context.Context // done once the log is closed
+	cancel context.CancelFunc
+
+	tail tail
+}
+
+// Open returns a log that connects when it is first used. The connection string
+// is that of EventStoreDB's clients: esdb://user:password@host:2113?tls=true.
+// One that cannot be used is Invalid.
+func Open(connection string, opts Options) (*Log, error) {
+	opts.Timeout = cmp.Or(opts.Timeout, DefaultTimeout)
+	opts.MaxAppendBytes = cmp.Or(opts.MaxAppendBytes, MaxAppendBytes)
+	opts.Hooks = opts.Hooks.withDefaults()
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	config, err := parse(connection, opts.Logger)
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{
+		opts: opts, slots: make(chan struct{}, maxCalls), held: make(chan struct{}, maxSubscriptions),
+		calls: newClients(config, opts.Hooks.Connected), subs: newClients(config, opts.Hooks.Connected),
+	}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	return l, nil
+}
+
+// Name says where the log is, without secrets.
+func (l *Log) Name() string { return l.calls.name }
+
+// Ping asks the node for one event. It says within a few seconds whether the
+// log can be read now.
+func (l *Log) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, min(pingTimeout, l.opts.Timeout))
+	defer cancel()
+	_, f, err := repeat(ctx, l, "read", l.page(esdb.Backwards, all{esdb.End{}}, 1))
+	if err != nil {
+		return l.give("read", f, err)
+	}
+	return nil
+}
+
+// Close ends everything that is under way; subscriptions end with Unavailable.
+func (l *Log) Close() error {
+	l.cancel()
+	l.calls.close()
+	l.subs.close()
+	done := make(chan struct{})
+	go func() { l.working.Wait(); close(done) }()
+	for range 2 { // what is still stuck after the first is freed by closing its client
+		t := time.NewTimer(closeWait)
+		select {
+		case <-done:
+			t.Stop()
+		case <-t.C:
+		}
+		l.calls.closeAll()
+		l.subs.closeAll()
+	}
+	return nil
+}
+
+var (
+	_ eventlog.Store = (*Log)(nil)
+	_ eventlog.Ended = (*Log)(nil)
+)

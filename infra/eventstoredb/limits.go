@@ -1,0 +1,67 @@
+package eventstoredb
+
+import "time"
+
+// Limits. Those that an operator may want to change are in [Options].
+const (
+	// DefaultTimeout bounds an append, a page of a reading or a question with
+	// all its repeats; below commands.RoundTimeout, so that whoever waits is
+	// told what is the matter.
+	DefaultTimeout = 15 * time.Second
+	// attemptShare of the timeout is for one attempt: a node that hangs leaves
+	// time for another one.
+	attemptShare = 3
+	// pingTimeout bounds [Log.Ping].
+	pingTimeout = 3 * time.Second
+	// openTimeout bounds the wait for a subscription's confirmation.
+	openTimeout = 10 * time.Second
+
+	// firstPause before a repeat; it doubles up to lastPause.
+	firstPause = 20 * time.Millisecond
+	lastPause  = 2 * time.Second
+
+	// maxFaults bounds the repeats after what should not happen at all: a panic of
+	// the client, an answer that makes no sense.
+	maxFaults = 3
+	// maxSubscribeFaults is the same for a subscription, which is in no hurry.
+	maxSubscribeFaults = 12
+	// maxCalls bounds the calls under way, those left behind included; more wait.
+	maxCalls = 1_024
+	// maxSubscriptions is less than the 100 streams that a server allows on one
+	// connection: one more would wait without a word.
+	maxSubscriptions = 64
+	// closeWait bounds the wait for calls under way when the log is closed, twice.
+	closeWait = 5 * time.Second
+	// retireGrace is how long the calls under way on a client may go on after
+	// it was replaced.
+	retireGrace = 30 * time.Second
+
+	// MaxAppendBytes is what EventStoreDB takes in one append unless it is told
+	// otherwise, counted as its newer versions do: data, metadata and types.
+	MaxAppendBytes = 1 << 20
+	// typeByteCost is what a byte of a type's name counts there.
+	typeByteCost = 2
+
+	// pageEvents and pageBytes bound what is read at once.
+	pageEvents = 512
+	pageBytes  = 4 << 20
+	// tailEvents are read at once in the search for the last event that is not
+	// the server's own.
+	tailEvents = 128
+	// searchWindow is after how many events of others a subscription is told
+	// how far it is.
+	searchWindow = 512
+
+	// maxDiscoveryRounds of the library's own search for a node; repeating is
+	// ours, and it would make callers wait for longer than they said.
+	maxDiscoveryRounds = 2
+	// maxGossipSeconds bounds the wait for one node in that search.
+	maxGossipSeconds = 5
+	// maxDiscoveryPauseMillis bounds the pause after each round of it.
+	maxDiscoveryPauseMillis = 100
+	// keepAlive is after how long a silent connection is asked whether it lives,
+	// and how long it may take to answer.
+	keepAlive = 10 * time.Second
+	// maxPrefixes bounds the categories of one subscription.
+	maxPrefixes = 64
+)
