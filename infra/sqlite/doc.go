@@ -5,6 +5,7 @@
 //	orders-3.db       the serving version, in WAL mode: one writer, several readers
 //	orders-4.db       a version being built; removed at the next start unless promoted
 //	checkpoints.db    how far the sagas have read
+//	states.db         snapshots of long streams, for a log that keeps none
 //
 // Views are a function of the log, and the files are treated so. They run
 // with synchronous=NORMAL: after a power loss the newest transactions may be
