@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 GO ?= go
 FUZZTIME ?= 30s
+ROUNDS ?= 1
 
 .PHONY: help
 help: ## say what there is
@@ -20,6 +21,11 @@ test: ## all tests
 .PHONY: race
 race: ## all tests under the race detector, in short form
 	$(GO) test -race -short -timeout 40m ./...
+
+.PHONY: conformance
+conformance: ## the official EventStoreDB client's own suite against the embedded node, ROUNDS times; ends with the count
+	@set -o pipefail; CONFORMANCE_ROUNDS=$(ROUNDS) $(GO) test -count=1 -v -timeout $$((20 + 5 * $(ROUNDS)))m \
+	  -run '^TestConformance$$' ./infra/esdbserver/conformance | awk '/^conformance: /{line = $$0; next} {print} END{print line}'
 
 .PHONY: lint
 lint: ## the linters of .golangci.yaml, at the version infra/tools pins

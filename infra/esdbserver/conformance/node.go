@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
+	"io"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -21,9 +23,6 @@ const (
 	stopWait  = 15 * time.Second
 	// probePause lies between two questions whether the node is ready.
 	probePause = 20 * time.Millisecond
-	// startAttempts bounds how often another port is tried: between finding a
-	// free one and listening on it somebody else may take it.
-	startAttempts = 3
 	// keptLogBytes of what a node printed last are kept.
 	keptLogBytes = 64 << 10
 )
@@ -49,23 +48,9 @@ func BuildNode(ctx context.Context, module, to string, race bool) error {
 
 // StartNode starts a node on a free port of the loopback and waits until it is
 // ready. certificates is a folder of [WriteCertificates], "" to go without TLS.
+// The node is killed when ctx is done.
 func StartNode(ctx context.Context, binary, data, certificates string) (*Node, error) {
-	var err error
-	for range startAttempts {
-		var n *Node
-		if n, err = startOnce(ctx, binary, data, certificates); err == nil {
-			return n, nil
-		}
-	}
-	return nil, err
-}
-
-func startOnce(ctx context.Context, binary, data, certificates string) (*Node, error) {
-	address, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	args := []string{"eventstore", "--data", data, "--listen", address}
+	args := []string{"eventstore", "--data", data, "--listen", "127.0.0.1:0", "--json"}
 	scheme := "http"
 	if certificates == "" {
 		args = append(args, "--insecure")
@@ -74,24 +59,41 @@ func startOnce(ctx context.Context, binary, data, certificates string) (*Node, e
 		node := filepath.Join(certificates, "node", "node")
 		args = append(args, "--tls-cert", node+".crt", "--tls-key", node+".key")
 	}
-	n := &Node{Address: address, log: &tailBuffer{}, ended: make(chan struct{})}
+	n := &Node{log: &tailBuffer{}, ended: make(chan struct{})}
 	n.cmd = exec.CommandContext(ctx, binary, args...)
-	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
+	n.cmd.Stderr = n.log
+	said, err := n.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
 	if err := n.cmd.Start(); err != nil {
 		return nil, err
 	}
-	go func() {
-		n.err = n.cmd.Wait()
-		close(n.ended)
-	}()
-	if err := n.ready(ctx, scheme+"://"+address+"/health/live"); err != nil {
+	addresses := make(chan string, 1)
+	go n.listen(said, addresses)
+	if err := n.ready(ctx, scheme, addresses); err != nil {
 		return nil, errors.Join(err, n.Stop(), fmt.Errorf("the node printed:\n%s", n.log))
 	}
 	return n, nil
 }
 
-// ready returns when the node says that it lives.
-func (n *Node) ready(ctx context.Context, url string) error {
+// listen passes on the address that the node prints first, keeps what follows
+// for the log, and waits for the end.
+func (n *Node) listen(said io.Reader, addresses chan<- string) {
+	values := json.NewDecoder(said)
+	var view struct{ Connection string }
+	if values.Decode(&view) == nil {
+		if connection, err := url.Parse(view.Connection); err == nil {
+			addresses <- connection.Host
+		}
+	}
+	_, _ = io.Copy(n.log, io.MultiReader(values.Buffered(), said))
+	n.err = n.cmd.Wait()
+	close(n.ended)
+}
+
+// ready returns when the node says where and that it lives.
+func (n *Node) ready(ctx context.Context, scheme string, addresses <-chan string) error {
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // our own node, on the loopback
@@ -99,17 +101,21 @@ func (n *Node) ready(ctx context.Context, url string) error {
 	client := http.Client{Transport: transport}
 	again := time.NewTicker(probePause)
 	defer again.Stop()
-	var last error
+	last := errors.New("it did not print where it listens")
 	for {
-		if last = probe(ctx, &client, url); last == nil {
-			return nil
-		}
 		select {
+		case n.Address = <-addresses:
 		case <-again.C:
 		case <-n.ended:
 			return fmt.Errorf("the node ended before it was ready: %w", n.err)
 		case <-ctx.Done():
 			return fmt.Errorf("the node was not ready after %v: %w", startWait, last)
+		}
+		if n.Address == "" {
+			continue
+		}
+		if last = probe(ctx, &client, scheme+"://"+n.Address+"/health/live"); last == nil {
+			return nil
 		}
 	}
 }
@@ -153,15 +159,6 @@ func (n *Node) Stop() error {
 
 // Log is what the node printed last.
 func (n *Node) Log() string { return n.log.String() }
-
-func freeAddress(ctx context.Context) (string, error) {
-	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
-}
 
 // tailBuffer keeps the end of what is written to it.
 type tailBuffer struct {

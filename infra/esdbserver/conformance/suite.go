@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -124,6 +125,15 @@ func goTool(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	return out, nil
 }
 
+// exactly is the pattern that matches some tests and what is in them.
+func exactly(tests []string) string {
+	patterns := make([]string, len(tests))
+	for i, test := range tests {
+		patterns[i] = "^" + strings.ReplaceAll(regexp.QuoteMeta(test), "/", "$/^") + "$"
+	}
+	return strings.Join(patterns, "|")
+}
+
 // Job is one execution of the suite.
 type Job struct {
 	Kind string   // as leaf_tests.txt names it
@@ -151,10 +161,10 @@ func (s Suite) Run(ctx context.Context, folder string, job Job) (Run, error) {
 	}
 	args := []string{"-test.v=test2json", "-test.timeout=" + job.Limit.String()}
 	if job.Only != nil {
-		args = append(args, "-test.run=^("+strings.Join(job.Only, "|")+")$")
+		args = append(args, "-test.run="+exactly(job.Only))
 	}
 	if job.Not != nil {
-		args = append(args, "-test.skip=^("+strings.Join(job.Not, "|")+")$")
+		args = append(args, "-test.skip="+exactly(job.Not))
 	}
 	tests := exec.CommandContext(ctx, s.Binary, args...)
 	tests.Dir, tests.Env = work, append(append(os.Environ(), "PWD="+work), job.Env...)
