@@ -14,7 +14,6 @@ import (
 	"orderflow/commands"
 	"orderflow/domain"
 	"orderflow/infra/httpapi"
-	"orderflow/infra/pebblelog"
 	"orderflow/infra/resilience"
 	"orderflow/infra/simulator"
 	"orderflow/infra/sqlite"
@@ -31,7 +30,7 @@ type App struct {
 	config config
 	logger *slog.Logger
 
-	Log       *pebblelog.Log
+	Log       eventLog
 	Bus       *commands.Local
 	Views     *sqlite.Views
 	Runner    *projections.Runner
@@ -44,6 +43,7 @@ type App struct {
 	checkpoints *sqlite.Checkpoints
 	drivers     []*sagas.Driver
 	hurry       func(context.Context) error
+	logKnown    bool // it is written down which log the views follow
 	metrics     atomic.Pointer[telemetry.Metrics]
 	public      *listener // nil without an API on the network
 	private     *listener // nil without metrics on the network
@@ -69,16 +69,20 @@ func New(ctx context.Context, c config, logger *slog.Logger) (_ *App, err error)
 	if err := a.openStores(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.assemble(); err != nil {
+	if err := a.assemble(ctx); err != nil {
 		return nil, err
 	}
 	return a, a.listen(ctx)
 }
 
-// openStores opens what is on disk, the log first: its lock says that the
-// folder is ours.
+// openStores opens the log and what is on disk; a lock says that the folder is ours.
 func (a *App) openStores(ctx context.Context) (err error) {
-	if a.Log, err = openLog(a.config, a.logger, a.logHooks()); err != nil {
+	lock, err := lockData(a.config)
+	if err != nil {
+		return err
+	}
+	a.onClose(lock.Close)
+	if a.Log, err = openLog(ctx, a.config, a.logger, a.logHooks()); err != nil {
 		return err
 	}
 	a.onClose(a.Log.Close)
@@ -86,6 +90,9 @@ func (a *App) openStores(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(a.Views.Close)
+	if a.logKnown, err = checkViews(ctx, a.config, a.Log, a.Views); err != nil {
+		return err
+	}
 	if a.checkpoints, err = sqlite.OpenCheckpoints(ctx, a.config.viewsDir(), a.logger); err != nil {
 		return err
 	}
@@ -97,23 +104,11 @@ func (a *App) openStores(ctx context.Context) (err error) {
 	return nil
 }
 
-// openLog opens the log of a folder and says what to do when it is refused.
-func openLog(c config, logger *slog.Logger, hooks pebblelog.Hooks) (*pebblelog.Log, error) {
-	return openLogWith(c, pebblelog.Options{Logger: logger, Hooks: hooks})
-}
-
-func openLogWith(c config, o pebblelog.Options) (*pebblelog.Log, error) {
-	log, err := pebblelog.Open(c.logDir(), o)
-	if domain.KindOf(err) == domain.Unavailable {
-		return nil, domain.Wrap(domain.Unavailable, err,
-			"The data directory %s is in use by another orderflow; ask that one with --server URL, stop it, or choose another with --data", c.Data)
-	}
-	return log, err
-}
-
 // assemble connects the parts.
-func (a *App) assemble() error {
-	a.Bus = commands.NewLocalAlone(a.Log, a.Log)
+func (a *App) assemble(ctx context.Context) (err error) {
+	if a.Bus, err = a.newBus(ctx); err != nil {
+		return err
+	}
 	a.onClose(func() error { a.Bus.Close(); return nil })
 	a.Runner = projections.NewRunner(projections.Config{Log: a.Log, Views: a.Views, Logger: a.logger})
 	m := a.newMetrics()
@@ -165,6 +160,7 @@ func (a *App) Run(ctx context.Context) error {
 	group, failed := errgroup.WithContext(work)
 	group.Go(func() error { return a.Runner.Run(failed) })
 	group.Go(func() error { return a.hurry(failed) })
+	group.Go(func() error { return a.rememberLog(failed) })
 	for _, d := range a.drivers {
 		group.Go(func() error { return ended(failed, d.Run(failed)) })
 	}
@@ -209,11 +205,6 @@ func (a *App) Close() error {
 }
 
 func (a *App) onClose(f func() error) { a.closers = append(a.closers, f) }
-
-// ready says why no commands can be taken now, or nil.
-func (a *App) ready(ctx context.Context) error {
-	return a.Log.Stats(ctx).ReadOnly
-}
 
 // listener is one port and the server behind it.
 type listener struct {

@@ -69,7 +69,7 @@ func (c *auditReplayCmd) replay(ctx context.Context, s streams, logger *slog.Log
 	if at := c.server(); at != "" {
 		return askReplay(ctx, at)
 	}
-	log, err := c.openLog(logger)
+	log, err := c.openLog(ctx, logger)
 	if err != nil {
 		return replayed{}, err
 	}
@@ -178,6 +178,9 @@ func readStretches(ctx context.Context, log eventlog.Store, work, inOrder chan<-
 		if err != nil {
 			s.err = err
 			break
+		}
+		if isSystem(r) { // a node's own: users, metadata, what subscriptions remember
+			continue
 		}
 		s.events = append(s.events, r)
 		if len(s.events) == replayStretch && !send() {

@@ -26,6 +26,7 @@ const drainTimeout = 10 * time.Second
 // config is what a node is started with.
 type config struct {
 	Data        string            // the folder everything is kept in
+	EventStore  string            // the connection string of an EventStoreDB that has the log; empty keeps it in Data. A secret: never printed
 	Listen      string            // of the API; empty serves none
 	Private     string            // of metrics and administration; empty serves none
 	BreakerOpen time.Duration     // how long a provider's breaker stays open; 0 is resilience.DefaultOpenFor
@@ -55,6 +56,12 @@ func (c config) check() error {
 
 // exists refuses a folder in which no node has worked yet.
 func (c config) exists() error {
+	if c.EventStore != "" {
+		if _, err := os.Stat(c.viewsDir()); err != nil {
+			return domain.Wrap(domain.NotFound, err, "There are no views in %s; say with --data where the node keeps its data", c.Data)
+		}
+		return nil
+	}
 	if _, err := os.Stat(c.logDir()); err != nil {
 		return domain.Wrap(domain.NotFound, err, "There is no log in %s; say with --data where the node keeps its data", c.Data)
 	}

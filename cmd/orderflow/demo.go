@@ -24,9 +24,10 @@ const (
 
 // demoCmd shows the system at work.
 type demoCmd struct {
-	Orders  int    `help:"How many orders to place." default:"300"`
-	Exit    bool   `help:"End when everything has settled instead of serving on."`
-	Data    string `help:"Keep the data here; by default it is thrown away at the end." type:"path" placeholder:"DIR"`
+	Orders int    `help:"How many orders to place." default:"300"`
+	Exit   bool   `help:"End when everything has settled instead of serving on."`
+	Data   string `help:"Keep the data here; by default it is thrown away at the end." type:"path" placeholder:"DIR"`
+	eventStore
 	Listen  string `help:"Where the API listens; another port is taken if this one is in use." default:"${listen}"`
 	Private string `help:"Where metrics listen; another port is taken if this one is in use." default:"${private}"`
 	Seed    uint64 `help:"Of everything that happens by chance." default:"1"`
@@ -69,7 +70,7 @@ func (c *demoCmd) Run(ctx context.Context, s streams, logger *slog.Logger) (err 
 
 // open opens the node, on other ports if the usual ones are in use.
 func (c *demoCmd) open(ctx context.Context, logger *slog.Logger) (*App, error) {
-	wanted := config{Data: c.Data, Listen: c.Listen, Private: c.Private, BreakerOpen: demoBreakerOpen}
+	wanted := config{Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private, BreakerOpen: demoBreakerOpen}
 	app, err := New(ctx, wanted, logger)
 	if _, inUse := errors.AsType[*portError](err); inUse {
 		wanted.Listen, wanted.Private = anyPort, anyPort

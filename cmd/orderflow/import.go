@@ -26,9 +26,10 @@ type importCmd struct {
 // importRetailCmd imports invoices in process: history brings its own prices
 // and times, which the public API takes from nobody.
 type importRetailCmd struct {
-	File   string `arg:"" help:"The invoices as CSV, plain or gzip." type:"path"`
-	Stock  string `help:"Units to receive first of each article; auto receives what the file sells." default:"auto" placeholder:"auto|N"`
-	Data   string `help:"The data directory to import into; no server may use it." placeholder:"DIR" type:"path" default:"${data}"`
+	File  string `arg:"" help:"The invoices as CSV, plain or gzip." type:"path"`
+	Stock string `help:"Units to receive first of each article; auto receives what the file sells." default:"auto" placeholder:"auto|N"`
+	Data  string `help:"The data directory to import into; no server may use it." placeholder:"DIR" type:"path" default:"${data}"`
+	eventStore
 	Server string `help:"Not for imports: the API takes no history." placeholder:"URL" hidden:""`
 	JSON   bool   `help:"Print one JSON object at the end."`
 }
@@ -62,7 +63,7 @@ func (c *importRetailCmd) Run(ctx context.Context, s streams, logger *slog.Logge
 	if err != nil {
 		return err
 	}
-	result, err := importHistory(ctx, c.Data, retail.Import{Stock: stock}, history, s.err, logger)
+	result, err := importHistory(ctx, config{Data: c.Data, EventStore: c.EventStore}, retail.Import{Stock: stock}, history, s.err, logger)
 	if err != nil {
 		return err
 	}
@@ -102,8 +103,8 @@ func readHistory(path string) (retail.History, error) {
 }
 
 // importHistory runs a whole node for as long as the import takes.
-func importHistory(ctx context.Context, data string, i retail.Import, h retail.History, watcher io.Writer, logger *slog.Logger) (result imported, err error) {
-	app, err := New(ctx, config{Data: data}, logger)
+func importHistory(ctx context.Context, c config, i retail.Import, h retail.History, watcher io.Writer, logger *slog.Logger) (result imported, err error) {
+	app, err := New(ctx, c, logger)
 	if err != nil {
 		return result, err
 	}

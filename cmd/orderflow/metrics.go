@@ -1,10 +1,11 @@
 package main
 
 import (
-	"context"
 	"time"
 
 	"orderflow/commands"
+	"orderflow/domain"
+	"orderflow/infra/eventstoredb"
 	"orderflow/infra/httpapi"
 	"orderflow/infra/pebblelog"
 	"orderflow/infra/resilience"
@@ -20,10 +21,7 @@ func (a *App) newMetrics() *telemetry.Metrics {
 			{Name: telemetry.Payment, Status: func() telemetry.ProviderFigures { return figures(a.Gateway.Status()) }},
 			{Name: shipping, Status: func() telemetry.ProviderFigures { return figures(a.Carrier.Status()) }},
 		},
-		Log: func() telemetry.LogFigures {
-			s := a.Log.Stats(context.Background())
-			return telemetry.LogFigures{End: int64(s.End), Queued: s.Queued, DiskBytes: s.DiskBytes}
-		},
+		Log:   a.logFigures,
 		Sales: a.Views, Fulfilments: a.Views,
 		Deciding: func() map[string]commands.Stats {
 			b := a.Bus
@@ -44,7 +42,11 @@ func figures(s resilience.Status) telemetry.ProviderFigures {
 
 // logHooks count what the log does. The log is opened before there are
 // metrics; what it does until then is not counted.
-func (a *App) logHooks() pebblelog.Hooks {
+func (a *App) logHooks() logHooks {
+	return logHooks{embedded: a.embeddedHooks(), eventStore: a.eventStoreHooks()}
+}
+
+func (a *App) embeddedHooks() pebblelog.Hooks {
 	return pebblelog.Hooks{
 		Committed: func(appends, events, bytes int, sync time.Duration) {
 			if m := a.metrics.Load(); m != nil {
@@ -61,6 +63,30 @@ func (a *App) logHooks() pebblelog.Hooks {
 				m.Checkpointed(position)
 			}
 		},
+	}
+}
+
+func (a *App) eventStoreHooks() eventstoredb.Hooks {
+	counted := func(count func(*telemetry.Metrics)) {
+		if m := a.metrics.Load(); m != nil {
+			count(m)
+		}
+	}
+	return eventstoredb.Hooks{
+		Appended: func(events, bytes int, took time.Duration) {
+			counted(func(m *telemetry.Metrics) { m.StoreAppended(events, bytes, took) })
+		},
+		Read: func(events int, took time.Duration) {
+			counted(func(m *telemetry.Metrics) { m.StoreRead(events, took) })
+		},
+		Connected: func() { counted((*telemetry.Metrics).StoreConnected) },
+		Retried: func(operation string, kind domain.Kind) {
+			counted(func(m *telemetry.Metrics) { m.StoreRetried(operation, kind) })
+		},
+		Failed: func(operation string, kind domain.Kind) {
+			counted(func(m *telemetry.Metrics) { m.StoreFailed(operation, kind) })
+		},
+		Dropped: func(kind domain.Kind) { counted(func(m *telemetry.Metrics) { m.StoreDropped(kind) }) },
 	}
 }
 

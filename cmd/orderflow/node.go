@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"log/slog"
-
-	"orderflow/infra/pebblelog"
 )
 
 // node says whose log and views an operator's subcommand works on: a data
@@ -11,7 +11,8 @@ import (
 type node struct {
 	Server string `help:"Ask the server at this address, as in ${server}." placeholder:"URL" env:"ORDERFLOW_SERVER"`
 	Data   string `help:"Open this data directory in process; no server may use it (default ${data})." placeholder:"DIR" type:"path"`
-	Home   string `hidden:"" default:"${data}"`
+	eventStore
+	Home string `hidden:"" default:"${data}"`
 }
 
 // server is the address of the server to ask, or empty: a directory that is
@@ -24,18 +25,22 @@ func (n node) server() string {
 }
 
 func (n node) config() config {
-	if n.Data == "" {
-		return config{Data: n.Home}
-	}
-	return config{Data: n.Data}
+	return config{Data: cmp.Or(n.Data, n.Home), EventStore: n.EventStore}
 }
 
 // openLog opens the log alone. A folder without one is refused: whoever asks
 // about a log does not want a new one.
-func (n node) openLog(logger *slog.Logger) (*pebblelog.Log, error) {
+func (n node) openLog(ctx context.Context, logger *slog.Logger) (eventLog, error) {
 	c := n.config()
-	if err := c.exists(); err != nil {
-		return nil, err
+	if c.EventStore == "" {
+		if err := c.exists(); err != nil {
+			return nil, err
+		}
 	}
-	return openLog(c, logger, pebblelog.Hooks{})
+	return openLog(ctx, c, logger, logHooks{})
+}
+
+// eventStore says that the log is not in the data directory.
+type eventStore struct {
+	EventStore string `name:"eventstore" help:"The log is in this EventStoreDB, or in a node that orderflow eventstore runs; views stay in the data directory. The string may hold a password: better set the variable." placeholder:"esdb://…" env:"ORDERFLOW_EVENTSTORE"`
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"orderflow/domain"
-	"orderflow/infra/pebblelog"
 	"orderflow/infra/sqlite"
 	"orderflow/projections"
 )
@@ -37,7 +36,12 @@ func (n node) with(ctx context.Context, logger *slog.Logger, use func(views) err
 	if err := c.exists(); err != nil {
 		return err
 	}
-	log, err := openLog(c, logger, pebblelog.Hooks{})
+	lock, err := lockData(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	log, err := openLog(ctx, c, logger, logHooks{})
 	if err != nil {
 		return err
 	}
@@ -47,6 +51,9 @@ func (n node) with(ctx context.Context, logger *slog.Logger, use func(views) err
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	if _, err := checkViews(ctx, c, log, store); err != nil {
+		return err
+	}
 	return use(projections.NewRunner(projections.Config{Log: log, Views: store, Logger: logger}))
 }
 

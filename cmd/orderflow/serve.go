@@ -14,8 +14,9 @@ import (
 
 // serveCmd runs a node until it is told to end.
 type serveCmd struct {
-	Data    string `help:"Where everything is kept." default:"${data}" type:"path" placeholder:"DIR" env:"ORDERFLOW_DATA"`
-	Listen  string `help:"Where the API listens, on this machine only; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
+	Data   string `help:"Where everything is kept." default:"${data}" type:"path" placeholder:"DIR" env:"ORDERFLOW_DATA"`
+	Listen string `help:"Where the API listens, on this machine only; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
+	eventStore
 	Private string `help:"Where metrics and profiles listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
 	Tell    string `help:"Write the addresses as JSON to this file once requests are taken, for scripts that let the system choose ports." type:"path" placeholder:"FILE"`
 }
@@ -29,11 +30,14 @@ func (c *serveCmd) Help() string {
 // Run serves.
 func (c *serveCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
 	begun := time.Now()
-	app, err := New(ctx, config{Data: c.Data, Listen: c.Listen, Private: c.Private}, logger)
+	app, err := New(ctx, config{Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private}, logger)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(s.out, "orderflow serves %s on this machine only: there is no authentication yet.\n", c.Data)
+	if remote, ok := app.Log.(pinged); ok {
+		fmt.Fprintf(s.out, "The log is in EventStoreDB at %s.\n", remote.Name())
+	}
 	app.showAddresses(s)
 	if err := c.tell(app); err != nil {
 		return errors.Join(err, app.Close())

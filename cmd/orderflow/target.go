@@ -17,7 +17,8 @@ import (
 type target struct {
 	Server string `help:"Ask the server at this address (default ${server})." placeholder:"URL" env:"ORDERFLOW_SERVER"`
 	Data   string `help:"Open this data directory in process instead; no server may use it." placeholder:"DIR" type:"path"`
-	JSON   bool   `help:"Print JSON for programs."`
+	eventStore
+	JSON bool `help:"Print JSON for programs."`
 }
 
 // with calls use with a client. In process, a whole node works while use runs:
@@ -33,7 +34,7 @@ func (t target) with(ctx context.Context, logger *slog.Logger, use func(context.
 		}
 		return use(ctx, &client{base: base, http: &http.Client{}})
 	}
-	app, err := New(ctx, config{Data: t.Data}, logger)
+	app, err := New(ctx, config{Data: t.Data, EventStore: t.EventStore}, logger)
 	if err != nil {
 		return err
 	}

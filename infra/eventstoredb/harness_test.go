@@ -26,7 +26,6 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-
 // node is a node of ours that is being served.
 type node struct {
 	server  *esdbserver.Server

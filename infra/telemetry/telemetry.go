@@ -25,11 +25,12 @@ type Metrics struct {
 	http     httpMetrics
 	work     workMetrics
 	log      logMetrics
+	store    storeMetrics
 }
 
 // New returns metrics that also show what sources tell when asked.
 func New(s Sources) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), http: newHTTPMetrics(), work: newWorkMetrics(), log: newLogMetrics()}
+	m := &Metrics{registry: prometheus.NewRegistry(), http: newHTTPMetrics(), work: newWorkMetrics(), log: newLogMetrics(), store: newStoreMetrics()}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector(),
 		newSampler(s),
@@ -37,6 +38,7 @@ func New(s Sources) *Metrics {
 	m.registry.MustRegister(m.http.all()...)
 	m.registry.MustRegister(m.work.all()...)
 	m.registry.MustRegister(m.log.all()...)
+	m.registry.MustRegister(m.store.all()...)
 	return m
 }
 

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/infra/sqlite"
+	"orderflow/projections"
+)
+
+// identity says which log the views of a data directory follow: positions of
+// one log mean nothing in another, and views of two logs in one are of none.
+type identity struct {
+	FirstEvent string `json:"first_event"` // its id; empty as long as there was none
+	Log        string `json:"log"`         // where it was then, for people
+}
+
+// embeddedLog is the name of a log in the data directory.
+const embeddedLog = "the embedded log"
+
+// isSystem says that an event is a node's own; every log passes over them alike.
+func isSystem(r eventlog.Recorded) bool {
+	return strings.HasPrefix(string(r.Stream), "$") || strings.HasPrefix(r.Type, "$")
+}
+
+// identify returns the identity of a log as it is now.
+func identify(ctx context.Context, log eventLog) (identity, error) {
+	is := identity{Log: embeddedLog}
+	if remote, ok := log.(pinged); ok {
+		is.Log = "EventStoreDB at " + remote.Name()
+	}
+	for r, err := range log.ReadAll(ctx, 0) {
+		if err != nil {
+			return is, err
+		}
+		if !isSystem(r) {
+			is.FirstEvent = hex.EncodeToString(r.ID[:])
+			break
+		}
+	}
+	return is, nil
+}
+
+// checkViews refuses views that follow another log. It says whether the log
+// has an identity yet; see [App.rememberLog].
+func checkViews(ctx context.Context, c config, log eventLog, views *sqlite.Views) (known bool, err error) {
+	now, err := identify(ctx, log)
+	if err != nil {
+		return false, err
+	}
+	before, found, err := readIdentity(c)
+	if err != nil {
+		return false, err
+	}
+	at, err := farthest(ctx, views)
+	if err != nil {
+		return false, err
+	}
+	_, remote := log.(pinged)
+	switch {
+	case found && before.FirstEvent != "" && before.FirstEvent != now.FirstEvent,
+		!found && remote && at > 0: // they were filled before this was kept, from an embedded log
+		return false, errOtherLog(c, before, now)
+	case remote:
+		end, err := log.End(ctx)
+		if err != nil {
+			return false, err
+		}
+		if at > end {
+			return false, errAhead(c, at, end, now)
+		}
+	}
+	if found && before.FirstEvent == now.FirstEvent {
+		return now.FirstEvent != "", nil
+	}
+	return now.FirstEvent != "", writeIdentity(c, now)
+}
+
+func errOtherLog(c config, before, now identity) error {
+	was := before.Log
+	if was == "" {
+		was = embeddedLog
+	}
+	return domain.Errorf(domain.Conflict, "The views in %s follow another log, %s, and not %s: choose another directory with --data, or remove %s to have them computed anew.",
+		c.viewsDir(), was, now.Log, c.viewsDir())
+}
+
+func errAhead(c config, at, end eventlog.Position, now identity) error {
+	return domain.Errorf(domain.Conflict, "The views in %s are at position %d and %s ends at %d: it was set back, or it is another one. "+
+		"Choose another directory with --data, or remove %s to have them computed anew.", c.viewsDir(), at, now.Log, end, c.viewsDir())
+}
+
+// farthest is the position of the views that are ahead of the others.
+func farthest(ctx context.Context, views *sqlite.Views) (at eventlog.Position, err error) {
+	for _, g := range projections.Groups() {
+		store, err := views.Live(ctx, g)
+		if err != nil {
+			return 0, err
+		}
+		p, err := store.Position(ctx)
+		if err != nil {
+			return 0, err
+		}
+		at = max(at, p)
+	}
+	return at, nil
+}
+
+// rememberLog waits for the first event of a log that had none when it was
+// opened, and writes down which log it is.
+func (a *App) rememberLog(ctx context.Context) error {
+	if a.logKnown {
+		return nil
+	}
+	for r, err := range a.Log.Subscribe(ctx, 0) {
+		if err != nil {
+			return ended(ctx, err)
+		}
+		if isSystem(r) {
+			continue
+		}
+		now, err := identify(ctx, a.Log)
+		if err != nil {
+			return ended(ctx, err)
+		}
+		return writeIdentity(a.config, now)
+	}
+	return nil
+}
+
+func (c config) identityFile() string { return filepath.Join(c.viewsDir(), "log.json") }
+
+func readIdentity(c config) (is identity, found bool, err error) {
+	data, err := os.ReadFile(c.identityFile())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return is, false, nil
+	case err != nil:
+		return is, false, domain.Wrap(domain.Internal, err, "It cannot be read which log the views follow")
+	case json.Unmarshal(data, &is) != nil:
+		return is, false, domain.Errorf(domain.Internal, "%s is damaged; remove %s to have the views computed anew.", c.identityFile(), c.viewsDir())
+	}
+	return is, true, nil
+}
+
+// writeIdentity replaces the file, whole or not at all.
+func writeIdentity(c config, is identity) error {
+	data, err := json.Marshal(is)
+	if err != nil {
+		return err
+	}
+	half := c.identityFile() + ".new"
+	if err := os.WriteFile(half, data, 0o600); err != nil {
+		return domain.Wrap(domain.Internal, err, "It cannot be written down which log the views follow")
+	}
+	return os.Rename(half, c.identityFile())
+}

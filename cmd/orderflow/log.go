@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"orderflow/commands"
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/infra/eventstoredb"
+	"orderflow/infra/pebblelog"
+	"orderflow/infra/sqlite"
+	"orderflow/infra/telemetry"
+)
+
+// eventLog is a node's log, wherever it is kept.
+type eventLog interface {
+	eventlog.Store
+	eventlog.Ended
+	Close() error
+}
+
+// What a log may have besides, and is asked for where it matters.
+type (
+	// measured is a log on a disk of ours.
+	measured interface {
+		Stats(ctx context.Context) pebblelog.Stats
+	}
+	// pinged is a log that somebody else serves.
+	pinged interface {
+		Ping(ctx context.Context) error
+		Name() string
+	}
+)
+
+// logHooks are those of every log there is.
+type logHooks struct {
+	embedded   pebblelog.Hooks
+	eventStore eventstoredb.Hooks
+}
+
+// openLog opens the log that a configuration names, and says what to do when
+// it is refused. One that is served elsewhere has answered when it returns.
+func openLog(ctx context.Context, c config, logger *slog.Logger, hooks logHooks) (eventLog, error) {
+	if c.EventStore == "" {
+		log, err := openLogWith(c, pebblelog.Options{Logger: logger, Hooks: hooks.embedded})
+		if err != nil {
+			return nil, err // not a *pebblelog.Log that is nil
+		}
+		return log, nil
+	}
+	log, err := eventstoredb.Open(c.EventStore, eventstoredb.Options{Logger: logger, Hooks: hooks.eventStore})
+	if err != nil {
+		return nil, err
+	}
+	if err := log.Ping(ctx); err != nil {
+		_ = log.Close() // it never got anywhere
+		return nil, domain.Wrap(domain.KindOf(err), err, "The event store named with --eventstore cannot be used")
+	}
+	return log, nil
+}
+
+func openLogWith(c config, o pebblelog.Options) (*pebblelog.Log, error) {
+	log, err := pebblelog.Open(c.logDir(), o)
+	if domain.KindOf(err) == domain.Unavailable {
+		return nil, errInUse(c, err)
+	}
+	return log, err
+}
+
+func errInUse(c config, err error) error {
+	return domain.Wrap(domain.Unavailable, err,
+		"The data directory %s is in use by another orderflow; ask that one with --server URL, stop it, or choose another with --data", c.Data)
+}
+
+// lockData says that what is in a data directory besides the log is ours: with
+// the log elsewhere, its lock does not say so.
+func lockData(c config) (io.Closer, error) {
+	lock, err := vfs.Default.Lock(filepath.Join(c.Data, "lock"))
+	if err != nil {
+		return nil, errInUse(c, err)
+	}
+	return lock, nil
+}
+
+// newBus returns whoever decides on the node's log. An embedded log is ours
+// alone; to one that is served others append too, and it keeps no snapshots.
+func (a *App) newBus(ctx context.Context) (*commands.Local, error) {
+	if snapshots, ok := a.Log.(eventlog.Snapshots); ok {
+		return commands.NewLocalAlone(a.Log, snapshots), nil
+	}
+	states, err := sqlite.OpenStates(ctx, a.config.viewsDir(), a.logger)
+	if err != nil {
+		return nil, err
+	}
+	a.onClose(states.Close)
+	return commands.NewLocal(a.Log, states), nil
+}
+
+// ready says why no commands can be taken now, or nil.
+func (a *App) ready(ctx context.Context) error {
+	switch log := a.Log.(type) {
+	case measured:
+		return log.Stats(ctx).ReadOnly
+	case pinged:
+		return log.Ping(ctx)
+	}
+	return nil
+}
+
+// endWait bounds how long a scrape waits for a log that is served elsewhere.
+const endWait = time.Second
+
+// logFigures are the log's figures of now.
+func (a *App) logFigures() telemetry.LogFigures {
+	if log, ok := a.Log.(measured); ok {
+		s := log.Stats(context.Background())
+		return telemetry.LogFigures{End: int64(s.End), Queued: s.Queued, DiskBytes: s.DiskBytes}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), endWait)
+	defer cancel()
+	end, _ := a.Log.End(ctx) // 0 when it does not answer; the failure is counted
+	return telemetry.LogFigures{End: int64(end)}
+}
