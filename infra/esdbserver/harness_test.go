@@ -3,24 +3,36 @@ package esdbserver_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"github.com/dlclark/regexp2"
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/esdbserver/engine"
 	"orderflow/infra/memory"
+	"orderflow/infra/pebblelog"
 )
 
 // patience bounds every wait of these tests.
 const patience = 30 * time.Second
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code := m.Run()
+	regexp2.StopTimeoutClock() // it lingers after the last match
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, "goroutines are left:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 // node is a node under test.
 type node struct {
@@ -118,4 +130,24 @@ func drain(s *esdb.ReadStream, err error) ([]*esdb.ResolvedEvent, error) {
 
 func readAllOf(t testing.TB, c *esdb.Client, stream string) ([]*esdb.ResolvedEvent, error) {
 	return drain(c.ReadStream(ctx(t), stream, esdb.ReadStreamOptions{}, 1_000_000))
+}
+
+// newLog is an empty log on disk.
+func newLog(t testing.TB) *pebblelog.Log {
+	t.Helper()
+	return openLog(t, t.TempDir())
+}
+
+func openLog(t testing.TB, dir string) *pebblelog.Log {
+	t.Helper()
+	log, err := pebblelog.Open(dir, pebblelog.Options{IndexIDs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := log.Close(); err != nil {
+			t.Errorf("the log: %v", err)
+		}
+	})
+	return log
 }
