@@ -91,7 +91,7 @@ func (m *Machine) tick() {
 	}
 	var again []*item
 	for e := m.flights.Front(); e != nil; e = m.flights.Front() {
-		i := e.Value.(*item) //nolint:errcheck // the list holds nothing else
+		i := e.Value.(*item)
 		if i.deadline.After(m.now) {
 			break
 		}
@@ -118,7 +118,7 @@ func (m *Machine) leave(id ClientID) {
 	m.pins.release(gone)
 	var again []*item
 	for e := m.flights.Front(); e != nil; {
-		i := e.Value.(*item) //nolint:errcheck // the list holds nothing else
+		i := e.Value.(*item)
 		e = e.Next()
 		if i.client == gone {
 			m.land(i)

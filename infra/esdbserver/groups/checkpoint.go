@@ -37,7 +37,7 @@ func (m *Machine) save(u urgency) {
 // write that is being put together.
 func (m *Machine) done() (Place, uint64) {
 	for e := m.open.Front(); e != nil; e = e.Next() {
-		if i := e.Value.(*item); !i.writing { //nolint:errcheck // the list holds nothing else
+		if i := e.Value.(*item); !i.writing {
 			return i.before, i.count - 1
 		}
 	}

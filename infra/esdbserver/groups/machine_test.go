@@ -483,11 +483,11 @@ func ids(t testing.TB, names []string) (all []eventlog.EventID) {
 }
 
 func name(id eventlog.EventID) string {
-	if n := binary.BigEndian.Uint64(id[8:]); n < parkedIDs {
+	n := binary.BigEndian.Uint64(id[8:])
+	if n < parkedIDs {
 		return fmt.Sprint(n)
-	} else {
-		return fmt.Sprint("p", n-parkedIDs)
 	}
+	return fmt.Sprint("p", n-parkedIDs)
 }
 
 func number(t testing.TB, text string) int64 {

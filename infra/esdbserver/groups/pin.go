@@ -3,16 +3,12 @@ package groups
 import (
 	"encoding/json"
 	"hash/fnv"
-	"strings"
 
 	"orderflow/infra/esdbserver/engine"
 )
 
 // Buckets is into how many parts the strategies that pin divide all streams.
 const Buckets = 1024
-
-// linkType is the type of events that point to another one.
-const linkType = "$>"
 
 // pins says which client has which bucket. A bucket gets an owner with its
 // first event. It changes hands when the owner leaves, and when there are
@@ -81,8 +77,8 @@ func sourceStream(r engine.Resolved) string {
 	if e == nil {
 		e = r.Link
 	}
-	if e.Type == linkType {
-		if _, stream, ok := strings.Cut(string(e.Data), "@"); ok {
+	if e.Type == engine.LinkType {
+		if stream, _, ok := engine.ParseLink(e.Data); ok {
 			return stream
 		}
 	}

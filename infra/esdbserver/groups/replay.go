@@ -66,7 +66,7 @@ func (m *Machine) unpark() {
 // reopen puts an event among those that are not finished, at its place.
 func (m *Machine) reopen(i *item) {
 	for e := m.replay.open.Back(); e != nil; e = e.Prev() {
-		if e.Value.(*item).entry < i.entry { //nolint:errcheck // the list holds nothing else
+		if e.Value.(*item).entry < i.entry {
 			i.open = m.replay.open.InsertAfter(i, e)
 			return
 		}
@@ -113,7 +113,7 @@ func (m *Machine) truncateParked(w *Write, u urgency) {
 	r := &m.replay
 	to := r.next
 	if first := r.open.Front(); first != nil {
-		to = first.Value.(*item).entry //nolint:errcheck // the list holds nothing else
+		to = first.Value.(*item).entry
 	}
 	over := r.open.Len() == 0 && r.next >= r.until && !r.reading
 	if to <= r.first || !over && u == whenDue && uint64(to-r.first) < m.settings.maximum() {

@@ -16,8 +16,10 @@ const AllStream = "$all"
 // streams that keep its state.
 func (k Key) String() string { return k.Stream + "::" + k.Group }
 
-func (k Key) checkpointStream() string { return "$persistentsubscription-" + k.String() + "-checkpoint" }
-func (k Key) parkedStream() string     { return "$persistentsubscription-" + k.String() + "-parked" }
+func (k Key) checkpointStream() string {
+	return "$persistentsubscription-" + k.String() + "-checkpoint"
+}
+func (k Key) parkedStream() string { return "$persistentsubscription-" + k.String() + "-parked" }
 
 // Strategy is how a group chooses the client that gets an event.
 type Strategy string

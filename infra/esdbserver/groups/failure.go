@@ -1,0 +1,46 @@
+package groups
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind is what is wrong with a request about a group.
+type Kind int
+
+// The kinds.
+const (
+	NotFound Kind = iota + 1
+	Exists
+	Failed         // the request makes no sense; Reason says why
+	TooManyClients // one more is not allowed
+	Dropped        // the group was changed, deleted or restarted
+	Closed         // the node is closing
+)
+
+// Error is how a request about a group fails. Other errors are the engine's.
+type Error struct {
+	Kind   Kind
+	Key    Key
+	Reason string
+}
+
+func (e *Error) Error() string {
+	what := map[Kind]string{
+		NotFound: "does not exist", Exists: "already exists", Failed: "failed",
+		TooManyClients: "has as many clients as it takes", Dropped: "was dropped", Closed: "is closing with the node",
+	}[e.Kind]
+	text := fmt.Sprintf("the persistent subscription %s %s", e.Key, what)
+	if e.Reason != "" {
+		text += ": " + e.Reason
+	}
+	return text
+}
+
+// KindOf is the kind of an [Error], 0 for any other.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return 0
+}
