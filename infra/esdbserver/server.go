@@ -68,7 +68,8 @@ type Server struct {
 	started time.Time
 	users   *users
 
-	defaults defaults
+	defaults   defaults
+	persistent *persistentService
 
 	mu      sync.Mutex
 	address string // of the listener
