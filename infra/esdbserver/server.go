@@ -33,6 +33,9 @@ const (
 	minPing = 100 * time.Millisecond
 	// maxStreamsPerConnection bounds the calls of one client at a time.
 	maxStreamsPerConnection = 4_096
+	// streamWorkers answer calls without a new goroutine and its growing stack
+	// for each; when all are busy, as with subscribers, there are new ones.
+	streamWorkers = 128
 	// drainTimeout bounds how long Close waits for calls under way.
 	drainTimeout = 5 * time.Second
 )
@@ -109,6 +112,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		grpc.MaxRecvMsgSize(maxMessageBytes),
 		grpc.MaxConcurrentStreams(maxStreamsPerConnection),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
 	)

@@ -121,6 +121,9 @@ func (d *draft) describe(metastream string, data []byte) {
 
 // commit writes what is drafted and tells everybody who has to know.
 func (d *draft) commit() (err error) {
+	for _, w := range d.writes {
+		d.engine.known.add(string(w.Stream))
+	}
 	switch len(d.writes) {
 	case 0:
 		return nil

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -26,8 +27,8 @@ const tombstoneType = "$streamDeleted"
 
 // pack returns how an event is kept in the log.
 func pack(p *Proposed) eventlog.Pending {
-	if p.JSON && len(p.Data) > 0 && len(p.Metadata) > 0 && json.Valid(p.Data) {
-		if meta, exact := eventlog.DecodeMeta(p.Metadata); exact && shortMeta(meta) {
+	if p.JSON && len(p.Data) > 0 && likeMeta(p.Metadata) {
+		if meta, exact := eventlog.DecodeMeta(p.Metadata); exact && shortMeta(meta) && json.Valid(p.Data) {
 			return eventlog.Pending{ID: p.ID, Type: p.Type, Data: p.Data, Meta: meta}
 		}
 	}
@@ -36,6 +37,19 @@ func pack(p *Proposed) eventlog.Pending {
 		flags = flagJSON
 	}
 	return eventlog.Pending{ID: p.ID, Type: p.Type, Data: envelope(flags, p.Metadata, p.Data)}
+}
+
+// likeMeta rules out at a glance what is not the form of [eventlog.Meta].
+func likeMeta(metadata []byte) bool {
+	if len(metadata) == 2 {
+		return string(metadata) == "{}"
+	}
+	for _, first := range [...]string{`{"command":`, `{"$correlationId":`, `{"$causationId":`, `{"actor":`, `{"trace":`} {
+		if bytes.HasPrefix(metadata, []byte(first)) {
+			return true
+		}
+	}
+	return false
 }
 
 // shortMeta says that every field is within the limit that [eventlog.Meta] has.

@@ -51,6 +51,7 @@ type Engine struct {
 	lanes   *lanes
 	all     *topic
 	streams *topics
+	known   *existing
 
 	metadataWrites atomic.Uint64
 
@@ -60,7 +61,7 @@ type Engine struct {
 
 var _ API = (*Engine)(nil)
 
-// New returns an engine on log, which stays the caller's to close.
+// New returns an engine on log, which stays the caller's to close, after the engine.
 func New(log Log, o Options) *Engine {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -68,15 +69,22 @@ func New(log Log, o Options) *Engine {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Engine{
+	e := &Engine{
 		log: log, clock: o.Clock, logger: o.Logger,
-		lanes: newLanes(lanesPerGeneration), all: newTopic(), streams: newTopics(),
+		lanes: newLanes(lanesPerGeneration), all: newTopic(), streams: newTopics(), known: newExisting(),
 		closing: make(chan struct{}),
 	}
+	e.known.fill(log)
+	return e
 }
 
 // Close ends all subscriptions and takes no more appends.
-func (e *Engine) Close() { e.closeOnce.Do(func() { close(e.closing) }) }
+func (e *Engine) Close() {
+	e.closeOnce.Do(func() {
+		close(e.closing)
+		e.known.close()
+	})
+}
 
 // MetadataWrites counts the changes of metadata and settings: whoever decides
 // by them again and again need not look while it stands still.

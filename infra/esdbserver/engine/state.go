@@ -12,6 +12,9 @@ func (e *Engine) look(ctx context.Context, l *lane, stream string) (head, error)
 	if ok {
 		return h, nil
 	}
+	if e.known.never(stream) {
+		return head{last: -1}, nil
+	}
 	h, err := e.load(ctx, stream)
 	if err == nil {
 		l.learn(stream, h, generation)
