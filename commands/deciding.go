@@ -114,7 +114,7 @@ func eventID(command string, s eventlog.Stream, i int, data []byte) eventlog.Eve
 // append makes a proposal durable and answers the loud. After an error
 // everything not answered is as before, and what cannot be known is forgotten.
 func (a *Aggregate[S, E]) append(ctx context.Context, c *cell[S, E], p *proposal[S, E]) error {
-	before := a.end(ctx, c)
+	before := a.endOfLog(ctx, c)
 	at, err := a.store.Append(ctx, c.stream, c.head.version, p.pending...)
 	if err != nil {
 		switch err = kinded(err, domain.Unknown, "It is not known whether the request was stored; send it again to find out."); domain.KindOf(err) {
@@ -138,10 +138,10 @@ func (a *Aggregate[S, E]) append(ctx context.Context, c *cell[S, E], p *proposal
 	return nil
 }
 
-// end is where the log ends, if an append above that would prove something:
+// endOfLog is where the log ends, if an append above that would prove something:
 // that it was no repeat, and that nothing follows it in its stream. Otherwise
 // it is a position that no append gets to.
-func (a *Aggregate[S, E]) end(ctx context.Context, c *cell[S, E]) eventlog.Position {
+func (a *Aggregate[S, E]) endOfLog(ctx context.Context, c *cell[S, E]) eventlog.Position {
 	if a.opts.Alone && !c.head.proved {
 		if log, ok := a.store.(eventlog.Ended); ok {
 			if end, err := log.End(ctx); err == nil {
