@@ -55,13 +55,14 @@ type Aggregate[S any, E eventlog.Typed] struct {
 	opts    Options[S]
 	stats   counters
 	cells   cells[S, E]
+	crew    *crew[*cell[S, E]]
 }
 
 // NewAggregate returns an Aggregate whose events are kept in store.
 func NewAggregate[S any, E eventlog.Typed](
 	store eventlog.Store, d decider.Decider[S, E], codec eventlog.Codec[E], opts Options[S],
 ) *Aggregate[S, E] {
-	a := &Aggregate[S, E]{store: store, decider: d, codec: codec, opts: opts}
+	a := &Aggregate[S, E]{store: store, decider: d, codec: codec, opts: opts, crew: newCrew[*cell[S, E]]()}
 	a.cells.init(cmp.Or(opts.CacheBytes, DefaultCacheBytes))
 	return a
 }
@@ -186,7 +187,7 @@ func (a *Aggregate[S, E]) ask(ctx context.Context, stream eventlog.Stream, r *re
 	}
 	if lead {
 		a.cells.retain(c)
-		go a.run(c)
+		a.crew.take(c, a.run)
 	}
 	select {
 	case <-r.done:

@@ -181,6 +181,25 @@ func TestRepeatedFirstAppendDoesNotHideWhatFollowed(t *testing.T) {
 	}
 }
 
+// Whoever made a stream by an append above all that had been stored knows
+// where it ends and need not read it.
+func TestAloneDoesNotReadWhatItMade(t *testing.T) {
+	s := newStore()
+	a := newTally(s, byValue, commands.Options[tally]{Alone: true})
+	defer a.Close()
+	for range 2 { // the second time it is a repeat
+		_, _, err := a.Transact(ctx(), "tally-1", commands.Cause{Command: "c", Fresh: true}, add("x", 1))
+		must(t, err)
+		got, version, err := a.Load(ctx(), "tally-1")
+		if err != nil || version != 1 || got.Sum != 1 {
+			t.Errorf("Load = %+v at %d, %v", got, version, err)
+		}
+	}
+	if got := s.reads.Load(); got != 0 {
+		t.Errorf("%d reads, want none", got)
+	}
+}
+
 // The same command with other contents, sent to two processes at once, must
 // not make one of them believe its own contents were stored.
 func TestSameCommandWithOtherContents(t *testing.T) {

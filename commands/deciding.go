@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"crypto/sha256"
+	"math"
 	"time"
 
 	"orderflow/domain"
@@ -116,6 +117,7 @@ func eventID(command string, s eventlog.Stream, i int, data []byte) eventlog.Eve
 // append makes a proposal durable and answers the loud. After an error
 // everything not answered is as before, and what cannot be known is forgotten.
 func (a *Aggregate[S, E]) append(ctx context.Context, c *cell[S, E], p *proposal[S, E]) error {
+	before := a.endOfLog(ctx, c)
 	at, err := a.store.Append(ctx, c.stream, c.head.version, p.pending...)
 	if err != nil {
 		switch err = kinded(err, domain.Unknown, "It is not known whether the request was stored; send it again to find out."); domain.KindOf(err) {
@@ -128,12 +130,29 @@ func (a *Aggregate[S, E]) append(ctx context.Context, c *cell[S, E], p *proposal
 	}
 	a.stats.appended(len(p.loud), len(p.events))
 	a.commit(c, p, at)
+	if at.Position > before { // above all that had been stored, so no repeat
+		c.set(func(h *head[S]) { h.proved = true })
+	}
 	for _, r := range p.loud {
 		r.out.Position = at.Position
 		r.answer(r.out, nil)
 	}
 	a.maybeSnapshot(c)
 	return nil
+}
+
+// endOfLog is where the log ends, if an append above that would prove something:
+// that it was no repeat, and that nothing follows it in its stream. Otherwise
+// it is a position that no append gets to.
+func (a *Aggregate[S, E]) endOfLog(ctx context.Context, c *cell[S, E]) eventlog.Position {
+	if a.opts.Alone && !c.head.proved {
+		if log, ok := a.store.(eventlog.Ended); ok {
+			if end, err := log.End(ctx); err == nil {
+				return end
+			}
+		}
+	}
+	return math.MaxInt64
 }
 
 // commit moves the head to what is durable now.

@@ -55,26 +55,29 @@ func (d *Driver) look(ctx context.Context, looks *sync.WaitGroup, order domain.O
 	if err != nil || !started {
 		return
 	}
-	looks.Go(func() {
-		for {
-			again, failed := d.react(ctx, order)
-			switch {
-			case failed && ctx.Err() != nil:
-				return // the lane stays taken, so the checkpoint stays before its event
-			case failed:
-				tries++
-				d.lanes.wait(order, time.Now().Add(pause(tries)), tries)
-			case !again.IsZero():
-				tries = 0
-				d.lanes.wait(order, again, 0)
-			default:
-				tries = 0
-			}
-			if !d.lanes.leave(order) {
-				return
-			}
+	d.crew.take(ctx, looks, task{order, tries}, d.lookUntilDone)
+}
+
+// lookUntilDone looks at an order for as long as something comes meanwhile.
+func (d *Driver) lookUntilDone(ctx context.Context, t task) {
+	for {
+		again, failed := d.react(ctx, t.order)
+		switch {
+		case failed && ctx.Err() != nil:
+			return // the lane stays taken, so the checkpoint stays before its event
+		case failed:
+			t.tries++
+			d.lanes.wait(t.order, time.Now().Add(pause(t.tries)), t.tries)
+		case !again.IsZero():
+			t.tries = 0
+			d.lanes.wait(t.order, again, 0)
+		default:
+			t.tries = 0
 		}
-	})
+		if !d.lanes.leave(t.order) {
+			return
+		}
+	}
 }
 
 func (d *Driver) react(ctx context.Context, order domain.OrderID) (again time.Time, failed bool) {

@@ -84,6 +84,7 @@ type Driver struct {
 	Lanes       int // at most; MaxLanes if 0
 
 	lanes *lanes
+	crew  *crew
 }
 
 // NewDriver makes d ready to run.
@@ -94,7 +95,7 @@ func NewDriver(d Driver) *Driver {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	d.lanes = newLanes(d.Lanes)
+	d.lanes, d.crew = newLanes(d.Lanes), newCrew()
 	return &d
 }
 

@@ -43,6 +43,14 @@ type node struct {
 // serve starts a node without TLS on a log; change may alter its options.
 func serve(t testing.TB, log engine.Log, change ...func(*esdbserver.Options)) node {
 	t.Helper()
+	n, stop := start(t, log, change...)
+	t.Cleanup(stop)
+	return n
+}
+
+// start is serve for those that stop the node themselves.
+func start(t testing.TB, log engine.Log, change ...func(*esdbserver.Options)) (n node, stop func()) {
+	t.Helper()
 	o := esdbserver.Options{Log: log, Insecure: true}
 	for _, c := range change {
 		c(&o)
@@ -58,12 +66,11 @@ func serve(t testing.TB, log engine.Log, change ...func(*esdbserver.Options)) no
 	}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
-	t.Cleanup(func() {
+	return node{s, l.Addr().String()}, func() {
 		if err := errors.Join(s.Close(), <-served); err != nil {
 			t.Errorf("the node: %v", err)
 		}
-	})
-	return node{s, l.Addr().String()}
+	}
 }
 
 // connect returns a client of the official module.

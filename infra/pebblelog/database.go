@@ -9,15 +9,16 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// filterBitsPerKey sizes the filters that answer whether a stream has a next
-// version without reading for it: about 1 % of wrong guesses.
-const filterBitsPerKey = 10
+// tablesInMemory is how many tables in memory there mostly are: one that is
+// written to and one that is flushed or kept for reuse. The database takes
+// their bytes off its cache; without this nothing of the cache would be left.
+const tablesInMemory = 2
 
 // databaseOptions are the same for the log and for the baseline it is measured by.
 func databaseOptions(o Options, fs vfs.FS) *pebble.Options {
 	opts := &pebble.Options{
 		FS:                          fs,
-		CacheSize:                   o.CacheBytes,
+		CacheSize:                   o.CacheBytes + tablesInMemory*int64(o.MemTableBytes),
 		MemTableSize:                o.MemTableBytes,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,
@@ -28,8 +29,11 @@ func databaseOptions(o Options, fs vfs.FS) *pebble.Options {
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             pebbleLogger{o.Logger.Debug, o.Logger.Error, nil},
 	}
+	// Tables of before there was our own filter are read with theirs.
+	all, first := bloom.FilterPolicy(filterBitsPerKey), newFirstEvents()
+	opts.Filters = map[string]pebble.FilterPolicy{all.Name(): all, first.Name(): first}
 	for i := range opts.Levels {
-		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(filterBitsPerKey)
+		opts.Levels[i].FilterPolicy = first
 	}
 	return opts
 }

@@ -4,6 +4,8 @@ import (
 	"crypto/ed25519"
 	"hash/crc32"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"orderflow/domain/eventlog"
 )
 
@@ -12,6 +14,21 @@ import (
 func WithoutSync(o Options) Options {
 	o.noSync = true
 	return o
+}
+
+// FirstEvents is the filter of the tables.
+func FirstEvents() pebble.FilterPolicy { return newFirstEvents() }
+
+// FirstEventKey is the one kind of key that the filter holds; EventKey is another.
+func FirstEventKey(s eventlog.Stream) []byte { return streamKey(s, 1) }
+
+// EventKey is the key of the event at a position.
+func EventKey(p eventlog.Position) []byte { return eventKey(p) }
+
+// DatabaseOptions are those of the database below the log.
+func DatabaseOptions(o Options) *pebble.Options {
+	o = o.withDefaults()
+	return databaseOptions(o, o.FS)
 }
 
 // What the fuzz targets decode.

@@ -12,7 +12,8 @@ import (
 
 // heads remembers the versions of the streams used last, in two generations:
 // when the young one is full it becomes the old one, and what was not used
-// meanwhile is forgotten. Only the writer changes it.
+// meanwhile is forgotten. The writer puts what it appends; readers only add
+// that a stream does not exist.
 type heads struct {
 	mu         sync.Mutex
 	young, old map[eventlog.Stream]eventlog.Version
@@ -37,6 +38,20 @@ func (h *heads) get(s eventlog.Stream) (v eventlog.Version, known bool, generati
 func (h *heads) put(s eventlog.Stream, v eventlog.Version) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.insert(s, v)
+}
+
+// absent notes that s was not in the database, looked up after get gave out
+// generation, unless it may have been appended to since: that would still be here.
+func (h *heads) absent(s eventlog.Stream, generation int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, known := h.young[s]; !known && h.generation == generation {
+		h.insert(s, 0)
+	}
+}
+
+func (h *heads) insert(s eventlog.Stream, v eventlog.Version) {
 	if len(h.young) >= h.limit {
 		h.old, h.young = h.young, make(map[eventlog.Stream]eventlog.Version, h.limit)
 		h.generation++
@@ -66,6 +81,32 @@ func (l *Log) lookUp(s eventlog.Stream, expected eventlog.Version) (h hint, err 
 		return err
 	})
 	return h, err
+}
+
+// nothingAbove says that a reader of s need not look for events above a
+// version: there are none. A new stream is mostly read before it is appended
+// to, and then the append finds here what the reader learned.
+func (l *Log) nothingAbove(s eventlog.Stream, version eventlog.Version) (bool, error) {
+	v, known, generation := l.heads.get(s) // before the look-up
+	if known || version > 0 {
+		return known && v <= version, nil
+	}
+	exists, err := l.exists(s)
+	if err == nil && !exists {
+		l.heads.absent(s, generation)
+	}
+	return !exists, err
+}
+
+// exists says whether s has an event in the database; for a new stream mostly
+// the filters alone tell.
+func (l *Log) exists(s eventlog.Stream) (bool, error) {
+	it, err := l.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
+	if err != nil {
+		return false, unreadable(s, err)
+	}
+	found := it.SeekPrefixGE(streamKey(s, 1))
+	return found, unreadable(s, errors.Join(it.Error(), it.Close()))
 }
 
 // head is for the writer: the version of the stream of p.

@@ -225,6 +225,9 @@ func (l *Log) inCategories(above, end eventlog.Position, categories []string) (p
 func (l *Log) streamChunk(s eventlog.Stream, above eventlog.Version) (chunk []eventlog.Recorded, more bool, err error) {
 	end, _ := l.tail.position()
 	err = l.reading(func() error {
+		if none, err := l.nothingAbove(s, above); none || err != nil {
+			return err
+		}
 		var positions []eventlog.Position
 		next := above
 		keys := &pebble.IterOptions{LowerBound: streamKey(s, above+1), UpperBound: streamKey(s, -1)}

@@ -9,10 +9,12 @@ import (
 	"orderflow/projections"
 )
 
-// rowsPerStatement is how many rows one statement writes: enough that the
-// cost of a call is shared, few enough that SQLite's bound of 32,766
-// parameters is far.
-const rowsPerStatement = 4
+// builtPerStatement is how many rows one statement writes into a file that is
+// built: enough that the cost of a call is shared, few enough that SQLite's
+// bound of 32,766 parameters is far. A serving file is written row by row: a
+// statement of several must be undone alone if it fails half-way, and for that
+// SQLite copies every page it touches.
+const builtPerStatement = 4
 
 // Write implements [projections.Store]. Its statements do not watch the
 // context: a batch is short, and either there or not.
@@ -71,8 +73,8 @@ func upsert[V any](ctx context.Context, v *version, view view[V], rows []V) erro
 	var args []any
 	for len(rows) > 0 {
 		n := 1
-		if len(rows) >= rowsPerStatement {
-			n = rowsPerStatement
+		if v.building && len(rows) >= builtPerStatement {
+			n = builtPerStatement
 		}
 		args = args[:0]
 		for i := range rows[:n] {

@@ -22,9 +22,12 @@ const (
 	// writerCacheKiB and readerCacheKiB bound the pages one connection keeps in memory.
 	writerCacheKiB = 16 << 10
 	readerCacheKiB = 4 << 10
-	// checkpointPages is how many pages of 8 KiB the WAL gathers before they
-	// move to the file: pages that change often move once, not each time.
-	checkpointPages = 4_000
+	// pageBytes is the size of a page, which is what one changed row costs in
+	// the WAL.
+	pageBytes = 4 << 10
+	// checkpointPages is how many pages the WAL gathers before they move to the
+	// file: pages that change often move once, not each time.
+	checkpointPages = 8_000
 	// maxWALBytes is what the WAL shrinks to after a long reader let it grow.
 	maxWALBytes = 64 << 20
 	// busyTimeoutMillis bounds the wait for a lock of another process.
@@ -39,11 +42,12 @@ type version struct {
 	path   string
 	read   *sql.DB
 
-	mu     sync.Mutex // guards the writer, which is one connection
-	db     *sql.DB
-	writer *sql.Conn
-	write  map[string]*sql.Stmt // by their text
-	bulk   map[bulk]*sql.Stmt
+	mu       sync.Mutex // guards the writer, which is one connection
+	building bool       // as it was opened: without a journal
+	db       *sql.DB
+	writer   *sql.Conn
+	write    map[string]*sql.Stmt // by their text
+	bulk     map[bulk]*sql.Stmt
 
 	prepared sync.Mutex
 	reads    map[string]*sql.Stmt
@@ -60,7 +64,7 @@ func dsn(path string, building bool, cacheKiB int) string {
 	add := func(format string, args ...any) { q.Add("_pragma", fmt.Sprintf(format, args...)) }
 	add("busy_timeout(%d)", busyTimeoutMillis)
 	add("cache_size(-%d)", cacheKiB)
-	add("page_size(8192)")
+	add("page_size(%d)", pageBytes)
 	add("temp_store(memory)")
 	if building {
 		add("journal_mode(off)")
@@ -87,6 +91,7 @@ func openVersion(ctx context.Context, s *shelf, number int, building bool) (*ver
 }
 
 func (v *version) open(ctx context.Context, building bool) (err error) {
+	v.building = building
 	if v.db, err = sql.Open("sqlite", dsn(v.path, building, writerCacheKiB)); err != nil {
 		return err
 	}

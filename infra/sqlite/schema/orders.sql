@@ -1,3 +1,7 @@
+-- Rows of orders lie in the order in which they began, and an index finds them
+-- by their id, which is a hash: so the rows that still change share a few pages,
+-- however many there are.
+--
 -- The lines of an order are one JSON column and not a row each: they are only
 -- ever read and written together with the order, and ten rows with their index
 -- cost five times as much to write as one text.
@@ -43,7 +47,7 @@ CREATE TABLE payments (
   retry_at          INTEGER NOT NULL,
   updated_at        INTEGER NOT NULL,
   position          INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE fulfilments (
   order_id         TEXT    PRIMARY KEY,
@@ -58,7 +62,7 @@ CREATE TABLE fulfilments (
   updated_at       INTEGER NOT NULL,
   quiet_until      INTEGER NOT NULL,
   position         INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 -- Only what is unfinished is in these, so they stay small however many orders there were.
 CREATE INDEX fulfilments_standing  ON fulfilments (quiet_until, order_id) WHERE finished = 0 AND attention_step = '';
 CREATE INDEX fulfilments_attention ON fulfilments (updated_at, order_id) WHERE attention_step <> '';
