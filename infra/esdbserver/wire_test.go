@@ -18,8 +18,10 @@ func codeOf(err error) esdb.ErrorCode {
 	if err == nil {
 		return -1
 	}
-	of, _ := esdb.FromError(err)
-	return of.Code()
+	if of, ok := errors.AsType[*esdb.Error](err); ok { // the client wraps some
+		return of.Code()
+	}
+	return esdb.ErrorCodeUnknown
 }
 
 // TestRoundTrip appends, reads and follows with the official client.

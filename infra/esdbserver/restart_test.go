@@ -1,0 +1,141 @@
+package esdbserver_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+
+	"orderflow/infra/esdbserver"
+	"orderflow/infra/memory"
+	"orderflow/infra/pebblelog"
+)
+
+// TestRestart says that a node that starts again has lost nothing: events,
+// numbers, metadata, deletions, users, and the ids of what was stored.
+func TestRestart(t *testing.T) {
+	dir := t.TempDir()
+	a, b := event("a"), event("b")
+	var before, after []string
+	session := func(do func(c *esdb.Client)) {
+		log, err := pebblelog.Open(dir, pebblelog.Options{IndexIDs: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, stop := start(t, log)
+		do(connect(t, "esdb://"+n.address+"?tls=false"))
+		stop()
+		if err := log.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := func(c *esdb.Client) (told []string) {
+		events, err := drain(c.ReadAll(ctx(t), esdb.ReadAllOptions{}, 1_000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			told = append(told, fmt.Sprint(e.Event.Position.Commit, e.Event.StreamID, e.Event.EventNumber, e.Event.EventID, e.Event.CreatedDate, string(e.Event.Data)))
+		}
+		return told
+	}
+	session(func(c *esdb.Client) {
+		mustAppend(t, c, "test-1", a, b)
+		mustAppend(t, c, "deleted", event("c"))
+		mustAppend(t, c, "ended", event("d"))
+		_, err := c.DeleteStream(ctx(t), "deleted", esdb.DeleteStreamOptions{ExpectedRevision: esdb.Any{}})
+		_, err2 := c.TombstoneStream(ctx(t), "ended", esdb.TombstoneStreamOptions{ExpectedRevision: esdb.Any{}})
+		meta := esdb.StreamMetadata{}
+		meta.SetMaxCount(1)
+		_, err3 := c.SetStreamMetadata(ctx(t), "test-1", esdb.AppendToStreamOptions{}, meta)
+		if err := errors.Join(err, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		before = all(c)
+	})
+	session(func(c *esdb.Client) {
+		if after = all(c); fmt.Sprint(after) != fmt.Sprint(before) {
+			t.Errorf("%v\nwas\n%v", after, before)
+		}
+		if w := mustAppend(t, c, "test-1", a, b); w.NextExpectedVersion != 1 {
+			t.Errorf("a repeat after the restart: %+v", w)
+		}
+		if got, err := readAllOf(t, c, "test-1"); err != nil || len(got) != 1 || got[0].Event.EventNumber != 1 {
+			t.Errorf("$maxCount after the restart: %d events, %v", len(got), err)
+		}
+		if _, err := readAllOf(t, c, "deleted"); codeOf(err) != esdb.ErrorCodeResourceNotFound {
+			t.Errorf("%v", err)
+		}
+		if _, err := readAllOf(t, c, "ended"); codeOf(err) != esdb.ErrorCodeStreamDeleted {
+			t.Errorf("%v", err)
+		}
+		if w := mustAppend(t, c, "deleted", event("e")); w.NextExpectedVersion != 1 {
+			t.Errorf("%+v", w)
+		}
+		if len(all(c)) != len(before)+2 { // the event, and where the stream begins now
+			t.Errorf("more was stored than that")
+		}
+	})
+}
+
+// TestKeepalive says that a client may ask often whether the node is there.
+func TestKeepalive(t *testing.T) {
+	c := connect(t, "esdb://"+serve(t, memory.New()).address+"?tls=false&keepAliveInterval=10000")
+	sub, err := c.SubscribeToAll(ctx(t), esdb.SubscribeToAllOptions{From: esdb.Start{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	mustAppend(t, c, "s", event("a"))
+	for {
+		e := sub.Recv()
+		if e.SubscriptionDropped != nil {
+			t.Fatalf("%v", e.SubscriptionDropped.Error)
+		}
+		if e.EventAppeared != nil && e.EventAppeared.Event.StreamID == "s" {
+			return
+		}
+	}
+}
+
+// TestHooks says what is counted.
+func TestHooks(t *testing.T) {
+	type call struct{ method, code string }
+	calls, subscribers, appended := make(chan call, 100), make(chan int, 10), make(chan [2]int, 10)
+	n := serve(t, memory.New(), func(o *esdbserver.Options) {
+		o.Hooks = esdbserver.Hooks{
+			Called:     func(method, code string, _ time.Duration) { calls <- call{method, code} },
+			Appended:   func(events, bytes int) { appended <- [2]int{events, bytes} },
+			Subscribed: func(delta int) { subscribers <- delta },
+		}
+	})
+	c := connect(t, "esdb://"+n.address+"?tls=false")
+	e := event("type")
+	e.Data, e.Metadata = []byte("12"), []byte("345")
+	mustAppend(t, c, "s", e)
+	if got := <-appended; got != [2]int{1, 2 + 3 + 4} {
+		t.Errorf("%v", got)
+	}
+	sub, err := c.SubscribeToStream(ctx(t), "s", esdb.SubscribeToStreamOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := <-subscribers; got != 1 {
+		t.Errorf("%d", got)
+	}
+	_ = sub.Close()
+	if got := <-subscribers; got != -1 {
+		t.Errorf("%d", got)
+	}
+	for _, want := range []call{
+		{"/event_store.client.server_features.ServerFeatures/GetSupportedMethods", "OK"},
+		{"/event_store.client.streams.Streams/Append", "OK"},
+		{"/event_store.client.streams.Streams/Read", "Canceled"},
+	} {
+		if got := <-calls; got != want {
+			t.Errorf("%v; want %v", got, want)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package esdbserver_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+
+	"orderflow/infra/esdbserver"
+	"orderflow/infra/esdbserver/conformance"
+	"orderflow/infra/memory"
+)
+
+// secure starts a node with a certificate; ca is the file of who signed it.
+func secure(t *testing.T) (n node, ca string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := conformance.WriteCertificates(dir, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := tls.LoadX509KeyPair(filepath.Join(dir, "node", "node.crt"), filepath.Join(dir, "node", "node.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, memory.New(), func(o *esdbserver.Options) { o.Insecure, o.Certificate = false, &certificate }), filepath.Join(dir, "ca", "ca.crt")
+}
+
+// as connects with a login and a password, "" for nobody's.
+func (n node) as(t *testing.T, ca, login string) *esdb.Client {
+	t.Helper()
+	if login != "" {
+		login += "@"
+	}
+	return connect(t, "esdb://"+login+n.address+"?tls=true&tlsCaFile="+ca)
+}
+
+// TestPasswords says who may come in.
+func TestPasswords(t *testing.T) {
+	n, ca := secure(t)
+	for login, want := range map[string]esdb.ErrorCode{
+		"admin:changeit":  -1,
+		"ops:changeit":    esdb.ErrorCodeAccessDenied,
+		"":                esdb.ErrorCodeAccessDenied,
+		"admin:wrong":     esdb.ErrorCodeUnauthenticated,
+		"nobody:changeit": esdb.ErrorCodeUnauthenticated,
+	} {
+		for range 2 { // the second time it is remembered
+			_, err := readAllOf(t, n.as(t, ca, login), "$users")
+			if codeOf(err) != want {
+				t.Errorf("%q: %v; want %d", login, err, want)
+			}
+		}
+	}
+}
+
+// TestPasswordOfOthers says that a password that EventStoreDB stored is good here.
+func TestPasswordOfOthers(t *testing.T) {
+	n, ca := secure(t)
+	admin := n.as(t, ca, "admin:changeit")
+	stored := event("$UserCreated") // of a server of 2020, password changeit
+	stored.Data = []byte(`{"loginName":"other","fullName":"Other","salt":"Tu036zxRRiy+1a7nFU2o0A==","hash":"xG0N4MPkilVltawxsM3+O5SUTPI=","groups":["$admins"]}`)
+	mustAppend(t, admin, "$user-other", stored)
+	if _, err := readAllOf(t, n.as(t, ca, "other:changeit"), "$users"); err != nil {
+		t.Errorf("%v", err)
+	}
+	disabled := event("$UserUpdated")
+	disabled.Data = []byte(strings.Replace(string(stored.Data), `"groups"`, `"disabled":true,"groups"`, 1))
+	mustAppend(t, admin, "$user-other", disabled)
+	if _, err := readAllOf(t, n.as(t, ca, "other:changeit"), "$users"); codeOf(err) != esdb.ErrorCodeUnauthenticated {
+		t.Errorf("a disabled user: %v", err)
+	}
+}
+
+// TestAccess says who may do what, by the defaults, by a stream's own list and
+// by $settings.
+func TestAccess(t *testing.T) {
+	n, ca := secure(t)
+	admin, operator, nobody := n.as(t, ca, "admin:changeit"), n.as(t, ca, "ops:changeit"), n.as(t, ca, "")
+	mustAppend(t, admin, "open", event("a"))
+	mustAppend(t, admin, "closed", event("a"))
+	mustAppend(t, admin, "$system", event("a"))
+	acl := esdb.Acl{}
+	acl.AddReadRoles("ops")
+	acl.AddWriteRoles("$ops")
+	acl.AddMetaReadRoles("$all")
+	meta := esdb.StreamMetadata{}
+	meta.SetAcl(acl)
+	if _, err := admin.SetStreamMetadata(ctx(t), "closed", esdb.AppendToStreamOptions{}, meta); err != nil {
+		t.Fatal(err)
+	}
+	reads := func(c *esdb.Client, stream string) bool {
+		_, err := readAllOf(t, c, stream)
+		return allowed(t, err)
+	}
+	writes := func(c *esdb.Client, stream string) bool {
+		_, err := c.AppendToStream(ctx(t), stream, esdb.AppendToStreamOptions{}, event("b"))
+		return allowed(t, err)
+	}
+	readsMeta := func(c *esdb.Client, stream string) bool {
+		_, err := c.GetStreamMetadata(ctx(t), stream, esdb.ReadStreamOptions{})
+		return allowed(t, err)
+	}
+	readsAll := func(c *esdb.Client, _ string) bool {
+		_, err := drain(c.ReadAll(ctx(t), esdb.ReadAllOptions{}, 10))
+		return allowed(t, err)
+	}
+	check := func(what string, do func(*esdb.Client, string) bool, stream string, byAdmin, byOps, byNobody bool) {
+		t.Helper()
+		if a, o, n := do(admin, stream), do(operator, stream), do(nobody, stream); a != byAdmin || o != byOps || n != byNobody {
+			t.Errorf("%s of %s: admin %v, ops %v, nobody %v", what, stream, a, o, n)
+		}
+	}
+	check("read", reads, "open", true, true, true)
+	check("write", writes, "open", true, true, true)
+	check("read", reads, "closed", true, true, false)
+	check("write", writes, "closed", true, true, false)
+	check("metadata", readsMeta, "closed", true, true, true)
+	check("read", reads, "$system", true, false, false)
+	check("write", writes, "$system", true, false, false)
+	check("metadata", readsMeta, "$system", true, false, false)
+	check("read", readsAll, "$all", true, false, false)
+
+	sub, err := nobody.SubscribeToStream(ctx(t), "open", esdb.SubscribeToStreamOptions{From: esdb.End{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := event("update-default-acl")
+	settings.Data = []byte(`{"$userStreamAcl":{"$r":"$ops"},"$systemStreamAcl":{"$r":["$ops","$admins"]}}`)
+	mustAppend(t, admin, "$settings", settings)
+	mustAppend(t, admin, "open", event("c"))
+	if err := dropped(sub); !strings.Contains(err.Error(), "Access Denied") {
+		t.Errorf("whoever may no longer read goes on to: %v", err)
+	}
+	check("read", reads, "open", true, true, false)
+	check("write", writes, "open", true, true, true)
+	check("read", reads, "$system", true, true, false)
+	check("read", readsAll, "$all", true, true, false)
+}
+
+// allowed is false for a call that was denied; nothing else may go wrong.
+func allowed(t *testing.T, err error) bool {
+	t.Helper()
+	if codeOf(err) == esdb.ErrorCodeResourceNotFound { // there is none to read
+		return true
+	}
+	if err != nil && codeOf(err) != esdb.ErrorCodeAccessDenied {
+		t.Fatalf("%v", err)
+	}
+	return err == nil
+}
+
+// TestPort says that one port speaks gRPC and HTTP/1.1, with TLS and without.
+func TestPort(t *testing.T) {
+	n, ca := secure(t)
+	text, err := os.ReadFile(ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	authority, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(authority)
+	for base, transport := range map[string]*http.Transport{
+		"https://" + n.address:                     {TLSClientConfig: &tls.Config{RootCAs: pool}},
+		"http://" + serve(t, memory.New()).address: {},
+	} {
+		client := http.Client{Transport: transport, Timeout: patience}
+		for path, status := range map[string]int{
+			"/health/live": 204, "/ping": 200, "/info": 200, "/gossip": 200, "/stats": 200, "/": 404, "/streams/s": 404,
+		} {
+			response, err := client.Get(base + path) //nolint:noctx // the client has a limit
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			if err != nil || response.StatusCode != status || status == 200 && !json.Valid(body) {
+				t.Errorf("%s%s: %s %s, %v", base, path, response.Status, body, err)
+			}
+		}
+		client.CloseIdleConnections()
+	}
+	mustAppend(t, n.as(t, ca, "admin:changeit"), "s", event("a"))
+}
+
+// TestDiscovery connects by gossip.
+func TestDiscovery(t *testing.T) {
+	n := serve(t, memory.New())
+	mustAppend(t, connect(t, "esdb://"+n.address+","+n.address+"?tls=false"), "s", event("a"))
+}
