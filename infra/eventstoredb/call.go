@@ -3,6 +3,7 @@ package eventstoredb
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
@@ -29,7 +30,7 @@ func call[T any](ctx context.Context, l *Log, p *clients, patience time.Duration
 	case <-attempt.Done():
 		return v, notBegun(attempt.Err())
 	}
-	c, err := p.acquire(attempt)
+	c, err := p.enter(attempt)
 	if err != nil {
 		<-l.slots
 		return v, err
@@ -44,7 +45,7 @@ func call[T any](ctx context.Context, l *Log, p *clients, patience time.Duration
 	go func() {
 		defer l.working.Done()
 		defer func() { <-l.slots }()
-		v, err := guarded(func() (T, error) { return f(onLeader, c.Client) })
+		v, err := entered(onLeader, c, f)
 		if err != nil && ctx.Err() == nil && classify(err).retire { // a caller who went away says nothing about the client
 			p.retire(c)
 		}
@@ -65,6 +66,13 @@ func call[T any](ctx context.Context, l *Log, p *clients, patience time.Duration
 		p.retire(c)
 	}
 	return v, attempt.Err()
+}
+
+// entered calls f, and opens the gate of c once the library has its connection.
+func entered[T any](ctx context.Context, c *client, f work[T]) (T, error) {
+	open := sync.OnceFunc(c.gate.RUnlock)
+	defer open()
+	return guarded(func() (T, error) { return f(&entering{ctx, open}, c.Client) })
 }
 
 // repeat makes calls until one goes well, none can, or ctx is done. The failure

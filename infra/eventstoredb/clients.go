@@ -40,6 +40,7 @@ type client struct {
 	retired bool
 	shut    bool
 	grace   *time.Timer
+	gate    sync.RWMutex // see entering
 }
 
 // attempt to connect; err stands once done is closed.
@@ -55,7 +56,26 @@ func newClients(config esdb.Configuration, connected func()) *clients {
 	}
 }
 
-// acquire returns the current client, connected. After release it must not be used.
+// enter returns the current client, connected, with its gate held for reading.
+// After release it must not be used.
+func (p *clients) enter(ctx context.Context) (*client, error) {
+	for {
+		c, err := p.acquire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c.gate.RLock()
+		p.mu.Lock()
+		retired := c.retired
+		p.mu.Unlock()
+		if !retired {
+			return c, nil
+		}
+		c.gate.RUnlock()
+		p.release(c)
+	}
+}
+
 func (p *clients) acquire(ctx context.Context) (*client, error) {
 	for {
 		p.mu.Lock()
@@ -113,12 +133,14 @@ func (p *clients) dial(wait time.Duration) (*client, error) {
 	if !rest(wait, p.closing) {
 		return nil, errClosed()
 	}
+	c := &client{}
 	config := p.config // the library keeps a pointer
+	config.Logger = p.watch(c)
 	made, err := esdb.NewClient(&config)
 	if err != nil {
 		return nil, domain.Wrap(domain.Invalid, err, "The client of EventStoreDB at %s cannot be made", p.name)
 	}
-	c := &client{Client: made}
+	c.Client = made
 	p.mu.Lock()
 	p.open[c] = struct{}{}
 	p.mu.Unlock()

@@ -24,7 +24,10 @@ import (
 	"orderflow/infra/eventstoredb"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// The clock of the regular expressions of our node, which ends by itself.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/dlclark/regexp2.runClock"))
+}
 
 // node is a node of ours that is being served.
 type node struct {

@@ -102,7 +102,7 @@ func (s *subscription) run(ctx context.Context) error {
 func (s *subscription) once(ctx context.Context) (more bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c, err := s.log.subs.acquire(ctx)
+	c, err := s.log.subs.enter(ctx)
 	if err != nil {
 		return true, err
 	}
@@ -148,7 +148,9 @@ func (s *subscription) open(ctx context.Context, c *client) (*esdb.Subscription,
 	s.log.working.Add(1)
 	go func() {
 		defer s.log.working.Done()
-		sub, err := guarded(func() (*esdb.Subscription, error) { return c.SubscribeToAll(waiting, options) })
+		sub, err := entered(waiting, c, func(ctx context.Context, c *esdb.Client) (*esdb.Subscription, error) {
+			return c.SubscribeToAll(ctx, options)
+		})
 		done <- opened{sub, err}
 	}()
 	limit, cancel := context.WithTimeout(ctx, openTimeout)
