@@ -3,10 +3,12 @@ package esdbserver_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"testing"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"golang.org/x/net/http2"
 
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/memory"
@@ -80,22 +82,39 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// TestKeepalive says that a client may ask often whether the node is there.
+// TestKeepalive says that a client may ask often whether the node is there,
+// with no call under way.
 func TestKeepalive(t *testing.T) {
-	c := connect(t, "esdb://"+serve(t, memory.New()).address+"?tls=false&keepAliveInterval=10000")
-	sub, err := c.SubscribeToAll(ctx(t), esdb.SubscribeToAllOptions{From: esdb.Start{}})
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx(t), "tcp", serve(t, memory.New()).address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer sub.Close()
-	mustAppend(t, c, "s", event("a"))
-	for {
-		e := sub.Recv()
-		if e.SubscriptionDropped != nil {
-			t.Fatalf("%v", e.SubscriptionDropped.Error)
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, err = conn.Write([]byte(http2.ClientPreface))
+	frames := http2.NewFramer(conn, conn)
+	if err := errors.Join(err, frames.WriteSettings()); err != nil {
+		t.Fatal(err)
+	}
+	every := time.NewTicker(15 * time.Millisecond)
+	defer every.Stop()
+	for i := range byte(10) {
+		<-every.C
+		if err := frames.WritePing(false, [8]byte{i}); err != nil {
+			t.Fatal(err)
 		}
-		if e.EventAppeared != nil && e.EventAppeared.Event.StreamID == "s" {
-			return
+		for answered := false; !answered; {
+			f, err := frames.ReadFrame()
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch f := f.(type) {
+			case *http2.PingFrame:
+				answered = f.IsAck() && f.Data[0] == i
+			case *http2.GoAwayFrame:
+				t.Fatalf("after %d pings: %s", i, f.DebugData())
+			}
 		}
 	}
 }

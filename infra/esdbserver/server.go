@@ -30,7 +30,7 @@ const (
 	maxMessageBytes = 16<<20 - 10_000
 	// minPing is how often a client may ask whether the node is there: clients
 	// of EventStoreDB ask every 10 s, those of tests much more often.
-	minPing = 100 * time.Millisecond
+	minPing = 10 * time.Millisecond
 	// maxStreamsPerConnection bounds the calls of one client at a time.
 	maxStreamsPerConnection = 4_096
 	// streamWorkers answer calls without a new goroutine and its growing stack
