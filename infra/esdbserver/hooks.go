@@ -59,6 +59,9 @@ func (s *Server) stream(service any, stream grpc.ServerStream, info *grpc.Stream
 		}
 		err = handle(service, stream)
 	}
+	if err != nil && info.IsClientStream && !info.IsServerStream {
+		s.takeRest(stream)
+	}
 	s.called(info.FullMethod, begun, err)
 	return err
 }
