@@ -2,11 +2,51 @@ package engine
 
 import "sync"
 
-// topic wakes those that wait for something to be appended.
+// What a topic keeps of its stream for those that follow it.
+const (
+	recentEvents = 256
+	recentBytes  = 256 << 10
+)
+
+// topic wakes those that wait for something to be appended. That of a stream
+// keeps the newest events as well, so that many followers read the log once.
 type topic struct {
 	mu      sync.Mutex
 	grown   chan struct{} // closed and replaced at every growth; nil while nobody waits
 	waiters int           // that hold a topic of topics
+
+	reading sync.Mutex
+	recent  []*Event // numbers without gaps; shared with readers, only ever appended to
+	bytes   int
+}
+
+// after returns events that follow a number, one at least: those kept, or what
+// load reads.
+func (t *topic) after(number int64, load func() ([]*Event, error)) ([]*Event, error) {
+	t.reading.Lock()
+	defer t.reading.Unlock()
+	if n := len(t.recent); n > 0 {
+		first, last := t.recent[0].Number, t.recent[n-1].Number
+		if first <= number+1 && number < last {
+			return t.recent[number+1-first:], nil
+		}
+		if number < first-1 {
+			return load() // too far behind to share with the others
+		}
+		if number > last {
+			t.recent, t.bytes = nil, 0
+		}
+	}
+	events, err := load()
+	for _, e := range events {
+		t.recent = append(t.recent, e)
+		t.bytes += len(e.Data) + len(e.Metadata)
+	}
+	for len(t.recent) > 0 && (len(t.recent) > recentEvents || t.bytes > recentBytes) {
+		t.bytes -= len(t.recent[0].Data) + len(t.recent[0].Metadata)
+		t.recent = t.recent[1:] // readers may hold what is dropped
+	}
+	return events, err
 }
 
 func newTopic() *topic { return &topic{} }

@@ -16,7 +16,7 @@ func (e *Engine) SubscribeStream(ctx context.Context, stream string, after int64
 	return func(yield func(Message, error) bool) {
 		of, leave := e.streams.follow(stream)
 		defer leave()
-		f := &streamFollower{engine: e, stream: stream, after: after, resolve: resolve, yield: yield}
+		f := &streamFollower{engine: e, topic: of, stream: stream, after: after, resolve: resolve, yield: yield}
 		for {
 			grown := of.wait() // before looking
 			if !f.catchUp(ctx) || !e.rest(ctx, grown, yield) {
@@ -42,6 +42,7 @@ func (e *Engine) rest(ctx context.Context, grown <-chan struct{}, yield func(Mes
 // streamFollower is one subscription to a stream.
 type streamFollower struct {
 	engine  *Engine
+	topic   *topic
 	stream  string
 	after   int64 // number of the last event that was passed
 	resolve bool
@@ -68,6 +69,9 @@ func (f *streamFollower) catchUp(ctx context.Context) (more bool) {
 	}
 	if f.live && s.last-f.after > behindEvents {
 		f.live = false
+	}
+	if f.live && !s.deleted {
+		return f.goOn(ctx, s.last)
 	}
 	first, oldest := s.first(), f.engine.oldest(s.metadata)
 	if f.live { // what it was there for is not truncated
@@ -100,6 +104,51 @@ func (f *streamFollower) catchUp(ctx context.Context) (more bool) {
 		return f.yield(Message{CaughtUp: true}, nil)
 	}
 	return true
+}
+
+// goOn yields what is new up to a number, whatever metadata says: it was there
+// when that was appended.
+func (f *streamFollower) goOn(ctx context.Context, last int64) (more bool) {
+	for f.after < last {
+		events, err := f.topic.after(f.after, func() ([]*Event, error) { return f.load(ctx) })
+		if err != nil {
+			return f.fail(err)
+		}
+		for _, event := range events {
+			resolved, err := f.engine.resolve(ctx, event, f.resolve)
+			if err != nil {
+				return f.fail(err)
+			}
+			f.after = event.Number
+			if !f.yield(Message{Resolved: &resolved}, nil) {
+				return false
+			}
+		}
+		if len(events) == 0 {
+			break // a tombstone came between
+		}
+	}
+	return true
+}
+
+// load reads what follows, up to what a topic keeps.
+func (f *streamFollower) load(ctx context.Context) (events []*Event, err error) {
+	for r, err := range f.engine.log.Read(ctx, eventlog.Stream(f.stream), version(f.after)) {
+		if err != nil {
+			return nil, err
+		}
+		if isTombstone(&r) {
+			break
+		}
+		event, err := unpack(&r)
+		if err != nil {
+			return nil, err
+		}
+		if events = append(events, event); len(events) == recentEvents {
+			break
+		}
+	}
+	return events, nil
 }
 
 // SubscribeAll implements API.

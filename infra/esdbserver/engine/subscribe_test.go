@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
 	"testing"
 
 	"orderflow/domain"
@@ -161,4 +162,49 @@ func TestFallingBehind(t *testing.T) {
 	}
 	expect(t, all, "caught up")
 	expect(t, stream, "caught up")
+}
+
+// TestManyFollowers says that followers of one stream, fast and slow, each get
+// all of it in order, while it grows.
+func TestManyFollowers(t *testing.T) {
+	logs(t, func(t *testing.T, log engine.Log) {
+		e := newEngine(t, log)
+		const followers, appends = 8, 400
+		var wg sync.WaitGroup
+		ready := make(chan struct{}, followers)
+		slow := make(chan struct{})
+		for i := range followers {
+			wg.Go(func() {
+				next := int64(0)
+				for m, err := range e.SubscribeStream(ctx(t), "s", -1, false) {
+					switch {
+					case err != nil:
+						t.Error(err)
+						return
+					case m.CaughtUp:
+						ready <- struct{}{}
+						if i == 0 {
+							<-slow
+						}
+						continue
+					case m.Resolved.Event.Number != next:
+						t.Errorf("follower %d got %d after %d", i, m.Resolved.Event.Number, next-1)
+						return
+					}
+					if next++; next == appends {
+						return
+					}
+				}
+			})
+		}
+		for range followers {
+			<-ready
+		}
+		for i := range appends {
+			must(t, e, "s", engine.Any, events(fmt.Sprint(i)))
+			must(t, e, "other", engine.Any, events(fmt.Sprint("other", i)))
+		}
+		close(slow)
+		wg.Wait()
+	})
 }
