@@ -61,7 +61,7 @@ func parseCreate(o *persistent.CreateReq_Options) (key groups.Key, s groups.Sett
 	key.Group = o.GetGroupName()
 	s = commonSettings(o.GetSettings())
 	if s.Strategy = groups.Strategy(o.GetSettings().GetConsumerStrategy()); s.Strategy == "" {
-		s.Strategy = groups.Strategy(o.GetSettings().GetNamedConsumerStrategy().String())
+		s.Strategy = groups.Strategy(o.GetSettings().GetNamedConsumerStrategy().String()) //nolint:staticcheck // deprecated, and in use
 	}
 	switch from := o.GetStreamOption().(type) {
 	case *persistent.CreateReq_Options_Stream:
@@ -92,7 +92,7 @@ func parseCreate(o *persistent.CreateReq_Options) (key groups.Key, s groups.Sett
 			s.Filter, err = groupFilter(from.All)
 		}
 	default: // of clients from before there were groups on $all
-		if key.Stream, err = groupStream(key.Group, o.GetStreamIdentifier()); err == nil { //nolint:staticcheck // deprecated, and in use
+		if key.Stream, err = groupStream(key.Group, o.GetStreamIdentifier()); err == nil { //nolint:staticcheck // as above
 			s.Start, err = startAt(key, o.GetSettings().GetRevision()) //nolint:staticcheck // as above
 		}
 	}
