@@ -15,6 +15,7 @@ import (
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/httpapi"
 	"orderflow/infra/pebblelog"
+	"orderflow/infra/telemetry"
 )
 
 // eventstoreCmd runs an EventStoreDB node on the log of a data directory.
@@ -25,19 +26,23 @@ type eventstoreCmd struct {
 	TLSKey    string `name:"tls-key" help:"The key of the certificate, in PEM." type:"path" placeholder:"FILE" env:"ORDERFLOW_EVENTSTORE_TLS_KEY"`
 	Insecure  bool   `help:"Serve without TLS and let everybody do everything, on this machine only."`
 	Advertise string `help:"The address that clients are told when they discover the node (default: where it listens)." placeholder:"HOST:PORT"`
+	Private   string `help:"Where metrics and profiles listen, on this machine only; none if empty." env:"ORDERFLOW_EVENTSTORE_PRIVATE"`
+	Password  string `help:"The password that the users admin and ops are made with at the first start." default:"changeit" env:"ORDERFLOW_EVENTSTORE_PASSWORD"`
+	Tell      string `help:"Write the same JSON to this file once requests are taken, for scripts that let the system choose the port." type:"path" placeholder:"FILE"`
 	JSON      bool   `help:"Print the connection string as JSON for programs."`
 }
 
 // Help is shown under the subcommand's own --help.
 func (c *eventstoreCmd) Help() string {
 	return usage("Any client of EventStoreDB 20.6 or later can use the node; it has no projections. " +
-		"The first start makes the users admin and ops with the password changeit.\n\n" +
+		"The first start makes the users admin and ops with the password changeit, as clients expect it in tests; give another one where others can connect.\n\n" +
 		"Once it takes requests it prints how to connect. The log is that of `orderflow serve --data DIR`; one process may have it open.")
 }
 
 type eventstoreView struct {
 	Connection string `json:"connection"`
 	Data       string `json:"data"`
+	Private    string `json:"private,omitempty"`
 }
 
 // Run serves until it is told to end.
@@ -59,6 +64,13 @@ func (c *eventstoreCmd) Run(ctx context.Context, s streams, logger *slog.Logger)
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	options.Log = log
+	private, err := c.listenPrivate(ctx, log, &options, logger)
+	if err != nil {
+		return err
+	}
+	if private != nil {
+		defer func() { err = errors.Join(err, private.close()) }()
+	}
 	var lc net.ListenConfig
 	socket, err := lc.Listen(ctx, "tcp", c.Listen)
 	if err != nil {
@@ -68,21 +80,40 @@ func (c *eventstoreCmd) Run(ctx context.Context, s streams, logger *slog.Logger)
 	if err != nil {
 		return errors.Join(err, socket.Close())
 	}
-	if err := c.show(s, socket.Addr().String()); err != nil {
+	if err := c.show(s, socket.Addr().String(), private); err != nil {
 		return errors.Join(err, socket.Close(), node.Close())
 	}
 	group, failed := errgroup.WithContext(ctx)
 	group.Go(func() error { return node.Serve(socket) })
+	if private != nil {
+		group.Go(private.serve)
+	}
 	group.Go(func() error {
 		<-failed.Done()
-		return node.Close()
+		err := node.Close()
+		private.drain(ctx)
+		return err
 	})
 	return group.Wait()
 }
 
+// listenPrivate makes metrics and serves them, if it is told where.
+func (c *eventstoreCmd) listenPrivate(ctx context.Context, log *pebblelog.Log, o *esdbserver.Options, logger *slog.Logger) (*listener, error) {
+	if c.Private == "" {
+		return nil, nil
+	}
+	metrics := telemetry.New(telemetry.Sources{Log: func() telemetry.LogFigures {
+		s := log.Stats(context.WithoutCancel(ctx))
+		return telemetry.LogFigures{End: int64(s.End), Queued: s.Queued, DiskBytes: s.DiskBytes}
+	}})
+	node := telemetry.NewNode(metrics)
+	o.Hooks = esdbserver.Hooks{Called: node.Called, Appended: node.Appended, Subscribed: node.Subscribed}
+	return listenOn(ctx, c.Private, metrics.Handler(), logger, "--private")
+}
+
 // options refuses what would serve passwords or data to anybody who listens.
 func (c *eventstoreCmd) options(logger *slog.Logger) (o esdbserver.Options, err error) {
-	o = esdbserver.Options{Insecure: c.Insecure, Advertise: c.Advertise, Logger: logger}
+	o = esdbserver.Options{Insecure: c.Insecure, Advertise: c.Advertise, FirstPassword: c.Password, Logger: logger}
 	switch {
 	case c.Insecure && (c.TLSCert != "" || c.TLSKey != ""):
 		return o, domain.Errorf(domain.Invalid, "Say either --insecure or --tls-cert and --tls-key, not both.")
@@ -101,17 +132,18 @@ func (c *eventstoreCmd) options(logger *slog.Logger) (o esdbserver.Options, err 
 }
 
 // show says how to connect.
-func (c *eventstoreCmd) show(s streams, address string) error {
-	connection := "esdb://" + address
+func (c *eventstoreCmd) show(s streams, address string, private *listener) error {
+	view := eventstoreView{Connection: "esdb://" + address, Data: c.Data, Private: private.url()}
 	if c.Insecure {
-		connection += "?tls=false"
-	}
-	if c.JSON {
-		return printJSON(s.out, eventstoreView{connection, c.Data})
-	}
-	if c.Insecure {
+		view.Connection += "?tls=false"
 		fmt.Fprintln(s.err, "The event store is insecure: whoever is on this machine may do everything.")
 	}
-	_, err := fmt.Fprintln(s.out, connection)
+	if err := tell(c.Tell, view); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(s.out, view)
+	}
+	_, err := fmt.Fprintln(s.out, view.Connection)
 	return err
 }

@@ -39,7 +39,7 @@ func (c *serveCmd) Run(ctx context.Context, s streams, logger *slog.Logger) erro
 		fmt.Fprintf(s.out, "The log is in EventStoreDB at %s.\n", remote.Name())
 	}
 	app.showAddresses(s)
-	if err := c.tell(app); err != nil {
+	if err := tell(c.Tell, map[string]string{"api": app.URL(), "private": app.PrivateURL()}); err != nil {
 		return errors.Join(err, app.Close())
 	}
 	logger.InfoContext(ctx, "serving", "data", c.Data, "started_in", time.Since(begun).Round(time.Millisecond).String())
@@ -48,20 +48,20 @@ func (c *serveCmd) Run(ctx context.Context, s streams, logger *slog.Logger) erro
 	return err
 }
 
-// tell writes where the node is, whole or not at all.
-func (c *serveCmd) tell(app *App) error {
-	if c.Tell == "" {
+// tell writes where the node is, whole or not at all, to a file if one is named.
+func tell(file string, v any) error {
+	if file == "" {
 		return nil
 	}
-	data, err := json.Marshal(map[string]string{"api": app.URL(), "private": app.PrivateURL()})
+	data, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	half := c.Tell + ".new"
+	half := file + ".new"
 	if err := os.WriteFile(half, data, 0o600); err != nil {
 		return domain.Wrap(domain.Invalid, err, "The addresses cannot be written; choose another file with --tell")
 	}
-	return os.Rename(half, c.Tell)
+	return os.Rename(half, file)
 }
 
 // showAddresses says where everything is.

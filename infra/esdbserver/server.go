@@ -48,6 +48,9 @@ type Options struct {
 	Certificate *tls.Certificate
 	// Insecure lets everybody do everything and asks for no passwords.
 	Insecure bool
+	// FirstPassword is that of the users admin and ops, who are made at the
+	// first start; empty is "changeit", as EventStoreDB has it.
+	FirstPassword string
 	// Advertise is the address that gossip tells clients, host:port; empty is
 	// the address of the listener.
 	Advertise string
@@ -96,12 +99,15 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
+	if o.FirstPassword == "" {
+		o.FirstPassword = firstPassword
+	}
 	s := &Server{
 		options: o, logger: o.Logger, started: o.Clock(), closed: make(chan struct{}),
 		engine: engine.New(o.Log, engine.Options{Clock: o.Clock, Logger: o.Logger}),
 	}
 	s.users = newUsers(s.engine)
-	if err := s.users.begin(ctx); err != nil {
+	if err := s.users.begin(ctx, o.FirstPassword); err != nil {
 		return nil, err
 	}
 	var err error

@@ -36,7 +36,7 @@ const (
 	usersStream = "$users"
 )
 
-// firstPassword is that of the users that a new node has.
+// firstPassword is that of the users that a new node has, unless it is told another.
 const firstPassword = "changeit"
 
 // The groups that have rights.
@@ -81,14 +81,14 @@ func newUsers(e *engine.Engine) *users {
 }
 
 // begin writes the users that a new node has.
-func (u *users) begin(ctx context.Context) error {
+func (u *users) begin(ctx context.Context, password string) error {
 	for _, first := range []user{
 		{LoginName: "admin", FullName: "Event Store Administrator", Groups: []string{admins}},
 		{LoginName: "ops", FullName: "Event Store Operations", Groups: []string{ops}},
 	} {
 		last, err := u.engine.LastNumber(ctx, userPrefix+first.LoginName)
 		if err == nil && last < 0 {
-			err = u.create(ctx, first, firstPassword)
+			err = u.create(ctx, first, password)
 		}
 		if err != nil {
 			return err

@@ -1,0 +1,58 @@
+package telemetry
+
+import (
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Node counts what an event store does for its clients; its methods are an
+// esdbserver.Hooks.
+type Node struct {
+	calls       *prometheus.CounterVec
+	took        *prometheus.HistogramVec
+	events      prometheus.Counter
+	bytes       prometheus.Counter
+	subscribers prometheus.Gauge
+}
+
+// NewNode adds the metrics of a node to m.
+func NewNode(m *Metrics) *Node {
+	n := &Node{
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "orderflow_eventstore_node_calls_total", Help: "Calls of clients that ended, by method and gRPC code.",
+		}, []string{"method", "code"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "orderflow_eventstore_node_call_duration_seconds", Help: "Time from the start of a call to its end, by method.", Buckets: quick(),
+		}, []string{"method"}),
+		events: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "orderflow_eventstore_node_appended_events_total", Help: "Events of appends that succeeded, repeats included.",
+		}),
+		bytes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "orderflow_eventstore_node_appended_bytes_total", Help: "Bytes of those events: data, metadata and types.",
+		}),
+		subscribers: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "orderflow_eventstore_node_subscribers", Help: "Catch-up subscriptions that are open.",
+		}),
+	}
+	m.Registry().MustRegister(n.calls, n.took, n.events, n.bytes, n.subscribers)
+	return n
+}
+
+// Called counts a call; a method is what the node registered, so their number
+// is bounded.
+func (n *Node) Called(method, code string, took time.Duration) {
+	method = strings.TrimPrefix(method, "/event_store.client.")
+	n.calls.WithLabelValues(method, code).Inc()
+	n.took.WithLabelValues(method).Observe(took.Seconds())
+}
+
+// Appended counts what an append stored.
+func (n *Node) Appended(events, bytes int) {
+	n.events.Add(float64(events))
+	n.bytes.Add(float64(bytes))
+}
+
+// Subscribed counts subscribers that come (+1) and go (-1).
+func (n *Node) Subscribed(delta int) { n.subscribers.Add(float64(delta)) }
