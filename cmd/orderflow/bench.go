@@ -17,15 +17,18 @@ import (
 // benchCmd measures this machine against the budgets.
 type benchCmd struct {
 	Names []string `arg:"" optional:"" name:"NAME" help:"accept, confirm, append, read, rebuild, replay, start, memory, growth; all if none is named."`
-	Scale int      `help:"Orders stored for memory and growth." default:"${scale}"`
-	JSON  bool     `help:"Print one JSON object."`
-	CPU   string   `help:"Write a CPU profile of this process to this file." type:"path" placeholder:"FILE"`
+	eventStore
+	Scale int    `help:"Orders stored for memory and growth." default:"${scale}"`
+	JSON  bool   `help:"Print one JSON object."`
+	CPU   string `help:"Write a CPU profile of this process to this file." type:"path" placeholder:"FILE"`
 }
 
 // Help is shown under the subcommand's own --help.
 func (c *benchCmd) Help() string {
 	return usage("Everything runs on fresh nodes in a temporary directory, the load included. A limit is measured in the same run " +
-		"(an empty handler, a bare database) or is the budget itself. Nothing is stored: what is printed was measured just now.")
+		"(an empty handler, a bare database) or is the budget itself. Nothing is stored: what is printed was measured just now.\n\n" +
+		"With --eventstore the log is there: give it one of its own, and an empty one, for what is written stays. " +
+		"Of the names only " + strings.Join(storeBenchmarks(), ", ") + " can be had then.")
 }
 
 // figure is one measurement.
@@ -70,13 +73,17 @@ func benchmarks() []benchmark {
 	}
 }
 
+// storeBenchmarks are those that can be measured on a log that others serve, in
+// an order in which none works on what another left undone.
+func storeBenchmarks() []string { return []string{"confirm", "replay", "read", "accept", "append"} }
+
 // Run measures.
 func (c *benchCmd) Run(ctx context.Context, s streams, _ *slog.Logger) error {
 	chosen, err := c.choose()
 	if err != nil {
 		return err
 	}
-	b, err := newBench(c.Scale, s.err)
+	b, err := newBench(c.Scale, c.EventStore, s.err)
 	if err != nil {
 		return err
 	}
@@ -125,12 +132,18 @@ func (c *benchCmd) choose() ([]benchmark, error) {
 	if c.Scale < minScale {
 		return nil, domain.Errorf(domain.Invalid, "A scale below %d orders says nothing.", minScale)
 	}
-	all := benchmarks()
-	if len(c.Names) == 0 {
+	all, names := benchmarks(), c.Names
+	switch {
+	case len(names) == 0 && c.EventStore == "":
 		return all, nil
+	case len(names) == 0:
+		names = storeBenchmarks()
 	}
 	var chosen []benchmark
-	for _, name := range c.Names {
+	for _, name := range names {
+		if c.EventStore != "" && !slices.Contains(storeBenchmarks(), name) {
+			return nil, domain.Errorf(domain.Invalid, "%s cannot be measured with --eventstore; %s can.", name, strings.Join(storeBenchmarks(), ", "))
+		}
 		i := slices.IndexFunc(all, func(b benchmark) bool { return b.name == name })
 		if i < 0 {
 			return nil, domain.Errorf(domain.Invalid, "There is no benchmark %q; see `orderflow bench --help`.", name)

@@ -29,7 +29,7 @@ func (b *bench) append(ctx context.Context) (figure, error) {
 	if err != nil {
 		return figure{}, err
 	}
-	log, err := pebblelog.Open(b.folder(), pebblelog.Options{})
+	log, err := b.openLog(ctx, b.folder())
 	if err != nil {
 		return figure{}, err
 	}
@@ -74,11 +74,14 @@ func appendFor(ctx context.Context, log eventlog.Store, round int, data []byte) 
 
 // replay measures reading, decoding and folding the whole log.
 func (b *bench) replay(ctx context.Context) (figure, error) {
-	dir, err := b.stored(ctx, benchEvents/eventsPerOrder)
-	if err != nil {
-		return figure{}, err
+	dir := b.folder()
+	if b.store == "" { // else what is there
+		var err error
+		if dir, err = b.stored(ctx, benchEvents/eventsPerOrder); err != nil {
+			return figure{}, err
+		}
 	}
-	log, err := pebblelog.Open(config{Data: dir}.logDir(), pebblelog.Options{})
+	log, err := b.openLog(ctx, dir)
 	if err != nil {
 		return figure{}, err
 	}

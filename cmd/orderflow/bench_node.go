@@ -36,17 +36,18 @@ const (
 type bench struct {
 	dir    string
 	scale  int
+	store  string // the connection string of the event store that has the log, or empty
 	err    io.Writer
 	filled map[int]string // data directories by orders stored
 	nodes  int
 }
 
-func newBench(scale int, w io.Writer) (*bench, error) {
+func newBench(scale int, store string, w io.Writer) (*bench, error) {
 	dir, err := os.MkdirTemp("", "orderflow-bench-")
 	if err != nil {
 		return nil, err
 	}
-	return &bench{dir: dir, scale: scale, err: w, filled: map[int]string{}}, nil
+	return &bench{dir: dir, scale: scale, store: store, err: w, filled: map[int]string{}}, nil
 }
 
 func (b *bench) close() { _ = os.RemoveAll(b.dir) }
@@ -65,18 +66,25 @@ func (b *bench) folder() string {
 
 // node opens a data directory; an empty one is given goods and stock.
 func (b *bench) node(ctx context.Context, dir string, listen string) (*App, error) {
-	app, err := New(ctx, config{Data: dir, Listen: listen}, slog.New(slog.DiscardHandler))
+	app, err := New(ctx, config{Data: dir, EventStore: b.store, Listen: listen}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
 	end, err := app.Log.End(ctx)
 	if err == nil && end == 0 {
 		err = furnish(ctx, app.Bus)
+	} else if err == nil && b.store != "" {
+		err = app.passOver(ctx) // what other measurements left there is done
 	}
 	if err != nil {
 		return nil, errors.Join(err, app.Close())
 	}
 	return app, nil
+}
+
+// openLog opens the log of a data directory alone.
+func (b *bench) openLog(ctx context.Context, dir string) (eventLog, error) {
+	return openLog(ctx, config{Data: dir, EventStore: b.store}, slog.New(slog.DiscardHandler), logHooks{})
 }
 
 func benchSKU(i int) domain.SKU { return domain.SKU(fmt.Sprintf("BENCH-%03d", i)) }

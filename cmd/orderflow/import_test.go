@@ -20,6 +20,9 @@ func TestImport(t *testing.T) {
 	t.Run("sample runs short", func(t *testing.T) { importAgrees(t, binary, sampleFile, scarce) })
 	t.Run("refusals", func(t *testing.T) { importRefuses(t, binary) })
 	t.Run("killed", func(t *testing.T) { importSurvivesKills(t, binary) })
+	t.Run("event store", func(t *testing.T) { importOnEventStore(t, binary, sampleFile, 0) })
+	t.Run("event store runs short", func(t *testing.T) { importOnEventStore(t, binary, sampleFile, scarce) })
+	t.Run("event store killed", func(t *testing.T) { importSurvivesKillsInTurn(t, binary) })
 	whole := wholeFile(t)
 	if whole == "" {
 		t.Logf("the whole data set is not here; the sample was taken")
@@ -27,6 +30,7 @@ func TestImport(t *testing.T) {
 	}
 	t.Run("whole", func(t *testing.T) { importAgrees(t, binary, whole, 0) })
 	t.Run("whole runs short", func(t *testing.T) { importAgrees(t, binary, whole, 100) })
+	t.Run("whole on event store", func(t *testing.T) { importOnEventStore(t, binary, whole, 0) })
 }
 
 const (
@@ -49,15 +53,28 @@ func wholeFile(t *testing.T) string {
 	return path
 }
 
-// node is a built binary, run on one data directory.
-type node struct{ path, data string }
+// node is a built binary, run on one data directory. The log is in it, unless
+// there is a store.
+type node struct {
+	path, data string
+	store      *store
+}
 
-func (n node) on(dir string) node { return node{n.path, dir} }
+func (n node) on(dir string) node { return node{path: n.path, data: dir} }
+
+func (n node) with(s *store) node {
+	n.store = s
+	return n
+}
 
 // command runs a subcommand on the node's data directory.
 func (n node) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	return exec.CommandContext(t.Context(), n.path, append(args, "--data", n.data)...)
+	args = append(args, "--data", n.data)
+	if n.store != nil {
+		args = append(args, "--eventstore", n.store.connection)
+	}
+	return exec.CommandContext(t.Context(), n.path, args...)
 }
 
 // ask runs a subcommand that succeeds and prints one JSON object.

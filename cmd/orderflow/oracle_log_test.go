@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"orderflow/domain/eventlog"
+	"orderflow/infra/eventstoredb"
 	"orderflow/infra/pebblelog"
 )
 
@@ -73,7 +75,7 @@ type entry struct {
 // checkLog checks the whole log of a node at rest and returns its events.
 func checkLog(t *testing.T, n node) int {
 	t.Helper()
-	log, err := pebblelog.Open(filepath.Join(n.data, "log"), pebblelog.Options{})
+	log, err := n.openLog()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +105,18 @@ func checkLog(t *testing.T, n node) int {
 	}
 	c.atRest()
 	return c.events
+}
+
+type closingStore interface {
+	eventlog.Store
+	Close() error
+}
+
+func (n node) openLog() (closingStore, error) {
+	if n.store != nil {
+		return eventstoredb.Open(n.store.connection, eventstoredb.Options{})
+	}
+	return pebblelog.Open(filepath.Join(n.data, "log"), pebblelog.Options{})
 }
 
 func (c *logCheck) order(id string) *orderCheck {

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/infra/esdbserver"
+	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/memory"
+	"orderflow/infra/pebblelog"
+)
+
+// storeOn serves a log as an EventStoreDB node until the test ends, and returns how to connect.
+func storeOn(t *testing.T, log engine.Log) (connection string) {
+	t.Helper()
+	server, err := esdbserver.New(t.Context(), esdbserver.Options{Log: log, Insecure: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lc net.ListenConfig
+	socket, err := lc.Listen(t.Context(), "tcp", anyPort)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(socket) }()
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return "esdb://" + socket.Addr().String() + "?tls=false"
+}
+
+// work opens a node, lets some orders go the whole way, and closes it.
+func work(t *testing.T, c config, run string) {
+	t.Helper()
+	app, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = app.while(t.Context(), func(ctx context.Context) error {
+		if err := furnish(ctx, app.Bus); err != nil {
+			return err
+		}
+		if _, err := runOrders(ctx, app, run, 5, 5); err != nil {
+			return err
+		}
+		return app.ready(ctx)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// refused opens a node that must not open, and returns why.
+func refused(t *testing.T, c config) error {
+	t.Helper()
+	app, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+	if err == nil {
+		t.Fatal("it was opened", app.Close())
+	}
+	if !strings.Contains(err.Error(), "--data") {
+		t.Errorf("it does not say what to do: %v", err)
+	}
+	return err
+}
+
+// TestAppOnEventStore runs a node twice on a log that is served.
+func TestAppOnEventStore(t *testing.T) {
+	c := config{Data: t.TempDir(), EventStore: storeOn(t, memory.New())}
+	work(t, c, "one")
+	work(t, c, "two")
+	if _, err := os.Stat(c.logDir()); err == nil {
+		t.Error("there is a log in the data directory too")
+	}
+}
+
+// TestViewsOfAnotherLog are refused wherever the other log is.
+func TestViewsOfAnotherLog(t *testing.T) {
+	one, two, empty := storeOn(t, memory.New()), storeOn(t, memory.New()), storeOn(t, memory.New())
+	first := config{Data: t.TempDir(), EventStore: one}
+	work(t, first, "one")
+	work(t, config{Data: t.TempDir(), EventStore: two}, "two")
+	embedded := config{Data: t.TempDir()}
+	work(t, embedded, "three")
+	for name, c := range map[string]config{
+		"another store":                        {Data: first.Data, EventStore: two},
+		"an empty store":                       {Data: first.Data, EventStore: empty},
+		"an embedded log after a store":        {Data: first.Data},
+		"a store after an embedded log":        {Data: embedded.Data, EventStore: one},
+		"an empty store after an embedded log": {Data: embedded.Data, EventStore: empty},
+	} {
+		if err := refused(t, c); domain.KindOf(err) != domain.Conflict {
+			t.Errorf("%s: kind %s: %v", name, domain.KindOf(err), err)
+		}
+	}
+	if err := os.Remove(embedded.identityFile()); err != nil { // as an older version left it
+		t.Fatal(err)
+	}
+	if err := refused(t, config{Data: embedded.Data, EventStore: one}); domain.KindOf(err) != domain.Conflict {
+		t.Errorf("views of nobody knows which log: %v", err)
+	}
+	work(t, embedded, "four")
+	work(t, first, "five")
+	if err := os.RemoveAll(first.viewsDir()); err != nil {
+		t.Fatal(err)
+	}
+	work(t, config{Data: first.Data, EventStore: two}, "six") // computed anew
+}
+
+// TestLogThatWasSetBack is refused: the views are ahead of it.
+func TestLogThatWasSetBack(t *testing.T) {
+	kept := memory.New()
+	c := config{Data: t.TempDir(), EventStore: storeOn(t, kept)}
+	work(t, c, "one")
+	earlier := memory.New() // the same first event, and not much more
+	n := 0
+	for r, err := range kept.ReadAll(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n > 12 {
+			break
+		}
+		p := eventlog.Pending{ID: r.ID, Type: r.Type, Data: r.Data, Meta: r.Meta}
+		if _, err := earlier.Append(t.Context(), r.Stream, r.Version-1, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := refused(t, config{Data: c.Data, EventStore: storeOn(t, earlier)})
+	if domain.KindOf(err) != domain.Conflict || !strings.Contains(err.Error(), "set back") {
+		t.Error(err)
+	}
+}
+
+// TestStoreIsNotThere says so, in time, and tells no secret.
+func TestStoreIsNotThere(t *testing.T) {
+	for _, connection := range []string{"esdb://admin:hunter2@127.0.0.1:1?tls=false", "esdb://admin:hunter2@127.0.0.1:x"} {
+		_, err := New(t.Context(), config{Data: t.TempDir(), EventStore: connection}, slog.New(slog.DiscardHandler))
+		if kind := domain.KindOf(err); kind != domain.Unavailable && kind != domain.Invalid {
+			t.Errorf("kind %s: %v", kind, err)
+		}
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the error tells the password: %v", err)
+		}
+	}
+}
+
+// TestDataDirectoryIsOurs keeps a second node off the views of the first.
+func TestDataDirectoryIsOurs(t *testing.T) {
+	c := config{Data: t.TempDir(), EventStore: storeOn(t, memory.New())}
+	app, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := refused(t, c); domain.KindOf(err) != domain.Unavailable {
+		t.Error(err)
+	}
+	if err := app.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAuditIsTheSameOnEveryLog adds up one log three ways: as it is served, as
+// it lies on disk with a node's own streams in it, and as the node has it.
+func TestAuditIsTheSameOnEveryLog(t *testing.T) {
+	dir := t.TempDir()
+	kept, err := pebblelog.Open(filepath.Join(dir, "log"), pebblelog.Options{IndexIDs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config{Data: t.TempDir(), EventStore: storeOn(t, kept)}
+	t.Cleanup(func() { _ = kept.Close() })
+	work(t, c, "one")
+	figures := func(log eventlog.Store) replayed {
+		r, err := replay(t.Context(), log, func(eventlog.Position) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.ElapsedSeconds, r.EventsPerSecond = 0, 0
+		return r
+	}
+	remote, err := openLog(t.Context(), c, slog.New(slog.DiscardHandler), logHooks{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer remote.Close() //nolint:errcheck // it was only read
+	served, stored := figures(remote), figures(kept)
+	if !reflect.DeepEqual(served, stored) || served.Events == 0 {
+		t.Errorf("served it is\n%+v, stored\n%+v", served, stored)
+	}
+}
