@@ -402,15 +402,14 @@ func TestOldRequests(t *testing.T) {
 // TestABrokenConfiguration keeps nobody from streams.
 func TestABrokenConfiguration(t *testing.T) {
 	log := memory.New()
-	n := serve(t, log)
+	n, stop := start(t, log)
+	mustAppend(t, connect(t, "esdb://"+n.address+"?tls=false"), "s", event("a"))
 	if _, err := n.Engine().Append(ctx(t), engine.Write{Stream: "$persistentSubscriptionConfig", Expected: engine.Any, Events: []engine.Proposed{
 		{ID: [16]byte{1}, Type: "$PersistentConfig", JSON: true, Data: []byte("{")},
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.Close(); err != nil {
-		t.Fatal(err)
-	}
+	stop()
 	again := serve(t, log)
 	c := connect(t, "esdb://"+again.address+"?tls=false")
 	mustAppend(t, c, "s", event("a"))
