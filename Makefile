@@ -25,7 +25,7 @@ race: ## all tests under the race detector, in short form
 .PHONY: conformance
 conformance: ## the official EventStoreDB client's own suite against the embedded node, ROUNDS times; ends with the count
 	@set -o pipefail; CONFORMANCE_ROUNDS=$(ROUNDS) $(GO) test -count=1 -v -timeout $$((20 + 5 * $(ROUNDS)))m \
-	  -run '^TestConformance$$' ./infra/esdbserver/conformance | awk '/^conformance: /{line = $$0; next} {print} END{print line}'
+	  -run '^TestConformance$$' ./infra/esdbserver/conformance | awk '/^conformance: /{line = $$0; next} {print; fflush()} END{print line}'
 
 .PHONY: lint
 lint: ## the linters of .golangci.yaml, at the version infra/tools pins

@@ -5,9 +5,12 @@ import (
 	_ "embed"
 	"fmt"
 	"io/fs"
+	"iter"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -68,10 +71,7 @@ func TestConformance(t *testing.T) {
 	defer func() { report(t, conformance.Judge(expected, all...), all, fewest, part) }()
 	b, rounds := prepare(t), rounds(t)
 	for round := range rounds {
-		var runs []conformance.Run
-		for _, job := range jobs {
-			runs = append(runs, b.run(t, job))
-		}
+		runs := b.round(t, jobs)
 		all = append(all, runs...)
 		if rounds > 1 {
 			fmt.Printf("round %d of %d: %s\n", round+1, rounds, conformance.Judge(expected, runs...))
@@ -82,26 +82,46 @@ func TestConformance(t *testing.T) {
 // report ends the test with the judge's line, also when there was no run.
 func report(t *testing.T, v conformance.Verdict, runs []conformance.Run, fewest int, part string) {
 	t.Helper()
-	for _, problem := range v.Problems {
-		if len(runs) > 0 {
-			t.Error(problem)
+	if len(runs) > 0 {
+		for problem, times := range counted(v.Problems) {
+			t.Errorf("%s, in %d of %d runs", problem, times, len(runs))
 		}
 	}
-	shown := 0
-	for _, run := range runs {
-		for _, test := range append(v.Failed, "") { // "" printed what no test did
-			printed := run.Output[test]
-			if len(v.Failed) == 0 || printed == "" || run.Tests[test] == conformance.Passed || shown == maxShown {
-				continue
-			}
-			t.Logf("%s, %s:\n%s", run.Name, test, printed[max(0, len(printed)-maxShownBytes):])
-			shown++
+	if len(v.Failed) > 0 {
+		for _, test := range append(v.Failed[:min(maxShown, len(v.Failed))], "") { // "" printed what no test did
+			show(t, test, runs)
 		}
 	}
 	if v.Passed < fewest {
 		t.Errorf("%d passed; it was at least %d before", v.Passed, fewest)
 	}
 	fmt.Printf("%s%s\n", v, part)
+}
+
+// counted yields every line once, in order, and how often it is there.
+func counted(lines []string) iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		times := map[string]int{}
+		for _, line := range lines {
+			times[line]++
+		}
+		for _, line := range slices.Sorted(maps.Keys(times)) {
+			if !yield(line, times[line]) {
+				return
+			}
+		}
+	}
+}
+
+// show prints what a test printed in the first run in which it did not pass.
+func show(t *testing.T, test string, runs []conformance.Run) {
+	t.Helper()
+	for _, run := range runs {
+		if printed := run.Output[test]; printed != "" && run.Tests[test] != conformance.Passed {
+			t.Logf("%s, %s:\n%s", run.Name, test, printed[max(0, len(printed)-maxShownBytes):])
+			return
+		}
+	}
 }
 
 // rounds is how often all runs are made.
@@ -145,6 +165,22 @@ func prepare(t *testing.T) bench {
 	t.Logf("the suite and the node were built in %v", time.Since(start).Round(time.Millisecond))
 	b.original = fill(t, suite.Resources)
 	return b
+}
+
+// round makes one run of each kind, side by side: the suite mostly waits. What
+// could not be run is left out.
+func (b bench) round(t *testing.T, jobs []conformance.Job) []conformance.Run {
+	t.Helper()
+	runs := make([]conformance.Run, len(jobs))
+	t.Run("round", func(t *testing.T) {
+		for i, job := range jobs {
+			t.Run(job.Kind, func(t *testing.T) {
+				t.Parallel()
+				runs[i] = b.run(t, job)
+			})
+		}
+	})
+	return slices.DeleteFunc(runs, func(run conformance.Run) bool { return run.Tests == nil })
 }
 
 // run makes one run of the suite against two fresh nodes.
