@@ -3,7 +3,6 @@ package esdbserver
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -170,10 +169,7 @@ func (d *defaults) get(ctx context.Context, e *engine.Engine) (engine.DefaultACL
 	}
 	acls := engine.DefaultACLs{}
 	for r, err := range e.ReadStream(ctx, engine.SettingsStream, engine.NewestNumber, engine.Span{Backwards: true, Max: 1}) {
-		if _, missing := errors.AsType[*engine.NotFoundError](err); missing {
-			break
-		}
-		if _, ended := errors.AsType[*engine.DeletedError](err); ended {
+		if isGone(err) {
 			break
 		}
 		if err != nil {

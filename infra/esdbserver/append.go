@@ -19,8 +19,7 @@ type streamsService struct {
 	*Server
 }
 
-// maxIncomingBytes bounds what is taken in of one append before it is refused:
-// its data, metadata and types.
+// maxIncomingBytes bounds what is taken in of an append that was refused.
 const maxIncomingBytes = 32 << 20
 
 // Append implements the service.
@@ -41,7 +40,7 @@ func (s *streamsService) Append(stream streams.Streams_AppendServer) error {
 	if err := s.may(ctx, write, w.Stream); err != nil {
 		return err
 	}
-	bytes := 0
+	bytes, data := 0, 0
 	for {
 		request, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -58,8 +57,10 @@ func (s *streamsService) Append(stream streams.Streams_AppendServer) error {
 		if err != nil {
 			return s.refused(ctx, err)
 		}
-		if bytes += len(event.Data) + len(event.Metadata) + len(event.Type); bytes > maxIncomingBytes {
-			return s.fail(ctx, &engine.TooLargeError{MaxBytes: engine.MaxAppendBytes})
+		data += len(event.Data)
+		bytes += len(event.Data) + len(event.Metadata) + len(event.Type)
+		if err := engine.CheckSize(data, bytes, len(w.Events)); err != nil { // before the rest of it is taken in
+			return s.fail(ctx, err)
 		}
 		w.Events = append(w.Events, event)
 	}
@@ -84,7 +85,7 @@ func received(err error) error {
 
 // refused is for an event that cannot be appended.
 func (s *Server) refused(ctx context.Context, err error) error {
-	if required, ok := errors.AsType[*errRequired](err); ok {
+	if required, ok := errors.AsType[*requiredError](err); ok {
 		return failed(ctx, codes.InvalidArgument, required.Error(), "missing-required-metadata-property", trailerRequired, required.properties)
 	}
 	return err
@@ -94,6 +95,9 @@ func (s *Server) refused(ctx context.Context, err error) error {
 func writeOf(id *shared.StreamIdentifier, expected any) (w engine.Write, err error) {
 	if w.Stream, err = streamName(id); err != nil {
 		return w, err
+	}
+	if w.Stream == allStream {
+		return w, invalid("$all is what all streams are read by; it cannot be written.")
 	}
 	w.Expected, err = expectation(expected)
 	return w, err

@@ -164,7 +164,7 @@ func (s *streamsService) appendBatch(ctx context.Context, b *batch, await func(c
 		answer.ExpectedStreamPosition = &streams.BatchAppendResp_StreamExists{StreamExists: e.StreamExists}
 	}
 	if b.err != nil {
-		answer.Result = &streams.BatchAppendResp_Error{Error: s.batchError(ctx, b)}
+		answer.Result = &streams.BatchAppendResp_Error{Error: s.batchError(b)}
 		return answer
 	}
 	s.options.Hooks.appended(len(b.write.Events), b.bytes)
@@ -189,7 +189,7 @@ func batchSuccess(w engine.Written) *streams.BatchAppendResp_Success {
 }
 
 // batchError says in the protocol's own messages why a batch was not written.
-func (s *streamsService) batchError(ctx context.Context, b *batch) *status.Status {
+func (s *streamsService) batchError(b *batch) *status.Status {
 	if wrong, ok := errors.AsType[*engine.WrongExpectedError](b.err); ok {
 		return described(codes.AlreadyExists, wrongText(wrong), wrongDetail(wrong))
 	}
@@ -199,7 +199,7 @@ func (s *streamsService) batchError(ctx context.Context, b *batch) *status.Statu
 	if large, ok := errors.AsType[*engine.TooLargeError](b.err); ok {
 		return described(codes.InvalidArgument, large.Error(), &shared.MaximumAppendSizeExceeded{MaxAppendSize: uint32(large.MaxBytes)})
 	}
-	if required, ok := errors.AsType[*errRequired](b.err); ok {
+	if required, ok := errors.AsType[*requiredError](b.err); ok {
 		return described(codes.InvalidArgument, required.Error(), &shared.BadRequest{Message: required.Error()})
 	}
 	if errors.Is(b.err, context.DeadlineExceeded) {

@@ -100,7 +100,7 @@ func appendFor(b *testing.B, address string, expected esdb.ExpectedRevision) flo
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	data := []byte(`{"lines":"` + strings.Repeat("x", benchBytes) + `"}`)
 	var n atomic.Int64
 	var wg sync.WaitGroup

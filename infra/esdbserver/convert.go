@@ -125,10 +125,10 @@ type proposedMessage interface {
 	GetData() []byte
 }
 
-// errRequired says that a required property is missing.
-type errRequired struct{ properties string }
+// requiredError says that required properties are missing.
+type requiredError struct{ properties string }
 
-func (e *errRequired) Error() string {
+func (e *requiredError) Error() string {
 	return "Required Metadata Property '" + e.properties + "' not found."
 }
 
@@ -138,7 +138,7 @@ func proposed(m proposedMessage) (engine.Proposed, error) {
 	name, ok := properties["type"]
 	content, ok2 := properties["content-type"]
 	if !ok || !ok2 {
-		return engine.Proposed{}, &errRequired{"type,content-type"}
+		return engine.Proposed{}, &requiredError{"type,content-type"}
 	}
 	id, err := parseID(m.GetId())
 	switch {

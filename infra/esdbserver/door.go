@@ -2,8 +2,8 @@ package esdbserver
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 	"sync"
 	"time"
@@ -35,15 +35,16 @@ type door struct {
 	tls  *tls.Config
 	rpc  *corridor
 	web  *corridor
-	once sync.Once
-	done chan struct{}
+	open context.Context // until the door is closed
+	shut context.CancelFunc
 
 	mu sync.Mutex
 	in net.Listener
 }
 
 func newDoor(config *tls.Config) *door {
-	d := &door{tls: config, done: make(chan struct{})}
+	d := &door{tls: config}
+	d.open, d.shut = context.WithCancel(context.Background())
 	d.rpc = &corridor{conns: make(chan net.Conn, queuedForServe), door: d}
 	d.web = &corridor{conns: make(chan net.Conn, queuedForServe), door: d}
 	return d
@@ -54,28 +55,32 @@ func (d *door) serve(l net.Listener) error {
 	d.mu.Lock()
 	d.in = l
 	d.mu.Unlock()
-	defer d.close()
 	var wg sync.WaitGroup
-	defer wg.Wait()
+	defer func() {
+		d.close()
+		wg.Wait()
+		d.rpc.empty()
+		d.web.empty()
+	}()
 	slots := make(chan struct{}, maxUndecided)
 	pause := time.Millisecond
 	for {
 		select {
 		case slots <- struct{}{}:
-		case <-d.done:
+		case <-d.open.Done():
 			return nil
 		}
 		conn, err := l.Accept()
 		if err != nil {
 			<-slots
-			if temporary, ok := errors.AsType[net.Error](err); !ok || !temporary.Timeout() {
+			if e, ok := err.(interface{ Temporary() bool }); !ok || !e.Temporary() {
 				return err
 			}
 			select { // out of file descriptors, say: others will be closed
 			case <-time.After(pause):
 				pause = min(2*pause, time.Second)
 				continue
-			case <-d.done:
+			case <-d.open.Done():
 				return nil
 			}
 		}
@@ -89,25 +94,17 @@ func (d *door) serve(l net.Listener) error {
 
 // decide finds out what a connection speaks.
 func (d *door) decide(conn net.Conn) {
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() { // a door that closes waits for nobody
-		select {
-		case <-d.done:
-			_ = conn.SetDeadline(time.Unix(1, 0))
-		case <-stop:
-		}
-	}()
 	_ = conn.SetDeadline(time.Now().Add(helloTimeout))
-	to, conn, err := d.where(conn)
-	if err != nil || conn.SetDeadline(time.Time{}) != nil {
+	wake := context.AfterFunc(d.open, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // who closes the door waits for nobody
+	to, known, err := d.where(conn)
+	if !wake() || err != nil || known.SetDeadline(time.Time{}) != nil {
 		_ = conn.Close()
 		return
 	}
 	select {
-	case to.conns <- conn:
-	case <-d.done:
-		_ = conn.Close()
+	case to.conns <- known:
+	case <-d.open.Done():
+		_ = known.Close()
 	}
 }
 
@@ -115,7 +112,7 @@ func (d *door) decide(conn net.Conn) {
 func (d *door) where(conn net.Conn) (*corridor, net.Conn, error) {
 	if d.tls != nil {
 		secure := tls.Server(conn, d.tls)
-		if err := secure.Handshake(); err != nil {
+		if err := secure.HandshakeContext(d.open); err != nil {
 			return nil, conn, err
 		}
 		switch secure.ConnectionState().NegotiatedProtocol {
@@ -138,14 +135,13 @@ func (d *door) where(conn net.Conn) (*corridor, net.Conn, error) {
 }
 
 func (d *door) close() {
-	d.once.Do(func() {
-		close(d.done)
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if d.in != nil {
-			_ = d.in.Close()
-		}
-	})
+	d.shut()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.in != nil {
+		_ = d.in.Close()
+		d.in = nil
+	}
 }
 
 // begunConn is a connection of which the beginning was looked at.
@@ -175,14 +171,21 @@ func (c *corridor) Accept() (net.Conn, error) {
 	select {
 	case conn := <-c.conns:
 		return conn, nil
-	case <-c.door.done:
+	case <-c.door.open.Done():
+		return nil, net.ErrClosed
 	}
-	select {
-	case conn := <-c.conns: // let in before the door closed
-		_ = conn.Close()
-	default:
+}
+
+// empty closes those that were let in before the door closed, and not fetched.
+func (c *corridor) empty() {
+	for {
+		select {
+		case conn := <-c.conns:
+			_ = conn.Close()
+		default:
+			return
+		}
 	}
-	return nil, net.ErrClosed
 }
 
 func (c *corridor) Close() error {

@@ -124,6 +124,15 @@ func (p *persistentService) manage(ctx context.Context, do func(*groups.Groups) 
 	return p.answer(ctx, err)
 }
 
+// mayShare says whether the caller may know of groups: whoever has a password
+// may, and nobody else.
+func (p *persistentService) mayShare(ctx context.Context) error {
+	if c, _ := ctx.Value(callerKey{}).(caller); !p.options.Insecure && c.login == "" {
+		return denied(ctx)
+	}
+	return nil
+}
+
 // keyed is what names a group in most requests.
 type keyed interface {
 	GetStreamIdentifier() *shared.StreamIdentifier

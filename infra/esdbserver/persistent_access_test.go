@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/esdbserver/conformance"
@@ -100,17 +101,32 @@ func TestWhoMayDoWhatWithGroups(t *testing.T) {
 		_, err = reading.Recv()
 		return reading.Trailer(), err
 	}
-	if _, err := take(as("")); err != nil {
-		t.Errorf("nobody reads a user's stream: %v", err)
+	trailers, err = take(as(""))
+	same(t, "nobody reads", err, trailers, codes.PermissionDenied, "access-denied")
+	for _, who := range []string{"", "ops"} {
+		_, info := raw.GetInfo(as(who), &persistent.GetInfoReq{Options: &persistent.GetInfoReq_Options{
+			StreamOption: &persistent.GetInfoReq_Options_StreamIdentifier{StreamIdentifier: stream("s")}, GroupName: "g",
+		}})
+		_, list := raw.List(as(who), &persistent.ListReq{Options: &persistent.ListReq_Options{ListOption: &persistent.ListReq_Options_ListAllSubscriptions{}}})
+		want := codes.OK
+		if who == "" {
+			want = codes.PermissionDenied
+		}
+		if status.Code(info) != want || status.Code(list) != want {
+			t.Errorf("%q asks about groups: %v, %v", who, info, list)
+		}
+	}
+	if _, err := take(as("ops")); err != nil {
+		t.Errorf("ops reads a user's stream: %v", err)
 	}
 	if _, err := n.Engine().Append(ctx(t), engine.Write{Stream: "$$s", Expected: engine.Any, Events: []engine.Proposed{
-		{ID: [16]byte{1}, Type: "$metadata", JSON: true, Data: []byte(`{"$acl":{"$r":"ops"}}`)},
+		{ID: [16]byte{1}, Type: "$metadata", JSON: true, Data: []byte(`{"$acl":{"$r":"$admins"}}`)},
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	trailers, err = take(as(""))
-	same(t, "nobody reads what only ops may", err, trailers, codes.PermissionDenied, "access-denied")
-	if _, err := take(as("ops")); err != nil {
-		t.Errorf("ops reads what ops may: %v", err)
+	trailers, err = take(as("ops"))
+	same(t, "ops reads what only administrators may", err, trailers, codes.PermissionDenied, "access-denied")
+	if _, err := take(as("admin")); err != nil {
+		t.Errorf("an administrator reads: %v", err)
 	}
 }

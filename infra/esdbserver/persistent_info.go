@@ -12,6 +12,9 @@ import (
 
 // GetInfo implements the service.
 func (p *persistentService) GetInfo(ctx context.Context, request *persistent.GetInfoReq) (*persistent.GetInfoResp, error) {
+	if err := p.mayShare(ctx); err != nil {
+		return nil, err
+	}
 	gs, err := p.groups(ctx)
 	if err != nil {
 		return nil, p.answer(ctx, err)
@@ -25,6 +28,9 @@ func (p *persistentService) GetInfo(ctx context.Context, request *persistent.Get
 
 // List implements the service.
 func (p *persistentService) List(ctx context.Context, request *persistent.ListReq) (*persistent.ListResp, error) {
+	if err := p.mayShare(ctx); err != nil {
+		return nil, err
+	}
 	stream := ""
 	switch o := request.GetOptions().GetListOption().(type) {
 	case *persistent.ListReq_Options_ListAllSubscriptions:

@@ -37,6 +37,9 @@ func (p *persistentService) Read(stream persistent.PersistentSubscriptions_ReadS
 		return invalid("The request does not say in what form it wants ids.")
 	}
 	ctx, key := stream.Context(), keyOf(options)
+	if err := p.mayShare(ctx); err != nil {
+		return err
+	}
 	if err := p.may(ctx, read, key.Stream); err != nil {
 		return err
 	}

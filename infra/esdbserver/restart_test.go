@@ -90,7 +90,7 @@ func TestKeepalive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	_, err = conn.Write([]byte(http2.ClientPreface))
 	frames := http2.NewFramer(conn, conn)

@@ -119,6 +119,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		grpc.MaxConcurrentStreams(maxStreamsPerConnection),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 		grpc.NumStreamWorkers(streamWorkers),
+		grpc.WaitForHandlers(true),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
 	)

@@ -142,7 +142,10 @@ func (u *users) check(ctx context.Context, login, password string) (c caller, ok
 		return caller{}, false, nil
 	}
 	stream := userPrefix + login
-	last, err := u.engine.LastNumber(ctx, stream)
+	last, err := u.engine.Newest(ctx, stream)
+	if isGone(err) {
+		return caller{}, false, nil
+	}
 	if err != nil {
 		return caller{}, false, err
 	}
@@ -174,10 +177,7 @@ func (u *users) check(ctx context.Context, login, password string) (c caller, ok
 // find reads the newest event of a user's stream; nil if there is none.
 func (u *users) find(ctx context.Context, stream string) (*user, int64, error) {
 	for r, err := range u.engine.ReadStream(ctx, stream, engine.NewestNumber, engine.Span{Backwards: true, Max: 1}) {
-		if _, gone := errors.AsType[*engine.NotFoundError](err); gone {
-			return nil, 0, nil
-		}
-		if _, gone := errors.AsType[*engine.DeletedError](err); gone {
+		if isGone(err) {
 			return nil, 0, nil
 		}
 		if err != nil {
@@ -190,4 +190,11 @@ func (u *users) find(ctx context.Context, stream string) (*user, int64, error) {
 		return &found, r.Event.Number, nil
 	}
 	return nil, 0, nil
+}
+
+// isGone says that a stream has nothing to read.
+func isGone(err error) bool {
+	_, missing := errors.AsType[*engine.NotFoundError](err)
+	_, ended := errors.AsType[*engine.DeletedError](err)
+	return missing || ended
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -17,7 +18,7 @@ const (
 // newHTTP answers what is asked without gRPC.
 func (s *Server) newHTTP() *http.Server {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /health/live", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET /health/live", live)
 	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, map[string]string{"msgTypeId": "PingMessage", "text": "Ping request successfully handled"})
 	})
@@ -28,6 +29,15 @@ func (s *Server) newHTTP() *http.Server {
 		Handler: mux, ReadTimeout: webTimeout, WriteTimeout: webTimeout, IdleTimeout: webIdleTimeout, MaxHeaderBytes: webHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
+}
+
+// live says that the node lives, with the status that a probe asks for.
+func live(w http.ResponseWriter, r *http.Request) {
+	status := http.StatusNoContent
+	if code, err := strconv.Atoi(r.FormValue("liveCode")); err == nil && code >= 200 && code < 600 {
+		status = code
+	}
+	w.WriteHeader(status)
 }
 
 func answer(w http.ResponseWriter, v any) {

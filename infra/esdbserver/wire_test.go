@@ -48,7 +48,7 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer sub.Close()
+	defer func() { _ = sub.Close() }()
 	if e := sub.Recv(); e.EventAppeared == nil || e.EventAppeared.Event.EventNumber != 1 {
 		t.Fatalf("%+v", e)
 	}
@@ -233,7 +233,7 @@ func TestSlowExpression(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer sub.Close()
+	defer func() { _ = sub.Close() }()
 	for {
 		e := sub.Recv()
 		if e.SubscriptionDropped == nil {

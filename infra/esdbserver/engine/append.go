@@ -57,16 +57,27 @@ func newRequest(k kind, w Write) (*request, error) {
 		r.bytes += len(e.Data) + len(e.Metadata) + len(e.Type)
 		r.ids[i] = e.ID
 	}
-	if data > MaxAppendBytes {
-		return nil, &TooLargeError{MaxAppendBytes}
-	}
-	if r.bytes > maxAppendTotalBytes || len(w.Events) > eventlog.MaxAppendEvents {
-		return nil, &TooLargeError{maxAppendTotalBytes}
+	if err := CheckSize(data, r.bytes, len(w.Events)); err != nil {
+		return nil, err
 	}
 	for i := range w.Events {
 		r.packed[i] = pack(&w.Events[i])
 	}
 	return r, nil
+}
+
+// CheckSize refuses an append that is larger than a node takes: by the bytes of
+// its data, by those of data, metadata and types, or by its events.
+func CheckSize(data, total, events int) error {
+	switch {
+	case data > MaxAppendBytes:
+		return &TooLargeError{MaxAppendBytes}
+	case total > maxAppendTotalBytes:
+		return &TooLargeError{maxAppendTotalBytes}
+	case events > eventlog.MaxAppendEvents:
+		return domain.Errorf(domain.Invalid, "An append takes at most %d events.", eventlog.MaxAppendEvents)
+	}
+	return nil
 }
 
 // newID makes a version 4 UUID.

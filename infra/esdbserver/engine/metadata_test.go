@@ -3,6 +3,7 @@ package engine_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -180,6 +181,41 @@ func TestACL(t *testing.T) {
 		want, err2 := json.Marshal(c.want)
 		if err := errors.Join(err, err2); err != nil || string(got) != string(want) {
 			t.Errorf("%s: %s; want %s, %v", c.data, got, want, err)
+		}
+	}
+}
+
+// TestOldEvents says that what is left of a long stream is found from anywhere.
+func TestOldEvents(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	e := engine.New(memory.NewAt(clock), engine.Options{Clock: clock})
+	defer e.Close()
+	const length = 500
+	for i := range length {
+		must(t, e, "s", engine.Any, events(fmt.Sprint(i)))
+		now = now.Add(time.Second)
+	}
+	for _, left := range []int64{0, 1, 2, 63, 64, 65, 250, 499, 500} {
+		must(t, e, "$$s", engine.Any, metadata(fmt.Sprintf(`{"$maxAge":%d}`, max(left, 1))))
+		if left == 0 {
+			now = now.Add(time.Hour)
+		}
+		for _, from := range []int64{0, 1, length - left - 1, length - left, length - 1} {
+			want := min(left, length-max(from, 0))
+			got := int64(0)
+			for _, err := range e.ReadStream(ctx(t), "s", max(from, 0), engine.Span{Max: 1_000}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got++
+			}
+			if got != want {
+				t.Errorf("%d left, from %d: %d events, want %d", left, from, got, want)
+			}
+		}
+		if left == 0 {
+			now = now.Add(-time.Hour)
 		}
 	}
 }

@@ -17,7 +17,7 @@ const (
 	MaxAppendBytes = 1 << 20
 	// maxAppendTotalBytes bounds an append with its metadata and types, which
 	// MaxAppendBytes does not count: it is one write of the log.
-	maxAppendTotalBytes = 32 << 20
+	maxAppendTotalBytes = 16 << 20
 	// maxGroupEvents and maxGroupBytes end a group of appends that share one
 	// write of the log.
 	maxGroupEvents = 4 << 10

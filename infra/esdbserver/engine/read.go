@@ -26,6 +26,10 @@ func (e *Engine) ReadStream(ctx context.Context, stream string, from int64, span
 			from = min(from, s.last)
 			events = e.log.ReadBack(ctx, eventlog.Stream(stream), version(from)+1)
 		} else {
+			if first, err = e.skipOld(ctx, stream, max(from, first), s.last, oldest); err != nil {
+				yield(Resolved{}, err)
+				return
+			}
 			from = max(from, first)
 			if from > s.last {
 				return
@@ -78,6 +82,30 @@ func (e *Engine) oldest(m Metadata) (t time.Time) {
 		t = e.clock().Add(-m.MaxAge)
 	}
 	return t
+}
+
+// skipOld returns a number up to which all events are older than a time, so that
+// a long stream of which little is left is not read through. It halves: events
+// are stored in the order of their times.
+func (e *Engine) skipOld(ctx context.Context, stream string, from, to int64, oldest time.Time) (int64, error) {
+	const few = 64 // events, that are read faster than looked for
+	for !oldest.IsZero() && to-from > few {
+		middle := from + (to-from)/2
+		old := false
+		for r, err := range e.log.Read(ctx, eventlog.Stream(stream), version(middle)-1) {
+			if err != nil {
+				return 0, err
+			}
+			old = r.At.Before(oldest)
+			break
+		}
+		if old {
+			from = middle + 1
+		} else {
+			to = middle
+		}
+	}
+	return from, nil
 }
 
 // ReadAll implements API.

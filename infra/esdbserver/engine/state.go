@@ -86,6 +86,13 @@ func (e *Engine) stand(ctx context.Context, stream string) (standing, error) {
 	return standingOf(stream, func(stream string) (head, error) { return e.look(ctx, l, stream) })
 }
 
+// Newest returns the number of the last event of a stream that can be read.
+// Errors: *NotFoundError, *DeletedError.
+func (e *Engine) Newest(ctx context.Context, stream string) (int64, error) {
+	s, err := e.readable(ctx, stream)
+	return s.last, err
+}
+
 // first is the number of the first event that is shown.
 func (s standing) first() int64 {
 	first := s.metadata.TruncateBefore

@@ -13,6 +13,9 @@ import (
 
 // SubscribeStream implements API.
 func (e *Engine) SubscribeStream(ctx context.Context, stream string, after int64, resolve bool) iter.Seq2[Message, error] {
+	if after > NewestNumber {
+		after = NewestNumber - 1 // which no stream will reach
+	}
 	return func(yield func(Message, error) bool) {
 		of, leave := e.streams.follow(stream)
 		defer leave()

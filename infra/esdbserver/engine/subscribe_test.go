@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"sync"
 	"testing"
 
@@ -63,6 +64,7 @@ func TestSubscribeStream(t *testing.T) {
 		expect(t, fresh, "caught up")
 		expect(t, beyond, "caught up")
 		expect(t, missing, "caught up")
+		expect(t, follow(t, e.SubscribeStream(ctx(t), "s", math.MaxInt64, false)), "caught up")
 		must(t, e, "other", engine.Any, events("x"))
 		must(t, e, "s", engine.Any, events("d", "e"))
 		must(t, e, "missing", engine.Any, events("f"))
