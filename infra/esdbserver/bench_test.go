@@ -88,8 +88,8 @@ func serveBare(b *testing.B, dir string) (address string, stop func()) {
 }
 
 // appendFor lets the writers append for a turn, each event to a stream of its
-// own, and returns how many a second.
-func appendFor(b *testing.B, address string, expected esdb.ExpectedRevision) float64 {
+// own or all to a hot one, and returns how many a second.
+func appendFor(b *testing.B, address string, expected esdb.ExpectedRevision, hot bool) float64 {
 	b.Helper()
 	configuration, err := esdb.ParseConnectionString("esdb://" + address + "?tls=false")
 	if err != nil {
@@ -110,7 +110,11 @@ func appendFor(b *testing.B, address string, expected esdb.ExpectedRevision) flo
 			for i := 0; time.Since(start) < benchTurn; i++ {
 				e := event("order.placed.v1")
 				e.Data = data
-				_, err := c.AppendToStream(b.Context(), fmt.Sprintf("order-%d-%d-%d", start.UnixNano(), w, i), esdb.AppendToStreamOptions{ExpectedRevision: expected}, e)
+				stream := fmt.Sprintf("order-%d-%d-%d", start.UnixNano(), w, i)
+				if hot {
+					stream = "hot"
+				}
+				_, err := c.AppendToStream(b.Context(), stream, esdb.AppendToStreamOptions{ExpectedRevision: expected}, e)
 				if err != nil {
 					b.Error(err)
 					return
@@ -129,20 +133,21 @@ func BenchmarkAppend(b *testing.B) {
 	for _, c := range []struct {
 		name     string
 		expected esdb.ExpectedRevision
-	}{{"NoStream", esdb.NoStream{}}, {"Any", esdb.Any{}}} {
+		hot      bool
+	}{{"NoStream", esdb.NoStream{}, false}, {"Any", esdb.Any{}, false}, {"Hot", esdb.Any{}, true}} {
 		b.Run(c.name, func(b *testing.B) {
 			var ours, theirs, ratios []float64
 			for b.Loop() {
 				dir := b.TempDir()
 				address, stop := serveBare(b, filepath.Join(dir, "bare"))
-				theirs = append(theirs, appendFor(b, address, c.expected))
+				theirs = append(theirs, appendFor(b, address, c.expected, c.hot))
 				stop()
 				log, err := pebblelog.Open(filepath.Join(dir, "log"), pebblelog.Options{IndexIDs: true})
 				if err != nil {
 					b.Fatal(err)
 				}
 				n, stop := start(b, log)
-				ours = append(ours, appendFor(b, n.address, c.expected))
+				ours = append(ours, appendFor(b, n.address, c.expected, c.hot))
 				stop()
 				if err := log.Close(); err != nil {
 					b.Fatal(err)

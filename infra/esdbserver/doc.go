@@ -4,6 +4,60 @@
 //	client ─ TLS? ─ door ─┬─ gRPC ─ Streams, PersistentSubscriptions, Gossip, ServerFeatures ─ engine ─ log
 //	                      └─ HTTP/1.1 ─ /health/live /info /gossip /ping /stats
 //
-// The messages are those of the official client's module; the rules are in
-// [orderflow/infra/esdbserver/engine].
+// The messages are those of the official client's module; the rules of streams
+// are in [orderflow/infra/esdbserver/engine], those of persistent subscriptions
+// in [orderflow/infra/esdbserver/groups].
+//
+// # What is different from EventStoreDB
+//
+// The node says that it is version 24.10.0, alone and the leader. What follows
+// is all that is known to be different, and why.
+//
+// Appends:
+//   - An id is known for ever. EventStoreDB recognises a repeated append that
+//     expects any revision by a cache in memory, which a restart empties; here
+//     the log's index of ids answers. So a client that repeats such an append
+//     after a restart, or days later, is told where the events were stored, and
+//     nothing is stored twice. As there, only the newest event under an id
+//     counts, the stream has to be the same one, and a writer that expects the
+//     right revision may store an id again.
+//   - An append of no events stores nothing, is answered with the end of the log
+//     as its position, and does not begin a deleted stream again. There it
+//     leaves a record behind.
+//   - 1 MiB of data are taken in one append, as by versions before 24.10, which
+//     do not count metadata and types; with these it is 16 MiB.
+//   - A stream's name has at most 512 bytes, a type 1,024; $all cannot be written.
+//   - An append waits 8 seconds for the log, one in a batch 2.
+//
+// Reads:
+//   - Positions count events, from 1; they are no places in a file. Commit and
+//     prepare are the same, and a position that no event has can be read from.
+//   - Nothing is ever scavenged: what was deleted or truncated stays in $all.
+//   - $epoch-information and $stats-… are not written. The first events are the
+//     users admin and ops, and what belongs to them.
+//
+// Subscriptions:
+//   - A subscriber has no buffer here. It is woken, and reads on in the log, so
+//     a slow one costs nobody anything and loses nothing. It is told that it has
+//     caught up again when it was more than 512 events behind.
+//   - Whoever follows a stream live gets all that is appended to it, also what
+//     $maxCount hides from readers by the time it is sent.
+//   - A checkpoint is never ahead of an event that is still to come, and none is
+//     sent before anything was considered; EventStoreDB did both in its time.
+//     One is sent when a filtered subscription has caught up, so that those on
+//     small logs are told one as well.
+//   - When lists of rights change, a subscription that may no longer go on ends
+//     with the next message, not at once.
+//   - An expression that needs more than 50 ms for one name ends its call with
+//     InvalidArgument. It may not hold up the node.
+//
+// Errors:
+//   - Names lose their control characters in trailers, which cannot carry them.
+//   - Where EventStoreDB says only "Server Is Not Ready", the reason follows.
+//
+// What there is not: projections; the services Users, Operations, Monitoring
+// and Redaction (a user is an event of $user-…, in EventStoreDB's form);
+// certificates of clients, which are not asked for; clusters, so requires-leader
+// is met by every node; AtomPub and all other HTTP. Over TLS a client that asks
+// these five paths has to speak HTTP/1.1 (curl --http1.1): HTTP/2 is gRPC's.
 package esdbserver
