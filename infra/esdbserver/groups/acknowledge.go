@@ -84,7 +84,7 @@ func (m *Machine) park(i *item, reason string) {
 // were too slow another chance.
 func (m *Machine) tick() {
 	for _, c := range m.clients {
-		c.stalled = false
+		m.change(c, func() { c.stalled = false })
 	}
 	if m.settings.MessageTimeout <= 0 {
 		return
@@ -111,6 +111,7 @@ func (m *Machine) leave(id ClientID) {
 		return
 	}
 	gone := m.clients[at]
+	m.change(gone, func() { gone.stalled = true }) // what it gives back makes nobody free
 	m.clients = append(m.clients[:at], m.clients[at+1:]...)
 	if m.turn > at {
 		m.turn--
@@ -130,7 +131,7 @@ func (m *Machine) leave(id ClientID) {
 
 func (m *Machine) refused(in Refused) {
 	if i := m.inflight[in.ID]; i != nil && i.client.id == in.Client {
-		i.client.stalled = true
+		m.change(i.client, func() { i.client.stalled = true })
 		m.land(i)
 		m.retries.insert(i)
 	}
@@ -140,7 +141,7 @@ func (m *Machine) refused(in Refused) {
 func (m *Machine) land(i *item) {
 	delete(m.inflight, i.event.ID)
 	m.flights.Remove(i.flight)
-	i.client.inflight--
+	m.change(i.client, func() { i.client.inflight-- })
 	m.pins.flights[i.event.Bucket]--
 	i.client, i.flight = nil, nil
 }

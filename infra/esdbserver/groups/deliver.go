@@ -29,7 +29,7 @@ func (m *Machine) find(id ClientID) int {
 // deliver hands out what waits: retries first, then what was parked, then what
 // is new.
 func (m *Machine) deliver() {
-	if !m.anyFree() || len(m.parking) >= maxParkingEvents {
+	if m.free == 0 || len(m.parking) >= maxParkingEvents {
 		return
 	}
 	for _, q := range []*queue{&m.retries, &m.replay.queue, &m.fresh} {
@@ -42,13 +42,14 @@ func (m *Machine) deliver() {
 // offer delivers an event if there is a client for it. An event with the id of
 // one that is in flight waits: an acknowledgement could not tell them apart.
 func (m *Machine) offer(i *item) (taken, enough bool) {
+	c := m.choose(i.event.Bucket)
+	if c == nil { // a strategy that pins may have a client for the next event
+		return false, !m.settings.Strategy.pins() || m.free == 0
+	}
 	if m.inflight[i.event.ID] != nil {
 		return false, false
 	}
-	c := m.choose(i.event.Bucket)
-	if c == nil { // a strategy that pins may have a client for the next event
-		return false, !m.settings.Strategy.pins() || !m.anyFree()
-	}
+	m.turn = m.next
 	if m.late[i.event.ID] == i {
 		delete(m.late, i.event.ID)
 	}
@@ -57,20 +58,21 @@ func (m *Machine) offer(i *item) (taken, enough bool) {
 	i.flight = m.flights.PushBack(i)
 	m.inflight[i.event.ID] = i
 	m.pins.flights[i.event.Bucket]++
-	c.inflight++
+	m.change(c, func() { c.inflight++ })
 	c.delivered++
 	m.delivered++
 	m.out.Deliveries = append(m.out.Deliveries, Delivery{Client: c.id, Event: i.event, Retries: i.retries})
 	return true, false
 }
 
-func (m *Machine) anyFree() bool {
-	for _, c := range m.clients {
-		if c.free() {
-			return true
-		}
+// change does something to a client and keeps count of those that are free.
+func (m *Machine) change(c *client, do func()) {
+	if c.free() {
+		m.free--
 	}
-	return false
+	if do(); c.free() {
+		m.free++
+	}
 }
 
 // choose returns the client for the next event, nil if it has to wait.
@@ -89,10 +91,10 @@ func (m *Machine) choose(bucket uint16) *client {
 		}
 		return nil
 	default:
-		for range m.clients {
-			c := m.clients[m.turn%len(m.clients)]
-			m.turn = (m.turn + 1) % len(m.clients)
-			if c.free() {
+		for n := range m.clients {
+			at := (m.turn + n) % len(m.clients)
+			if c := m.clients[at]; c.free() {
+				m.next = at + 1
 				return c
 			}
 		}

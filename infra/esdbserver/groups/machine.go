@@ -186,7 +186,9 @@ type Machine struct {
 	out      Outputs
 
 	clients []*client
+	free    int // of them
 	turn    int // whose it is in a round
+	next    int // whose it is after the one that was chosen
 	pins    pins
 
 	retries, fresh queue
@@ -246,6 +248,8 @@ func (m *Machine) Step(now time.Time, in Input) Outputs {
 		m.caughtUp = true
 	case Join:
 		m.clients = append(m.clients, &client{id: in.Client, slots: clamp(in.Slots, MaxBufferEvents)})
+		m.free++
+		m.pins.least = nil
 	case Leave:
 		m.leave(in.Client)
 	case Refused:

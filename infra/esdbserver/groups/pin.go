@@ -3,6 +3,7 @@ package groups
 import (
 	"encoding/json"
 	"hash/fnv"
+	"slices"
 
 	"orderflow/infra/esdbserver/engine"
 )
@@ -17,6 +18,7 @@ const Buckets = 1024
 type pins struct {
 	owners  [Buckets]*client
 	flights [Buckets]int // events in flight
+	least   *client      // with the fewest buckets; nil if that has to be found out
 }
 
 // owner returns the client that an event of a bucket goes to.
@@ -25,12 +27,10 @@ func (p *pins) owner(bucket uint16, clients []*client) *client {
 	if p.flights[bucket] > 0 || len(clients) == 0 {
 		return owner
 	}
-	least := clients[0]
-	for _, c := range clients[1:] {
-		if c.buckets < least.buckets {
-			least = c
-		}
+	if p.least == nil {
+		p.least = slices.MinFunc(clients, func(a, b *client) int { return a.buckets - b.buckets })
 	}
+	least := p.least
 	if owner != nil && owner.buckets <= least.buckets+1 {
 		return owner
 	}
@@ -38,12 +38,13 @@ func (p *pins) owner(bucket uint16, clients []*client) *client {
 		owner.buckets--
 	}
 	least.buckets++
-	p.owners[bucket] = least
+	p.owners[bucket], p.least = least, nil
 	return least
 }
 
 // release takes all buckets of a client that left.
 func (p *pins) release(gone *client) {
+	p.least = nil
 	for b, owner := range p.owners {
 		if owner == gone {
 			p.owners[b] = nil
