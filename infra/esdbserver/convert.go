@@ -16,8 +16,9 @@ import (
 
 // Limits of names that clients may give.
 const (
-	// maxStreamBytes leaves room for what the node puts around a name.
-	maxStreamBytes = 512
+	// maxStreamBytes is what a log takes. What the node puts around a name has
+	// to fit as well, so the longest names can have no metadata and no groups.
+	maxStreamBytes = eventlog.MaxStreamBytes
 	maxTypeBytes   = eventlog.MaxTypeBytes
 )
 

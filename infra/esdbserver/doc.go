@@ -26,7 +26,8 @@
 //     leaves a record behind.
 //   - 1 MiB of data are taken in one append, as by versions before 24.10, which
 //     do not count metadata and types; with these it is 16 MiB.
-//   - A stream's name has at most 512 bytes, a type 1,024; $all cannot be written.
+//   - A stream's name has at most 1,024 bytes, those included that the node puts
+//     around it for metadata and groups; a type 1,024. $all cannot be written.
 //   - An append waits 8 seconds for the log, one in a batch 2.
 //
 // Reads:

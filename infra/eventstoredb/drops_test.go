@@ -209,7 +209,7 @@ func TestNodeIsGone(t *testing.T) {
 			if err := step.do(); domain.KindOf(err) != step.want || err == nil {
 				t.Errorf("%s, %s: %v, want kind %s", c.name, step.what, err, step.want)
 			}
-			if took := time.Since(begun); took > 2*timeout {
+			if took := time.Since(begun); took > 4*timeout {
 				t.Errorf("%s, %s took %v", c.name, step.what, took)
 			}
 		}
@@ -219,7 +219,7 @@ func TestNodeIsGone(t *testing.T) {
 			t.Errorf("%s, subscribe: %v, want the context's error", c.name, err)
 		}
 		cancel()
-		if took := time.Since(begun); took > 2*timeout {
+		if took := time.Since(begun); took > 4*timeout {
 			t.Errorf("%s, subscribe took %v", c.name, took)
 		}
 	}
@@ -240,7 +240,7 @@ func TestAnswerIsLost(t *testing.T) {
 	n := serve(t, memory.New(), free, nil)
 	defer n.stop(t)
 	p := newProxy(t, n.address)
-	lossy := connect(t, p.address, eventstoredb.Options{Timeout: 900 * time.Millisecond})
+	lossy := connect(t, p.address, eventstoredb.Options{Timeout: 3 * time.Second})
 	direct := connect(t, n.address, eventstoredb.Options{})
 	if err := lossy.Ping(t.Context()); err != nil {
 		t.Fatal(err)
