@@ -185,7 +185,7 @@ func TestPort(t *testing.T) {
 	pool := x509.NewCertPool()
 	pool.AddCert(authority)
 	for base, transport := range map[string]*http.Transport{
-		"https://" + n.address:                     {TLSClientConfig: &tls.Config{RootCAs: pool}},
+		"https://" + n.address:                     {TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}, // as browsers and curl do
 		"http://" + serve(t, memory.New()).address: {},
 	} {
 		client := http.Client{Transport: transport, Timeout: patience}

@@ -139,8 +139,9 @@ func (s *Server) tls() *tls.Config {
 	}
 	return &tls.Config{
 		Certificates: []tls.Certificate{*s.options.Certificate},
-		NextProtos:   []string{protocolHTTP2, protocolHTTP1},
-		MinVersion:   tls.VersionTLS12,
+		// A client that speaks both is a browser or curl, not gRPC: it wants HTTP.
+		NextProtos: []string{protocolHTTP1, protocolHTTP2},
+		MinVersion: tls.VersionTLS12,
 	}
 }
 
