@@ -6,6 +6,9 @@ import (
 	"orderflow/domain/eventlog"
 )
 
+// Peer is who is behind a client, for those who ask about the group.
+type Peer struct{ Address, User, Connection string }
+
 // Client is one of those that share a group. Close it when it is gone.
 type Client struct {
 	group      *group
