@@ -29,8 +29,8 @@ const (
 //	accept ─► TLS handshake, if any ─► h2, or it begins with PRI ─► gRPC
 //	                                 └► anything else ────────────► HTTP/1.1
 //
-// So gRPC runs on its own transport, which is faster than the one of net/http,
-// and both are on one port.
+// So both are on one port and gRPC runs on its own transport: on that of
+// net/http 64 writers were measured to append half as much.
 type door struct {
 	tls  *tls.Config
 	rpc  *corridor
