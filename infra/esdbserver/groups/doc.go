@@ -52,6 +52,8 @@
 //   - A checkpoint is written when the node closes or the subsystem restarts,
 //     however few events it is for. One of a filtered group also moves on by what
 //     the filter leaves out.
+//   - An event for which the expression of a filter takes too long is delivered:
+//     nothing is lost to a filter that cannot be told.
 //   - The strategies that pin move buckets to a client that joins only while
 //     nothing of them is in flight; the hash is another one.
 //   - Buffers above [MaxBufferEvents] are taken for that many; what one group

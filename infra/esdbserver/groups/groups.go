@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"orderflow/domain/eventlog"
 	"orderflow/infra/esdbserver/engine"
 )
 
@@ -259,6 +260,8 @@ func check(key Key, s Settings) error {
 		reason = "names are UTF-8" // or the configuration could not hold them
 	case key.Group == "" || len(key.Group) > MaxNameBytes:
 		reason = fmt.Sprintf("the name of a group has 1 to %d bytes", MaxNameBytes)
+	case len(engine.MetastreamOf(key.checkpointStream())) > eventlog.MaxStreamBytes:
+		reason = "the names of stream and group are too long together" // for those of the streams that keep its state
 	case !s.Strategy.Valid():
 		reason = fmt.Sprintf("Consumer strategy %.40s does not exist.", s.Strategy)
 	case s.ReadBatch >= s.HistoryBuffer:

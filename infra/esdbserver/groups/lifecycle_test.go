@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -98,6 +99,7 @@ func TestWhatIsRefused(t *testing.T) {
 			"no stream":        {groups.Key{Group: "g"}, nil, groups.Failed},
 			"bytes":            {groups.Key{Stream: "a\xff", Group: "g"}, nil, groups.Failed},
 			"same state":       {groups.Key{Stream: "orders::billing", Group: "g"}, nil, groups.Exists},
+			"long names":       {groups.Key{Stream: strings.Repeat("s", 700), Group: strings.Repeat("g", 400)}, nil, groups.Failed},
 			"no name":          {groups.Key{Stream: "s"}, nil, groups.Failed},
 			"no such strategy": {groups.Key{Stream: "s", Group: "g"}, func(s *groups.Settings) { s.Strategy = "Best" }, groups.Failed},
 			"large batch":      {groups.Key{Stream: "s", Group: "g"}, func(s *groups.Settings) { s.ReadBatch = 500 }, groups.Failed},

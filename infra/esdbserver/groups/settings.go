@@ -84,8 +84,8 @@ const (
 	MaxBufferEvents = 10_000
 	// MaxHeldBytes of events are kept by one group, beside one event more.
 	MaxHeldBytes = 64 << 20
-	// MaxNameBytes bounds the name of a group, so that the names of the
-	// streams that keep its state stay within what a log takes.
+	// MaxNameBytes bounds the name of a group. That and its stream's are part
+	// of the names of the streams that keep its state.
 	MaxNameBytes = 400
 	// MaxReasonBytes are kept of what a client says about an event it parks.
 	MaxReasonBytes = 4 << 10
