@@ -68,12 +68,24 @@ func basic(header string) (login, password string, ok bool) {
 
 // may says whether the caller may do something with a stream; the error is the answer.
 func (s *Server) may(ctx context.Context, a action, stream string) error {
+	ok, err := s.allows(ctx, a, stream)
+	switch {
+	case err != nil:
+		return s.fail(ctx, err)
+	case !ok:
+		return denied(ctx)
+	}
+	return nil
+}
+
+// allows is may for those that go on in either case.
+func (s *Server) allows(ctx context.Context, a action, stream string) (bool, error) {
 	if s.options.Insecure {
-		return nil
+		return true, nil
 	}
 	c, _ := ctx.Value(callerKey{}).(caller)
 	if slices.Contains(c.groups, admins) {
-		return nil
+		return true, nil
 	}
 	if engine.IsMetastream(stream) {
 		stream = stream[len("$$"):]
@@ -84,15 +96,25 @@ func (s *Server) may(ctx context.Context, a action, stream string) error {
 		}
 	}
 	roles, err := s.roles(ctx, a, stream)
-	if err != nil {
-		return s.fail(ctx, err)
-	}
 	for _, role := range roles {
 		if role == everyone || c.login != "" && (role == c.login || slices.Contains(c.groups, role)) {
-			return nil
+			return true, nil
 		}
 	}
-	return denied(ctx)
+	return false, err
+}
+
+// unveiled leaves out where a link leads, if the caller may not read there:
+// else whoever may write a link somewhere could read everything.
+func (s *Server) unveiled(ctx context.Context, r engine.Resolved) (engine.Resolved, error) {
+	if s.options.Insecure || r.Link == nil || r.Event == nil {
+		return r, nil
+	}
+	ok, err := s.allows(ctx, read, r.Event.Stream)
+	if !ok {
+		r.Event = nil
+	}
+	return r, err
 }
 
 func denied(ctx context.Context) error {

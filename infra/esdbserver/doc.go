@@ -34,13 +34,15 @@
 //   - Positions count events, from 1; they are no places in a file. Commit and
 //     prepare are the same, and a position that no event has can be read from.
 //   - Nothing is ever scavenged: what was deleted or truncated stays in $all.
+//   - A link is not followed to where its reader may not read.
 //   - $epoch-information and $stats-… are not written. The first events are the
 //     users admin and ops, and what belongs to them.
 //
 // Subscriptions:
-//   - A subscriber has no buffer here. It is woken, and reads on in the log, so
-//     a slow one costs nobody anything and loses nothing. It is told that it has
-//     caught up again when it was more than 512 events behind.
+//   - A subscriber has no buffer here. It is woken, and reads on in the log, of
+//     which it holds 512 events or 1 MiB at most; so a slow one holds up nobody
+//     and loses nothing. It is told that it has caught up again when it was more
+//     than 512 events behind.
 //   - Whoever follows a stream live gets all that is appended to it, also what
 //     $maxCount hides from readers by the time it is sent.
 //   - A checkpoint is never ahead of an event that is still to come, and none is

@@ -66,6 +66,9 @@ func (s *streamsService) readStream(ctx context.Context, r *reading, to streams.
 		if err != nil {
 			return err
 		}
+		if resolved, err = s.unveiled(ctx, resolved); err != nil {
+			return err
+		}
 		if err := to.Send(readEvent(resolved, r.form)); err != nil {
 			return err
 		}
@@ -94,6 +97,9 @@ func (s *streamsService) sendEnds(ctx context.Context, r *reading, sent int, to 
 func (s *streamsService) readAll(ctx context.Context, r *reading, to streams.Streams_ReadServer) error {
 	for resolved, err := range s.engine.ReadAll(ctx, r.position, r.span, r.filter.match()) {
 		if err != nil {
+			return err
+		}
+		if resolved, err = s.unveiled(ctx, resolved); err != nil {
 			return err
 		}
 		if err := to.Send(readEvent(resolved, r.form)); err != nil {

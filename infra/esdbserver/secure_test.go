@@ -158,6 +158,37 @@ func TestAccess(t *testing.T) {
 	check("read", readsAll, "$all", true, true, false)
 }
 
+// TestLinksUnveilNothing says that a link shows its target to those only that
+// may read it.
+func TestLinksUnveilNothing(t *testing.T) {
+	n, ca := secure(t)
+	admin, nobody := n.as(t, ca, "admin:changeit"), n.as(t, ca, "")
+	link := event("$>")
+	link.Data = []byte("0@$user-admin")
+	mustAppend(t, nobody, "links", link)
+	mustAppend(t, nobody, "open", event("a"))
+	other := event("$>")
+	other.Data = []byte("0@open")
+	mustAppend(t, nobody, "links", other)
+	for _, c := range []struct {
+		client *esdb.Client
+		secret bool
+	}{{admin, true}, {nobody, false}} {
+		got, err := drain(c.client.ReadStream(ctx(t), "links", esdb.ReadStreamOptions{ResolveLinkTos: true}, 10))
+		if err != nil || len(got) != 2 || (got[0].Event != nil) != c.secret || got[1].Event == nil {
+			t.Errorf("%+v, %v", got, err)
+		}
+		sub, err := c.client.SubscribeToStream(ctx(t), "links", esdb.SubscribeToStreamOptions{From: esdb.Start{}, ResolveLinkTos: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := sub.Recv(); e.EventAppeared == nil || (e.EventAppeared.Event != nil) != c.secret {
+			t.Errorf("%+v", e)
+		}
+		_ = sub.Close()
+	}
+}
+
 // allowed is false for a call that was denied; nothing else may go wrong.
 func allowed(t *testing.T, err error) bool {
 	t.Helper()

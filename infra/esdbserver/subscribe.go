@@ -38,6 +38,13 @@ func (s *streamsService) subscribe(ctx context.Context, r *reading, to streams.S
 				return err
 			}
 		}
+		if m.Resolved != nil {
+			resolved, err := s.unveiled(ctx, *m.Resolved)
+			if err != nil {
+				return err
+			}
+			m.Resolved = &resolved
+		}
 		if err := to.Send(message(m, r.form)); err != nil {
 			return err
 		}
