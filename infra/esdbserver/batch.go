@@ -85,6 +85,8 @@ func (s *streamsService) BatchAppend(stream streams.Streams_BatchAppendServer) e
 		await := s.submit(b) // here, so that those to one stream keep their order
 		wg.Go(func() {
 			defer func() { <-slots }()
+			var panicked error // the batch stays without an answer
+			defer s.survive(streams.Streams_BatchAppend_FullMethodName, &panicked)
 			answer := s.appendBatch(stream.Context(), b, await)
 			sending.Lock()
 			defer sending.Unlock()

@@ -2,6 +2,7 @@ package esdbserver
 
 import (
 	"context"
+	"runtime/debug"
 	"time"
 
 	"google.golang.org/grpc"
@@ -38,32 +39,43 @@ func (s *Server) called(method string, begun time.Time, err error) {
 }
 
 // unary is around every call with one answer to one request.
-func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+func (s *Server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (response any, err error) {
 	begun := time.Now()
-	ctx, err := s.recognize(ctx)
-	var response any
-	if err == nil {
-		response, err = handle(ctx, request)
+	defer func() { s.called(info.FullMethod, begun, err) }()
+	defer s.survive(info.FullMethod, &err)
+	if ctx, err = s.recognize(ctx); err != nil {
+		return nil, err
 	}
-	s.called(info.FullMethod, begun, err)
-	return response, err
+	return handle(ctx, request)
+}
+
+// survive turns a panic into the answer that EventStoreDB gives: one call is
+// no reason for all others to end.
+func (s *Server) survive(method string, err *error) {
+	if cause := recover(); cause != nil {
+		s.logger.Error("a call panicked", "method", method, "cause", cause, "stack", string(debug.Stack()))
+		*err = thrown()
+	}
 }
 
 // stream is around every other call.
-func (s *Server) stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+func (s *Server) stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
 	begun := time.Now()
-	ctx, err := s.recognize(stream.Context())
-	if err == nil {
-		if ctx != stream.Context() {
-			stream = &callerStream{stream, ctx}
+	defer func() {
+		if err != nil && info.IsClientStream && !info.IsServerStream {
+			s.takeRest(stream)
 		}
-		err = handle(service, stream)
+		s.called(info.FullMethod, begun, err)
+	}()
+	defer s.survive(info.FullMethod, &err)
+	ctx, err := s.recognize(stream.Context())
+	if err != nil {
+		return err
 	}
-	if err != nil && info.IsClientStream && !info.IsServerStream {
-		s.takeRest(stream)
+	if ctx != stream.Context() {
+		stream = &callerStream{stream, ctx}
 	}
-	s.called(info.FullMethod, begun, err)
-	return err
+	return handle(service, stream)
 }
 
 // callerStream knows who calls.

@@ -1,16 +1,21 @@
 package esdbserver_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"golang.org/x/net/http2"
 
+	"orderflow/domain/eventlog"
 	"orderflow/infra/esdbserver"
+	"orderflow/infra/esdbserver/engine"
 	"orderflow/infra/memory"
 	"orderflow/infra/pebblelog"
 )
@@ -157,4 +162,21 @@ func TestHooks(t *testing.T) {
 			t.Errorf("%v; want %v", got, want)
 		}
 	}
+}
+
+// brittle is a log that cannot be read backwards.
+type brittle struct{ engine.Log }
+
+func (brittle) ReadAllBack(context.Context, eventlog.Position) iter.Seq2[eventlog.Recorded, error] {
+	panic("a bug")
+}
+
+// TestPanic says that a call that panics ends alone.
+func TestPanic(t *testing.T) {
+	c := connect(t, "esdb://"+serve(t, brittle{memory.New()}).address+"?tls=false")
+	_, err := drain(c.ReadAll(ctx(t), esdb.ReadAllOptions{Direction: esdb.Backwards, From: esdb.End{}}, 1))
+	if err == nil || !strings.Contains(err.Error(), "Exception was thrown by handler.") {
+		t.Errorf("%v", err)
+	}
+	mustAppend(t, c, "s", event("a"))
 }
