@@ -8,12 +8,22 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"orderflow/domain"
 )
 
 // MaxLineBytes bounds one line of a ledger.
 const MaxLineBytes = 16 << 10
+
+// Between two fsyncs a ledger rests, so that one serves many calls: an fsync
+// costs the machine as much as half an order.
+const (
+	// restTimes is how many times as long as the last fsync.
+	restTimes = 4
+	// maxRest bounds what a call may wait for it.
+	maxRest = 2 * time.Millisecond
+)
 
 // errClosed answers who comes after Close.
 var errClosed = errors.New("the simulator is closed")
@@ -78,18 +88,23 @@ func (b *batch) wait() error {
 func (j *journal) run() {
 	defer close(j.done)
 	var spare []byte
+	var rested time.Time // when the next may begin
 	for range j.wake {
+		time.Sleep(time.Until(rested))
 		j.mu.Lock()
 		b := j.next
 		j.next = newBatch(spare)
 		err := j.err
 		j.mu.Unlock()
 		if err == nil && len(b.lines) > 0 {
+			begun := time.Now()
 			if err = j.write(b.lines); err != nil {
 				j.mu.Lock()
 				j.err = err
 				j.mu.Unlock()
 			}
+			ended := time.Now()
+			rested = ended.Add(min(restTimes*ended.Sub(begun), maxRest))
 		}
 		b.err = err
 		spare, b.lines = b.lines, nil
