@@ -11,10 +11,12 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// maxUrgentWait bounds how long the first event of a batch waits for company
-// while somebody waits for the view: long enough that many who wait share a
-// transaction, short enough that none of them notices.
-const maxUrgentWait = 2 * time.Millisecond
+// urgentWait is how long the first event of a batch waits for company while
+// somebody waits for the view: long enough that many who wait share a
+// transaction, short enough that none of them notices. Under load it is as
+// long as the last batch took, so that at most half of the time goes into
+// transactions, whose cost is then shared by more.
+const urgentWait = 2 * time.Millisecond
 
 // follower keeps one group up to date.
 type follower struct {
@@ -29,8 +31,9 @@ type follower struct {
 	renewed chan struct{} // a rebuild put new rows in place
 	waiting atomic.Int64  // callers of await
 
-	writing sync.Mutex // held while a batch is applied and while a rebuild switches
-	folder  *folder    // guarded by writing; nil until opened
+	writing sync.Mutex    // held while a batch is applied and while a rebuild switches
+	folder  *folder       // guarded by writing; nil until opened
+	took    time.Duration // the last batch, to apply; follow's own
 	at      atomic.Int64
 	opened  atomic.Bool
 
@@ -101,15 +104,17 @@ func (f *follower) follow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		begun := time.Now()
 		if err := f.apply(ctx, batch); err != nil {
 			return err
 		}
+		f.took = time.Since(begun)
 	}
 }
 
 func (f *follower) linger() time.Duration {
 	if f.waiting.Load() > 0 {
-		return maxUrgentWait
+		return min(max(urgentWait, f.took), MaxBatchWait)
 	}
 	return MaxBatchWait
 }
