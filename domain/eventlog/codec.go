@@ -37,16 +37,40 @@ func (c Codec[E]) Upcast(oldType string, up func(data []byte) (E, error)) Codec[
 	return c
 }
 
+// Plain lets an event that writes itself be read by itself as well; what read
+// does not read to its end, encoding/json does. It returns c.
+func (c Codec[E]) Plain(e PlainWriter, read func(*PlainReader) E) Codec[E] {
+	usual := c[e.EventType()]
+	c[e.EventType()] = func(data []byte) (E, error) {
+		r := PlainReader{rest: data}
+		if e := read(&r); r.Done() {
+			return e, nil
+		}
+		return usual(data)
+	}
+	return c
+}
+
 // Encode returns the type and data of e; the caller adds id and meta.
 func (c Codec[E]) Encode(e E) (Pending, error) {
 	if _, ok := c[e.EventType()]; !ok {
 		return Pending{}, domain.Errorf(domain.Internal, "no codec for event %s", e.EventType())
 	}
-	data, err := json.Marshal(e)
+	data, err := marshal(e)
 	if err != nil {
 		return Pending{}, fmt.Errorf("encode %s: %w", e.EventType(), err)
 	}
 	return Pending{Type: e.EventType(), Data: data}, nil
+}
+
+func marshal(e any) ([]byte, error) {
+	if w, ok := e.(PlainWriter); ok {
+		var p Plain
+		if w.WritePlain(&p); !p.odd {
+			return p.data, nil
+		}
+	}
+	return json.Marshal(e)
 }
 
 // Decode returns the event r holds; ok is false for types of other aggregates.

@@ -1,0 +1,101 @@
+package order
+
+import (
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+// About how many bytes an order and each of its lines take.
+const (
+	placedBytes = 384
+	lineBytes   = 96
+)
+
+// WritePlain implements [eventlog.PlainWriter].
+func (p Placed) WritePlain(w *eventlog.Plain) {
+	if p.Lines == nil {
+		w.Odd()
+		return
+	}
+	w.Room(placedBytes + lineBytes*len(p.Lines))
+	w.Raw(`{"order":`)
+	w.Text(string(p.Order))
+	w.Raw(`,"customer":`)
+	w.Text(string(p.Customer))
+	w.Raw(`,"warehouse":`)
+	w.Text(string(p.Warehouse))
+	w.Raw(`,"lines":[`)
+	for i, l := range p.Lines {
+		if i > 0 {
+			w.Raw(`,`)
+		}
+		w.Raw(`{"sku":`)
+		w.Text(string(l.SKU))
+		if l.Name != "" {
+			w.Raw(`,"name":`)
+			w.Text(l.Name)
+		}
+		w.Raw(`,"qty":`)
+		w.Int(l.Quantity)
+		w.Raw(`,"price_minor":`)
+		w.Int(l.PriceMinor)
+		w.Raw(`}`)
+	}
+	w.Raw(`],"total":{"minor":`)
+	w.Int(p.Total.Minor)
+	w.Raw(`,"currency":`)
+	w.Text(p.Total.Currency)
+	w.Raw(`},"payment_token":`)
+	w.Text(p.PaymentToken)
+	w.Raw(`,"fingerprint":`)
+	w.Text(p.Fingerprint)
+	w.Raw(`,"placed_at":`)
+	w.Time(p.PlacedAt)
+	w.Raw(`,"origin":`)
+	w.Text(p.Origin)
+	w.Raw(`}`)
+}
+
+// readPlaced reads what WritePlain writes.
+func readPlaced(r *eventlog.PlainReader) Event {
+	var p Placed
+	r.Raw(`{"order":`)
+	p.Order = domain.OrderID(r.Text())
+	r.Raw(`,"customer":`)
+	p.Customer = domain.CustomerID(r.Text())
+	r.Raw(`,"warehouse":`)
+	p.Warehouse = domain.Warehouse(r.Text())
+	r.Raw(`,"lines":`)
+	p.Lines = eventlog.PlainList(r, usualLines, readLine)
+	r.Raw(`,"total":{"minor":`)
+	p.Total.Minor = r.Int()
+	r.Raw(`,"currency":`)
+	p.Total.Currency = r.Text()
+	r.Raw(`},"payment_token":`)
+	p.PaymentToken = r.Text()
+	r.Raw(`,"fingerprint":`)
+	p.Fingerprint = r.Text()
+	r.Raw(`,"placed_at":`)
+	p.PlacedAt = r.Time()
+	r.Raw(`,"origin":`)
+	p.Origin = r.Text()
+	r.Raw(`}`)
+	return p
+}
+
+// usualLines is for how many lines there is room at first.
+const usualLines = 8
+
+func readLine(r *eventlog.PlainReader) (l Line) {
+	r.Raw(`{"sku":`)
+	l.SKU = domain.SKU(r.Text())
+	if r.Next(`,"name":`) {
+		l.Name = r.Text()
+	}
+	r.Raw(`,"qty":`)
+	l.Quantity = r.Int()
+	r.Raw(`,"price_minor":`)
+	l.PriceMinor = r.Int()
+	r.Raw(`}`)
+	return l
+}
