@@ -19,7 +19,7 @@ type Options struct {
 	Disk Disk
 	// Hooks are called on what happens, for metrics.
 	Hooks Hooks
-	// CacheBytes bounds the cache of blocks; 0 is 64 MiB.
+	// CacheBytes bounds the cache of blocks; 0 is 32 MiB.
 	CacheBytes int64
 	// MemTableBytes bounds each of the tables that collect writes in memory;
 	// 0 is 32 MiB. What they hold is replayed at the next start.
@@ -104,7 +104,7 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.CacheBytes == 0 {
-		o.CacheBytes = 64 << 20
+		o.CacheBytes = 32 << 20
 	}
 	if o.MemTableBytes == 0 {
 		o.MemTableBytes = 32 << 20
