@@ -36,7 +36,8 @@ type demoCmd struct {
 // Help is shown under the subcommand's own --help.
 func (c *demoCmd) Help() string {
 	return usage("Everything runs in this process, on embedded stores and a simulated payment gateway and carrier. " +
-		"The orders go through the public API. In the middle the gateway has an outage: orders are taken all the same and settle when it is over.")
+		"The orders go through the public API. In the middle the gateway has an outage: orders are taken all the same and settle when it is over.\n\n" +
+		"With --eventstore the log is there; give it an empty one, for at the end the whole log is held against the gateway's own ledger.")
 }
 
 // Run demonstrates.
