@@ -249,7 +249,7 @@ func (d *draft) append(r *request, s standing) error {
 	case IsMetastream(stream):
 		data := r.write.Events[len(r.packed)-1].Data
 		d.describe(stream, data)
-		if base.gone && !d.heads[stream].metadata.Gone() {
+		if base.gone && !d.of(stream).metadata.Gone() {
 			return d.rewrite(stream, withTruncateBefore(data, base.last+1))
 		}
 	}
@@ -273,17 +273,16 @@ func (d *draft) delete(r *request, s standing) error {
 	if err := d.rewrite(metastream, withTruncateBefore(nil, DeletedNumber)); err != nil {
 		return err
 	}
-	r.at, r.written.Number = spot{metastream, d.heads[metastream].last}, s.last
+	r.at, r.written.Number = spot{metastream, d.of(metastream).last}, s.last
 	return nil
 }
 
 func (d *draft) tombstone(r *request) {
 	stream := r.write.Stream
 	d.add(stream, eventlog.Pending{ID: r.ids[0], Type: tombstoneType, Data: envelope(flagTombstone, nil, nil)})
-	h := d.heads[stream]
-	r.at, r.written.Number = spot{stream, h.last}, DeletedNumber
-	h.last, h.tombstoned = h.last-1, true
-	d.heads[stream] = h
+	of := d.of(stream)
+	r.at, r.written.Number = spot{stream, of.last}, DeletedNumber
+	of.last, of.tombstoned = of.last-1, true
 	d.meta = true // whoever follows it must look
 }
 

@@ -13,14 +13,21 @@ type draft struct {
 	engine *Engine
 	ctx    context.Context // of the one call it lives in
 	lanes  []*lane
-	stored map[string]head // before the draft
-	heads  map[string]head // with the draft
-	named  map[eventlog.EventID]spot
+	heads  []drafted
+	named  map[eventlog.EventID]spot // of what was drafted, as far as it was asked for
 	writes []eventlog.Write
+	listed []int               // how many events of each of writes are in named
 	ends   []eventlog.Appended // where each of writes ended, once committed
 	events int
 	bytes  int
 	meta   bool // it changes metadata
+}
+
+// drafted is where a stream is: mostly there are two, it and its metastream.
+type drafted struct {
+	stream string
+	stored head // before the draft
+	head        // with it
 }
 
 // spot is where an event is.
@@ -30,38 +37,58 @@ type spot struct {
 }
 
 func (e *Engine) newDraft(ctx context.Context, lanes ...*lane) *draft {
-	return &draft{
-		engine: e, ctx: ctx, lanes: lanes,
-		stored: make(map[string]head, 2), heads: make(map[string]head, 2), // mostly a stream and its metastream
+	return &draft{engine: e, ctx: ctx, lanes: lanes, heads: make([]drafted, 0, 2)}
+}
+
+// of returns a stream of which the head was asked before; nil if it was not.
+func (d *draft) of(stream string) *drafted {
+	for i := range d.heads {
+		if d.heads[i].stream == stream {
+			return &d.heads[i]
+		}
 	}
+	return nil
 }
 
 // head returns where a stream is with what is drafted.
 func (d *draft) head(stream string) (head, error) {
-	if h, ok := d.heads[stream]; ok {
-		return h, nil
+	if known := d.of(stream); known != nil {
+		return known.head, nil
 	}
 	root := rootOf(stream)
 	i := slices.IndexFunc(d.lanes, func(l *lane) bool { return l.root == root })
 	h, err := d.engine.look(d.ctx, d.lanes[i], stream)
 	if err == nil {
-		d.stored[stream], d.heads[stream] = h, h
+		d.heads = append(d.heads, drafted{stream, h, h})
 	}
 	return h, err
 }
 
 // find implements book.
 func (d *draft) find(id eventlog.EventID) (stream string, number int64, ok bool, err error) {
-	if at, ok := d.named[id]; ok {
+	if at, ok := d.list()[id]; ok {
 		return at.stream, at.number, true, nil
 	}
 	r, ok, err := d.engine.log.Find(d.ctx, id)
 	return string(r.Stream), int64(r.Version) - 1, ok, err
 }
 
+// list brings named up to what is drafted.
+func (d *draft) list() map[eventlog.EventID]spot {
+	for i, w := range d.writes {
+		for ; d.listed[i] < len(w.Events); d.listed[i]++ {
+			if d.named == nil {
+				d.named = map[eventlog.EventID]spot{}
+			}
+			d.named[w.Events[d.listed[i]].ID] = spot{string(w.Stream), int64(w.Version) + int64(d.listed[i])}
+		}
+	}
+	return d.named
+}
+
 // ids implements book.
 func (d *draft) ids(stream string, from int64, n int) (ids []eventlog.EventID, err error) {
-	last := d.stored[stream].last
+	last := d.of(stream).stored.last
 	if from <= last {
 		for r, err := range d.engine.log.Read(d.ctx, eventlog.Stream(stream), version(from-1)) {
 			if err != nil {
@@ -90,32 +117,26 @@ func (d *draft) writeTo(stream string) int {
 
 // add drafts events at the end of a stream, of which the head was asked before.
 func (d *draft) add(stream string, events ...eventlog.Pending) {
-	i := d.writeTo(stream)
+	of, i := d.of(stream), d.writeTo(stream)
 	if i < 0 {
 		i = len(d.writes)
-		d.writes = append(d.writes, eventlog.Write{Stream: eventlog.Stream(stream), Version: version(d.stored[stream].last)})
+		d.writes = append(d.writes, eventlog.Write{Stream: eventlog.Stream(stream), Version: version(of.stored.last), Events: slices.Clip(events)})
+		d.listed = append(d.listed, 0)
+	} else {
+		d.writes[i].Events = append(d.writes[i].Events, events...)
 	}
-	if d.named == nil {
-		d.named = make(map[eventlog.EventID]spot, len(events))
-	}
-	h := d.heads[stream]
 	for j := range events {
-		h.last++
-		d.named[events[j].ID] = spot{stream, h.last}
 		d.bytes += len(events[j].Data)
 	}
-	d.writes[i].Events = append(d.writes[i].Events, events...)
 	d.events += len(events)
-	d.heads[stream] = h
+	of.last += int64(len(events))
 	d.meta = d.meta || stream == SettingsStream
 }
 
 // describe notes that the last event added to a metastream has this data.
 func (d *draft) describe(metastream string, data []byte) {
-	h := d.heads[metastream]
 	m := ParseMetadata(data)
-	h.metadata = &m
-	d.heads[metastream] = h
+	d.of(metastream).metadata = &m
 	d.meta = true
 }
 
@@ -156,7 +177,7 @@ func (d *draft) commit() (err error) {
 // position returns where an event is. The log gives the events that one append
 // adds to a stream positions without gaps.
 func (d *draft) position(at spot) (uint64, error) {
-	if i := d.writeTo(at.stream); i >= 0 && at.number > d.stored[at.stream].last {
+	if i := d.writeTo(at.stream); i >= 0 && at.number > d.of(at.stream).stored.last {
 		return uint64(d.ends[i].Position - eventlog.Position(d.ends[i].Version-version(at.number))), nil
 	}
 	for r, err := range d.engine.log.Read(d.ctx, eventlog.Stream(at.stream), version(at.number-1)) {

@@ -51,12 +51,12 @@ func (l *lane) learn(stream string, h head, generation uint64) {
 }
 
 // moved remembers where streams are after a write.
-func (l *lane) moved(heads map[string]head) {
+func (l *lane) moved(heads []drafted) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for stream, h := range heads {
-		if rootOf(stream) == l.root { // a write may go to several lanes
-			l.heads[stream] = h
+	for _, h := range heads {
+		if rootOf(h.stream) == l.root { // a write may go to several lanes
+			l.heads[h.stream] = h.head
 		}
 	}
 }
