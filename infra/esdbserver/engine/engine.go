@@ -28,7 +28,9 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// Log is what a node keeps its events in.
+// Log is what a node keeps its events in. The events that one append adds to one
+// stream have positions without gaps; that is all the node demands beyond the
+// contracts of eventlog.
 type Log interface {
 	eventlog.Store
 	eventlog.Ended
