@@ -119,7 +119,6 @@ func (d *draft) writeTo(stream string) int {
 func (d *draft) add(stream string, events ...eventlog.Pending) {
 	of, i := d.of(stream), d.writeTo(stream)
 	if i < 0 {
-		i = len(d.writes)
 		d.writes = append(d.writes, eventlog.Write{Stream: eventlog.Stream(stream), Version: version(of.stored.last), Events: slices.Clip(events)})
 		d.listed = append(d.listed, 0)
 	} else {
