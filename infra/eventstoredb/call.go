@@ -22,6 +22,15 @@ func call[T any](ctx context.Context, l *Log, p *clients, patience time.Duration
 	if err := ctx.Err(); err != nil {
 		return v, notBegun(err)
 	}
+	if !l.begin() {
+		return v, errClosed()
+	}
+	begun := false
+	defer func() {
+		if !begun {
+			l.working.Done()
+		}
+	}()
 	attempt, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	defer context.AfterFunc(l.ctx, cancel)()
@@ -41,7 +50,7 @@ func call[T any](ctx context.Context, l *Log, p *clients, patience time.Duration
 	}
 	ended := make(chan outcome, 1)
 	onLeader := metadata.AppendToOutgoingContext(attempt, "requires-leader", "true") // the library means to, and forgets it
-	l.working.Add(1)
+	begun = true
 	go func() {
 		defer l.working.Done()
 		defer func() { <-l.slots }()

@@ -30,12 +30,13 @@ type Log struct {
 	calls *clients // appends and pages
 	subs  *clients // subscriptions, on connections of their own: they stay, and a server bounds the streams of one
 
-	slots   chan struct{} // one is held by each call under way
-	held    chan struct{} // and by each subscription
-	working sync.WaitGroup
+	slots chan struct{} // one is held by each call under way
+	held  chan struct{} // and by each subscription
 
-	ctx    context.Context // done once the log is closed
-	cancel context.CancelFunc
+	closing sync.Mutex // held while something begins, and while closing does
+	working sync.WaitGroup
+	ctx     context.Context // done once the log is closed
+	cancel  context.CancelFunc
 
 	tail tail
 }
@@ -77,9 +78,23 @@ func (l *Log) Ping(ctx context.Context) error {
 	return nil
 }
 
+// begin says that something is under way until working is told otherwise; false
+// means that the log is closed.
+func (l *Log) begin() bool {
+	l.closing.Lock()
+	defer l.closing.Unlock()
+	if l.ctx.Err() != nil {
+		return false
+	}
+	l.working.Add(1)
+	return true
+}
+
 // Close ends everything that is under way; subscriptions end with Unavailable.
 func (l *Log) Close() error {
+	l.closing.Lock()
 	l.cancel()
+	l.closing.Unlock()
 	l.calls.close()
 	l.subs.close()
 	done := make(chan struct{})

@@ -133,19 +133,22 @@ func (s *subscription) once(ctx context.Context) (more bool, err error) {
 	}
 }
 
-// open waits for the confirmation, for a while. The library may be stuck where
-// it heeds no context, so it gets a goroutine.
+// open waits for the confirmation, for a while, and opens the gate of c. The
+// library may be stuck where it heeds no context, so it gets a goroutine.
 func (s *subscription) open(ctx context.Context, c *client) (*esdb.Subscription, error) {
 	type opened struct {
 		sub *esdb.Subscription
 		err error
+	}
+	if !s.log.begin() {
+		c.gate.RUnlock()
+		return nil, errClosed()
 	}
 	done := make(chan opened, 1)
 	options := esdb.SubscribeToAllOptions{
 		From: s.place.start(), Filter: s.filter, MaxSearchWindow: searchWindow, CheckpointInterval: 1, RequiresLeader: true,
 	}
 	waiting, stop := context.WithCancel(metadata.AppendToOutgoingContext(ctx, "requires-leader", "true"))
-	s.log.working.Add(1)
 	go func() {
 		defer s.log.working.Done()
 		sub, err := entered(waiting, c, func(ctx context.Context, c *esdb.Client) (*esdb.Subscription, error) {
