@@ -55,6 +55,10 @@ func (d *door) serve(l net.Listener) error {
 	d.mu.Lock()
 	d.in = l
 	d.mu.Unlock()
+	if d.open.Err() != nil { // it was closed before there was anything to close
+		_ = l.Close()
+		return nil
+	}
 	var wg sync.WaitGroup
 	defer func() {
 		d.close()

@@ -78,6 +78,10 @@ func (p *persistentService) deliver(
 					return err
 				}
 			}
+			var err error
+			if d.Event.Resolved, err = p.unveiled(to.Context(), d.Event.Resolved); err != nil {
+				return err
+			}
 			if err := to.Send(delivery(d, form)); err != nil {
 				return err
 			}

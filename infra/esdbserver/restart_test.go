@@ -180,3 +180,29 @@ func TestPanic(t *testing.T) {
 	}
 	mustAppend(t, c, "s", event("a"))
 }
+
+// TestClosedBeforeItServes says that a node that is stopped while it starts
+// does not serve for ever.
+func TestClosedBeforeItServes(t *testing.T) {
+	s, err := esdbserver.New(t.Context(), esdbserver.Options{Log: memory.New(), Insecure: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("it still serves")
+	}
+}

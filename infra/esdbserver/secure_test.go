@@ -187,6 +187,19 @@ func TestLinksUnveilNothing(t *testing.T) {
 		}
 		_ = sub.Close()
 	}
+	settings := esdb.SubscriptionSettingsDefault()
+	settings.ResolveLinkTos = true
+	if err := admin.CreatePersistentSubscription(ctx(t), "links", "g", esdb.PersistentStreamSubscriptionOptions{Settings: &settings, StartFrom: esdb.Start{}}); err != nil {
+		t.Fatal(err)
+	}
+	group, err := n.as(t, ca, "ops:changeit").SubscribeToPersistentSubscription(ctx(t), "links", "g", esdb.SubscribeToPersistentSubscriptionOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := group.Recv(); e.EventAppeared == nil || e.EventAppeared.Event.Event != nil {
+		t.Errorf("a group shows its reader %+v", e)
+	}
+	_ = group.Close()
 }
 
 // allowed is false for a call that was denied; nothing else may go wrong.

@@ -71,7 +71,7 @@ func TestConformance(t *testing.T) {
 	defer func() { report(t, conformance.Judge(expected, all...), all, fewest, part) }()
 	b, rounds := prepare(t), rounds(t)
 	for round := range rounds {
-		runs := b.round(t, jobs)
+		runs := b.round(t, round+1, jobs)
 		all = append(all, runs...)
 		if rounds > 1 {
 			fmt.Printf("round %d of %d: %s\n", round+1, rounds, conformance.Judge(expected, runs...))
@@ -169,10 +169,10 @@ func prepare(t *testing.T) bench {
 
 // round makes one run of each kind, side by side: the suite mostly waits. What
 // could not be run is left out.
-func (b bench) round(t *testing.T, jobs []conformance.Job) []conformance.Run {
+func (b bench) round(t *testing.T, number int, jobs []conformance.Job) []conformance.Run {
 	t.Helper()
 	runs := make([]conformance.Run, len(jobs))
-	t.Run("round", func(t *testing.T) {
+	t.Run(fmt.Sprint("round", number), func(t *testing.T) { // the name becomes a folder, which the suite puts into addresses
 		for i, job := range jobs {
 			t.Run(job.Kind, func(t *testing.T) {
 				t.Parallel()
