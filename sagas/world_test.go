@@ -40,8 +40,9 @@ const (
 
 // world is one log and one provider, and the processes that come and go on them.
 type world struct {
-	log *memory.Log
-	sim *simulator.Simulator
+	log  *memory.Log
+	sim  *simulator.Simulator
+	wrap func(charging.Gateway) charging.Gateway // what becomes of the gateway before faults; nil leaves it
 
 	mu      sync.Mutex
 	strike  point
@@ -91,12 +92,15 @@ func (w *world) start(t *testing.T) *process {
 	w.dead = dead
 	w.mu.Unlock()
 	out := outside{world: w, dead: dead}
-	local := commands.NewLocal(out, nil)
+	local, real := commands.NewLocal(out, nil), w.sim.Gateway()
+	if w.wrap != nil {
+		real = w.wrap(real)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	for _, s := range []sagas.Saga{
 		fulfilling.New(fulfilling.Saga{Bus: local, Orders: local.Orders, Payments: local.Payments, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
-		charging.New(charging.Saga{Gateway: gateway{out, w.sim.Gateway()}, GatewayName: "sim", Payments: local.Payments, Fulfilments: local.Fulfilments}),
+		charging.New(charging.Saga{Gateway: gateway{out, real}, GatewayName: "sim", Payments: local.Payments, Fulfilments: local.Fulfilments}),
 		dispatching.New(dispatching.Saga{Carrier: carrier{out, w.sim.Carrier()}, CarrierName: "sim", Orders: local.Orders, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
 	} {
 		running.Go(func() { _ = sagas.NewDriver(sagas.Driver{Saga: s, Feed: out}).Run(ctx) })

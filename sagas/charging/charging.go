@@ -24,6 +24,10 @@ const (
 	// MaxAsks is how often a lost answer is asked for before a person must
 	// look: with the pauses above about an hour.
 	MaxAsks = 20
+	// MaxVoids is how often a charge that may have been taken is voided, or
+	// asked for because the void was refused, before a person must look: with
+	// the pauses above about an hour.
+	MaxVoids = 20
 	// maxSteps bounds one look at an order.
 	maxSteps = 64
 )
@@ -31,7 +35,7 @@ const (
 // noMoney is the reference of charges and refunds over nothing, which no gateway is asked for.
 const noMoney = "nothing-due"
 
-// CircuitOpen is the reason of a charge that waits for the gateway's breaker.
+// CircuitOpen is the reason of a charge or void that waits for the gateway's breaker.
 // Once the breaker lets calls through again it need not wait out its pause.
 const CircuitOpen = "circuit_open"
 
@@ -219,28 +223,64 @@ func (l look) revert(ctx context.Context) (bool, time.Time, error) {
 	if l.p.Attempts == 0 || l.p.Amount.IsZero() {
 		return l.recorded(l.record(ctx, payment.Void("reverted; no gateway was ever called")))
 	}
+	switch {
+	case early(l.p.VoidRetryAt) && !(l.p.VoidReason == CircuitOpen && l.ready()):
+		return false, l.p.VoidRetryAt, nil
+	case l.p.VoidTries >= MaxVoids*(l.f.Resumes+1):
+		return l.attention(ctx, fulfilment.RevertPayment, "the gateway neither voids the charge nor says what became of it: "+l.p.VoidReason)
+	}
 	err := l.Gateway.Void(ctx, l.key())
 	switch {
 	case err == nil:
 		return l.recorded(l.record(ctx, payment.Void("reverted")))
+	case ctx.Err() != nil:
+		return false, time.Time{}, ctx.Err() // stopping: the next start voids
 	case domain.KindOf(err) == domain.Rejected: // captured after all: say so, then refund
-		return l.discover(ctx)
+		return l.discover(ctx, err)
 	}
-	return false, time.Now().Add(l.pause(l.p.Tries)), ctx.Err()
+	return l.deferVoid(ctx, err)
 }
 
-// discover records a capture that was not known of.
-func (l look) discover(ctx context.Context) (bool, time.Time, error) {
+// ready says that the gateway would be called now; one without a guard does not know.
+func (l look) ready() bool {
+	guard, guarded := l.Gateway.(Ready)
+	if !guarded {
+		return false
+	}
+	_, _, ok := guard.Ready()
+	return ok
+}
+
+// discover records a capture that was not known of, or that there was none and
+// will be none. A gateway that refused the void and now knows nothing of the
+// charge is asked to void it again.
+func (l look) discover(ctx context.Context, refusal error) (bool, time.Time, error) {
 	receipt, err := l.Gateway.Lookup(ctx, l.key())
-	if err != nil {
-		return false, time.Now().Add(l.pause(l.p.Tries)), ctx.Err()
+	switch kind := domain.KindOf(err); {
+	case err == nil && receipt.Amount != l.p.Amount:
+		return l.attention(ctx, fulfilment.RevertPayment, "the gateway captured "+receipt.Amount.String()+" where "+l.p.Amount.String()+" was asked for")
+	case err != nil && ctx.Err() != nil:
+		return false, time.Time{}, ctx.Err()
+	case err != nil && kind == domain.NotFound:
+		return l.deferVoid(ctx, refusal)
+	case err != nil && kind != domain.Rejected:
+		return l.deferVoid(ctx, err)
 	}
 	if l.p.Status == payment.Waiting {
 		if err := l.record(ctx, payment.Start(l.GatewayName, l.key(), l.f.Amount)); err != nil {
 			return false, time.Time{}, err
 		}
 	}
+	if err != nil {
+		return l.recorded(l.record(ctx, payment.Decline(l.GatewayName, reason(err))))
+	}
 	return l.recorded(l.record(ctx, payment.Capture(l.GatewayName, receipt.Reference, receipt.Amount)))
+}
+
+// deferVoid records that the charge is neither voided nor known to be taken.
+func (l look) deferVoid(ctx context.Context, cause error) (bool, time.Time, error) {
+	retryAt := time.Now().Add(l.pause(l.p.VoidTries))
+	return false, retryAt, l.record(ctx, payment.DeferVoid(l.GatewayName, reason(cause), retryAt))
 }
 
 // refund gives money back under a key of its own.
