@@ -311,7 +311,9 @@ func (l look) refund(ctx context.Context, id string, amount domain.Money) (bool,
 				return false, time.Time{}, err
 			}
 		}
-		return false, time.Time{}, l.record(ctx, payment.FailRefund(id, reason(err)))
+		// Look again: somebody may have resumed this order before, for another
+		// step, and then it is not this refusal that calls for a person.
+		return l.recorded(l.record(ctx, payment.FailRefund(id, reason(err))))
 	}
 	retryAt := time.Now().Add(l.pause(r.Tries))
 	return false, retryAt, l.record(ctx, payment.DeferRefund(id, reason(err), retryAt))
