@@ -3,8 +3,8 @@ package catalog_test
 import (
 	"testing"
 
-	"orderflow/domain/eventlog/eventlogtest"
 	"orderflow/domain/catalog"
+	"orderflow/domain/eventlog/eventlogtest"
 )
 
 func FuzzDecode(f *testing.F) {

@@ -153,6 +153,19 @@ func TestLargestOrder(t *testing.T) {
 	given(t, order.New).When(order.Place(p)).Then(p)
 }
 
+// An order from before the limits comes back in parts that keep them.
+func TestReturnOfAnOrderFromBeforeTheLimits(t *testing.T) {
+	old := placed
+	old.Lines, old.Total = []order.Line{{SKU: "palace", Quantity: 10, PriceMinor: domain.MaxTotalMinor / 5}}, domain.GBP(2*domain.MaxTotalMinor)
+	some := func(n int64) []order.ReturnedLine { return []order.ReturnedLine{{Line: 0, Quantity: n}} }
+	s := func() *decidertest.Scenario[order.State, order.Event] {
+		return decidertest.For(t, order.Decider).Given(old, confirmed)
+	}
+	s().When(order.ReturnLines("r1", some(10), noon)).ThenFails(domain.Invalid)
+	s().When(order.ReturnLines("r1", some(5), noon)).
+		Then(order.LinesReturned{Return: "r1", Lines: some(5), Refund: domain.GBP(domain.MaxTotalMinor), ReturnedAt: noon})
+}
+
 func TestReturnInParts(t *testing.T) {
 	confirmed := lives[order.Secured]
 	rest := []order.ReturnedLine{{Line: 1, Quantity: 2}, {Line: 0, Quantity: 4}}
