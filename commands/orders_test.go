@@ -145,7 +145,7 @@ func TestPlaceOrderRefuses(t *testing.T) {
 		"no SKU":            {place("k", line("", 1)), domain.Invalid, "SKU"},
 		"price in history":  {history("GBP", commands.OrderLine{SKU: "holder", Quantity: 1}), domain.Invalid, "price"},
 		"history's money":   {history("pounds", commands.OrderLine{SKU: "holder", Quantity: 1, PriceMinor: &price}), domain.Invalid, "pounds"},
-		"too large a total": {history("GBP", huge(), huge()), domain.Invalid, "too large"},
+		"too large a total": {history("GBP", huge(), huge()), domain.Invalid, "at most 1000000000.00 GBP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refused(t, l, tc.command, tc.kind, tc.text)

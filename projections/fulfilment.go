@@ -48,6 +48,8 @@ func waitsUntil(fact any) time.Time {
 		return f.AskAt
 	case payment.Deferred:
 		return f.RetryAt
+	case payment.VoidDeferred:
+		return f.RetryAt
 	case payment.RefundDeferred:
 		return f.RetryAt
 	case shipment.Deferred:

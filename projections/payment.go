@@ -53,6 +53,9 @@ func changePayment(p *readmodels.Payment, f payment.Event) (err error) {
 		p.Gateway = f.Gateway
 	case payment.Voided:
 		wait(readmodels.PaymentVoided, f.Reason, time.Time{})
+	case payment.VoidDeferred:
+		wait(p.Status, f.Reason, f.RetryAt)
+		p.Gateway = f.Gateway
 	case payment.RefundStarted:
 		p.Status, p.RetryAt = readmodels.PaymentRefunding, time.Time{}
 	case payment.Refunded:

@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 
+	"orderflow/domain"
 	"orderflow/domain/order"
 	"orderflow/domain/payment"
 	"orderflow/readmodels"
@@ -33,13 +34,11 @@ func foldSales(ctx context.Context, u *unit, e event) error {
 	switch f := e.fact.(type) {
 	case order.Confirmed:
 		d.Orders++
-		d.Units += o.Units()
-		d.RevenueMinor += o.Total.Minor
+		return sell(d, e, o.Units(), o.Total.Minor)
 	case order.CancelRequested:
 		if stands {
 			d.Orders--
-			d.Units -= o.Units()
-			d.RevenueMinor -= o.Total.Minor
+			return sell(d, e, -o.Units(), -o.Total.Minor)
 		}
 	case order.Rejected:
 		d.Rejected++
@@ -47,9 +46,28 @@ func foldSales(ctx context.Context, u *unit, e event) error {
 		d.Cancelled++
 	case payment.Refunded:
 		if stands { // the money of a cancelled order came off with its revenue
-			d.RefundedMinor += f.Amount.Minor
+			sum, err := domain.Sum(d.RefundedMinor, f.Amount.Minor)
+			if err != nil {
+				return broken(e.Recorded, "the refunds of the day do not fit: %v", err)
+			}
+			d.RefundedMinor = sum
 		}
 	}
+	return nil
+}
+
+// sell adds to a day's units and revenue. A day that does not fit stops the
+// view: it never tells a wrong figure.
+func sell(d *readmodels.SalesDay, e event, units, minor int64) error {
+	sold, err := domain.Sum(d.Units, units)
+	if err != nil {
+		return broken(e.Recorded, "the units of the day do not fit: %v", err)
+	}
+	revenue, err := domain.Sum(d.RevenueMinor, minor)
+	if err != nil {
+		return broken(e.Recorded, "the revenue of the day does not fit: %v", err)
+	}
+	d.Units, d.RevenueMinor = sold, revenue
 	return nil
 }
 

@@ -1,9 +1,11 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"hash/maphash"
 
+	"orderflow/domain"
 	"orderflow/domain/catalog"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/inventory"
@@ -25,7 +27,8 @@ import (
 type Sums map[string]int64
 
 // logSums adds up a log up to a position. Orders that stand confirmed are
-// told apart by a hash of their name: 16 bytes for each instead of a row.
+// told apart by a hash of their name: 16 bytes for each instead of a row. A
+// total that does not fit is Exhausted.
 func logSums(ctx context.Context, log Log, g Group, to eventlog.Position) (Sums, error) {
 	s, confirmed, seed := Sums{}, map[uint64]struct{}{}, maphash.MakeSeed()
 	for r, err := range until(log.ReadAll(ctx, 0, g.Categories...), to) {
@@ -38,32 +41,37 @@ func logSums(ctx context.Context, log Log, g Group, to eventlog.Position) (Sums,
 		}
 		switch f := fact.(type) {
 		case order.Event:
-			s.order(f, maphash.String(seed, string(r.Stream)), confirmed)
-		case payment.Captured:
-			s["payments.captured."+f.Amount.Currency] += f.Amount.Minor
-		case payment.Refunded:
-			s["payments.refunded."+f.Amount.Currency] += f.Amount.Minor
-			s["orders.refunded."+f.Amount.Currency] += f.Amount.Minor
+			err = s.order(f, maphash.String(seed, string(r.Stream)), confirmed)
+		case payment.Event:
+			err = s.payment(f)
 		case inventory.Event:
-			s.stock(f)
+			err = s.stock(f)
 		case catalog.Listed:
 			if r.Version == 1 {
 				s["products.count"]++
 			}
 		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }
 
-func (s Sums) order(f order.Event, id uint64, confirmed map[uint64]struct{}) {
+// add adds n to the total of that name.
+func (s Sums) add(name string, n int64) error { return domain.Accumulate(s, name, n) }
+
+func (s Sums) order(f order.Event, id uint64, confirmed map[uint64]struct{}) error {
 	switch f := f.(type) {
 	case order.Placed:
 		s["orders.open"]++
 		s["sales.placed"]++
-		s["orders.total."+f.Total.Currency] += f.Total.Minor
 		for _, l := range f.Lines {
-			s["orders.units"] += l.Quantity
+			if err := s.add("orders.units", l.Quantity); err != nil {
+				return err
+			}
 		}
+		return s.add("orders.total."+f.Total.Currency, f.Total.Minor)
 	case order.Confirmed:
 		confirmed[id] = struct{}{}
 		s["orders.open"]--
@@ -87,33 +95,58 @@ func (s Sums) order(f order.Event, id uint64, confirmed map[uint64]struct{}) {
 		s["sales.cancelled"]++
 	case order.LinesReturned:
 		for _, l := range f.Lines {
-			s["orders.returned"] += l.Quantity
+			if err := s.add("orders.returned", l.Quantity); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
-func (s Sums) stock(f inventory.Event) {
-	sum := func(units []inventory.Units) (n int64) {
+func (s Sums) payment(f payment.Event) error {
+	switch f := f.(type) {
+	case payment.Captured:
+		return s.add("payments.captured."+f.Amount.Currency, f.Amount.Minor)
+	case payment.Refunded:
+		return cmp.Or(
+			s.add("payments.refunded."+f.Amount.Currency, f.Amount.Minor),
+			s.add("orders.refunded."+f.Amount.Currency, f.Amount.Minor),
+		)
+	}
+	return nil
+}
+
+func (s Sums) stock(f inventory.Event) error {
+	add := func(name string, units []inventory.Units) error {
 		for _, u := range units {
-			n += u.Quantity
+			if err := s.add(name, u.Quantity); err != nil {
+				return err
+			}
 		}
-		return n
+		return nil
+	}
+	free := func(units []inventory.Units) error {
+		for _, u := range units {
+			if err := s.add("stock.reserved", -u.Quantity); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	switch f := f.(type) {
 	case inventory.Received:
-		s["stock.received"] += sum(f.Units)
+		return add("stock.received", f.Units)
 	case inventory.Adjusted:
-		s["stock.adjusted"] += f.Delta
+		return s.add("stock.adjusted", f.Delta)
 	case inventory.Reserved:
-		s["stock.reserved"] += sum(f.Units)
+		return add("stock.reserved", f.Units)
 	case inventory.Released:
-		s["stock.reserved"] -= sum(f.Units)
-		s["stock.released"] += sum(f.Units)
+		return cmp.Or(free(f.Units), add("stock.released", f.Units))
 	case inventory.Committed:
-		s["stock.reserved"] -= sum(f.Units)
-		s["stock.committed"] += sum(f.Units)
+		return cmp.Or(free(f.Units), add("stock.committed", f.Units))
 	case inventory.Returned:
-		s["stock.returned"] += sum(f.Units)
+		return add("stock.returned", f.Units)
 	case inventory.Refused:
 	}
+	return nil
 }

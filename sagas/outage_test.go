@@ -2,7 +2,9 @@ package sagas_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -41,7 +43,7 @@ func TestOutageIsWaitedOut(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		defer func() { stop(); running.Wait(); bus.Close() }()
-		drive(ctx, &running, log, bus, sim)
+		told := drive(ctx, &running, log, bus, sim)
 		send := func(c commands.Command) {
 			t.Helper()
 			if _, err := bus.Send(ctx, c); err != nil {
@@ -86,6 +88,7 @@ func TestOutageIsWaitedOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		told.check(t, log)
 		if twice := sum.DoubleCharged(); len(twice) > 0 || sum.Captured["GBP"] != orders*price {
 			t.Errorf("captured %v, charged twice: %v", sum.Captured, twice)
 		}
@@ -93,7 +96,8 @@ func TestOutageIsWaitedOut(t *testing.T) {
 }
 
 // drive runs the three sagas behind guards as the embedded node does.
-func drive(ctx context.Context, running *sync.WaitGroup, log *memory.Log, bus *commands.Local, sim *simulator.Simulator) {
+func drive(ctx context.Context, running *sync.WaitGroup, log *memory.Log, bus *commands.Local, sim *simulator.Simulator) *tally {
+	told := &tally{deferred: map[string]int{}, steps: map[string]int{}}
 	var charge *sagas.Driver
 	gateway := resilience.NewGateway(sim.Gateway(), resilience.Options{Observer: resilience.Observer{
 		BreakerChanged: func(_, to resilience.State) {
@@ -103,20 +107,64 @@ func drive(ctx context.Context, running *sync.WaitGroup, log *memory.Log, bus *c
 		},
 	}})
 	charge = sagas.NewDriver(sagas.Driver{Feed: log, Saga: charging.New(charging.Saga{
-		Gateway: gateway, GatewayName: "sim", Payments: bus.Payments, Fulfilments: bus.Fulfilments,
+		Gateway: gateway, GatewayName: "sim", Payments: bus.Payments, Fulfilments: bus.Fulfilments, Stepped: told.stepped, Deferred: told.put,
 	})})
 	drivers := []*sagas.Driver{
 		charge,
 		sagas.NewDriver(sagas.Driver{Feed: log, Saga: fulfilling.New(fulfilling.Saga{
-			Bus: bus, Orders: bus.Orders, Payments: bus.Payments, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments,
+			Bus: bus, Orders: bus.Orders, Payments: bus.Payments, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments, Stepped: told.stepped,
 		})}),
 		sagas.NewDriver(sagas.Driver{Feed: log, Saga: dispatching.New(dispatching.Saga{
 			Carrier: resilience.NewCarrier(sim.Carrier(), resilience.Options{}), CarrierName: "sim",
-			Orders: bus.Orders, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments,
+			Orders: bus.Orders, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments, Stepped: told.stepped,
 		})}),
 	}
 	for _, d := range drivers {
 		running.Go(func() { _ = d.Run(ctx) })
+	}
+	return told
+}
+
+// tally is what the sagas tell of themselves.
+type tally struct {
+	mu              sync.Mutex
+	deferred, steps map[string]int
+}
+
+func (c *tally) put(reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deferred[reason]++
+}
+
+func (c *tally) stepped(step string, _ error, _ time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.steps[step]++
+}
+
+// check holds what was told against what the log says.
+func (c *tally) check(t *testing.T, log eventlog.Store) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	want := map[string]int{}
+	for r, err := range log.ReadAll(t.Context(), 0, payment.Category) {
+		e, _, bad := payment.Codec.Decode(r)
+		if err := errors.Join(err, bad); err != nil {
+			t.Fatal(err)
+		}
+		if f, ok := e.(payment.Deferred); ok {
+			want[f.Reason]++
+		}
+	}
+	if !maps.Equal(c.deferred, want) || want[charging.CircuitOpen] == 0 {
+		t.Errorf("deferrals told: %v; the log says %v", c.deferred, want)
+	}
+	for _, step := range []string{"reserve", "charge", "ship", charging.Capture, charging.Lookup, dispatching.Book} {
+		if c.steps[step] == 0 {
+			t.Errorf("no step %s was told: %v", step, c.steps)
+		}
 	}
 }
 

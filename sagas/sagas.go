@@ -73,6 +73,17 @@ type Observer struct {
 	Lanes   func(saga string, busy, timers int)
 }
 
+// Stepped is told of every step of a saga that was done or that failed; nil is
+// told nothing. The names of steps are few and fixed: each saga lists its own.
+type Stepped func(step string, err error, took time.Duration)
+
+// Tell reports a step that began at a moment and ends now.
+func (s Stepped) Tell(step string, err error, begun time.Time) {
+	if s != nil {
+		s(step, err, time.Since(begun))
+	}
+}
+
 // Driver runs one saga. All fields but Saga and Feed may be left out.
 type Driver struct {
 	Saga        Saga

@@ -12,6 +12,7 @@ import (
 	"orderflow/commands"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/domain/payment"
 	"orderflow/infra/memory"
 	"orderflow/infra/simulator"
 	"orderflow/sagas"
@@ -35,13 +36,15 @@ const (
 	replyLate   = "reply late"
 	twice       = "twice"
 	notMade     = "not made"
+	failed      = "failed"  // no effect, which the caller cannot know
 	refused     = "refused" // a compensation that the provider says no to, once
 )
 
 // world is one log and one provider, and the processes that come and go on them.
 type world struct {
-	log *memory.Log
-	sim *simulator.Simulator
+	log  *memory.Log
+	sim  *simulator.Simulator
+	wrap func(charging.Gateway) charging.Gateway // what becomes of the gateway before faults; nil leaves it
 
 	mu      sync.Mutex
 	strike  point
@@ -50,6 +53,44 @@ type world struct {
 	reached []point
 	dead    chan struct{} // closed when the process now running has crashed
 	late    sync.WaitGroup
+
+	inDoubt bool     // a capture was begun, and what became of it is neither recorded nor asked
+	wrongs  []string // what no gateway may be asked
+}
+
+// begun notes a call that the gateway gets. A capture whose outcome is open is
+// asked about or voided, and never made again.
+func (w *world) begun(op string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if op != "capture" {
+		return
+	}
+	if w.inDoubt {
+		w.wrongs = append(w.wrongs, "captured again while nobody knew what became of the capture before")
+	}
+	w.inDoubt = true
+}
+
+// answered notes what the caller was told.
+func (w *world) answered(op string, err error) {
+	told := err == nil || domain.KindOf(err) == domain.NotFound || domain.KindOf(err) == domain.Rejected
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if op == "lookup" && told {
+		w.inDoubt = false
+	}
+}
+
+// stored notes what the log holds: a capture that surely had no effect may be made again.
+func (w *world) stored(events []eventlog.Pending) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range events {
+		if e.Type == (payment.Deferred{}).EventType() {
+			w.inDoubt = false
+		}
+	}
 }
 
 // meet notes that p was reached, and says how it goes wrong there, if it does.
@@ -91,12 +132,15 @@ func (w *world) start(t *testing.T) *process {
 	w.dead = dead
 	w.mu.Unlock()
 	out := outside{world: w, dead: dead}
-	local := commands.NewLocal(out, nil)
+	local, real := commands.NewLocal(out, nil), w.sim.Gateway()
+	if w.wrap != nil {
+		real = w.wrap(real)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	for _, s := range []sagas.Saga{
 		fulfilling.New(fulfilling.Saga{Bus: local, Orders: local.Orders, Payments: local.Payments, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
-		charging.New(charging.Saga{Gateway: gateway{out, w.sim.Gateway()}, GatewayName: "sim", Payments: local.Payments, Fulfilments: local.Fulfilments}),
+		charging.New(charging.Saga{Gateway: gateway{out, real}, GatewayName: "sim", Payments: local.Payments, Fulfilments: local.Fulfilments}),
 		dispatching.New(dispatching.Saga{Carrier: carrier{out, w.sim.Carrier()}, CarrierName: "sim", Orders: local.Orders, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
 	} {
 		running.Go(func() { _ = sagas.NewDriver(sagas.Driver{Saga: s, Feed: out}).Run(ctx) })
@@ -128,17 +172,38 @@ func (o outside) Append(ctx context.Context, s eventlog.Stream, v eventlog.Versi
 	for i, e := range events {
 		types[i] = e.Type
 	}
-	how := o.meet(point{name: strings.Join(types, "+")})
-	if how == crashBefore {
+	add := func() (eventlog.Appended, error) {
+		at, err := o.log.Append(context.WithoutCancel(ctx), s, v, events...)
+		if err == nil {
+			o.stored(events)
+		}
+		return at, err
+	}
+	unknown := domain.Errorf(domain.Unknown, "no answer")
+	switch o.meet(point{name: strings.Join(types, "+")}) {
+	case crashBefore:
 		o.crash()
 		return eventlog.Appended{}, o.gone()
-	}
-	at, err := o.log.Append(ctx, s, v, events...)
-	if how == crashAfter {
+	case crashAfter:
+		_, _ = add()
 		o.crash()
-		return eventlog.Appended{}, domain.Errorf(domain.Unknown, "the process is dead")
+		return eventlog.Appended{}, unknown
+	case replyLost:
+		_, _ = add()
+		return eventlog.Appended{}, unknown
+	case replyLate:
+		o.late.Go(func() {
+			time.Sleep(3 * time.Second)
+			_, _ = add()
+		})
+		time.Sleep(2 * time.Second)
+		return eventlog.Appended{}, unknown
+	case twice:
+		_, _ = add()
+	case notMade:
+		return eventlog.Appended{}, domain.Errorf(domain.Unavailable, "not stored")
 	}
-	return at, err
+	return add()
 }
 
 func (o outside) Read(ctx context.Context, s eventlog.Stream, above eventlog.Version) iter.Seq2[eventlog.Recorded, error] {
@@ -154,10 +219,18 @@ func (o outside) Subscribe(ctx context.Context, above eventlog.Position, categor
 }
 
 // through makes an outside call, or what a fault makes of it.
-func through[R any](o outside, op string, call func() (R, error)) (zero R, err error) {
+func through[R any](o outside, op string, call func() (R, error)) (R, error) {
 	if err := o.gone(); err != nil {
+		var zero R
 		return zero, err
 	}
+	o.begun(op)
+	r, err := faulty(o, op, call)
+	o.answered(op, err)
+	return r, err
+}
+
+func faulty[R any](o outside, op string, call func() (R, error)) (zero R, err error) {
 	unknown := domain.Wrap(domain.Unknown, charging.Failure{Reason: "connection_lost"}, "no answer")
 	switch o.meet(point{name: op, call: true}) {
 	case crashBefore:
@@ -181,6 +254,8 @@ func through[R any](o outside, op string, call func() (R, error)) (zero R, err e
 		_, _ = call()
 	case notMade:
 		return zero, domain.Wrap(domain.Unavailable, charging.Failure{Reason: "circuit_open"}, "not called")
+	case failed:
+		return zero, unknown
 	case refused:
 		return zero, domain.Wrap(domain.Rejected, charging.Failure{Reason: "refused"}, "no")
 	}

@@ -120,7 +120,9 @@ func replay(ctx context.Context, log eventlog.Store, progress func(eventlog.Posi
 		for _, turn := range part.tally.turns {
 			status[turn.stream] = turn.status
 		}
-		all.add(part.tally)
+		if err := all.add(part.tally); err != nil {
+			return replayed{}, err
+		}
 		progress(all.position)
 	}
 	if err := ctx.Err(); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"maps"
 
 	"orderflow/domain"
@@ -55,7 +56,7 @@ func (t *tally) take(r eventlog.Recorded) error {
 	case order.Category:
 		return read(order.Codec, r, func(e order.Event) error { t.takeOrder(r.Stream, e); return nil })
 	case inventory.Category:
-		return read(inventory.Codec, r, func(e inventory.Event) error { t.takeStock(e); return nil })
+		return read(inventory.Codec, r, t.takeStock)
 	case payment.Category:
 		return read(payment.Codec, r, t.takePayment)
 	case shipment.Category:
@@ -99,56 +100,74 @@ func (t *tally) takeOrder(s eventlog.Stream, e order.Event) {
 	}
 }
 
-func (t *tally) takeStock(e inventory.Event) {
+func (t *tally) takeStock(e inventory.Event) error {
 	switch e := e.(type) {
 	case inventory.Received:
-		t.units.Received += sum(e.Units)
+		return addUnits(&t.units.Received, e.Units)
 	case inventory.Reserved:
-		t.units.Reserved += sum(e.Units)
+		return addUnits(&t.units.Reserved, e.Units)
 	case inventory.Released:
-		t.units.Released += sum(e.Units)
+		return addUnits(&t.units.Released, e.Units)
 	case inventory.Committed:
-		t.units.Committed += sum(e.Units)
+		return addUnits(&t.units.Committed, e.Units)
 	case inventory.Returned:
-		t.units.Returned += sum(e.Units)
+		return addUnits(&t.units.Returned, e.Units)
 	case inventory.Adjusted, inventory.Refused:
 	}
+	return nil
 }
 
 func (t *tally) takePayment(e payment.Event) error {
 	switch e := e.(type) {
 	case payment.Captured:
-		t.captured[e.Amount.Currency] += e.Amount.Minor
+		return domain.Accumulate(t.captured, e.Amount.Currency, e.Amount.Minor)
 	case payment.Refunded:
-		t.refunded[e.Amount.Currency] += e.Amount.Minor
+		return domain.Accumulate(t.refunded, e.Amount.Currency, e.Amount.Minor)
 	default: // nothing moved
 	}
 	return nil
 }
 
-func sum(all []inventory.Units) (n int64) {
+func addUnits(total *int64, all []inventory.Units) error {
 	for _, u := range all {
-		n += u.Quantity
+		if err := addTo(total, u.Quantity); err != nil {
+			return err
+		}
 	}
-	return n
+	return nil
 }
 
-// add adds the stretch that follows t in the log.
-func (t *tally) add(o *tally) {
+func addTo(total *int64, n int64) error {
+	sum, err := domain.Sum(*total, n)
+	if err == nil {
+		*total = sum
+	}
+	return err
+}
+
+// add adds the stretch that follows t in the log. A total that does not fit is
+// Exhausted: no answer is better than a wrong one.
+func (t *tally) add(o *tally) error {
 	t.events += o.events
 	t.streams += o.streams
 	t.position = o.position
 	for currency, minor := range o.captured {
-		t.captured[currency] += minor
+		if err := domain.Accumulate(t.captured, currency, minor); err != nil {
+			return err
+		}
 	}
 	for currency, minor := range o.refunded {
-		t.refunded[currency] += minor
+		if err := domain.Accumulate(t.refunded, currency, minor); err != nil {
+			return err
+		}
 	}
-	t.units.Received += o.units.Received
-	t.units.Reserved += o.units.Reserved
-	t.units.Released += o.units.Released
-	t.units.Committed += o.units.Committed
-	t.units.Returned += o.units.Returned
+	return cmp.Or(
+		addTo(&t.units.Received, o.units.Received),
+		addTo(&t.units.Reserved, o.units.Reserved),
+		addTo(&t.units.Released, o.units.Released),
+		addTo(&t.units.Committed, o.units.Committed),
+		addTo(&t.units.Returned, o.units.Returned),
+	)
 }
 
 // replayed is the answer of audit replay.

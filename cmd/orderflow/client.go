@@ -51,12 +51,16 @@ func (c *client) do(ctx context.Context, r request, out any) error {
 		return err
 	}
 	defer answer.Body.Close()
-	body := io.LimitReader(answer.Body, maxAnswerBytes)
 	if out == nil {
-		_, err = io.Copy(io.Discard, body)
+		_, err = io.Copy(io.Discard, io.LimitReader(answer.Body, maxAnswerBytes))
 		return err
 	}
-	if err := json.NewDecoder(body).Decode(out); err != nil {
+	return readAnswer(answer.Body, out)
+}
+
+// readAnswer reads one JSON value of at most maxAnswerBytes.
+func readAnswer(body io.Reader, out any) error {
+	if err := json.NewDecoder(io.LimitReader(body, maxAnswerBytes)).Decode(out); err != nil {
 		return domain.Wrap(domain.Unknown, err, "The server's answer cannot be read")
 	}
 	return nil

@@ -77,7 +77,12 @@ func (w *watcher) follow(ctx context.Context, tell func(eventView) (done bool, e
 		return false, err
 	}
 	defer answer.Body.Close()
-	lines := bufio.NewScanner(answer.Body)
+	return w.read(ctx, answer.Body, tell)
+}
+
+// read takes server-sent events from one connection.
+func (w *watcher) read(ctx context.Context, body io.Reader, tell func(eventView) (done bool, err error)) (bool, error) {
+	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, maxAnswerBytes)
 	for lines.Scan() {
 		data, ok := strings.CutPrefix(lines.Text(), "data: ")

@@ -29,17 +29,21 @@ func (a *App) sagaDrivers() []*sagas.Driver {
 		Name: shipping, OpenFor: a.config.BreakerOpen, Observer: a.providerObserver(shipping, nil),
 	})
 	a.Gateway, a.Carrier = gateway, carrier
+	m := a.metrics.Load()
 	charge := a.driver(charging.New(charging.Saga{
 		Gateway: gateway, GatewayName: providerName, Payments: a.Bus.Payments, Fulfilments: a.Bus.Fulfilments,
+		Stepped: m.Stepped(charging.Name), Deferred: m.PaymentDeferred,
 	}))
 	a.hurry = func(ctx context.Context) error { return hurryAlong(ctx, hurry, charge) }
 	return []*sagas.Driver{
 		a.driver(fulfilling.New(fulfilling.Saga{
 			Bus: a.Bus, Orders: a.Bus.Orders, Payments: a.Bus.Payments, Shipments: a.Bus.Shipments, Fulfilments: a.Bus.Fulfilments,
+			Stepped: m.Stepped(fulfilling.Name),
 		})),
 		charge,
 		a.driver(dispatching.New(dispatching.Saga{
 			Carrier: carrier, CarrierName: providerName, Orders: a.Bus.Orders, Shipments: a.Bus.Shipments, Fulfilments: a.Bus.Fulfilments,
+			Stepped: m.Stepped(dispatching.Name),
 		})),
 	}
 }

@@ -98,8 +98,8 @@ func mustBeListed(s State) error {
 }
 
 func checkPrice(p domain.Money) error {
-	if p.Minor < 0 {
-		return domain.Errorf(domain.Invalid, "A price cannot be negative.")
+	if err := domain.CheckPrice("The price", p); err != nil {
+		return err
 	}
 	return domain.CheckCurrency(p.Currency)
 }

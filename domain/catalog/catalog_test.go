@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"math"
 	"testing"
 
 	"orderflow/domain"
@@ -31,6 +32,9 @@ func TestList(t *testing.T) {
 	given(t).When(catalog.List("a", "x\n", domain.GBP(1))).ThenFails(domain.Invalid)
 	given(t).When(catalog.List("a", "x", domain.GBP(-1))).ThenFails(domain.Invalid)
 	given(t).When(catalog.List("a", "x", domain.Money{Minor: 1})).ThenFails(domain.Invalid)
+	given(t).When(catalog.List("a", "x", domain.GBP(domain.MaxPriceMinor))).Then(catalog.Listed{SKU: "a", Name: "x", Price: domain.GBP(domain.MaxPriceMinor)})
+	given(t).When(catalog.List("a", "x", domain.GBP(domain.MaxPriceMinor+1))).ThenFails(domain.Invalid)
+	given(t).When(catalog.List("a", "x", domain.GBP(math.MaxInt64))).ThenFails(domain.Invalid)
 	given(t).When(catalog.List("a", "", domain.GBP(0))).Then(catalog.Listed{SKU: "a", Price: domain.GBP(0)})
 }
 
@@ -42,6 +46,7 @@ func TestReprice(t *testing.T) {
 	given(t, listed, delisted).When(reprice).ThenFails(domain.Rejected)
 	given(t, listed).When(catalog.Reprice(domain.Money{Minor: 299, Currency: "EUR"})).ThenFails(domain.Rejected)
 	given(t, listed).When(catalog.Reprice(domain.GBP(-1))).ThenFails(domain.Invalid)
+	given(t, listed).When(catalog.Reprice(domain.GBP(domain.MaxPriceMinor + 1))).ThenFails(domain.Invalid)
 }
 
 func TestDelist(t *testing.T) {

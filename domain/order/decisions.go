@@ -1,6 +1,7 @@
 package order
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -58,7 +59,8 @@ func check(p Placed) error {
 }
 
 // Total adds up lines; it refuses too few or too many of them, quantities
-// outside 1 to domain.MaxQuantity, negative prices and sums that do not fit.
+// outside 1 to domain.MaxQuantity, prices outside 0 to domain.MaxPriceMinor and
+// sums above domain.MaxTotalMinor.
 func Total(lines []Line, currency string) (domain.Money, error) {
 	if len(lines) == 0 || len(lines) > domain.MaxLines {
 		return domain.Money{}, domain.Errorf(domain.Invalid, "An order has 1 to %d lines, not %d.", domain.MaxLines, len(lines))
@@ -71,14 +73,18 @@ func Total(lines []Line, currency string) (domain.Money, error) {
 		if l.Quantity < 1 || l.Quantity > domain.MaxQuantity {
 			return domain.Money{}, domain.Errorf(domain.Invalid, "Line %d asks for %d units of %s; 1 to %d are allowed.", i, l.Quantity, l.SKU, domain.MaxQuantity)
 		}
-		if l.PriceMinor < 0 {
-			return domain.Money{}, domain.Errorf(domain.Invalid, "Line %d has a negative price.", i)
+		price := domain.Money{Minor: l.PriceMinor, Currency: currency}
+		if l.PriceMinor < 0 || l.PriceMinor > domain.MaxPriceMinor {
+			return domain.Money{}, domain.CheckPrice(fmt.Sprintf("The price of line %d", i), price)
 		}
-		line, err := domain.Money{Minor: l.PriceMinor, Currency: currency}.Mul(l.Quantity)
+		line, err := price.Mul(l.Quantity)
 		if err != nil {
 			return domain.Money{}, err
 		}
 		if total, err = total.Add(line); err != nil {
+			return domain.Money{}, err
+		}
+		if err := domain.CheckTotal("The order's total", total); err != nil {
 			return domain.Money{}, err
 		}
 	}
@@ -207,6 +213,10 @@ func (s State) refund(lines []ReturnedLine) (domain.Money, error) {
 			return domain.Money{}, err
 		}
 		if sum, err = sum.Add(part); err != nil {
+			return domain.Money{}, err
+		}
+		// Only an order from before the limit can come here; it is returned in parts.
+		if err := domain.CheckTotal("The refund", sum); err != nil {
 			return domain.Money{}, err
 		}
 	}

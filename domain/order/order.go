@@ -62,7 +62,9 @@ func evolve(s State, e Event) State {
 		returned := make([]int64, len(s.Lines))
 		copy(returned, s.Returned)
 		for _, l := range e.Lines {
-			returned[l.Line] += l.Quantity
+			if l.Line >= 0 && l.Line < len(returned) { // a stored event may be another program's
+				returned[l.Line] += l.Quantity
+			}
 		}
 		s.Returned = returned
 	}

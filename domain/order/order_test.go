@@ -111,12 +111,17 @@ func TestRepeatIsTheSameWhateverItCostsNow(t *testing.T) {
 
 func TestPlaceRefuses(t *testing.T) {
 	for name, spoil := range map[string]func(p *order.Placed){
-		"no line":             func(p *order.Placed) { p.Lines = nil },
-		"too many lines":      func(p *order.Placed) { p.Lines = make([]order.Line, domain.MaxLines+1) },
-		"no units":            func(p *order.Placed) { p.Lines[1].Quantity = 0 },
-		"negative units":      func(p *order.Placed) { p.Lines[1].Quantity = -1 },
-		"too many units":      func(p *order.Placed) { p.Lines[1].Quantity = domain.MaxQuantity + 1 },
-		"negative price":      func(p *order.Placed) { p.Lines[0].PriceMinor = -1 },
+		"no line":        func(p *order.Placed) { p.Lines = nil },
+		"too many lines": func(p *order.Placed) { p.Lines = make([]order.Line, domain.MaxLines+1) },
+		"no units":       func(p *order.Placed) { p.Lines[1].Quantity = 0 },
+		"negative units": func(p *order.Placed) { p.Lines[1].Quantity = -1 },
+		"too many units": func(p *order.Placed) { p.Lines[1].Quantity = domain.MaxQuantity + 1 },
+		"negative price": func(p *order.Placed) { p.Lines[0].PriceMinor = -1 },
+		"price too high": func(p *order.Placed) { p.Lines[0].PriceMinor = domain.MaxPriceMinor + 1 },
+		"total too high": func(p *order.Placed) {
+			p.Lines[0].Quantity, p.Lines[0].PriceMinor = 10, domain.MaxPriceMinor
+			p.Lines[1].Quantity, p.Lines[1].PriceMinor = 1, 1
+		},
 		"line overflows":      func(p *order.Placed) { p.Lines[0].PriceMinor = math.MaxInt64 / 2 },
 		"sum overflows":       func(p *order.Placed) { p.Lines[0].PriceMinor, p.Lines[1].PriceMinor = math.MaxInt64/6, math.MaxInt64/2 },
 		"no currency":         func(p *order.Placed) { p.Total.Currency = "" },
@@ -140,11 +145,25 @@ func TestPlaceRefuses(t *testing.T) {
 func TestLargestOrder(t *testing.T) {
 	p := placed
 	p.Lines = nil
+	const price = domain.MaxTotalMinor / domain.MaxLines / domain.MaxQuantity
 	for range domain.MaxLines {
-		p.Lines = append(p.Lines, order.Line{SKU: "x", Quantity: domain.MaxQuantity, PriceMinor: 1_000_000})
+		p.Lines = append(p.Lines, order.Line{SKU: "x", Quantity: domain.MaxQuantity, PriceMinor: price})
 	}
-	p.Total = domain.GBP(domain.MaxLines * domain.MaxQuantity * 1_000_000)
+	p.Total = domain.GBP(domain.MaxTotalMinor)
 	given(t, order.New).When(order.Place(p)).Then(p)
+}
+
+// An order from before the limits comes back in parts that keep them.
+func TestReturnOfAnOrderFromBeforeTheLimits(t *testing.T) {
+	old := placed
+	old.Lines, old.Total = []order.Line{{SKU: "palace", Quantity: 10, PriceMinor: domain.MaxTotalMinor / 5}}, domain.GBP(2*domain.MaxTotalMinor)
+	some := func(n int64) []order.ReturnedLine { return []order.ReturnedLine{{Line: 0, Quantity: n}} }
+	s := func() *decidertest.Scenario[order.State, order.Event] {
+		return decidertest.For(t, order.Decider).Given(old, confirmed)
+	}
+	s().When(order.ReturnLines("r1", some(10), noon)).ThenFails(domain.Invalid)
+	s().When(order.ReturnLines("r1", some(5), noon)).
+		Then(order.LinesReturned{Return: "r1", Lines: some(5), Refund: domain.GBP(domain.MaxTotalMinor), ReturnedAt: noon})
 }
 
 func TestReturnInParts(t *testing.T) {

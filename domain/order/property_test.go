@@ -1,6 +1,8 @@
 package order_test
 
 import (
+	"math"
+	"math/big"
 	"strconv"
 	"testing"
 
@@ -75,4 +77,31 @@ func check(t *rapid.T, s order.State, refunded int64) {
 	if cost != refunded || refunded > s.Total.Minor {
 		t.Fatalf("refunded %d of %d for units of %d", refunded, s.Total.Minor, cost)
 	}
+}
+
+// Whatever lines are asked for: what is taken costs what its lines cost, in
+// numbers that cannot overflow, and no more than an order may.
+func TestAnOrderThatIsTakenIsWithinTheLimits(t *testing.T) {
+	price := rapid.OneOf(
+		rapid.Int64Range(0, 500), rapid.Int64Range(0, domain.MaxPriceMinor+1), rapid.Int64(),
+		rapid.SampledFrom([]int64{domain.MaxPriceMinor, domain.MaxPriceMinor + 1, math.MaxInt64}),
+	)
+	rapid.Check(t, func(t *rapid.T) {
+		p, exact, within := placed, new(big.Int), true
+		p.Lines = nil
+		for range rapid.IntRange(1, 12).Draw(t, "lines") {
+			l := order.Line{SKU: "s", Quantity: rapid.Int64Range(1, 20).Draw(t, "qty"), PriceMinor: price.Draw(t, "price")}
+			p.Lines = append(p.Lines, l)
+			exact.Add(exact, new(big.Int).Mul(big.NewInt(l.Quantity), big.NewInt(l.PriceMinor)))
+			within = within && l.PriceMinor >= 0 && l.PriceMinor <= domain.MaxPriceMinor
+		}
+		within = within && exact.Cmp(big.NewInt(domain.MaxTotalMinor)) <= 0
+		events, err := order.Place(p)(order.State{})
+		switch {
+		case !within && (err == nil || domain.KindOf(err) != domain.Invalid):
+			t.Fatalf("%v was taken: %v", exact, err)
+		case within && (err != nil || events[0].(order.Placed).Total != domain.GBP(exact.Int64())):
+			t.Fatalf("%v was taken as %+v, %v", exact, events, err)
+		}
+	})
 }

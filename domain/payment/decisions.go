@@ -110,6 +110,24 @@ func Void(reason string) Decision {
 	}
 }
 
+// DeferVoid records that a void must be tried again. Once it is known what
+// became of the charge it is no news.
+func DeferVoid(gateway, reason string, retryAt time.Time) Decision {
+	return func(s State) ([]Event, error) {
+		switch s.Status {
+		case Taken, No, CalledOff:
+			return nil, nil
+		case Calling, Waiting, InDoubt:
+			if s.VoidRetryAt.Equal(retryAt) {
+				return nil, nil
+			}
+			return []Event{VoidDeferred{Gateway: gateway, Reason: reason, RetryAt: retryAt}}, nil
+		case None:
+		}
+		return nil, errNoAttempt(s)
+	}
+}
+
 // StartRefund records that money is about to be given back, never more than is held.
 func StartRefund(id string, amount domain.Money) Decision {
 	return func(s State) ([]Event, error) {

@@ -20,7 +20,7 @@ type Event interface {
 // Codec lists every event a payment stream may hold; add cases, never edit them.
 var Codec = eventlog.NewCodec[Event](
 	AttemptStarted{}, Captured{}, Declined{}, OutcomeUnknown{}, Deferred{}, Voided{},
-	RefundStarted{}, Refunded{}, RefundDeferred{}, RefundFailed{},
+	RefundStarted{}, Refunded{}, RefundDeferred{}, RefundFailed{}, VoidDeferred{},
 )
 
 // AttemptStarted is recorded before a gateway is called. The key belongs to
@@ -65,6 +65,15 @@ type Voided struct {
 	Reason string `json:"reason"`
 }
 
+// VoidDeferred says that the gateway could not be made to void a charge now, or
+// that its answer was lost; the charge's key makes repeating safe. Whether
+// money was taken is as unknown as it was.
+type VoidDeferred struct {
+	Gateway string    `json:"gateway"`
+	Reason  string    `json:"reason"` // "timeout", "circuit_open", "void_refused", …
+	RetryAt time.Time `json:"retry_at"`
+}
+
 // RefundStarted is recorded before a gateway is asked to give money back.
 type RefundStarted struct {
 	Refund string       `json:"refund"` // the id of this refund, unique within the order
@@ -101,6 +110,7 @@ func (RefundStarted) EventType() string  { return "payment.refund_started.v1" }
 func (Refunded) EventType() string       { return "payment.refunded.v1" }
 func (RefundDeferred) EventType() string { return "payment.refund_deferred.v1" }
 func (RefundFailed) EventType() string   { return "payment.refund_failed.v1" }
+func (VoidDeferred) EventType() string   { return "payment.void_deferred.v1" }
 
 func (AttemptStarted) isPayment() {}
 func (Captured) isPayment()       {}
@@ -112,6 +122,7 @@ func (RefundStarted) isPayment()  {}
 func (Refunded) isPayment()       {}
 func (RefundDeferred) isPayment() {}
 func (RefundFailed) isPayment()   {}
+func (VoidDeferred) isPayment()   {}
 
 // Category is the category of payment streams.
 const Category = "payment"

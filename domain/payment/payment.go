@@ -45,6 +45,10 @@ type State struct {
 	RetryAt   time.Time // when to try again or to ask
 	Tries     int       // deferrals and lost answers so far
 	Refunds   []Refund
+
+	VoidTries   int       // voids that did not come to an answer
+	VoidRetryAt time.Time // when to try again
+	VoidReason  string    // why the last one did not
 }
 
 // Decider folds the events of one payment.
@@ -67,6 +71,9 @@ func evolve(s State, e Event) State {
 		s.Tries++
 	case Voided:
 		s.Status, s.Reason, s.RetryAt = CalledOff, e.Reason, time.Time{}
+	case VoidDeferred:
+		s.VoidReason, s.VoidRetryAt = e.Reason, e.RetryAt
+		s.VoidTries++
 	case RefundStarted:
 		s.Refunds = append(slices.Clip(s.Refunds), Refund{ID: e.Refund, Amount: e.Amount})
 	case Refunded:

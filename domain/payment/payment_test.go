@@ -21,6 +21,8 @@ var (
 	deferred = payment.Deferred{Gateway: "sim", Reason: "circuit_open", RetryAt: soon}
 	voided   = payment.Voided{Reason: "reverted"}
 
+	voidDeferred = payment.VoidDeferred{Gateway: "sim", Reason: "timeout", RetryAt: soon}
+
 	refundStarted  = payment.RefundStarted{Refund: "r1", Amount: domain.GBP(400)}
 	refunded       = payment.Refunded{Refund: "r1", Amount: domain.GBP(400), Reference: "ref_2"}
 	refundDeferred = payment.RefundDeferred{Refund: "r1", Reason: "timeout", RetryAt: soon}
@@ -70,6 +72,10 @@ func TestEveryDecisionInEveryStatus(t *testing.T) {
 			payment.None: event, payment.Calling: event, payment.Waiting: event, payment.InDoubt: event,
 			payment.No: none, payment.CalledOff: none,
 		}},
+		{"defer a void", payment.DeferVoid("sim", "timeout", soon), voidDeferred, in{
+			payment.Calling: event, payment.Waiting: event, payment.InDoubt: event,
+			payment.Taken: none, payment.No: none, payment.CalledOff: none,
+		}},
 		{"start a refund", payment.StartRefund("r1", domain.GBP(400)), refundStarted, in{payment.Taken: event}},
 	} {
 		for status, life := range lives {
@@ -112,6 +118,19 @@ func TestWaitingGoesOn(t *testing.T) {
 	given(t, started, deferred).When(payment.Defer("sim", "circuit_open", later)).Then(more)
 }
 
+// Voids are counted apart from what led to them, and leave the doubt as it was.
+func TestVoidsThatWait(t *testing.T) {
+	more := payment.VoidDeferred{Gateway: "sim", Reason: "timeout", RetryAt: later}
+	given(t, started, unknown, voidDeferred).When(payment.DeferVoid("sim", "timeout", soon)).Then()
+	given(t, started, unknown, voidDeferred).When(payment.DeferVoid("sim", "timeout", later)).Then(more)
+	given(t, started, unknown, voidDeferred).When(payment.Void("reverted")).Then(voided)
+	given(t, started, unknown, voidDeferred).When(payment.Capture("sim", "ref_1", domain.GBP(1000))).Then(captured)
+	s := payment.Decider.Fold(payment.State{}, started, unknown, voidDeferred, more)
+	if s.Status != payment.InDoubt || s.Tries != 1 || s.VoidTries != 2 || !s.RetryAt.Equal(soon) || !s.VoidRetryAt.Equal(later) {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestRefundsNeverPassWhatIsHeld(t *testing.T) {
 	taken := lives[payment.Taken]
 	open := append(taken[:2:2], refundStarted)
@@ -149,5 +168,5 @@ func TestLifeOfARefund(t *testing.T) {
 
 func TestStoredForms(t *testing.T) {
 	eventlogtest.Golden[payment.Event](t, payment.Codec, started, captured, declined, unknown, deferred, voided,
-		refundStarted, refunded, refundDeferred, refundFailed)
+		refundStarted, refunded, refundDeferred, refundFailed, voidDeferred)
 }

@@ -81,5 +81,5 @@ func decision(t *rapid.T, i int) payment.Decision {
 	case 10:
 		return payment.FinishRefund(refund, reference)
 	}
-	return rapid.SampledFrom([]payment.Decision{payment.FailRefund(refund, "no"), payment.DeferRefund(refund, "later", when)}).Draw(t, "refund")
+	return rapid.SampledFrom([]payment.Decision{payment.DeferVoid("sim", "timeout", when), payment.FailRefund(refund, "no"), payment.DeferRefund(refund, "later", when)}).Draw(t, "refund")
 }

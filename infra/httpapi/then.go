@@ -122,7 +122,7 @@ func showPayment(o *readmodels.Order, e payment.Event) (shown bool, err error) {
 	case payment.Refunded:
 		o.Refunded, err = o.Refunded.Add(e.Amount)
 		return true, err
-	case payment.AttemptStarted, payment.RefundStarted, payment.RefundDeferred, payment.RefundFailed:
+	case payment.AttemptStarted, payment.VoidDeferred, payment.RefundStarted, payment.RefundDeferred, payment.RefundFailed:
 	}
 	return o.Status != before, nil
 }

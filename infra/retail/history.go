@@ -58,9 +58,15 @@ type Article struct {
 
 // Read reads a file, plain or compressed by gzip. It is Invalid when the file
 // is not of the form, or when an order of it would be beyond what orders may be
-// (domain.MaxLines, domain.MaxQuantity): then nothing of the file is good.
+// (domain.MaxLines, domain.MaxQuantity, domain.MaxPriceMinor and
+// domain.MaxTotalMinor): then nothing of the file is good. Such a row is not
+// among the refusals, which are rows that a shop's books may well hold: it says
+// that the file is broken, and whoever imports must look. The error names the
+// line and the limit, and comes before anything is placed, so that nothing is
+// lost. Within these limits the money of a whole file, MaxRows times
+// domain.MaxTotalMinor, fits.
 func Read(r io.Reader) (History, error) {
-	g := grouping{History: History{Refused: map[Refusal]int{}}, invoices: map[string]*Invoice{}, articles: map[domain.SKU]int{}}
+	g := grouping{History: History{Refused: map[Refusal]int{}}, invoices: map[string]*Invoice{}, totals: map[*Invoice]domain.Money{}, articles: map[domain.SKU]int{}}
 	if err := readRows(r, g.add); err != nil {
 		return History{}, err
 	}
@@ -71,7 +77,8 @@ func Read(r io.Reader) (History, error) {
 type grouping struct {
 	History
 	invoices map[string]*Invoice
-	order    []*Invoice // by first row
+	totals   map[*Invoice]domain.Money // of sales, so far
+	order    []*Invoice                // by first row
 	articles map[domain.SKU]int
 }
 
@@ -101,10 +108,31 @@ func (g *grouping) add(r row) error {
 	if invoice.Return {
 		line = order.Line{SKU: r.sku, Quantity: -r.quantity}
 	} else {
+		if err := g.charge(invoice, line); err != nil {
+			return badFile(err, "Line %d of the file cannot be taken into invoice %s, and nothing was imported", r.line, r.invoice)
+		}
 		g.sell(line)
 	}
 	invoice.Lines = append(invoice.Lines, line)
 	return nil
+}
+
+// charge adds a line to what its invoice comes to, within what an order may.
+func (g *grouping) charge(invoice *Invoice, l order.Line) error {
+	price := domain.Money{Minor: l.PriceMinor, Currency: Currency}
+	if err := domain.CheckPrice("UnitPrice", price); err != nil {
+		return err
+	}
+	line, err := price.Mul(l.Quantity)
+	if err != nil {
+		return err
+	}
+	total, err := line.Add(g.totals[invoice])
+	if err != nil {
+		return err
+	}
+	g.totals[invoice] = total
+	return domain.CheckTotal("The invoice's total", total)
 }
 
 func (g *grouping) sell(l order.Line) {

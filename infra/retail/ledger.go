@@ -1,6 +1,8 @@
 package retail
 
 import (
+	"cmp"
+
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/fulfilment"
@@ -51,15 +53,15 @@ func (l ledger) see(r eventlog.Recorded) (domain.OrderID, error) {
 	return id, err
 }
 
-func decode[E eventlog.Typed](codec eventlog.Codec[E], r eventlog.Recorded, see func(E)) error {
+func decode[E eventlog.Typed](codec eventlog.Codec[E], r eventlog.Recorded, see func(E) error) error {
 	e, ok, err := codec.Decode(r)
 	if ok {
-		see(e)
+		return see(e)
 	}
 	return err
 }
 
-func (s *standing) seeOrder(e order.Event) {
+func (s *standing) seeOrder(e order.Event) error {
 	switch e := e.(type) {
 	case order.Placed:
 		s.status, s.total, s.lines = order.Open, e.Total.Minor, len(e.Lines)
@@ -74,9 +76,10 @@ func (s *standing) seeOrder(e order.Event) {
 	case order.LinesReturned:
 		s.noteReturn(e.Return, false)
 		for _, l := range e.Lines {
-			s.returned += l.Quantity
+			s.returned += l.Quantity // never more than was sold
 		}
 	}
+	return nil
 }
 
 func (s *standing) noteReturn(id string, settled bool) {
@@ -86,7 +89,7 @@ func (s *standing) noteReturn(id string, settled bool) {
 	s.returns[id] = settled
 }
 
-func (s *standing) seeFulfilment(e fulfilment.Event) {
+func (s *standing) seeFulfilment(e fulfilment.Event) error {
 	switch e := e.(type) {
 	case fulfilment.Completed, fulfilment.Reverted:
 		s.done = true
@@ -100,17 +103,19 @@ func (s *standing) seeFulfilment(e fulfilment.Event) {
 		fulfilment.ShipmentBooked, fulfilment.Reverting, fulfilment.ShipmentCancelled, fulfilment.PaymentReverted,
 		fulfilment.StockReleased, fulfilment.ReturnAccepted: // steps on the way
 	}
+	return nil
 }
 
-func (s *standing) seePayment(e payment.Event) {
+func (s *standing) seePayment(e payment.Event) (err error) {
 	switch e := e.(type) {
 	case payment.Captured:
-		s.captured += e.Amount.Minor
+		s.captured, err = domain.Sum(s.captured, e.Amount.Minor)
 	case payment.Refunded:
-		s.refunded += e.Amount.Minor
+		s.refunded, err = domain.Sum(s.refunded, e.Amount.Minor)
 	case payment.AttemptStarted, payment.Declined, payment.OutcomeUnknown, payment.Deferred, payment.Voided,
-		payment.RefundStarted, payment.RefundDeferred, payment.RefundFailed: // no money moved
+		payment.VoidDeferred, payment.RefundStarted, payment.RefundDeferred, payment.RefundFailed: // no money moved
 	}
+	return err
 }
 
 // Report is what an import comes to: the file's orders as they stand at the
@@ -128,7 +133,9 @@ type Report struct {
 	UnmatchedUnits   int64            `json:"unmatched_units"` // that no sale of the customer explains
 }
 
-func (l ledger) report(h History, unmatched int64) Report {
+// report adds up the orders of a file; a sum that does not fit is Exhausted,
+// and everything stands imported all the same.
+func (l ledger) report(h History, unmatched int64) (Report, error) {
 	r := Report{
 		Rows: h.Rows, EmptyInvoices: h.Empty, Refused: h.Refused, UnmatchedUnits: unmatched,
 		Captured: map[string]int64{Currency: 0}, Refunded: map[string]int64{Currency: 0},
@@ -143,9 +150,11 @@ func (l ledger) report(h History, unmatched int64) Report {
 		case s.status == order.Refused && s.reason == domain.OutOfStock:
 			r.OrdersOutOfStock++
 		}
-		r.Captured[Currency] += s.captured
-		r.Refunded[Currency] += s.refunded
-		r.ReturnedUnits += s.returned
+		returned, err := domain.Sum(r.ReturnedUnits, s.returned)
+		if err := cmp.Or(err, domain.Accumulate(r.Captured, Currency, s.captured), domain.Accumulate(r.Refunded, Currency, s.refunded)); err != nil {
+			return Report{}, domain.Wrap(domain.Exhausted, err, "Everything was imported, and comes to more than can be told")
+		}
+		r.ReturnedUnits = returned
 	}
-	return r
+	return r, nil
 }

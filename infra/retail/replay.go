@@ -115,7 +115,7 @@ func (r *replay) readStock(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := decode(inventory.Codec, e, func(e inventory.Event) { foreign(levels, e, ours) }); err != nil {
+		if err := decode(inventory.Codec, e, func(e inventory.Event) error { foreign(levels, e, ours); return nil }); err != nil {
 			return err
 		}
 	}

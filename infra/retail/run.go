@@ -67,7 +67,7 @@ func (i Import) Run(ctx context.Context, h History) (Report, error) {
 	if err := r.loop(ctx); err != nil {
 		return Report{}, err
 	}
-	return r.ledger.report(h, r.unmatched), nil
+	return r.ledger.report(h, r.unmatched)
 }
 
 // prepare receives stock and lists articles; both are no news the second time.

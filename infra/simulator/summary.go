@@ -28,7 +28,8 @@ type Account struct {
 }
 
 // ReadLedger adds up the ledger at path. A last line that a crash cut short
-// is left out; any other damage is Internal, a file that cannot be opened NotFound.
+// is left out; any other damage is Internal, a file that cannot be opened
+// NotFound, and a sum that does not fit Exhausted.
 func ReadLedger(path string) (Summary, error) {
 	sum := Summary{
 		Captured: map[string]int64{}, Refunded: map[string]int64{},
@@ -43,28 +44,33 @@ func ReadLedger(path string) (Summary, error) {
 	_, err = scan(file, func(row Row) error {
 		sum.Rows++
 		if row.Effective {
-			sum.add(row, booked)
+			return sum.add(row, booked)
 		}
 		return nil
 	})
+	if err != nil && domain.KindOf(err) == domain.Exhausted {
+		return sum, domain.Wrap(domain.Exhausted, err, "The ledger %s cannot be added up", path)
+	}
 	if err != nil {
 		return sum, domain.Wrap(domain.Internal, err, "The ledger %s is damaged.", path)
 	}
 	return sum, nil
 }
 
-func (s *Summary) add(row Row, booked map[string]domain.OrderID) {
+func (s *Summary) add(row Row, booked map[string]domain.OrderID) (err error) {
 	order := row.Order
 	a := s.Orders[order]
 	switch row.Op {
 	case Capture:
-		s.Captured[row.Amount.Currency] += row.Amount.Minor
 		s.Captures[row.Key]++
 		a.Captures++
-		a.Captured += row.Amount.Minor
+		if a.Captured, err = domain.Sum(a.Captured, row.Amount.Minor); err == nil {
+			err = domain.Accumulate(s.Captured, row.Amount.Currency, row.Amount.Minor)
+		}
 	case Refund:
-		s.Refunded[row.Amount.Currency] += row.Amount.Minor
-		a.Refunded += row.Amount.Minor
+		if a.Refunded, err = domain.Sum(a.Refunded, row.Amount.Minor); err == nil {
+			err = domain.Accumulate(s.Refunded, row.Amount.Currency, row.Amount.Minor)
+		}
 	case Book:
 		s.Bookings++
 		a.Bookings++
@@ -72,15 +78,16 @@ func (s *Summary) add(row Row, booked map[string]domain.OrderID) {
 	case Cancel:
 		var ok bool
 		if order, ok = booked[row.Key]; !ok {
-			return
+			return nil
 		}
 		a = s.Orders[order]
 		s.Cancellations++
 		a.Undos++
 	case Lookup, Void:
-		return
+		return nil
 	}
 	s.Orders[order] = a
+	return err
 }
 
 // DoubleCharged lists, sorted, the orders that were charged more than once,

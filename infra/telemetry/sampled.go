@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"math"
+	"slices"
 
 	"orderflow/projections"
 	"orderflow/readmodels"
@@ -36,7 +37,7 @@ func sampled() []sampledMetric {
 		{"bulkhead_payment_utilization", "Share of the slots in use, 0 to 1.", nil},
 		{"orders_total_today", "Orders placed today (UTC).", currency},
 		{"revenue_total_today", "Revenue, in the currency's major unit, of orders placed today (UTC) and confirmed, before refunds.", currency},
-		{"conversion_rate_current", "Orders confirmed over orders placed today (UTC), 0 to 1.", nil},
+		{"conversion_rate_current", "Orders confirmed over orders placed today (UTC), 0 to 1; 0 before the first.", nil},
 		{"orderflow_fulfilments_open", "Orders with work left.", nil},
 		{"orderflow_fulfilments_attention", "Orders that wait for a person.", nil},
 		{"orderflow_log_end_position", "The position of the last event.", nil},
@@ -89,6 +90,9 @@ func (s *sampler) collectProviders(tell sink) {
 	}
 }
 
+// shopCurrency is told also on a day without sales.
+const shopCurrency = "GBP"
+
 // collectToday tells today's business from the views, so from events: a replay gives the same.
 func (s *sampler) collectToday(ctx context.Context, tell sink) {
 	if s.sources.Sales == nil {
@@ -102,14 +106,16 @@ func (s *sampler) collectToday(ctx context.Context, tell sink) {
 	}
 	const minorPerMajor = 100
 	var placed, confirmed int64
+	if !slices.ContainsFunc(days, func(d readmodels.SalesDay) bool { return d.Currency == shopCurrency }) {
+		days = append(days, readmodels.SalesDay{Currency: shopCurrency}) // nothing sold is 0, and no gap
+	}
 	for _, d := range days {
 		tell.gauge("orders_total_today", float64(d.Placed), d.Currency)
 		tell.gauge("revenue_total_today", float64(d.RevenueMinor)/minorPerMajor, d.Currency)
 		placed, confirmed = placed+d.Placed, confirmed+d.Orders
 	}
-	if placed > 0 {
-		tell.gauge("conversion_rate_current", float64(confirmed)/float64(placed))
-	}
+	all := readmodels.SalesDay{Placed: placed, Orders: confirmed}
+	tell.gauge("conversion_rate_current", all.Conversion())
 }
 
 func (s *sampler) collectWork(ctx context.Context, tell sink) {

@@ -68,6 +68,12 @@ func busy(failure error) *telemetry.Metrics {
 	m.Commanded(context.Background(), commands.CancelOrder{}, nil)
 	m.Commanded(context.Background(), commands.CancelOrder{}, domain.Errorf(domain.Rejected, "no"))
 	m.Reacted("charging", domain.Errorf(domain.Unavailable, "no"), time.Second)
+	m.Stepped("charging")("capture", nil, time.Second)
+	m.Stepped("charging")("capture", domain.Errorf(domain.Unknown, "no answer"), time.Second)
+	m.Stepped("dispatching")("book", nil, time.Second)
+	m.PaymentDeferred("circuit_open")
+	m.PaymentDeferred("circuit_open")
+	m.PaymentDeferred("bulkhead_full")
 	m.Lanes("charging", 3, 4)
 	m.Called(telemetry.Payment)("capture", "success", time.Millisecond)
 	m.Called(telemetry.Payment)("capture", "circuit_open", time.Millisecond)
@@ -118,14 +124,17 @@ func TestEverythingIsTold(t *testing.T) {
 		`orderflow_http_watchers 1`,
 		`orderflow_commands_total{command="cancel_order",result="rejected"} 1`,
 		`orderflow_commands_total{command="cancel_order",result="success"} 1`,
-		`orderflow_saga_step_failures_total{kind="unavailable",saga="charging"} 1`,
-		`orderflow_saga_step_duration_seconds_sum{saga="charging"} 1`,
+		`orderflow_saga_step_failures_total{kind="unknown",saga="charging",step="capture"} 1`,
+		`orderflow_saga_step_duration_seconds_count{saga="charging",step="capture"} 2`,
+		`orderflow_saga_step_duration_seconds_sum{saga="dispatching",step="book"} 1`,
+		`orderflow_saga_look_failures_total{kind="unavailable",saga="charging"} 1`,
+		`orderflow_saga_look_duration_seconds_sum{saga="charging"} 1`,
 		`orderflow_saga_lanes_busy{saga="charging"} 3`,
 		`orderflow_saga_timers{saga="charging"} 4`,
 		`orderflow_provider_calls_total{operation="book",provider="carrier",result="success"} 1`,
 		`orderflow_provider_breaker_changes_total{provider="payment",state="open"} 1`,
 		`orders_payment_success_total 1`,
-		`orders_circuit_open_total 1`,
+		`orders_circuit_open_total 2`,
 		`orders_payment_timeout_total 1`,
 		`orders_payment_error_total 1`,
 		`orderflow_log_appends_total 8`,
@@ -171,6 +180,27 @@ func TestFailedSourceHidesNothingElse(t *testing.T) {
 	}
 	if !strings.Contains(text, "circuit_payment_state 1") || strings.Contains(text, "orders_total_today") {
 		t.Error("a failed source hides others, or tells figures")
+	}
+}
+
+// On a day without sales the figures are 0: a gap would look like a node that
+// does not tell.
+func TestADayWithoutSales(t *testing.T) {
+	for name, sold := range map[string][]readmodels.SalesDay{
+		"none at all":          nil,
+		"none in the shop's":   {{Currency: "EUR", Placed: 2, Orders: 0}},
+		"one, not yet decided": {{Currency: "GBP", Placed: 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, text := scrape(t, telemetry.New(telemetry.Sources{Sales: views{sales: sold}}), "/metrics")
+			for _, line := range []string{
+				`orders_total_today{currency="GBP"} 0`, `revenue_total_today{currency="GBP"} 0`, `conversion_rate_current 0`,
+			} {
+				if strings.Count(text, "\n"+line+"\n") != 1 {
+					t.Errorf("missing: %s", line)
+				}
+			}
+		})
 	}
 }
 

@@ -13,6 +13,9 @@ import (
 // succeeded is the result of what went well.
 const succeeded = "success"
 
+// circuitOpen is the reason of what a breaker refused.
+const circuitOpen = "circuit_open"
+
 // Payment is the name of the payment gateway's guard, whose calls are also
 // counted under the names of the orders_… metrics.
 const Payment = "payment"
@@ -21,6 +24,8 @@ type workMetrics struct {
 	commands *prometheus.CounterVec
 	steps    *prometheus.HistogramVec
 	failures *prometheus.CounterVec
+	looks    *prometheus.HistogramVec
+	missed   *prometheus.CounterVec
 	lanes    *prometheus.GaugeVec
 	timers   *prometheus.GaugeVec
 	calls    *prometheus.HistogramVec
@@ -45,22 +50,24 @@ func newWorkMetrics() workMetrics {
 	}
 	return workMetrics{
 		commands: counter("orderflow_commands_total", "Commands decided, by name and result: success or the kind of error.", "command", "result"),
-		steps:    took("orderflow_saga_step_duration_seconds", "Time of one look of a saga at an order.", "saga"),
-		failures: counter("orderflow_saga_step_failures_total", "Looks that failed and will be repeated, by kind of error.", "saga", "kind"),
+		steps:    took("orderflow_saga_step_duration_seconds", "Time of one step of a saga that was done or that failed.", "saga", "step"),
+		failures: counter("orderflow_saga_step_failures_total", "Steps that failed, refusals by a provider included, by kind of error.", "saga", "step", "kind"),
+		looks:    took("orderflow_saga_look_duration_seconds", "Time of one look of a saga at an order: any number of steps, or none.", "saga"),
+		missed:   counter("orderflow_saga_look_failures_total", "Looks that failed and will be repeated, by kind of error.", "saga", "kind"),
 		lanes:    gauge("orderflow_saga_lanes_busy", "Orders that a saga works on.", "saga"),
 		timers:   gauge("orderflow_saga_timers", "Orders that a saga will look at later.", "saga"),
 		calls:    took("orderflow_provider_call_duration_seconds", "Time of calls to a provider, queueing included.", "provider", "operation"),
 		results:  counter("orderflow_provider_calls_total", "Calls to a provider, by result: success, or the reason of a failure.", "provider", "operation", "result"),
 		breakers: counter("orderflow_provider_breaker_changes_total", "Changes of a provider's breaker, by the state it came to.", "provider", "state"),
 		paid:     one("orders_payment_success_total", "Captures that succeeded."),
-		open:     one("orders_circuit_open_total", "Captures not tried because the breaker was open."),
+		open:     one("orders_circuit_open_total", "Payments put off because the breaker was open, as the events say: payment.deferred with the reason circuit_open."),
 		timeouts: one("orders_payment_timeout_total", "Captures whose answer did not come in time."),
 		errors:   one("orders_payment_error_total", "Captures that failed in another way, refusals included."),
 	}
 }
 
 func (w workMetrics) all() []prometheus.Collector {
-	return []prometheus.Collector{w.commands, w.steps, w.failures, w.lanes, w.timers, w.calls, w.results, w.breakers, w.paid, w.open, w.timeouts, w.errors}
+	return []prometheus.Collector{w.commands, w.steps, w.failures, w.looks, w.missed, w.lanes, w.timers, w.calls, w.results, w.breakers, w.paid, w.open, w.timeouts, w.errors}
 }
 
 // Commanded counts a command; it is a commands.Local's Observe.
@@ -74,9 +81,27 @@ func (m *Metrics) Commanded(_ context.Context, c commands.Command, err error) {
 
 // Reacted counts a saga's look at an order; it is a sagas.Observer's Reacted.
 func (m *Metrics) Reacted(saga string, err error, took time.Duration) {
-	m.work.steps.WithLabelValues(saga).Observe(took.Seconds())
+	m.work.looks.WithLabelValues(saga).Observe(took.Seconds())
 	if err != nil {
-		m.work.failures.WithLabelValues(saga, domain.KindOf(err).String()).Inc()
+		m.work.missed.WithLabelValues(saga, domain.KindOf(err).String()).Inc()
+	}
+}
+
+// Stepped counts the steps of one saga; what it returns is a sagas.Stepped.
+func (m *Metrics) Stepped(saga string) func(step string, err error, took time.Duration) {
+	return func(step string, err error, took time.Duration) {
+		m.work.steps.WithLabelValues(saga, step).Observe(took.Seconds())
+		if err != nil {
+			m.work.failures.WithLabelValues(saga, step, domain.KindOf(err).String()).Inc()
+		}
+	}
+}
+
+// PaymentDeferred counts a recorded payment.Deferred; it is a charging.Saga's
+// Deferred. Most are put off without a call, so that the guard cannot count them.
+func (m *Metrics) PaymentDeferred(reason string) {
+	if reason == circuitOpen {
+		m.work.open.Inc()
 	}
 }
 
@@ -97,8 +122,7 @@ func (m *Metrics) Called(provider string) func(operation, result string, took ti
 		switch result {
 		case succeeded:
 			m.work.paid.Inc()
-		case "circuit_open":
-			m.work.open.Inc()
+		case circuitOpen: // counted when it is recorded
 		case "timeout":
 			m.work.timeouts.Inc()
 		default:

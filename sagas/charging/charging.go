@@ -24,6 +24,10 @@ const (
 	// MaxAsks is how often a lost answer is asked for before a person must
 	// look: with the pauses above about an hour.
 	MaxAsks = 20
+	// MaxVoids is how often a charge that may have been taken is voided, or
+	// asked for because the void was refused, before a person must look: with
+	// the pauses above about an hour.
+	MaxVoids = 20
 	// maxSteps bounds one look at an order.
 	maxSteps = 64
 )
@@ -31,7 +35,7 @@ const (
 // noMoney is the reference of charges and refunds over nothing, which no gateway is asked for.
 const noMoney = "nothing-due"
 
-// CircuitOpen is the reason of a charge that waits for the gateway's breaker.
+// CircuitOpen is the reason of a charge or void that waits for the gateway's breaker.
 // Once the breaker lets calls through again it need not wait out its pause.
 const CircuitOpen = "circuit_open"
 
@@ -48,7 +52,18 @@ type Saga struct {
 	GatewayName string // as recorded in events
 	Payments    *commands.Aggregate[payment.State, payment.Event]
 	Fulfilments *commands.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
+
+	Stepped  sagas.Stepped       // told of every call to the gateway, by its name: capture, lookup, void, refund
+	Deferred func(reason string) // told of every payment.Deferred that was recorded; may be nil
 }
+
+// The steps, each a call to the gateway.
+const (
+	Capture = "capture"
+	Lookup  = "lookup"
+	Void    = "void"
+	Refund  = "refund"
+)
 
 // New returns the saga for a driver.
 func New(s Saga) sagas.Saga {
@@ -150,7 +165,9 @@ func (l look) capture(ctx context.Context) (bool, time.Time, error) {
 	if l.f.Amount.IsZero() {
 		return l.recorded(l.record(ctx, payment.Capture(l.GatewayName, noMoney, l.f.Amount)))
 	}
+	begun := time.Now()
 	receipt, err := l.Gateway.Capture(ctx, Charge{Order: l.id, Key: l.key(), Amount: l.f.Amount, Token: l.f.Token})
+	l.Stepped.Tell(Capture, err, begun)
 	return l.outcome(ctx, receipt, err)
 }
 
@@ -160,7 +177,7 @@ func (l look) ask(ctx context.Context) (bool, time.Time, error) {
 	if l.f.Amount.IsZero() {
 		return l.capture(ctx)
 	}
-	receipt, err := l.Gateway.Lookup(ctx, l.key())
+	receipt, err := l.lookup(ctx)
 	switch {
 	case err != nil && domain.KindOf(err) == domain.NotFound:
 		return l.capture(ctx)
@@ -168,6 +185,13 @@ func (l look) ask(ctx context.Context) (bool, time.Time, error) {
 		return l.loseOutcome(ctx, err)
 	}
 	return l.outcome(ctx, receipt, err)
+}
+
+func (l look) lookup(ctx context.Context) (Receipt, error) {
+	begun := time.Now()
+	receipt, err := l.Gateway.Lookup(ctx, l.key())
+	l.Stepped.Tell(Lookup, err, begun)
+	return receipt, err
 }
 
 // outcome records what a gateway answered.
@@ -197,7 +221,11 @@ func (l look) loseOutcome(ctx context.Context, cause error) (bool, time.Time, er
 }
 
 func (l look) deferUntil(ctx context.Context, why string, retryAt time.Time) (bool, time.Time, error) {
-	return false, retryAt, l.record(ctx, payment.Defer(l.GatewayName, why, retryAt))
+	recorded, err := l.append(ctx, payment.Defer(l.GatewayName, why, retryAt))
+	if recorded && l.Deferred != nil {
+		l.Deferred(why)
+	}
+	return false, retryAt, err
 }
 
 // revert makes sure that no money of the order is held: a charge that may
@@ -219,28 +247,66 @@ func (l look) revert(ctx context.Context) (bool, time.Time, error) {
 	if l.p.Attempts == 0 || l.p.Amount.IsZero() {
 		return l.recorded(l.record(ctx, payment.Void("reverted; no gateway was ever called")))
 	}
+	switch {
+	case early(l.p.VoidRetryAt) && !(l.p.VoidReason == CircuitOpen && l.ready()):
+		return false, l.p.VoidRetryAt, nil
+	case l.p.VoidTries >= MaxVoids*(l.f.Resumes+1):
+		return l.attention(ctx, fulfilment.RevertPayment, "the gateway neither voids the charge nor says what became of it: "+l.p.VoidReason)
+	}
+	begun := time.Now()
 	err := l.Gateway.Void(ctx, l.key())
+	l.Stepped.Tell(Void, err, begun)
 	switch {
 	case err == nil:
 		return l.recorded(l.record(ctx, payment.Void("reverted")))
+	case ctx.Err() != nil:
+		return false, time.Time{}, ctx.Err() // stopping: the next start voids
 	case domain.KindOf(err) == domain.Rejected: // captured after all: say so, then refund
-		return l.discover(ctx)
+		return l.discover(ctx, err)
 	}
-	return false, time.Now().Add(l.pause(l.p.Tries)), ctx.Err()
+	return l.deferVoid(ctx, err)
 }
 
-// discover records a capture that was not known of.
-func (l look) discover(ctx context.Context) (bool, time.Time, error) {
-	receipt, err := l.Gateway.Lookup(ctx, l.key())
-	if err != nil {
-		return false, time.Now().Add(l.pause(l.p.Tries)), ctx.Err()
+// ready says that the gateway would be called now; one without a guard does not know.
+func (l look) ready() bool {
+	guard, guarded := l.Gateway.(Ready)
+	if !guarded {
+		return false
+	}
+	_, _, ok := guard.Ready()
+	return ok
+}
+
+// discover records a capture that was not known of, or that there was none and
+// will be none. A gateway that refused the void and now knows nothing of the
+// charge is asked to void it again.
+func (l look) discover(ctx context.Context, refusal error) (bool, time.Time, error) {
+	receipt, err := l.lookup(ctx)
+	switch kind := domain.KindOf(err); {
+	case err == nil && receipt.Amount != l.p.Amount:
+		return l.attention(ctx, fulfilment.RevertPayment, "the gateway captured "+receipt.Amount.String()+" where "+l.p.Amount.String()+" was asked for")
+	case err != nil && ctx.Err() != nil:
+		return false, time.Time{}, ctx.Err()
+	case err != nil && kind == domain.NotFound:
+		return l.deferVoid(ctx, refusal)
+	case err != nil && kind != domain.Rejected:
+		return l.deferVoid(ctx, err)
 	}
 	if l.p.Status == payment.Waiting {
 		if err := l.record(ctx, payment.Start(l.GatewayName, l.key(), l.f.Amount)); err != nil {
 			return false, time.Time{}, err
 		}
 	}
+	if err != nil {
+		return l.recorded(l.record(ctx, payment.Decline(l.GatewayName, reason(err))))
+	}
 	return l.recorded(l.record(ctx, payment.Capture(l.GatewayName, receipt.Reference, receipt.Amount)))
+}
+
+// deferVoid records that the charge is neither voided nor known to be taken.
+func (l look) deferVoid(ctx context.Context, cause error) (bool, time.Time, error) {
+	retryAt := time.Now().Add(l.pause(l.p.VoidTries))
+	return false, retryAt, l.record(ctx, payment.DeferVoid(l.GatewayName, reason(cause), retryAt))
 }
 
 // refund gives money back under a key of its own.
@@ -257,9 +323,11 @@ func (l look) refund(ctx context.Context, id string, amount domain.Money) (bool,
 	if amount.IsZero() {
 		return l.recorded(l.record(ctx, payment.FinishRefund(id, noMoney)))
 	}
+	begun := time.Now()
 	receipt, err := l.Gateway.Refund(ctx, Giveback{
 		Order: l.id, Key: "refund-" + domain.Digest(string(l.id), id), ChargeKey: l.key(), Amount: amount,
 	})
+	l.Stepped.Tell(Refund, err, begun)
 	switch {
 	case err == nil:
 		return l.recorded(l.record(ctx, payment.FinishRefund(id, receipt.Reference)))
@@ -271,7 +339,9 @@ func (l look) refund(ctx context.Context, id string, amount domain.Money) (bool,
 				return false, time.Time{}, err
 			}
 		}
-		return false, time.Time{}, l.record(ctx, payment.FailRefund(id, reason(err)))
+		// Look again: somebody may have resumed this order before, for another
+		// step, and then it is not this refusal that calls for a person.
+		return l.recorded(l.record(ctx, payment.FailRefund(id, reason(err))))
 	}
 	retryAt := time.Now().Add(l.pause(r.Tries))
 	return false, retryAt, l.record(ctx, payment.DeferRefund(id, reason(err), retryAt))
@@ -285,8 +355,14 @@ func (l look) attention(ctx context.Context, step fulfilment.Step, why string) (
 // record appends to the payment's stream. The command has a fresh id: what
 // makes it safe to repeat is the decision.
 func (l look) record(ctx context.Context, decide payment.Decision) error {
-	_, _, err := l.Payments.Transact(ctx, payment.Stream(l.id), commands.NewCause(l.id, "saga:"+Name), decide)
+	_, err := l.append(ctx, decide)
 	return err
+}
+
+// append is record that says whether there was anything to record.
+func (l look) append(ctx context.Context, decide payment.Decision) (recorded bool, err error) {
+	_, r, err := l.Payments.Transact(ctx, payment.Stream(l.id), commands.NewCause(l.id, "saga:"+Name), decide)
+	return r.Events > 0, err
 }
 
 // recorded says to look again, now that something is known.

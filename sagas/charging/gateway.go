@@ -5,6 +5,8 @@
 //	                         → OutcomeUnknown → Lookup → Captured | Declined | Capture again under the same key
 //	                         → Deferred → (later) AttemptStarted …
 //	reverting: Void (nothing captured) or Refund (captured), each under a key of the order
+//	           Void → VoidDeferred → (later) Void … → NeedsAttention after MaxVoids
+//	           Void refused → Lookup → Captured, then Refund | Declined | VoidDeferred
 package charging
 
 import (

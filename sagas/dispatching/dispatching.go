@@ -31,7 +31,14 @@ type Saga struct {
 	Orders      *commands.Aggregate[order.State, order.Event]
 	Shipments   *commands.Aggregate[shipment.State, shipment.Event]
 	Fulfilments *commands.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
+	Stepped     sagas.Stepped                                           // told of every call to the carrier, by its name: book, cancel
 }
+
+// The steps, each a call to the carrier.
+const (
+	Book   = "book"
+	Cancel = "cancel"
+)
 
 // New returns the saga for a driver.
 func New(s Saga) sagas.Saga {
@@ -82,7 +89,9 @@ func (s Saga) book(ctx context.Context, id domain.OrderID, p shipment.State) (ti
 	for _, l := range o.Lines {
 		units += l.Quantity
 	}
+	begun := time.Now()
 	parcel, err := s.Carrier.Book(ctx, Booking{Order: id, Key: key(id), Warehouse: o.Warehouse, Units: units})
+	s.Stepped.Tell(Book, err, begun)
 	switch {
 	case err == nil:
 		return time.Time{}, s.record(ctx, id, shipment.Book(shipment.Booked{
@@ -104,7 +113,9 @@ func (s Saga) cancel(ctx context.Context, id domain.OrderID, p shipment.State) (
 		return time.Time{}, nil
 	case shipment.None, shipment.Waiting, shipment.Arranged:
 	}
+	begun := time.Now()
 	err := s.Carrier.Cancel(ctx, key(id))
+	s.Stepped.Tell(Cancel, err, begun)
 	switch {
 	case err == nil:
 		return time.Time{}, s.record(ctx, id, shipment.Cancel("the order is undone"))

@@ -32,7 +32,11 @@ type Saga struct {
 	Payments    *commands.Aggregate[payment.State, payment.Event]
 	Shipments   *commands.Aggregate[shipment.State, shipment.Event]
 	Fulfilments *commands.Aggregate[fulfilment.State, fulfilment.Event]
+	Stepped     sagas.Stepped // told of the steps that fulfilment.State.Next names, and of TurnRound
 }
+
+// TurnRound is the step that begins to undo an order whose cancellation was asked for.
+const TurnRound = "turn_round"
 
 // New returns the saga for a driver.
 func New(s Saga) sagas.Saga {
@@ -73,7 +77,12 @@ func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 		if l.f, _, err = s.Fulfilments.Load(ctx, fulfilment.Stream(id)); err != nil {
 			return time.Time{}, err
 		}
-		if moved, err := l.step(ctx); err != nil || !moved {
+		begun := time.Now()
+		step, moved, err := l.step(ctx)
+		if moved || err != nil {
+			s.Stepped.Tell(step, err, begun)
+		}
+		if err != nil || !moved {
 			return time.Time{}, err
 		}
 	}
@@ -81,11 +90,18 @@ func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 }
 
 // step does the next thing; moved is false when there is nothing to do but wait.
-func (l look) step(ctx context.Context) (moved bool, err error) {
+func (l look) step(ctx context.Context) (step string, moved bool, err error) {
 	if l.o.Status == order.Cancelling && l.f.Phase != fulfilment.Undoing && l.f.Phase != fulfilment.Undone && l.f.Stuck == nil {
-		return l.record(ctx, "cancel", fulfilment.Revert(l.o.Reason, "", true))
+		moved, err = l.record(ctx, "cancel", fulfilment.Revert(l.o.Reason, "", true))
+		return TurnRound, moved, err
 	}
-	switch l.f.Next() {
+	next := l.f.Next()
+	moved, err = l.do(ctx, next)
+	return string(next), moved, err
+}
+
+func (l look) do(ctx context.Context, next fulfilment.Step) (moved bool, err error) {
+	switch next {
 	case fulfilment.Reserve:
 		return l.reserve(ctx)
 	case fulfilment.Charge:
