@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"orderflow/commands"
 	"orderflow/domain"
 	"orderflow/infra/httpapi"
@@ -183,6 +185,33 @@ func TestNoListIsEndless(t *testing.T) {
 		}
 		r := s.call("GET", strings.Replace(path, "{id}", string(o.OrderID), 1)+fmt.Sprintf("?limit=%v", most+1), "")
 		checkProblem(t, s, r, http.StatusUnprocessableEntity, "invalid-request")
+	}
+}
+
+// TestProductCommandsAreIdempotentByContent pins what the document says of
+// keys: where it names none, none is looked at.
+func TestProductCommandsAreIdempotentByContent(t *testing.T) {
+	s := begin(t)
+	s.sell("TEAPOT")
+	reprice := func(minor, key string) reply {
+		return s.call("POST", "/v1/products/TEAPOT/price", `{"price":{"minor":`+minor+`,"currency":"GBP"}}`, "Idempotency-Key", key)
+	}
+	for _, c := range []struct{ minor, key, replayed string }{
+		{"400", "ra", ""}, {"400", "rc", "true"}, {"500", "rb", ""}, {"400", "ra", ""},
+	} {
+		if r := reprice(c.minor, c.key); r.status != http.StatusOK || r.header.Get("Idempotency-Replayed") != c.replayed {
+			t.Errorf("%s under %s: %d, replayed %q", c.minor, c.key, r.status, r.header.Get("Idempotency-Replayed"))
+		}
+	}
+	for path, item := range s.api.OpenAPI().Paths {
+		if !strings.HasPrefix(path, "/v1/products") {
+			continue
+		}
+		for _, op := range []*huma.Operation{item.Post, item.Delete} {
+			if op != nil && !strings.Contains(op.Description, "Idempotent by content") {
+				t.Errorf("%s does not say what a repeat does", op.OperationID)
+			}
+		}
 	}
 }
 
