@@ -15,7 +15,8 @@
 //	projections/        event → change of a view; runner, rebuild, verify; projectionstest/ makes histories and tries stores
 //	infra/memory/       every port in memory: the fake of all tests
 //	infra/pebblelog/    the event log on Pebble: the embedded default
-//	infra/esdbserver/   an EventStoreDB node on any log; engine/ what it does, groups/ persistent subscriptions
+//	infra/esdbserver/   an EventStoreDB node on any log; engine/ what it does, groups/ persistent subscriptions,
+//	                    conformance/ the official client's own suite against it
 //	infra/eventstoredb/ the event log in EventStoreDB, or in any node that speaks its protocol
 //	infra/sqlite/       views and checkpoints in SQLite
 //	infra/simulator/    a payment gateway and a carrier that can misbehave, with a ledger of their own

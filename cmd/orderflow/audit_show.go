@@ -44,7 +44,7 @@ func (c *auditShowCmd) Run(ctx context.Context, s streams, logger *slog.Logger) 
 	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
 		var h history
 		var err error
-		if h.Order, err = api.order(ctx, c.Order, c.asOf.query(url.Values{})); err != nil {
+		if h.Order, err = api.order(ctx, c.Order, c.query(url.Values{})); err != nil {
 			return err
 		}
 		if h.Events, err = api.events(ctx, c.Order); err != nil {

@@ -82,7 +82,7 @@ func unmarshal(data []byte, v any) error {
 	err := json.Unmarshal(data, v)
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		d := wrongType(data, e)
-		return fmt.Errorf("%s %s", d.Pointer, d.Detail) //nolint:errorlint // the cause speaks of Go
+		return fmt.Errorf("%s %s", d.Pointer, d.Detail) // and not the cause, which speaks of Go
 	}
 	return err
 }
