@@ -19,7 +19,7 @@ test: ## all tests
 	$(GO) test -shuffle=on -timeout 40m ./...
 
 .PHONY: race
-race: ## all tests under the race detector, in short form
+race: ## all tests under the race detector, the long ones with fewer rounds, as their logs say
 	$(GO) test -race -short -timeout 40m ./...
 
 .PHONY: conformance

@@ -6,16 +6,17 @@
 //	                                                           └→ sagas: fulfilment → charging → dispatching → commands
 //
 //	domain/             identifiers, money, kinds of error; standard library only, no clock, no chance
-//	domain/decider/     the shape of every aggregate: fold and decide
+//	domain/decider/     the shape of every aggregate: fold and decide; decidertest/ is given/when/then
 //	domain/eventlog/    the contract of the log; eventlogtest/ is the suite every store passes
 //	domain/order/ inventory/ payment/ shipment/ catalog/ fulfilment/   one aggregate each: events, state, decisions
 //	commands/           one file per request; how a decision becomes an append
 //	sagas/              the driver; fulfilling/ charging/ dispatching/ do the work that spans aggregates
-//	readmodels/         what readers see: one file per view
-//	projections/        event → change of a view; runner, rebuild, verify
+//	readmodels/         what readers see: one file per view; readmodelstest/ is the suite every store of views passes
+//	projections/        event → change of a view; runner, rebuild, verify; projectionstest/ makes histories and tries stores
 //	infra/memory/       every port in memory: the fake of all tests
 //	infra/pebblelog/    the event log on Pebble: the embedded default
-//	infra/esdbserver/   an EventStoreDB node on any log; engine/ what it does, groups/ persistent subscriptions
+//	infra/esdbserver/   an EventStoreDB node on any log; engine/ what it does, groups/ persistent subscriptions,
+//	                    conformance/ the official client's own suite against it
 //	infra/eventstoredb/ the event log in EventStoreDB, or in any node that speaks its protocol
 //	infra/sqlite/       views and checkpoints in SQLite
 //	infra/simulator/    a payment gateway and a carrier that can misbehave, with a ledger of their own
@@ -23,7 +24,9 @@
 //	infra/httpapi/      the public API (OpenAPI 3.1)
 //	infra/telemetry/    metrics and the private listener
 //	infra/retail/       real invoices as orders and returns
+//	infra/tools/        the linters' versions, in a module of its own
 //	cmd/orderflow/      the binary: App, and one file per subcommand
+//	docs/adr/           decisions that were not obvious, and why
 //
 // Who may import whom is listed in arch_test.go, which fails when a package strays.
 package orderflow

@@ -377,3 +377,43 @@ func TestAwaitGivesUp(t *testing.T) {
 		t.Errorf("waiting for no group answers %v", err)
 	}
 }
+
+// TestEventsOfOthersAreNoLag asks views that nobody moves: what is ahead of
+// one and is not its own, it is not behind.
+func TestEventsOfOthersAreNoLag(t *testing.T) {
+	log := memory.New()
+	quiet := slog.New(slog.DiscardHandler)
+	views, err := sqlite.Open(t.Context(), t.TempDir(), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer views.Close() //nolint:errcheck // nothing was written
+	history := &projectionstest.History{T: t, Log: log}
+	last := history.Append(projectionstest.Order{Number: 1, Lines: 1}.Confirmed()...)
+	runner := projections.NewRunner(projections.Config{Log: log, Views: views, Logger: quiet})
+	all, err := runner.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := map[string]bool{}
+	for r, err := range log.ReadAll(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range projections.Groups() {
+			own[g.Name] = own[g.Name] || slices.Contains(g.Categories, r.Stream.Category())
+		}
+	}
+	if !own[projections.Orders] || own[projections.Products] {
+		t.Fatalf("the history is of %v", own)
+	}
+	for _, s := range all {
+		want := int64(0)
+		if own[s.Group] {
+			want = int64(last)
+		}
+		if s.End != last || s.LagEvents != want {
+			t.Errorf("%s is %d events behind, not %d: %+v", s.Group, s.LagEvents, want, s)
+		}
+	}
+}

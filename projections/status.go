@@ -26,8 +26,8 @@ type Status struct {
 	Error    string            // why it is Retrying or Broken, else empty
 	Position eventlog.Position // up to where its rows reflect the log
 	End      eventlog.Position // the end of the log
-	// LagEvents is how far the end of the log is ahead, in positions. Events
-	// of other groups count until an idle group has moved past them.
+	// LagEvents is how far the end of the log is ahead, in positions, and 0
+	// when none of what is ahead is of this group.
 	LagEvents int64
 	// Lag is the age of the oldest event that is known and not yet applied; 0 when there is none.
 	Lag        time.Duration
@@ -44,11 +44,15 @@ func (f *follower) status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
+	lag, err := f.lag(ctx, at, end)
+	if err != nil {
+		return Status{}, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := Status{
 		Group: f.group.Name, State: f.state, Position: at, End: end,
-		LagEvents: max(0, int64(end-at)), Rebuilding: f.rebuilding, WrittenAt: f.writtenAt,
+		LagEvents: lag, Rebuilding: f.rebuilding, WrittenAt: f.writtenAt,
 	}
 	if f.err != nil {
 		s.Error = f.err.Error()
@@ -61,6 +65,23 @@ func (f *follower) status(ctx context.Context) (Status, error) {
 		s.Lag = max(0, f.now().Sub(oldest))
 	}
 	return s, nil
+}
+
+// lag counts the positions ahead, if one of them up to end is of this group.
+func (f *follower) lag(ctx context.Context, at, end eventlog.Position) (int64, error) {
+	if at >= end {
+		return 0, nil
+	}
+	for r, err := range f.log.ReadAll(ctx, at, f.group.Categories...) {
+		switch {
+		case err != nil:
+			return 0, err
+		case r.Position <= end:
+			return int64(end - at), nil
+		}
+		break
+	}
+	return 0, nil
 }
 
 // await registers before it looks, so that a commit between the two is not missed.

@@ -51,7 +51,7 @@ func (a admin) ask(ctx context.Context, method, path string, out any) error {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
 	case err != nil:
-		return domain.Wrap(domain.Unavailable, err, "There is no answer from %s: start one with `orderflow serve`, or work on a data directory with --data DIR", a.base)
+		return domain.Wrap(domain.Unavailable, err, "There is no answer from %s: start one with `orderflow serve`, name another with --server URL, or work on a data directory with --data DIR", a.base)
 	}
 	defer answer.Body.Close()
 	body := json.NewDecoder(io.LimitReader(answer.Body, maxAnswerBytes))

@@ -140,6 +140,7 @@ func (a *App) listen(ctx context.Context) (err error) {
 		if a.public, err = listenOn(ctx, a.config.Listen, a.publicHandler(), a.logger, "--listen"); err != nil {
 			return err
 		}
+		a.public.socket = a.API.Listener(a.public.socket)
 		a.onClose(a.public.close)
 	}
 	return nil

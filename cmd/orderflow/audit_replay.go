@@ -66,10 +66,14 @@ func (c *auditReplayCmd) Run(ctx context.Context, s streams, logger *slog.Logger
 }
 
 func (c *auditReplayCmd) replay(ctx context.Context, s streams, logger *slog.Logger) (replayed, error) {
-	if at := c.server(); at != "" {
+	n, err := c.resolve(ctx, logger)
+	if err != nil {
+		return replayed{}, err
+	}
+	if at := n.server(); at != "" {
 		return askReplay(ctx, at)
 	}
-	log, err := c.openLog(ctx, logger)
+	log, err := n.openLog(ctx, logger)
 	if err != nil {
 		return replayed{}, err
 	}

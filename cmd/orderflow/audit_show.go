@@ -10,7 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
+
+	"orderflow/domain"
 )
 
 const (
@@ -22,9 +23,8 @@ const (
 
 type auditShowCmd struct {
 	target
-	Order   string    `arg:"" help:"The order's id."`
-	Version int64     `help:"Show the state as of this version of the order's own events." xor:"then"`
-	At      time.Time `help:"Show the state as of this moment, as in 2026-01-31T12:00:00Z." xor:"then"`
+	Order string `arg:"" help:"The order's id."`
+	asOf
 }
 
 // Help is shown under the subcommand's own --help.
@@ -44,11 +44,10 @@ func (c *auditShowCmd) Run(ctx context.Context, s streams, logger *slog.Logger) 
 	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
 		var h history
 		var err error
-		r := request{method: http.MethodGet, path: orderPath(c.Order) + "/events", query: url.Values{"limit": {"200"}}}
-		if h.Events, err = all[eventView](ctx, api, r, 0); err != nil {
+		if h.Order, err = api.order(ctx, c.Order, c.query(url.Values{})); err != nil {
 			return err
 		}
-		if h.Order, err = api.order(ctx, c.Order, fresh{}, c.Version, c.At); err != nil {
+		if h.Events, err = api.events(ctx, c.Order); err != nil {
 			return err
 		}
 		if c.JSON {
@@ -56,6 +55,17 @@ func (c *auditShowCmd) Run(ctx context.Context, s streams, logger *slog.Logger) 
 		}
 		return c.show(s.out, h)
 	})
+}
+
+// events reads all that happened to an order so far. More than a list can hold is refused: a history
+// with a gap is none.
+func (c *client) events(ctx context.Context, order string) ([]eventView, error) {
+	r := request{method: http.MethodGet, path: orderPath(order) + "/events", query: url.Values{"limit": {"200"}}}
+	events, more, err := all[eventView](ctx, c, r, maxRows)
+	if more {
+		return nil, domain.Errorf(domain.Exhausted, "The order has more than %d events; read them page by page at %s.", maxRows, r.path)
+	}
+	return events, err
 }
 
 func (c *auditShowCmd) show(w io.Writer, h history) error {

@@ -85,8 +85,11 @@ func errUnread(r eventlog.Recorded) error {
 }
 
 func (t *tally) takeOrder(s eventlog.Stream, e order.Event) {
-	switch e.(type) {
+	switch e := e.(type) {
 	case order.Placed:
+		if e.Total.Currency != "" {
+			t.captured[e.Total.Currency] += 0 // said even if no money moved
+		}
 		t.turns = append(t.turns, turn{s, order.Open})
 	case order.Confirmed:
 		t.turns = append(t.turns, turn{s, order.Secured})
@@ -184,8 +187,15 @@ type replayed struct {
 }
 
 func (t *tally) result(orders map[order.Status]int64) replayed {
+	captured, refunded := maps.Clone(t.captured), maps.Clone(t.refunded)
+	for _, sum := range []map[string]int64{t.captured, t.refunded} {
+		for currency := range sum { // a currency with money in one has its zero in the other
+			captured[currency] += 0
+			refunded[currency] += 0
+		}
+	}
 	return replayed{
 		Events: t.events, Streams: t.streams, Orders: orders, Units: t.units, Position: t.position,
-		CapturedMinor: maps.Clone(t.captured), RefundedMinor: maps.Clone(t.refunded),
+		CapturedMinor: captured, RefundedMinor: refunded,
 	}
 }

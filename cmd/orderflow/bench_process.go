@@ -159,7 +159,7 @@ func (p *process) command(ctx context.Context, key string) error {
 // work reads and places orders, so that caches fill.
 func (p *process) work(ctx context.Context, stored int) error {
 	err := inParallel(ctx, memoryReads, httpClients, func(i int) error {
-		_, err := p.api.order(ctx, string(benchOrder("fill", 1+i*7919%(stored-1)).OrderID()), fresh{}, 0, time.Time{})
+		_, err := p.api.order(ctx, string(benchOrder("fill", 1+i*7919%(stored-1)).OrderID()), nil)
 		return err
 	})
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"orderflow/infra/httpapi"
 )
 
 // cli is the grammar of the command line: one field per subcommand, each in
@@ -42,9 +44,12 @@ type streams struct {
 func run(args []string, stdout, stderr io.Writer) int {
 	var c cli
 	parser, err := kong.New(&c, kong.Name("orderflow"),
-		kong.Description("An event-sourced order system in one binary.\n\n"+exitHelp),
+		kong.Description("An event-sourced order system in one binary.\n\n"+whomHelp+"\n\n"+exitHelp),
 		kong.Writers(stdout, stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ShortUsageOnError(),
-		kong.Vars{"data": defaultDataDir(os.Getenv), "server": defaultServer, "listen": defaultListen, "private": defaultPrivate, "eventstore": defaultEventstore, "scale": strconv.Itoa(defaultScale)})
+		kong.Vars{
+			"data": defaultDataDir(os.Getenv), "server": defaultServerURL(os.Getenv), "listen": defaultListen, "private": defaultPrivate,
+			"eventstore": defaultEventstore, "scale": strconv.Itoa(defaultScale), "rows": strconv.Itoa(maxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
+		})
 	if err != nil {
 		complain(stderr, err)
 		return exitFailed

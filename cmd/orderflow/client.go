@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -22,6 +24,8 @@ const (
 	maxAnswerBytes = 64 << 20
 	// requestTimeout is longer than the server holds any answer back.
 	requestTimeout = time.Minute
+	// maxRows bounds what one list holds in memory and prints.
+	maxRows = 100_000
 )
 
 // client speaks the public API, over the network or within the process.
@@ -124,23 +128,40 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 		"There is no answer from %s: start one with `orderflow serve`, name another with --server URL, or work on a data directory with --data DIR", c.base)
 }
 
-// all reads every page of a list, up to limit rows; 0 is no limit.
-func all[T any](ctx context.Context, c *client, r request, limit int) ([]T, error) {
-	rows := []T{}
+// limit bounds what a list prints.
+type limit struct {
+	Limit int `help:"At most so many; 0 lists up to ${rows}." default:"50" placeholder:"N"`
+}
+
+// list reads a list up to its limit, and says so where it goes on after it.
+func list[T any](ctx context.Context, c *client, r request, l limit, s streams) ([]T, error) {
+	if l.Limit < 0 || l.Limit > maxRows {
+		return nil, domain.Errorf(domain.Invalid, "--limit takes 0 to %d, not %d.", maxRows, l.Limit)
+	}
+	rows, more, err := all[T](ctx, c, r, cmp.Or(l.Limit, maxRows))
+	if more {
+		fmt.Fprintf(s.err, "orderflow: there are more than these %d; see more with --limit, or fewer with a filter\n", len(rows))
+	}
+	return rows, err
+}
+
+// all reads the pages of a list up to most rows, and says whether there are more.
+func all[T any](ctx context.Context, c *client, r request, most int) (rows []T, more bool, err error) {
+	rows = []T{}
 	if r.query == nil {
 		r.query = url.Values{}
 	}
 	for {
 		var p page[T]
 		if err := c.do(ctx, r, &p); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		rows = append(rows, p.Items...)
-		if limit > 0 && len(rows) >= limit {
-			return rows[:limit], nil
-		}
-		if p.Next == "" {
-			return rows, nil
+		switch {
+		case len(rows) > most, len(rows) == most && p.Next != "":
+			return rows[:most], true, nil
+		case p.Next == "":
+			return rows, false, nil
 		}
 		r.query.Set("cursor", p.Next)
 	}

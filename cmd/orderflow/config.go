@@ -68,9 +68,12 @@ func (c config) exists() error {
 	return nil
 }
 
-// defaultDataDir is where a node keeps its data unless it is told otherwise,
-// by the rules of XDG.
+// defaultDataDir is where a node keeps its data unless a flag says otherwise:
+// what the environment names, or by the rules of XDG.
 func defaultDataDir(getenv func(string) string) string {
+	if dir := getenv("ORDERFLOW_DATA"); dir != "" {
+		return dir
+	}
 	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "orderflow")
 	}

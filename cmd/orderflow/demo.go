@@ -59,9 +59,17 @@ func (c *demoCmd) Run(ctx context.Context, s streams, logger *slog.Logger) (err 
 	fmt.Fprintf(s.out, "Started in %s: log, sagas, views, API, a simulated gateway and a simulated carrier, all in this process.\n\n",
 		time.Since(begun).Round(time.Millisecond))
 	err = app.while(ctx, func(ctx context.Context) error {
-		if err := c.play(ctx, s, app); err != nil || c.Exit {
+		p := newPlay(&client{base: app.URL(), http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: demoClients}}}, c.Seed)
+		if err := c.play(ctx, s, app, p); err != nil {
 			return err
 		}
+		fmt.Fprintln(s.out)
+		if c.Exit { // what it listened on is gone in a moment
+			_, err := fmt.Fprintf(s.out, "Without --exit it serves on: the API at http://%s/v1/orders, its description at http://%[1]s/docs.\n", c.Listen)
+			return err
+		}
+		app.showAddresses(s)
+		p.showExamples(s)
 		fmt.Fprintln(s.out, "\nServing on; Ctrl-C ends it.")
 		<-ctx.Done()
 		return nil
@@ -81,8 +89,7 @@ func (c *demoCmd) open(ctx context.Context, logger *slog.Logger) (*App, error) {
 }
 
 // play is the demonstration, scene by scene.
-func (c *demoCmd) play(ctx context.Context, s streams, app *App) error {
-	p := newPlay(&client{base: app.URL(), http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: demoClients}}}, c.Seed)
+func (c *demoCmd) play(ctx context.Context, s streams, app *App, p *play) error {
 	if err := p.furnish(ctx, s, c.Orders); err != nil {
 		return err
 	}

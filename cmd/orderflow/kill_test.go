@@ -18,7 +18,8 @@ import (
 const (
 	killRounds = 50
 	// maxKills bounds how often one round kills before it lets the import end.
-	maxKills = 3
+	maxKills        = 3
+	killRoundsShort = 6
 	// minHalfway is how many kills must come while the providers are being
 	// asked; the others come before, or when all is settled but not yet told.
 	minHalfway = killRounds / 4
@@ -33,13 +34,14 @@ func importSurvivesKills(t *testing.T, binary node) {
 		seed = given
 	}
 	t.Logf("ORDERFLOW_SEED=%d", seed)
+	rounds := inShort(t, killRounds, killRoundsShort)
 	want := map[int64]figures{0: compute(t, sampleFile, 0), scarce: compute(t, sampleFile, scarce)}
 	begun := time.Now()
 	binary.on(t.TempDir()).runImport(t, sampleFile, asFlag(0))
 	undisturbed := time.Since(begun)
 	tally := killTally{undisturbed: undisturbed}
 	t.Run("rounds", func(t *testing.T) {
-		for round := range killRounds {
+		for round := range rounds {
 			t.Run(strconv.Itoa(round), func(t *testing.T) {
 				t.Parallel()
 				chance := rand.New(rand.NewPCG(seed, uint64(round))) //nolint:gosec // reproducible chance
@@ -49,9 +51,19 @@ func importSurvivesKills(t *testing.T, binary node) {
 		}
 	})
 	t.Logf("%d kills, %d of them with the import half done, which takes %v undisturbed", tally.kills, tally.halfway, undisturbed)
-	if tally.kills < killRounds || tally.halfway < minHalfway {
+	if few := tally.kills < killRounds || tally.halfway < minHalfway; few && !testing.Short() { // a few rounds say nothing about chance
 		t.Errorf("only %d of %d kills came in the middle of an import: the moments are badly chosen", tally.halfway, tally.kills)
 	}
+}
+
+// inShort is how many rounds are done.
+func inShort(t *testing.T, rounds, short int) int {
+	t.Helper()
+	if !testing.Short() {
+		return rounds
+	}
+	t.Logf("in short form: %d of %d rounds", short, rounds)
+	return short
 }
 
 // killTally counts what the kills hit.

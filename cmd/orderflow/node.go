@@ -6,13 +6,14 @@ import (
 	"log/slog"
 )
 
-// node says whose log and views an operator's subcommand works on: a data
-// directory that it opens itself, or a running server's.
+// node says whose log and views a subcommand works on: a running server's, or
+// a data directory that it opens itself.
 type node struct {
-	Server string `help:"Ask the server at this address, as in ${server}." placeholder:"URL" env:"ORDERFLOW_SERVER"`
-	Data   string `help:"Open this data directory in process; no server may use it (default ${data})." placeholder:"DIR" type:"path"`
+	Server string `help:"Ask the server at this address (default ${server} if one answers there)." placeholder:"URL" env:"ORDERFLOW_SERVER"`
+	Data   string `help:"Work on this data directory in process instead; no server may use it (default ${data} if it has a log and no server answers)." placeholder:"DIR" type:"path"`
 	eventStore
 	Home string `hidden:"" default:"${data}"`
+	Near string `hidden:"" default:"${server}"`
 }
 
 // server is the address of the server to ask, or empty: a directory that is

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"orderflow/domain"
+	"orderflow/infra/httpapi"
 )
 
 // orderCmd is what a customer, or who serves one, does.
@@ -30,7 +31,7 @@ type orderPlaceCmd struct {
 	Customer string   `required:"" help:"Who orders."`
 	Token    string   `help:"The gateway's name for the means of payment. The simulator obeys tok_decline, tok_fail_once and others." default:"tok_visa"`
 	Key      string   `help:"The Idempotency-Key: the same again is the same order. Random if left out."`
-	Wait     int      `help:"Seconds to wait for the outcome, 0 to 30." default:"10"`
+	Wait     int      `help:"Seconds to wait for the outcome, 0 to ${wait}." default:"10"`
 	Lines    []string `arg:"" name:"SKU:QTY" help:"What to order, as in MUG:2; the last colon counts, and 1 unit is meant without one."`
 }
 
@@ -53,6 +54,9 @@ type placeBody struct {
 
 // Run places the order and tells the outcome.
 func (c *orderPlaceCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+	if most := int(httpapi.MaxWait / time.Second); c.Wait < 0 || c.Wait > most {
+		return domain.Errorf(domain.Invalid, "--wait takes 0 to %d seconds, not %d.", most, c.Wait)
+	}
 	body := placeBody{Customer: c.Customer, PaymentToken: c.Token}
 	for _, l := range c.Lines {
 		sku, quantity, err := parsePair(l, 1)
@@ -112,15 +116,31 @@ func orderPath(id string) string { return "/v1/orders/" + url.PathEscape(id) }
 type orderGetCmd struct {
 	target
 	fresh
-	Order   string    `arg:"" help:"The order's id."`
-	Version int64     `help:"As of this version of the order's own events." xor:"then"`
-	At      time.Time `help:"As of this moment, as in 2026-01-31T12:00:00Z." xor:"then"`
+	Order string `arg:"" help:"The order's id."`
+	asOf
+}
+
+// asOf is a moment in an order's life; without one it is now.
+type asOf struct {
+	Version *int64    `help:"As of this version of the order's own events; they count from 1." placeholder:"N" xor:"then"`
+	At      time.Time `help:"As it was recorded at this moment, as in 2026-01-31T12:00:00Z. An imported order was recorded when it was imported, whenever it was placed." placeholder:"TIME" xor:"then"`
+}
+
+// query adds the moment to a query.
+func (a asOf) query(q url.Values) url.Values {
+	if a.Version != nil {
+		q.Set("version", strconv.FormatInt(*a.Version, 10))
+	}
+	if !a.At.IsZero() {
+		q.Set("at", a.At.UTC().Format(time.RFC3339Nano))
+	}
+	return q
 }
 
 // Run shows one order.
 func (c *orderGetCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
 	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
-		o, err := api.order(ctx, c.Order, c.fresh, c.Version, c.At)
+		o, err := api.order(ctx, c.Order, c.asOf.query(c.fresh.query(url.Values{})))
 		if err != nil {
 			return err
 		}
@@ -131,20 +151,14 @@ func (c *orderGetCmd) Run(ctx context.Context, s streams, logger *slog.Logger) e
 	})
 }
 
-// order reads one order as of a version or a moment; zeros mean now.
-func (c *client) order(ctx context.Context, id string, f fresh, version int64, at time.Time) (o orderView, err error) {
-	r := request{method: http.MethodGet, path: orderPath(id), query: f.query(url.Values{})}
-	if version != 0 {
-		r.query.Set("version", strconv.FormatInt(version, 10))
-	}
-	if !at.IsZero() {
-		r.query.Set("at", at.UTC().Format(time.RFC3339Nano))
-	}
-	return o, c.do(ctx, r, &o)
+// order reads one order; the query may say as of when.
+func (c *client) order(ctx context.Context, id string, query url.Values) (o orderView, err error) {
+	return o, c.do(ctx, request{method: http.MethodGet, path: orderPath(id), query: query}, &o)
 }
 
 func showOrder(w io.Writer, o orderView) error {
-	t := newTable(w, "order", o.OrderID)
+	t := newTable(w) // without a heading: what is in it is to be copied as it stands
+	t.row("order", o.OrderID)
 	t.row("customer", o.Customer)
 	t.row("status", strings.TrimSpace(o.Status+"  "+o.Reason+"  "+o.Detail))
 	t.row("placed", o.PlacedAt.Format(time.RFC3339))
@@ -175,9 +189,9 @@ type orderListCmd struct {
 	fresh
 	Customer string    `help:"Only this customer's."`
 	Status   string    `help:"Only in this status: ${enum}." enum:",placed,pending_payment,confirmed,rejected,cancelling,cancelled" default:""`
-	From     time.Time `help:"Placed at or after, as in 2026-01-31T12:00:00Z."`
+	From     time.Time `help:"Placed at or after, as in 2026-01-31T12:00:00Z; an imported order was placed when its invoice says."`
 	To       time.Time `help:"Placed before."`
-	Limit    int       `help:"At most so many; 0 lists all." default:"50"`
+	limit
 }
 
 // Run lists orders.
@@ -197,7 +211,7 @@ func (c *orderListCmd) Run(ctx context.Context, s streams, logger *slog.Logger) 
 		set("to", c.To.UTC().Format(time.RFC3339Nano))
 	}
 	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
-		orders, err := all[orderView](ctx, api, r, c.Limit)
+		orders, err := list[orderView](ctx, api, r, c.limit, s)
 		if err != nil {
 			return err
 		}

@@ -15,12 +15,16 @@ type orderCancelCmd struct {
 	target
 	Order   string `arg:"" help:"The order's id."`
 	Detail  string `help:"Why, in words."`
-	Version int64  `help:"Refuse if the order is at another version."`
+	Version *int64 `help:"Refuse if the order is at another version." placeholder:"N"`
 }
 
 // Run asks for the order to be undone.
 func (c *orderCancelCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
-	r := request{method: http.MethodPost, path: orderPath(c.Order) + "/cancel", ifMatch: etagOf(c.Version)}
+	match, err := etagOf(c.Version)
+	if err != nil {
+		return err
+	}
+	r := request{method: http.MethodPost, path: orderPath(c.Order) + "/cancel", ifMatch: match}
 	if c.Detail != "" {
 		r.body = map[string]string{"detail": c.Detail}
 	}
@@ -32,7 +36,7 @@ type orderReturnCmd struct {
 	Order   string   `arg:"" help:"The order's id."`
 	Lines   []string `arg:"" name:"LINE:QTY" help:"How many units of which line; lines count from 0."`
 	Key     string   `help:"The Idempotency-Key: the same again is the same return. Random if left out."`
-	Version int64    `help:"Refuse if the order is at another version."`
+	Version *int64   `help:"Refuse if the order is at another version." placeholder:"N"`
 }
 
 type returnLine struct {
@@ -42,6 +46,10 @@ type returnLine struct {
 
 // Run takes goods back.
 func (c *orderReturnCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+	match, err := etagOf(c.Version)
+	if err != nil {
+		return err
+	}
 	var body struct {
 		Lines []returnLine `json:"lines"`
 	}
@@ -57,7 +65,7 @@ func (c *orderReturnCmd) Run(ctx context.Context, s streams, logger *slog.Logger
 		body.Lines = append(body.Lines, returnLine{line, quantity})
 	}
 	return c.change(ctx, s, logger, request{
-		method: http.MethodPost, path: orderPath(c.Order) + "/returns", body: body, key: keyOr(c.Key), ifMatch: etagOf(c.Version),
+		method: http.MethodPost, path: orderPath(c.Order) + "/returns", body: body, key: keyOr(c.Key), ifMatch: match,
 	}, "the goods go back to stock and the money to the customer")
 }
 
@@ -83,10 +91,13 @@ func showReceipt(w io.Writer, r receipt, news string) error {
 	return err
 }
 
-// etagOf demands a version; 0 demands none.
-func etagOf(version int64) string {
-	if version == 0 {
-		return ""
+// etagOf demands a version; nil demands none.
+func etagOf(version *int64) (string, error) {
+	switch {
+	case version == nil:
+		return "", nil
+	case *version < 1:
+		return "", domain.Errorf(domain.Invalid, "%d is not a version; they count from 1.", *version)
 	}
-	return `"` + strconv.FormatInt(version, 10) + `"`
+	return `"` + strconv.FormatInt(*version, 10) + `"`, nil
 }

@@ -25,13 +25,33 @@ type orderWatchCmd struct {
 	On    bool   `help:"Go on when the order has settled, for returns and refunds, until interrupted."`
 }
 
+// Help is shown under the subcommand's own --help.
+func (c *orderWatchCmd) Help() string {
+	return usage("Prints everything that has happened to the order, and goes on until it is confirmed, rejected or cancelled: " +
+		"one whose cancellation is under way is followed until it is cancelled. The work after that, as for returns, is shown as far as it had come; --on goes on.")
+}
+
 // Run prints an order's events as they happen, until it has settled.
 func (c *orderWatchCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
 	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
+		past, err := api.events(ctx, c.Order)
+		if err != nil {
+			return err
+		}
+		way := way{until: past[len(past)-1].Position}
+		for _, e := range past {
+			if e.Position <= c.After {
+				way.take(e)
+			}
+		}
+		if !c.On && way.ended() {
+			return nil
+		}
 		w := watcher{api: api, order: c.Order, last: c.After}
 		for {
 			done, err := w.follow(ctx, func(e eventView) (bool, error) {
-				return !c.On && settles(e.Type), c.show(s.out, e)
+				way.take(e)
+				return !c.On && way.ended(), c.show(s.out, e)
 			})
 			if done || err != nil {
 				return err
@@ -45,10 +65,27 @@ func (c *orderWatchCmd) Run(ctx context.Context, s streams, logger *slog.Logger)
 	})
 }
 
-// settles says whether an event ends an order's way, apart from returns.
-func settles(eventType string) bool {
-	return eventType == "order.confirmed.v1" || eventType == "order.rejected.v1" || eventType == "order.cancelled.v1"
+// way is how far an order has been followed.
+type way struct {
+	until   int64 // the position of its last event when the watch began
+	at      int64
+	settled bool
 }
+
+// take follows one event more.
+func (w *way) take(e eventView) {
+	w.at = e.Position
+	switch e.Type {
+	case "order.confirmed.v1", "order.rejected.v1", "order.cancelled.v1":
+		w.settled = true
+	case "order.cancel_requested.v1": // a confirmed order is on its way again
+		w.settled = false
+	}
+}
+
+// ended says whether all that had happened was followed, and the order has
+// settled since, apart from returns.
+func (w *way) ended() bool { return w.settled && w.at >= w.until }
 
 func (c *orderWatchCmd) show(w io.Writer, e eventView) error {
 	if c.JSON {

@@ -27,13 +27,16 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// table writes rows under a heading in aligned columns.
+// table writes rows in aligned columns, under a heading if there is one.
 type table struct {
 	w *tabwriter.Writer
 }
 
 func newTable(w io.Writer, heading ...string) *table {
 	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	if len(heading) == 0 {
+		return t
+	}
 	cells := make([]any, len(heading))
 	for i, h := range heading {
 		cells[i] = strings.ToUpper(h)

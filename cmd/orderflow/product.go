@@ -38,14 +38,14 @@ func (c *productAddCmd) Run(ctx context.Context, s streams, logger *slog.Logger)
 		return err
 	}
 	body := productBody{SKU: c.SKU, Name: c.Name, Price: domain.Money{Minor: minor, Currency: c.Currency}}
-	return c.change(ctx, s, logger, request{method: http.MethodPost, path: "/v1/products", body: body}, "the article is on sale")
+	return c.beginning().change(ctx, s, logger, request{method: http.MethodPost, path: "/v1/products", body: body}, "the article is on sale")
 }
 
 type productListCmd struct {
 	target
 	fresh
 	Listed bool `help:"Only what is on sale."`
-	Limit  int  `help:"At most so many; 0 lists all." default:"50"`
+	limit
 }
 
 // Run lists the catalogue.
@@ -55,7 +55,7 @@ func (c *productListCmd) Run(ctx context.Context, s streams, logger *slog.Logger
 		query.Set("listed", "true")
 	}
 	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
-		products, err := all[productView](ctx, api, request{method: http.MethodGet, path: "/v1/products", query: query}, c.Limit)
+		products, err := list[productView](ctx, api, request{method: http.MethodGet, path: "/v1/products", query: query}, c.limit, s)
 		if err != nil {
 			return err
 		}

@@ -29,6 +29,9 @@ type views interface {
 
 // with opens the views of a data directory, or those of a running server.
 func (n node) with(ctx context.Context, logger *slog.Logger, use func(views) error) (err error) {
+	if n, err = n.resolve(ctx, logger); err != nil {
+		return err
+	}
 	if at := n.server(); at != "" {
 		return use(newAdmin(at))
 	}
@@ -108,10 +111,18 @@ func (c *projectionsListCmd) Run(ctx context.Context, s streams, logger *slog.Lo
 		}
 		t := newTable(s.out, "group", "state", "position", "end", "lag events", "lag", "error")
 		for _, r := range rows {
-			t.row(r.Group, r.State, r.Position, r.End, grouped(r.LagEvents), seconds(r.LagSeconds), r.Error)
+			t.row(r.Group, stateInWords(r.State), r.Position, r.End, grouped(r.LagEvents), seconds(r.LagSeconds), r.Error)
 		}
 		return t.flush()
 	})
+}
+
+// stateInWords says of a group that nobody moves that this is no fault.
+func stateInWords(state string) string {
+	if state == string(projections.Stopped) {
+		return "not running: no node works on this directory"
+	}
+	return state
 }
 
 type projectionsRebuildCmd struct {

@@ -35,21 +35,21 @@ func (c *stockReceiveCmd) Run(ctx context.Context, s streams, logger *slog.Logge
 		}
 		body.Units = append(body.Units, placeLine{sku, quantity})
 	}
-	return c.change(ctx, s, logger, request{method: http.MethodPost, path: "/v1/stock/receipts", body: body, key: keyOr(c.Key)}, "the goods are in stock")
+	return c.beginning().change(ctx, s, logger, request{method: http.MethodPost, path: "/v1/stock/receipts", body: body, key: keyOr(c.Key)}, "the goods are in stock")
 }
 
 type stockListCmd struct {
 	target
 	fresh
 	Warehouse string `help:"Where." default:"main"`
-	Limit     int    `help:"At most so many; 0 lists all." default:"50"`
+	limit
 }
 
 // Run lists the stock.
 func (c *stockListCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
 	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
 		query := c.query(url.Values{"limit": {"100"}, "warehouse": {c.Warehouse}})
-		stock, err := all[stockView](ctx, api, request{method: http.MethodGet, path: "/v1/stock", query: query}, c.Limit)
+		stock, err := list[stockView](ctx, api, request{method: http.MethodGet, path: "/v1/stock", query: query}, c.limit, s)
 		if err != nil {
 			return err
 		}

@@ -12,29 +12,38 @@ import (
 	"orderflow/domain"
 )
 
-// target says whom a subcommand asks: a server, or a data directory that it
-// opens itself.
+// target is whom a subcommand asks by the public API.
 type target struct {
-	Server string `help:"Ask the server at this address (default ${server})." placeholder:"URL" env:"ORDERFLOW_SERVER"`
-	Data   string `help:"Open this data directory in process instead; no server may use it." placeholder:"DIR" type:"path"`
-	eventStore
+	node
 	JSON bool `help:"Print JSON for programs."`
+
+	begins bool // in a directory that is named and is not there yet, too
+}
+
+// beginning is t for what fills an empty shop: it may make a data directory.
+func (t target) beginning() target {
+	t.begins = true
+	return t
 }
 
 // with calls use with a client. In process, a whole node works while use runs:
 // orders that are placed are fulfilled.
 func (t target) with(ctx context.Context, logger *slog.Logger, use func(context.Context, *client) error) error {
-	if t.Data == "" {
-		base := strings.TrimRight(t.Server, "/")
-		if base == "" {
-			base = defaultServer
-		}
+	n, err := t.resolve(ctx, logger)
+	if err != nil {
+		return err
+	}
+	if base := strings.TrimRight(n.server(), "/"); base != "" {
 		if !strings.HasPrefix(base, "http://") && !strings.HasPrefix(base, "https://") {
 			return domain.Errorf(domain.Invalid, "%q is not the address of a server; write it as in --server %s.", t.Server, defaultServer)
 		}
 		return use(ctx, &client{base: base, http: &http.Client{}})
 	}
-	app, err := New(ctx, config{Data: t.Data, EventStore: t.EventStore}, logger)
+	c := n.config()
+	if err := c.exists(); err != nil && !t.begins {
+		return err
+	}
+	app, err := New(ctx, c, logger)
 	if err != nil {
 		return err
 	}

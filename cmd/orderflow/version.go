@@ -25,7 +25,6 @@ func readBuild() build {
 	if !ok {
 		return b
 	}
-	b.Version = info.Main.Version
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
@@ -34,7 +33,25 @@ func readBuild() build {
 			b.Modified = s.Value == "true"
 		}
 	}
+	b.Version = versionOf(info.Main.Version, b)
 	return b
+}
+
+// shownRevision is how much of a revision names a version, in hex digits.
+const shownRevision = 12
+
+// versionOf is the module's version, or, for a build within the repository,
+// the revision it was made from as far as the build knows it.
+func versionOf(module string, b build) string {
+	switch {
+	case module != "" && module != "(devel)":
+		return module
+	case b.Revision == "":
+		return "built from source"
+	case b.Modified:
+		return b.Revision[:min(shownRevision, len(b.Revision))] + "-modified"
+	}
+	return b.Revision[:min(shownRevision, len(b.Revision))]
 }
 
 // Run prints the build.

@@ -199,6 +199,7 @@ func (s *server) match(ctx context.Context, id domain.OrderID, header string) er
 		if err := s.exists(ctx, id); err != nil {
 			return err
 		}
+	default:
 	}
 	return problem("precondition-failed", fmt.Sprintf("The order is not at version %d.", want))
 }

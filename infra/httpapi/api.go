@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"reflect"
@@ -67,6 +68,8 @@ func New(c Config) *API {
 	config.Info.Description = description
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", "" // own pages, which need no network
 	config.CreateHooks = nil
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
+	config.Formats = map[string]huma.Format{plainJSON: format, "json": format}
 	config.Transformers = []huma.Transformer{s.asProblem}
 	api := huma.NewAPI(config, adapter{server: s, router: router})
 
@@ -102,7 +105,7 @@ func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 			handle = a.server.strict(handle, !op.RequestBody.Required)
 		}
 	}
-	a.router.MethodFunc(op.Method, op.Path, handle)
+	a.router.MethodFunc(op.Method, op.Path, a.server.knownQuery(op, handle))
 }
 
 // ServeHTTP implements huma.Adapter.
@@ -160,7 +163,7 @@ func (s *server) noMethod(router chi.Routes, w http.ResponseWriter, r *http.Requ
 			}
 		}
 	}
-	p := problem("method-not-allowed", methodOf(r)+" is not possible here.")
+	p := problem("method-not-allowed", fmt.Sprintf("%s is not possible here; possible are %s.", clip(r.Method), strings.Join(allow, ", ")))
 	p.allow = strings.Join(allow, ", ")
 	writeProblem(w, p)
 }

@@ -16,8 +16,12 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// unmatched is the route of requests that no pattern matches.
-const unmatched = "unmatched"
+const (
+	// unmatched is the route of requests that no pattern matches.
+	unmatched = "unmatched"
+	// otherMethod is the method, in figures, of those that no route may take.
+	otherMethod = "other"
+)
 
 // guard surrounds every request: its id, limits, panics and figures.
 type guard struct {
@@ -54,11 +58,13 @@ func (a *answer) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController find what the server's writer can do.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
+func (g *guard) requestID() string { return g.prefix + strconv.FormatUint(g.next.Add(1), 36) }
+
 func (g *guard) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		a := &answer{ResponseWriter: w}
-		secure(w.Header(), g.prefix+strconv.FormatUint(g.next.Add(1), 36))
+		secure(w.Header(), g.requestID())
 		if g.config.Observer.Began != nil {
 			g.config.Observer.Began()
 		}
@@ -144,7 +150,7 @@ func methodOf(r *http.Request) string {
 	if slices.Contains(methods, r.Method) {
 		return r.Method
 	}
-	return "other"
+	return otherMethod
 }
 
 // methods are those a route may take.

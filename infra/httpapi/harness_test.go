@@ -67,6 +67,7 @@ func begin(t testing.TB, configure ...func(*httpapi.Config)) *system {
 	if server.Config, err = httpapi.NewServer("127.0.0.1:0", s.api, quiet()); err != nil {
 		t.Fatal(err)
 	}
+	server.Listener = s.api.Listener(server.Listener)
 	server.Start()
 	s.url = server.URL
 	t.Cleanup(func() {

@@ -16,8 +16,8 @@ const (
 	idleTimeout       = 60 * time.Second
 	// writeTimeout leaves room for the longest Prefer: wait; watchers set their own for each write.
 	writeTimeout = MaxWait + 30*time.Second
-	// serverHeaderBytes is where the server itself ends a request, without a
-	// problem; guard refuses with one well before.
+	// serverHeaderBytes is where the server itself ends a request; guard refuses
+	// well before.
 	serverHeaderBytes = 4 * MaxHeaderBytes
 )
 

@@ -33,7 +33,7 @@ type getOrderInput struct {
 	Freshness
 	IfNoneMatch string    `header:"If-None-Match" doc:"Answer 304 if nothing is new"`
 	Version     int64     `query:"version" minimum:"1" doc:"The order as of this version of its own events"`
-	At          time.Time `query:"at" doc:"The order as of this moment"`
+	At          time.Time `query:"at" doc:"The order as it was recorded at this moment: by the time of its events, which for an imported order is that of the import and not placed_at"`
 }
 
 type getOrderOutput struct {
@@ -45,8 +45,8 @@ type listOrdersInput struct {
 	Freshness
 	Customer string    `query:"customer" maxLength:"128"`
 	Status   string    `query:"status" enum:"placed,pending_payment,confirmed,rejected,cancelling,cancelled"`
-	From     time.Time `query:"from" doc:"Placed at or after"`
-	To       time.Time `query:"to" doc:"Placed before"`
+	From     time.Time `query:"from" doc:"Placed at or after: by placed_at, which for an imported order is its invoice's time"`
+	To       time.Time `query:"to" doc:"Placed before: by placed_at"`
 	Limit    int       `query:"limit" minimum:"1" maximum:"100" doc:"Orders of one page; 20 if left out"`
 	Cursor   string    `query:"cursor" maxLength:"1024" doc:"From next of the page before"`
 }
@@ -66,7 +66,8 @@ func (s *server) orderRoutes(api huma.API) {
 	s.placeRoute(api)
 	describe[getOrderInput, getOrderOutput](api, huma.Operation{
 		OperationID: "get-order", Method: http.MethodGet, Path: "/v1/orders/{id}", Summary: "One order, now or as it was",
-		Description: "With version or at, the order is folded from its events up to then.", Tags: []string{"orders"},
+		Description: "With version or at, the order is folded from its events up to then. Both go by what was recorded: " +
+			"at a time before an order was recorded there is none, even if it is an import that was placed before.", Tags: []string{"orders"},
 	}, s.getOrder)
 	register(s, api, huma.Operation{
 		OperationID: "list-orders", Method: http.MethodGet, Path: "/v1/orders", Summary: "Orders, newest first", Tags: []string{"orders"},

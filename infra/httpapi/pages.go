@@ -17,8 +17,9 @@ import (
 const description = `Commands and queries of orderflow.
 
 Every write answers with its position in the log; a query that carries it in Orderflow-Position (or ?position=) sees the write.
-Every error is application/problem+json; its type is an address of this server that explains it.
-Idempotency-Keys are kept as long as the log: the same key and body are the same request for ever.`
+Every error is application/problem+json, also of a request that is not well-formed HTTP; its type is an address of this server that explains it.
+Errors name what is wrong in the body by JSON pointers (RFC 6901). Query parameters that an operation does not have are refused.
+Idempotency-Keys are kept as long as the log: the same key and body are the same request for ever. Operations that name no such header look at none.`
 
 //go:embed pages/*.html
 var pages embed.FS

@@ -58,7 +58,8 @@ func (s *server) placeRoute(api huma.API) {
 		OperationID: "place-order", Method: http.MethodPost, Path: "/v1/orders", DefaultStatus: http.StatusAccepted,
 		Summary: "Place an order", Tags: []string{"orders"}, MaxBodyBytes: MaxBodyBytes,
 		Description: "202: the order is durable and being worked on. With Prefer: wait=N the answer is 200 once the order has settled, " +
-			"whatever the outcome, and 202 if there is more to come. The same key with the same body is the same order, marked Idempotency-Replayed.",
+			"whatever the outcome, and 202 if there is more to come. The same key with the same body is the same order, marked Idempotency-Replayed; " +
+			"so it is as soon as the order is durable, also while the first request still waits. 409 request-in-flight is for the moment before.",
 		Responses: map[string]*huma.Response{"200": {Description: "The order has settled"}},
 	}, s.place)
 }
@@ -145,9 +146,7 @@ func readPlace(data []byte) (commands.PlaceOrder, error) {
 		return commands.PlaceOrder{}, err
 	}
 	if err != nil {
-		p := problem("invalid-request", fmt.Sprintf("body.%s cannot be a %s.", wrong.Field, wrong.Value))
-		p.Errors = []ProblemDetail{{Pointer: "body." + wrong.Field, Detail: "expected " + wrong.Type.String() + ", not " + wrong.Value}}
-		return commands.PlaceOrder{}, p
+		return commands.PlaceOrder{}, faulty(wrongType(data, wrong))
 	}
 	if err := b.check(); err != nil {
 		return commands.PlaceOrder{}, err
@@ -160,7 +159,7 @@ func readPlace(data []byte) (commands.PlaceOrder, error) {
 }
 
 // placeMember refuses members that an order does not have, and says of prices why.
-func placeMember(depth int, name []byte) error {
+func placeMember(depth int, name []byte) *Problem {
 	switch string(name) {
 	case "customer", "lines", "payment_token":
 		if depth == 1 {
@@ -171,15 +170,9 @@ func placeMember(depth int, name []byte) error {
 			return nil
 		}
 	case "price", "price_minor", "unit_price", "amount", "total", "currency":
-		return &Problem{
-			Type: "/problems/invalid-request", Title: problemTypes["invalid-request"].Title, Status: http.StatusUnprocessableEntity,
-			Detail: fmt.Sprintf("Leave out %q: prices and currency come from the catalogue.", name),
-			Errors: []ProblemDetail{{Pointer: "body", Detail: fmt.Sprintf("member %q is not taken from clients", name)}},
-		}
+		return problem("invalid-request", fmt.Sprintf("Leave out %q: prices and currency come from the catalogue.", name))
 	}
-	p := problem("invalid-request", fmt.Sprintf("An order has no member %q.", clip(name)))
-	p.Errors = []ProblemDetail{{Pointer: "body", Detail: fmt.Sprintf("unknown member %q", clip(name))}}
-	return p
+	return problem("invalid-request", fmt.Sprintf("An order has no member %q there.", clip(name)))
 }
 
 func (b placeBody) check() error {
@@ -189,28 +182,26 @@ func (b placeBody) check() error {
 			faults = append(faults, ProblemDetail{Pointer: pointer, Detail: problemFor(err).Detail})
 		}
 	}
-	add("body.customer", domain.CheckName("The customer", string(b.Customer)))
-	add("body.payment_token", domain.CheckName("The payment token", b.PaymentToken))
+	add("/customer", domain.CheckName("The customer", string(b.Customer)))
+	add("/payment_token", domain.CheckName("The payment token", b.PaymentToken))
 	if looksLikeCard(b.PaymentToken) {
-		add("body.payment_token", domain.Errorf(domain.Invalid, "The payment token looks like a card number; send the gateway's token instead."))
+		add("/payment_token", domain.Errorf(domain.Invalid, "The payment token looks like a card number; send the gateway's token instead."))
 	}
 	if len(b.Lines) == 0 || len(b.Lines) > domain.MaxLines {
-		add("body.lines", domain.Errorf(domain.Invalid, "An order has 1 to %d lines, not %d.", domain.MaxLines, len(b.Lines)))
+		add("/lines", domain.Errorf(domain.Invalid, "An order has 1 to %d lines, not %d.", domain.MaxLines, len(b.Lines)))
 	}
 	for i, l := range b.Lines {
 		if err := domain.CheckName("The SKU", string(l.SKU)); err != nil {
-			add(fmt.Sprintf("body.lines[%d].sku", i), err)
+			add(fmt.Sprintf("/lines/%d/sku", i), err)
 		}
 		if l.Quantity < 1 || l.Quantity > domain.MaxQuantity {
-			add(fmt.Sprintf("body.lines[%d].quantity", i), domain.Errorf(domain.Invalid, "A line asks for 1 to %d units, not %d.", domain.MaxQuantity, l.Quantity))
+			add(fmt.Sprintf("/lines/%d/quantity", i), domain.Errorf(domain.Invalid, "A line asks for 1 to %d units, not %d.", domain.MaxQuantity, l.Quantity))
 		}
 	}
 	if len(faults) == 0 {
 		return nil
 	}
-	p := problem("invalid-request", faults[0].Detail)
-	p.Errors = faults
-	return p
+	return faulty(faults...)
 }
 
 // looksLikeCard says whether s is 13 to 19 digits, spaces and dashes apart,

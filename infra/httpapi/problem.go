@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -13,8 +14,9 @@ import (
 
 // ProblemDetail is one fault of a request.
 type ProblemDetail struct {
-	Pointer string `json:"pointer,omitempty" doc:"Where the fault is, as in body.lines[3].quantity"`
-	Detail  string `json:"detail" doc:"What is wrong there"`
+	Pointer   string `json:"pointer,omitempty" doc:"Where the fault is in the body: a JSON pointer (RFC 6901) such as /lines/3/quantity; left out for the body as a whole"`
+	Parameter string `json:"parameter,omitempty" doc:"The query parameter, header or part of the path at fault, if it is not the body"`
+	Detail    string `json:"detail" doc:"What is wrong there"`
 }
 
 // Problem is every error this API answers with (RFC 9457).
@@ -98,13 +100,25 @@ func problemOfHuma(m *huma.ErrorModel) *Problem {
 			break
 		}
 		if d != nil {
-			p.Errors = append(p.Errors, ProblemDetail{Pointer: d.Location, Detail: d.Message})
+			p.Errors = append(p.Errors, detailOfHuma(d))
 		}
 	}
 	if len(p.Errors) > 0 {
-		p.Detail = p.Errors[0].Pointer + ": " + p.Errors[0].Detail
+		p.Detail = p.Errors[0].String()
 	}
 	return p
+}
+
+// faulty is the problem of a request with faults.
+func faulty(faults ...ProblemDetail) *Problem {
+	p := problem("invalid-request", faults[0].String())
+	p.Errors = faults
+	return p
+}
+
+// String says where what is wrong.
+func (d ProblemDetail) String() string {
+	return cmp.Or(d.Pointer, d.Parameter, "body") + ": " + d.Detail
 }
 
 // maxDetails bounds the faults one problem lists.

@@ -63,6 +63,11 @@ var problemTypes = map[string]ProblemType{ //nolint:gochecknoglobals // a consta
 		"Nothing has that name, or the view that was asked has not heard of it yet.",
 		"Check the name. After a write, send its Orderflow-Position with the query.",
 	},
+	"malformed-request": {
+		"The request is not well-formed HTTP", http.StatusBadRequest, 0,
+		"The request line, the address or a header cannot be read, as with a broken percent escape, no Host, or another protocol.",
+		"Send HTTP/1.1 as RFC 9112 has it; percent-encode what is in the address.",
+	},
 	"method-not-allowed": {
 		"The address does not take this method", http.StatusMethodNotAllowed, 0,
 		"The path exists, for other methods.",
@@ -94,9 +99,9 @@ var problemTypes = map[string]ProblemType{ //nolint:gochecknoglobals // a consta
 		"Use a fresh key for a new request, and the very same body when repeating one.",
 	},
 	"request-in-flight": {
-		"The same request is still being worked on", http.StatusConflict, 1,
-		"A request with this Idempotency-Key has not been answered yet.",
-		"Wait and repeat; the answer will be that of the first.",
+		"The same request is being recorded", http.StatusConflict, 1,
+		"The first request with this Idempotency-Key is not recorded yet. Once it is, a repeat is answered at once, even while the first one still waits under Prefer: wait.",
+		"Wait and repeat; the answer will be that of the first, marked Idempotency-Replayed.",
 	},
 	"precondition-failed": {
 		"It has changed since you looked", http.StatusPreconditionFailed, 0,

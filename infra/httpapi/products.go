@@ -65,6 +65,11 @@ type delistInput struct {
 	SKU string `path:"sku" maxLength:"128"`
 }
 
+// byContent is what repeats of product commands do. A key would have to be kept
+// for each change of a price, for ever, to tell a late repeat from a new wish.
+const byContent = " Idempotent by content, and no Idempotency-Key is looked at: " +
+	"asking for what is so already changes nothing; a request that is repeated after another one took its place is a new one."
+
 func (s *server) productRoutes(api huma.API) {
 	tags := []string{"products"}
 	register(s, api, huma.Operation{
@@ -76,19 +81,19 @@ func (s *server) productRoutes(api huma.API) {
 	register(s, api, huma.Operation{
 		OperationID: "put-on-sale", Method: http.MethodPost, Path: "/v1/products", Summary: "Put an article on sale", Tags: tags,
 		DefaultStatus: http.StatusCreated, MaxBodyBytes: MaxBodyBytes,
-		Description: "Doing it again is no news; another name or price for a listed article is refused: reprice it.",
+		Description: "Doing it again is no news; another name or price for a listed article is refused: reprice it." + byContent,
 	}, func(ctx context.Context, in *listProductInput) (*receiptOutput, error) {
 		return s.send(ctx, commands.ListProduct{SKU: in.Body.SKU, Name: in.Body.Name, Price: domain.Money(in.Body.Price)})
 	})
 	register(s, api, huma.Operation{
 		OperationID: "reprice-product", Method: http.MethodPost, Path: "/v1/products/{sku}/price", Summary: "Change a price from now on", Tags: tags,
-		MaxBodyBytes: MaxBodyBytes,
+		MaxBodyBytes: MaxBodyBytes, Description: "Orders placed before keep theirs." + byContent,
 	}, func(ctx context.Context, in *repriceInput) (*receiptOutput, error) {
 		return s.send(ctx, commands.RepriceProduct{SKU: domain.SKU(in.SKU), Price: domain.Money(in.Body.Price)})
 	})
 	register(s, api, huma.Operation{
 		OperationID: "delist-product", Method: http.MethodDelete, Path: "/v1/products/{sku}", Summary: "Take an article off sale", Tags: tags,
-		DefaultStatus: http.StatusOK, Description: "Orders placed before stay as they are.",
+		DefaultStatus: http.StatusOK, Description: "Orders placed before stay as they are." + byContent,
 	}, func(ctx context.Context, in *delistInput) (*receiptOutput, error) {
 		return s.send(ctx, commands.DelistProduct{SKU: domain.SKU(in.SKU)})
 	})

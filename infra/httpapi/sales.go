@@ -2,7 +2,11 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -12,8 +16,14 @@ import (
 	"orderflow/readmodels"
 )
 
-// defaultSalesDays is how far back sales go when a query names no beginning.
-const defaultSalesDays = 30
+const (
+	// defaultSalesDays is how far back sales go when a query names no beginning.
+	defaultSalesDays = 30
+	// maxSalesDays bounds the days of one query: a leap year.
+	maxSalesDays = 366
+	// maxSalesRows bounds the rows of one page; each day has one for each currency.
+	maxSalesRows = 1_000
+)
 
 // salesDay is what was sold in one currency among the orders placed on one day.
 type salesDay struct {
@@ -31,13 +41,17 @@ type salesDay struct {
 
 type salesInput struct {
 	Freshness
-	From string `query:"from" format:"date" doc:"The first day; 30 days ago if left out"`
-	To   string `query:"to" format:"date" doc:"The day after the last; tomorrow if left out"`
+	From   string `query:"from" format:"date" doc:"The first day; 30 days before to if left out"`
+	To     string `query:"to" format:"date" doc:"The day after the last; tomorrow if left out"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" doc:"Rows of one page; 1000 if left out"`
+	Cursor string `query:"cursor" maxLength:"1024" doc:"From next of the page before"`
 }
 
 type salesOutput struct {
+	Link string `header:"Link" doc:"rel=next leads to the next page"`
 	Body struct {
 		Days []salesDay `json:"days" nullable:"false"`
+		Next string     `json:"next,omitempty" doc:"The cursor of the next page; left out on the last"`
 	}
 }
 
@@ -67,6 +81,7 @@ type attentionOutput struct {
 func (s *server) salesRoutes(api huma.API) {
 	register(s, api, huma.Operation{
 		OperationID: "sales", Method: http.MethodGet, Path: "/v1/sales", Summary: "Sales by day and currency", Tags: []string{"sales"},
+		Description: fmt.Sprintf("At most %d days in one query; a page has at most %d rows.", maxSalesDays, maxSalesRows),
 	}, s.sales)
 }
 
@@ -78,31 +93,71 @@ func (s *server) fulfilmentRoutes(api huma.API) {
 }
 
 func (s *server) sales(ctx context.Context, in *salesInput) (*salesOutput, error) {
-	today := readmodels.Day(s.config.Clock())
-	from, err := dayOf(in.From, today.AddDate(0, 0, -defaultSalesDays))
+	const path = "/v1/sales"
+	until, err := dayOf(in.To, readmodels.Day(s.config.Clock()).AddDate(0, 0, 1))
 	if err != nil {
 		return nil, err
 	}
-	until, err := dayOf(in.To, today.AddDate(0, 0, 1))
+	from, err := dayOf(in.From, until.AddDate(0, 0, -1-defaultSalesDays))
+	if err != nil {
+		return nil, err
+	}
+	if n := until.Sub(from) / (24 * time.Hour); n > maxSalesDays {
+		return nil, domain.Errorf(domain.Invalid, "From %s to %s are more than %d days; ask for fewer at a time.",
+			from.Format(time.DateOnly), until.Format(time.DateOnly), maxSalesDays)
+	}
+	filters := url.Values{}
+	for name, value := range map[string]string{"from": in.From, "to": in.To} {
+		if value != "" {
+			filters.Set(name, value)
+		}
+	}
+	after, err := s.cursors.open(scopeOf(path, filters), in.Cursor)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.fresh(ctx, projections.Orders, in.at()); err != nil {
 		return nil, err
 	}
+	if after != "" {
+		day, _, _ := strings.Cut(after, " ")
+		if from, err = dayOf(day, from); err != nil {
+			return nil, err
+		}
+	}
 	days, err := s.config.Sales.Sales(ctx, from, until)
+	if domain.KindOf(err) == domain.Exhausted { // waiting would not help
+		return nil, domain.Errorf(domain.Invalid, "These days have more than %d rows, one for each currency; ask for fewer days at a time.", readmodels.MaxSalesDays)
+	}
 	if err != nil {
 		return nil, err
 	}
-	out := &salesOutput{}
-	out.Body.Days = make([]salesDay, len(days))
-	for i, d := range days {
-		out.Body.Days[i] = salesDay{
-			Day: d.Day.Format(time.DateOnly), Currency: d.Currency, Placed: d.Placed, Orders: d.Orders, Units: d.Units,
-			RevenueMinor: d.RevenueMinor, RefundedMinor: d.RefundedMinor, Rejected: d.Rejected, Cancelled: d.Cancelled, Conversion: d.Conversion(),
+	out, limit := &salesOutput{}, in.Limit
+	if limit == 0 {
+		limit = maxSalesRows
+	}
+	out.Body.Days = []salesDay{}
+	last := ""
+	for _, d := range days { // by day, then by currency
+		place := d.Day.Format(time.DateOnly) + " " + d.Currency
+		if place <= after {
+			continue
 		}
+		if len(out.Body.Days) == limit {
+			out.Body.Next = s.cursors.seal(scopeOf(path, filters), last)
+			out.Link = nextLink(path, filters, strconv.Itoa(in.Limit), out.Body.Next)
+			break
+		}
+		out.Body.Days, last = append(out.Body.Days, salesDayOf(d)), place
 	}
 	return out, nil
+}
+
+func salesDayOf(d readmodels.SalesDay) salesDay {
+	return salesDay{
+		Day: d.Day.Format(time.DateOnly), Currency: d.Currency, Placed: d.Placed, Orders: d.Orders, Units: d.Units,
+		RevenueMinor: d.RevenueMinor, RefundedMinor: d.RefundedMinor, Rejected: d.Rejected, Cancelled: d.Cancelled, Conversion: d.Conversion(),
+	}
 }
 
 func dayOf(s string, otherwise time.Time) (time.Time, error) {

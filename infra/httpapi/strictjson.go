@@ -28,7 +28,7 @@ func checkJSON(data []byte) error {
 // checkMembers is checkJSON for what is known to be well formed. If member is
 // given it is asked about each member's name and how deep its object is, from
 // 1, lists included.
-func checkMembers(data []byte, member func(depth int, name []byte) error) error {
+func checkMembers(data []byte, member func(depth int, name []byte) *Problem) error {
 	if !utf8.Valid(data) {
 		return problem("malformed-json", "The body is not valid UTF-8.")
 	}
@@ -46,7 +46,8 @@ func notJSON(err error) error {
 // scanner walks over JSON that is known to be well formed.
 type scanner struct {
 	data   []byte
-	member func(depth int, name []byte) error
+	member func(depth int, name []byte) *Problem
+	until  int // walk ends at the value that has this byte; 0 is to the end
 	open   []object
 	names  [][]byte // of all open objects, the innermost last
 }
@@ -56,12 +57,16 @@ type object struct {
 	list  bool
 	first int  // index into names
 	value bool // the next string is a value, not a name
+	index int  // of a list's present element
 }
 
 func (s *scanner) walk() error {
 	for i := 0; i < len(s.data); i++ {
 		switch s.data[i] {
 		case '{', '[':
+			if s.until > 0 && i >= s.until {
+				return nil
+			}
 			if len(s.open) == maxDepth {
 				return problem("malformed-json", fmt.Sprintf("The body nests deeper than %d levels.", maxDepth))
 			}
@@ -72,7 +77,9 @@ func (s *scanner) walk() error {
 		case ':':
 			s.open[len(s.open)-1].value = true
 		case ',':
-			s.open[len(s.open)-1].value = false
+			o := &s.open[len(s.open)-1]
+			o.value = false
+			o.index++
 		case '"':
 			end := i + 1
 			for s.data[end] != '"' {
@@ -85,6 +92,9 @@ func (s *scanner) walk() error {
 				return err
 			}
 			i = end
+		}
+		if s.until > 0 && i >= s.until {
+			return nil
 		}
 	}
 	return nil
@@ -116,8 +126,12 @@ func (s *scanner) text(quoted []byte) error {
 		return problem("malformed-json", fmt.Sprintf("An object has more than %d members.", maxMembers))
 	}
 	s.names = append(s.names, name)
-	if s.member != nil {
-		return s.member(len(s.open), name)
+	if s.member == nil {
+		return nil
+	}
+	if p := s.member(len(s.open), name); p != nil {
+		p.Errors = []ProblemDetail{{Pointer: s.pointer(), Detail: p.Detail}}
+		return p
 	}
 	return nil
 }

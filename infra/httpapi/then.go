@@ -14,6 +14,9 @@ import (
 )
 
 // then is a moment in an order's life: a version of its own events, or a time.
+// The time is the log's, at which events were recorded: that is what can be
+// known of the past, whatever times the events themselves tell of. An order
+// that was imported was not there before its import.
 type then struct {
 	version eventlog.Version
 	at      time.Time
@@ -46,6 +49,9 @@ func (s *server) orderThen(ctx context.Context, id domain.OrderID, t then) (read
 			return o, err
 		}
 		if t.version == 0 && r.At.After(t.at) {
+			if o.Version == 0 {
+				return o, domain.Errorf(domain.NotFound, "There was no such order then: it was recorded at %s.", r.At.UTC().Format(time.RFC3339Nano))
+			}
 			break
 		}
 		own, ok, err := order.Codec.Decode(r)
@@ -75,7 +81,7 @@ func (s *server) orderThen(ctx context.Context, id domain.OrderID, t then) (read
 	}
 	switch {
 	case o.Version == 0:
-		return o, domain.Errorf(domain.NotFound, "There was no such order then.")
+		return o, domain.Errorf(domain.NotFound, "There is no order %s.", id)
 	case int64(t.version) > o.Version:
 		return o, domain.Errorf(domain.NotFound, "The order has %d versions, not %d.", o.Version, t.version)
 	}

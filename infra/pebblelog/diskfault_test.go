@@ -34,12 +34,12 @@ func TestFailedWrites(t *testing.T) {
 	if !inOwnProcess(t) {
 		return
 	}
-	for seed := range uint64(200) {
+	for seed := range fewer(t, 200) {
 		if failWrite(t, seed); t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
 	}
-	for seed := range uint64(40) {
+	for seed := range fewer(t, 40) {
 		if failStart(t, seed); t.Failed() {
 			t.Fatalf("start, seed %d", seed)
 		}

@@ -15,8 +15,18 @@ import (
 // loss is below 3/2,000 at 95 %.
 const powerLossRounds = 2_000
 
+// fewer is how many rounds of a long test are done: all, or a tenth in short form.
+func fewer(t *testing.T, rounds int) uint64 {
+	t.Helper()
+	if !testing.Short() {
+		return uint64(rounds) //nolint:gosec // a constant
+	}
+	t.Logf("in short form: %d of %d rounds", rounds/10, rounds)
+	return uint64(rounds / 10) //nolint:gosec // a constant
+}
+
 func TestPowerLoss(t *testing.T) {
-	for seed := range uint64(powerLossRounds) {
+	for seed := range fewer(t, powerLossRounds) {
 		if err := losePower(t, seed, small); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -146,7 +156,11 @@ func TestCrashBeforeEveryWrite(t *testing.T) {
 	if len(moments) < 100 {
 		t.Fatalf("only %d writes were seen", len(moments))
 	}
+	every := len(moments) / int(fewer(t, len(moments))) //nolint:gosec // it was no larger than an int
 	for i, m := range moments {
+		if i%every > 0 {
+			continue
+		}
 		for kept, left := range m.left {
 			if err := reopened(t, left, m.known); err != nil {
 				t.Fatalf("crash before write %d of %d (%s), kept %d %% of what was not synced: %v", i, len(moments), m.op, keptPercents[kept], err)

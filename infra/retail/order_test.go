@@ -1,7 +1,10 @@
 package retail_test
 
 import (
+	"cmp"
 	"context"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,9 +57,28 @@ func TestAReturnWaitsForTheOrdersBeforeIt(t *testing.T) {
 func TestReturnsFindTheSalesTheyCameFrom(t *testing.T) {
 	h := read(t, table("1 x 5 1.00 7", "2 x 2 2.00 7", "2 y 9 1 7", "2 x 3 3.00 7", "9 x 50 1 8",
 		"C3 x -4 1 7", "C3 x -2 1 7", "C4 x -1 1 ", "C5 x -9 1 7", "6 x 9 1 7"))
-	report, err := importInto(newWorld(t, simulator.Options{}), t, h)
+	w := newWorld(t, simulator.Options{})
+	report, err := importInto(w, t, h)
 	if err != nil {
 		t.Fatal(err)
+	}
+	// In the end all is back, whoever came first; so it counts which return took what.
+	for place, want := range map[int][][]order.ReturnedLine{
+		0: {{{Line: 0, Quantity: 1}}, {{Line: 0, Quantity: 4}}}, // what C3 did not find in invoice 2, and C5
+		1: {{{Line: 0, Quantity: 2}, {Line: 2, Quantity: 3}}},   // C3, line by line
+	} {
+		s, _, err := w.bus.Orders.Load(t.Context(), order.Stream(h.Invoices[place].Order()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got [][]order.ReturnedLine
+		for _, r := range s.Returns {
+			got = append(got, r.Lines)
+		}
+		slices.SortFunc(got, func(a, b []order.ReturnedLine) int { return cmp.Compare(a[0].Quantity, b[0].Quantity) }) // they are sent at the same time
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("of invoice %s came back %v, not %v", h.Invoices[place].No, got, want)
+		}
 	}
 	// C3: 2×2.00 + 2×3.00, then 1×3.00 + 1×1.00; C4 names nobody; C5: the 4 that are left at 1.00, 5 too many.
 	if report.Refunded["GBP"] != 400+600+300+100+400 || report.ReturnedUnits != 10 || report.UnmatchedUnits != 1+5 {

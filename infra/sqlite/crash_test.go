@@ -88,7 +88,12 @@ func victim(dir string) {
 func TestKilledAtAnyMoment(t *testing.T) {
 	log, last := crashLog(t)
 	dir := t.TempDir()
-	for round := range 8 {
+	rounds := 8
+	if testing.Short() {
+		rounds = 3
+		t.Logf("in short form: %d of 8 rounds", rounds)
+	}
+	for round := range rounds {
 		if round%4 == 0 {
 			dir = t.TempDir()
 		}

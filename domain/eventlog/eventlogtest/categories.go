@@ -12,7 +12,12 @@ import (
 // where another is sparse: however a store cuts its reads into chunks, the
 // merge must lose nothing. There are more events than a store keeps at hand.
 func unevenCategories(t *testing.T, store eventlog.Store) {
-	const rounds, dense, sparse = 120, 120, 7
+	const dense, sparse = 120, 7
+	rounds := 120
+	if testing.Short() {
+		rounds = 24
+		t.Logf("in short form: %d of 120 rounds", rounds)
+	}
 	for i := range rounds {
 		a, b, c := dense, sparse, 1
 		if i > rounds/3 {

@@ -203,7 +203,12 @@ func readsEndWithContext(t *testing.T, store eventlog.Store) {
 
 func breakingOut(t *testing.T, store eventlog.Store) {
 	fill(t, store, 10)
-	for range 100 {
+	rounds := 100
+	if testing.Short() {
+		rounds = 10
+		t.Logf("in short form: %d of 100 rounds", rounds)
+	}
+	for range rounds {
 		for _, seq := range []iter.Seq2[eventlog.Recorded, error]{
 			store.Read(t.Context(), "a-0", 0), store.ReadAll(t.Context(), 0),
 			store.ReadAll(t.Context(), 0, "a", "b"), store.Subscribe(t.Context(), 0),
