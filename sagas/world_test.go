@@ -132,15 +132,15 @@ func (w *world) start(t *testing.T) *process {
 	w.dead = dead
 	w.mu.Unlock()
 	out := outside{world: w, dead: dead}
-	local, real := commands.NewLocal(out, nil), w.sim.Gateway()
+	local, inner := commands.NewLocal(out, nil), w.sim.Gateway()
 	if w.wrap != nil {
-		real = w.wrap(real)
+		inner = w.wrap(inner)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	for _, s := range []sagas.Saga{
 		fulfilling.New(fulfilling.Saga{Bus: local, Orders: local.Orders, Payments: local.Payments, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
-		charging.New(charging.Saga{Gateway: gateway{out, real}, GatewayName: "sim", Payments: local.Payments, Fulfilments: local.Fulfilments}),
+		charging.New(charging.Saga{Gateway: gateway{out, inner}, GatewayName: "sim", Payments: local.Payments, Fulfilments: local.Fulfilments}),
 		dispatching.New(dispatching.Saga{Carrier: carrier{out, w.sim.Carrier()}, CarrierName: "sim", Orders: local.Orders, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
 	} {
 		running.Go(func() { _ = sagas.NewDriver(sagas.Driver{Saga: s, Feed: out}).Run(ctx) })
@@ -264,36 +264,36 @@ func faulty[R any](o outside, op string, call func() (R, error)) (zero R, err er
 
 type gateway struct {
 	outside
-	real charging.Gateway
+	inner charging.Gateway
 }
 
 func (g gateway) Capture(ctx context.Context, c charging.Charge) (charging.Receipt, error) {
-	return through(g.outside, "capture", func() (charging.Receipt, error) { return g.real.Capture(context.WithoutCancel(ctx), c) })
+	return through(g.outside, "capture", func() (charging.Receipt, error) { return g.inner.Capture(context.WithoutCancel(ctx), c) })
 }
 
 func (g gateway) Lookup(ctx context.Context, key string) (charging.Receipt, error) {
-	return through(g.outside, "lookup", func() (charging.Receipt, error) { return g.real.Lookup(context.WithoutCancel(ctx), key) })
+	return through(g.outside, "lookup", func() (charging.Receipt, error) { return g.inner.Lookup(context.WithoutCancel(ctx), key) })
 }
 
 func (g gateway) Void(ctx context.Context, key string) error {
-	_, err := through(g.outside, "void", func() (struct{}, error) { return struct{}{}, g.real.Void(context.WithoutCancel(ctx), key) })
+	_, err := through(g.outside, "void", func() (struct{}, error) { return struct{}{}, g.inner.Void(context.WithoutCancel(ctx), key) })
 	return err
 }
 
 func (g gateway) Refund(ctx context.Context, b charging.Giveback) (charging.Receipt, error) {
-	return through(g.outside, "refund", func() (charging.Receipt, error) { return g.real.Refund(context.WithoutCancel(ctx), b) })
+	return through(g.outside, "refund", func() (charging.Receipt, error) { return g.inner.Refund(context.WithoutCancel(ctx), b) })
 }
 
 type carrier struct {
 	outside
-	real dispatching.Carrier
+	inner dispatching.Carrier
 }
 
 func (c carrier) Book(ctx context.Context, b dispatching.Booking) (dispatching.Parcel, error) {
-	return through(c.outside, "book", func() (dispatching.Parcel, error) { return c.real.Book(context.WithoutCancel(ctx), b) })
+	return through(c.outside, "book", func() (dispatching.Parcel, error) { return c.inner.Book(context.WithoutCancel(ctx), b) })
 }
 
 func (c carrier) Cancel(ctx context.Context, key string) error {
-	_, err := through(c.outside, "cancel", func() (struct{}, error) { return struct{}{}, c.real.Cancel(context.WithoutCancel(ctx), key) })
+	_, err := through(c.outside, "cancel", func() (struct{}, error) { return struct{}{}, c.inner.Cancel(context.WithoutCancel(ctx), key) })
 	return err
 }

@@ -85,7 +85,9 @@ func TestSumsNameEveryCurrency(t *testing.T) {
 	if err := part.takePayment(payment.Captured{Amount: domain.Money{Minor: 7, Currency: "EUR"}}); err != nil {
 		t.Fatal(err)
 	}
-	all.add(part)
+	if err := all.add(part); err != nil {
+		t.Fatal(err)
+	}
 	r := all.result(nil)
 	text, err := json.Marshal([]any{r.CapturedMinor, r.RefundedMinor})
 	if err != nil || string(text) != `[{"EUR":7,"GBP":0},{"EUR":0,"GBP":0}]` {

@@ -36,7 +36,8 @@ const (
 	MaxEventBytes = 16 << 20
 	// PortableBytes of data in one append are taken by every store; one may
 	// refuse more as Invalid. It is what EventStoreDB takes by default, less
-	// room for metadata; an order of 2,000 lines with the longest names fits.
+	// room for metadata: an order of 2,000 lines with names of 200 bytes fits,
+	// one with the longest names does not.
 	PortableBytes = 1<<20 - 64<<10
 )
 

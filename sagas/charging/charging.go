@@ -248,7 +248,7 @@ func (l look) revert(ctx context.Context) (bool, time.Time, error) {
 		return l.recorded(l.record(ctx, payment.Void("reverted; no gateway was ever called")))
 	}
 	switch {
-	case early(l.p.VoidRetryAt) && !(l.p.VoidReason == CircuitOpen && l.ready()):
+	case early(l.p.VoidRetryAt) && (l.p.VoidReason != CircuitOpen || !l.ready()):
 		return false, l.p.VoidRetryAt, nil
 	case l.p.VoidTries >= MaxVoids*(l.f.Resumes+1):
 		return l.attention(ctx, fulfilment.RevertPayment, "the gateway neither voids the charge nor says what became of it: "+l.p.VoidReason)
