@@ -16,6 +16,10 @@ func WithoutSync(o Options) Options {
 	return o
 }
 
+// Limits are the free bytes below which a disk of total bytes takes no appends,
+// and above which it takes them again, by default.
+func Limits(total uint64) (below, above uint64) { return newGuard(Disk{}, nil, "", nil).limits(total) }
+
 // FirstEvents is the filter of the tables.
 func FirstEvents() pebble.FilterPolicy { return newFirstEvents() }
 

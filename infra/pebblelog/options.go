@@ -38,7 +38,7 @@ type Options struct {
 // Disk says when the log stops taking appends for want of space.
 type Disk struct {
 	// ReadOnlyBelowBytes of free space the log takes no appends; 0 is 5 % of
-	// the disk, at least 128 MiB and at most 1 GiB.
+	// the disk, at least 128 MiB and at most 1 GiB, but 40 % of a small disk.
 	ReadOnlyBelowBytes uint64
 	// WritableAboveBytes of free space it takes them again; 0 is a quarter
 	// more than ReadOnlyBelowBytes.
