@@ -2,6 +2,7 @@ package pebblelog
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"hash/crc32"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -16,9 +17,32 @@ func WithoutSync(o Options) Options {
 	return o
 }
 
+// VerifiedAtStart returns o for a log that verifies about so many bytes of
+// tables before it is open, and the rest as fast as it can.
+func VerifiedAtStart(o Options, bytes int64) Options {
+	o.verifiedAtStart, o.verifyPerSecond = bytes, 1<<40
+	return o
+}
+
 // Limits are the free bytes below which a disk of total bytes takes no appends,
 // and above which it takes them again, by default.
 func Limits(total uint64) (below, above uint64) { return newGuard(Disk{}, nil, "", nil).limits(total) }
+
+// TablesByLevel counts the tables of a closed log.
+func TablesByLevel(dir string, o Options) (counts []int, err error) {
+	o = o.withDefaults()
+	opts := databaseOptions(o, o.FS)
+	opts.ReadOnly = true
+	db, err := openDatabase(folder{o.FS, dir}.path(dbName), opts)
+	if err != nil {
+		return nil, err
+	}
+	levels, err := liveTables(db)
+	for _, tables := range levels {
+		counts = append(counts, len(tables))
+	}
+	return counts, errors.Join(err, db.Close())
+}
 
 // FirstEvents is the filter of the tables.
 func FirstEvents() pebble.FilterPolicy { return newFirstEvents() }
