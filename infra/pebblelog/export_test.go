@@ -28,20 +28,24 @@ func VerifiedAtStart(o Options, bytes int64) Options {
 // and above which it takes them again, by default.
 func Limits(total uint64) (below, above uint64) { return newGuard(Disk{}, nil, "", nil).limits(total) }
 
-// TablesByLevel counts the tables of a closed log.
-func TablesByLevel(dir string, o Options) (counts []int, err error) {
+// LiveTables names the tables of a closed log that its database reads, by level.
+func LiveTables(dir string, o Options) (names [][]string, err error) {
 	o = o.withDefaults()
 	opts := databaseOptions(o, o.FS)
 	opts.ReadOnly = true
+	opts.EventListener = &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}}
 	db, err := openDatabase(folder{o.FS, dir}.path(dbName), opts)
 	if err != nil {
 		return nil, err
 	}
 	levels, err := liveTables(db)
-	for _, tables := range levels {
-		counts = append(counts, len(tables))
+	for i, tables := range levels {
+		names = append(names, nil)
+		for _, t := range tables {
+			names[i] = append(names[i], t.name)
+		}
 	}
-	return counts, errors.Join(err, db.Close())
+	return names, errors.Join(err, db.Close())
 }
 
 // FirstEvents is the filter of the tables.

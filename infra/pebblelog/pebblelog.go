@@ -97,7 +97,7 @@ func (l *Log) openUnlessFailing() (err error) {
 		return domain.Wrap(domain.Internal, err, "The folder %s of the event log cannot be made.", l.files.dir)
 	}
 	if l.lock, err = l.files.fs.Lock(l.files.path(lockName)); err != nil {
-		return domain.Wrap(domain.Unavailable, err, "The event log in %s is open in another process; only one may have it open.", l.files.dir)
+		return errOpenElsewhere(l.files.dir, err)
 	}
 	defer func() {
 		if err != nil {
@@ -112,6 +112,10 @@ func (l *Log) openUnlessFailing() (err error) {
 	case <-l.failed:
 		return refusal(l.files.dir, l.cause)
 	}
+}
+
+func errOpenElsewhere(dir string, err error) error {
+	return domain.Wrap(domain.Unavailable, err, "The event log in %s is open in another process; only one may have it open.", dir)
 }
 
 func (l *Log) open() (err error) {
