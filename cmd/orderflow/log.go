@@ -71,7 +71,7 @@ func openLogWith(c config, o pebblelog.Options) (*pebblelog.Log, error) {
 	if domain.KindOf(err) == domain.Unavailable {
 		return nil, errInUse(c, err)
 	}
-	if refused, ok := errors.AsType[*pebblelog.Refused](err); ok {
+	if refused, ok := errors.AsType[*pebblelog.RefusedError](err); ok {
 		return nil, errRefused(c, refused)
 	}
 	return log, err

@@ -78,7 +78,7 @@ type logCopied struct {
 }
 
 // errRefused says what an operator can do about a log that is not opened.
-func errRefused(c config, refused *pebblelog.Refused) error {
+func errRefused(c config, refused *pebblelog.RefusedError) error {
 	if refused.Loss {
 		return domain.Wrap(domain.Internal, refused,
 			"The event log in %s is not what it was and is not opened. Nothing in it was deleted. Put a copy of it in its place that is at least as long, "+

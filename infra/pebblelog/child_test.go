@@ -1,6 +1,7 @@
 package pebblelog_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -28,7 +29,8 @@ func inOwnProcess(t *testing.T) bool {
 	if os.Getenv(childOf) == t.Name() {
 		return true
 	}
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=3m")
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=3m",
+		fmt.Sprintf("-test.short=%t", testing.Short()))
 	child.Env = append(os.Environ(), childOf+"="+t.Name())
 	out, err := child.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {

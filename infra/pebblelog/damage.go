@@ -10,30 +10,30 @@ import (
 	"orderflow/domain"
 )
 
-// Refused is the cause of the error with which Open refuses a log. Nothing in
+// RefusedError is the cause of the error with which Open refuses a log. Nothing in
 // the log was deleted.
-type Refused struct {
+type RefusedError struct {
 	// Loss says that the log can be read and is shorter than, or not, what its
 	// checkpoint saw: what [Options.AcceptLoss] opens. Otherwise it is broken.
 	Loss   bool
 	Reason error
 }
 
-func (r *Refused) Error() string { return oneLine(r.Reason.Error()) }
+func (r *RefusedError) Error() string { return oneLine(r.Reason.Error()) }
 
 // Unwrap returns the reason.
-func (r *Refused) Unwrap() error { return r.Reason }
+func (r *RefusedError) Unwrap() error { return r.Reason }
 
 // refusal tells the operator that a log is not opened because it is broken.
-func refusal(dir string, reason error) error { return refused(dir, &Refused{Reason: reason}) }
+func refusal(dir string, reason error) error { return refused(dir, &RefusedError{Reason: reason}) }
 
 // refusalOfLoss tells the operator that a log is not opened because it is not
 // what its checkpoint saw.
 func refusalOfLoss(dir string, reason error) error {
-	return refused(dir, &Refused{Loss: true, Reason: reason})
+	return refused(dir, &RefusedError{Loss: true, Reason: reason})
 }
 
-func refused(dir string, r *Refused) error {
+func refused(dir string, r *RefusedError) error {
 	text := "is broken and is not opened. Nothing in it was deleted. Restore it from a backup"
 	if r.Loss {
 		text = "is not what it was and is not opened. Nothing in it was deleted. Restore it from a backup that is at least as long; " +

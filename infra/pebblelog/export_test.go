@@ -28,6 +28,15 @@ func VerifiedAtStart(o Options, bytes int64) Options {
 // and above which it takes them again, by default.
 func Limits(total uint64) (below, above uint64) { return newGuard(Disk{}, nil, "", nil).limits(total) }
 
+// TableCounts counts the tables of an open log by level.
+func (l *Log) TableCounts() (counts []int, err error) {
+	levels, err := liveTables(l.db)
+	for _, tables := range levels {
+		counts = append(counts, len(tables))
+	}
+	return counts, err
+}
+
 // LiveTables names the tables of a closed log that its database reads, by level.
 func LiveTables(dir string, o Options) (names [][]string, err error) {
 	o = o.withDefaults()
