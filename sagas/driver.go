@@ -19,6 +19,9 @@ func (d *Driver) Run(ctx context.Context) error {
 		if from, err = d.Checkpoints.LoadCheckpoint(ctx, d.Saga.Name); err != nil {
 			return err
 		}
+		if from, err = d.within(ctx, from); err != nil {
+			return err
+		}
 	}
 	d.lanes.passed(from)
 	ctx, stop := context.WithCancel(ctx)
@@ -46,6 +49,26 @@ func (d *Driver) Run(ctx context.Context) error {
 		d.look(ctx, &looks, domain.OrderID(r.Stream.ID()), r.Position)
 	}
 	return ctx.Err()
+}
+
+// within is the checkpoint from, or 0 if the feed ends before it: then it is
+// another log than the one that was followed, or it was set back, and what is
+// new in it would lie below the checkpoint.
+func (d *Driver) within(ctx context.Context, from eventlog.Position) (eventlog.Position, error) {
+	log, ok := d.Feed.(eventlog.Ended)
+	if !ok || from == 0 {
+		return from, nil
+	}
+	end, err := log.End(ctx)
+	if err != nil {
+		return 0, domain.Wrap(domain.KindOf(err), err, "The end of the feed of saga %s is not known", d.Saga.Name)
+	}
+	if from <= end {
+		return from, nil
+	}
+	d.Logger.WarnContext(ctx, "the checkpoint is beyond the end of the log, which was replaced or set back; every order is looked at again",
+		"saga", d.Saga.Name, "checkpoint", int64(from), "end", int64(end))
+	return 0, nil
 }
 
 // look begins a look at order in a lane of its own, or notes that it must be

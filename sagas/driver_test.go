@@ -1,9 +1,12 @@
 package sagas_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,6 +31,8 @@ type bench struct {
 	marks *checkpoints
 	watch standing
 	react func(ctx context.Context, id domain.OrderID) (time.Time, error)
+
+	logger *slog.Logger // nil discards
 }
 
 type checkpoints struct {
@@ -78,7 +83,7 @@ func (b *bench) run() (d *sagas.Driver, stop func() error) {
 			Name: "test", Categories: []string{order.Category},
 			Wakes: func(string) bool { return true }, React: b.react,
 		},
-		Feed: b.log, Checkpoints: b.marks, Lanes: 4,
+		Feed: b.log, Checkpoints: b.marks, Lanes: 4, Logger: b.logger,
 	}
 	if b.watch != nil {
 		driver.Standing = b.watch
@@ -165,6 +170,36 @@ func TestCheckpointWaitsForTheSlowest(t *testing.T) {
 			b.t.Errorf("checkpoint %d, want 3", p)
 		}
 		_ = stop()
+	})
+}
+
+// A checkpoint beyond the end of the log is one of another log: the driver says
+// so and begins at the start, or new orders would stand still.
+func TestCheckpointBeyondTheEnd(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.marks.at = 1_000
+		var said bytes.Buffer
+		b.logger = slog.New(slog.NewTextHandler(&said, nil))
+		var looks []domain.OrderID
+		b.react = func(_ context.Context, id domain.OrderID) (time.Time, error) {
+			looks = append(looks, id)
+			return time.Time{}, nil
+		}
+		b.place("before")
+		_, stop := b.run()
+		synctest.Wait()
+		b.place("after")
+		synctest.Wait()
+		_ = stop()
+		if len(looks) != 2 || looks[0] != "before" || looks[1] != "after" {
+			b.t.Errorf("looked at %v at once, want both orders", looks)
+		}
+		if p, _ := b.marks.LoadCheckpoint(b.t.Context(), ""); p != 2 {
+			b.t.Errorf("checkpoint %d, want 2", p)
+		}
+		if text := said.String(); !strings.Contains(text, "beyond the end") || !strings.Contains(text, "checkpoint=1000 end=1") {
+			b.t.Errorf("the operator was told %q", text)
+		}
 	})
 }
 

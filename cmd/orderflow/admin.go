@@ -19,6 +19,8 @@ const (
 	adminRebuild = "/admin/projections/{group}/rebuild"
 	adminVerify  = "/admin/projections/{group}/verify"
 	adminReplay  = "/admin/audit/replay"
+	adminLog     = "/admin/log/verify"
+	adminBackup  = "/admin/log/backup" // ?to=, a data directory on the machine of the server
 )
 
 // adminError is how an error of administration is answered.
@@ -55,6 +57,12 @@ func (a *App) adminHandler() http.Handler {
 	})
 	mux.HandleFunc("POST "+adminReplay, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return replay(r.Context(), a.Log, func(eventlog.Position) {}) })
+	})
+	mux.HandleFunc("POST "+adminLog, func(w http.ResponseWriter, r *http.Request) {
+		answer(w, func() (any, error) { return a.verifyLog(r.Context()) })
+	})
+	mux.HandleFunc("POST "+adminBackup, func(w http.ResponseWriter, r *http.Request) {
+		answer(w, func() (any, error) { return backUp(r.Context(), a.Log, r.URL.Query().Get("to")) })
 	})
 	return http.NewCrossOriginProtection().Handler(mux)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"orderflow/domain"
+	"orderflow/infra/pebblelog"
 	"orderflow/projections"
 )
 
@@ -35,6 +36,16 @@ func (a admin) Verify(ctx context.Context, group string, _ func(projections.Prog
 
 func askReplay(ctx context.Context, base string) (r replayed, err error) {
 	return r, newAdmin(base).ask(ctx, http.MethodPost, adminReplay, &r)
+}
+
+// verifyLog asks the server to read its whole log.
+func (a admin) verifyLog(ctx context.Context) (r pebblelog.Report, err error) {
+	return r, a.ask(ctx, http.MethodPost, adminLog, &r)
+}
+
+// backUp asks the server to copy its log.
+func (a admin) backUp(ctx context.Context, to string) (made logCopied, err error) {
+	return made, a.ask(ctx, http.MethodPost, adminBackup+"?to="+url.QueryEscape(to), &made)
 }
 
 func groupPath(pattern, group string) string {

@@ -28,6 +28,7 @@ type cli struct {
 	Stock       stockCmd       `cmd:"" help:"Receive and list stock."`
 	Product     productCmd     `cmd:"" help:"List, reprice and delist products."`
 	Audit       auditCmd       `cmd:"" help:"Replay the log, or show everything that happened to one order."`
+	Log         logCmd         `cmd:"" help:"Verify the log, copy it, and accept what it lost."`
 	Projections projectionsCmd `cmd:"" help:"List, rebuild and verify the views."`
 	Bench       benchCmd       `cmd:"" help:"Measure this machine against the budgets."`
 	Version     versionCmd     `cmd:"" help:"Say which build this is."`

@@ -69,14 +69,13 @@ func checkViews(ctx context.Context, c config, log eventLog, views *sqlite.Views
 	case found && before.FirstEvent != "" && before.FirstEvent != now.FirstEvent,
 		!found && remote && at > 0: // they were filled before this was kept, from an embedded log
 		return false, errOtherLog(c, before, now)
-	case remote:
-		end, err := log.End(ctx)
-		if err != nil {
-			return false, err
-		}
-		if at > end {
-			return false, errAhead(c, at, end, now)
-		}
+	}
+	end, err := log.End(ctx)
+	if err != nil {
+		return false, err
+	}
+	if at > end { // as after a loss was accepted; what is new below would never be seen
+		return false, errAhead(c, at, end, now)
 	}
 	if found && before.FirstEvent == now.FirstEvent {
 		return now.FirstEvent != "", nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -69,6 +70,9 @@ func openLogWith(c config, o pebblelog.Options) (*pebblelog.Log, error) {
 	log, err := pebblelog.Open(c.logDir(), o)
 	if domain.KindOf(err) == domain.Unavailable {
 		return nil, errInUse(c, err)
+	}
+	if refused, ok := errors.AsType[*pebblelog.RefusedError](err); ok {
+		return nil, errRefused(c, refused)
 	}
 	return log, err
 }

@@ -22,6 +22,7 @@ func TestScript(t *testing.T) {
 			"await":   await,
 			"capture": capture,
 			"code":    code,
+			"flip":    flip,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

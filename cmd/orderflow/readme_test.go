@@ -21,7 +21,16 @@ var elsewhere = map[string]string{
 	"go run ./cmd/orderflow demo": "testdata/script/demo.txtar",
 	"make test":                   "this is it",
 	"orderflow bench":             "it takes minutes",
+
+	"orderflow log backup --server http://127.0.0.1:8080 BACKUP":               brokenLogs,
+	"orderflow log verify --data DIR":                                          brokenLogs,
+	"mv DIR/log DIR/log.broken && cp -r BACKUP/log DIR/log && rm -r DIR/views": brokenLogs,
+	"orderflow log accept-loss --data DIR":                                     brokenLogs,
+	"orderflow log accept-loss --data DIR --yes":                               brokenLogs,
 }
+
+// brokenLogs is where the commands for a log that is refused are tested.
+const brokenLogs = "testdata/script/log.txtar"
 
 // tourPatience bounds one command of the tour.
 const tourPatience = time.Minute

@@ -134,16 +134,7 @@ func breakFile(t *testing.T, fs *vfs.MemFS, rng *rand.Rand) (path, how string) {
 	path = files[rng.IntN(len(files))]
 	content := readFile(t, fs, path)
 	content, how = breakBytes(content, rng)
-	file, err := fs.Create(path, vfs.WriteCategoryUnspecified)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := file.Write(content); err != nil {
-		t.Fatal(err)
-	}
-	if err := file.Close(); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, fs, path, content)
 	return path, how
 }
 
@@ -163,6 +154,20 @@ func breakBytes(content []byte, rng *rand.Rand) ([]byte, string) {
 			content[i] = byte(rng.Uint32())
 		}
 		return content, "with a torn sector"
+	}
+}
+
+func writeFile(t *testing.T, fs vfs.FS, path string, content []byte) {
+	t.Helper()
+	file, err := fs.Create(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -1,9 +1,9 @@
 package pebblelog_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -29,7 +29,8 @@ func inOwnProcess(t *testing.T) bool {
 	if os.Getenv(childOf) == t.Name() {
 		return true
 	}
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=3m", "-test.short="+strconv.FormatBool(testing.Short()))
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=3m",
+		fmt.Sprintf("-test.short=%t", testing.Short()))
 	child.Env = append(os.Environ(), childOf+"="+t.Name())
 	out, err := child.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {

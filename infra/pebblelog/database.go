@@ -1,6 +1,7 @@
 package pebblelog
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -27,7 +28,7 @@ func databaseOptions(o Options, fs vfs.FS) *pebble.Options {
 		// With an older format half of the bit flips in a log file cost
 		// synced events without an error; the newest notices every one.
 		FormatMajorVersion: pebble.FormatNewest,
-		Logger:             pebbleLogger{o.Logger.Debug, o.Logger.Error, nil},
+		Logger:             pebbleLogger{debug: o.Logger.Debug, complained: func(text string) { o.Logger.Error("pebble", "said", oneLine(text)) }},
 	}
 	// Tables of before there was our own filter are read with theirs.
 	all, first := bloom.FilterPolicy(filterBitsPerKey), newFirstEvents()
@@ -40,8 +41,9 @@ func databaseOptions(o Options, fs vfs.FS) *pebble.Options {
 
 // pebbleLogger brings the database's words to the log's. Fatalf must not return.
 type pebbleLogger struct {
-	debug, err func(msg string, args ...any)
-	fatal      func(error)
+	debug      func(msg string, args ...any)
+	complained func(text string)
+	died       func(error)
 }
 
 func (l pebbleLogger) Infof(format string, args ...any) {
@@ -49,13 +51,13 @@ func (l pebbleLogger) Infof(format string, args ...any) {
 }
 
 func (l pebbleLogger) Errorf(format string, args ...any) {
-	l.err("pebble", "said", fmt.Sprintf(format, args...))
+	l.complained(fmt.Sprintf(format, args...))
 }
 
 func (l pebbleLogger) Fatalf(format string, args ...any) {
-	err := fmt.Errorf(format, args...)
-	if l.fatal != nil {
-		l.fatal(err)
+	err := errors.New(oneLine(fmt.Sprintf(format, args...)))
+	if l.died != nil {
+		l.died(err)
 	}
 	panic(err)
 }

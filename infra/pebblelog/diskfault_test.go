@@ -311,3 +311,49 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("the hook was told %q", states)
 	}
 }
+
+// TestFullDiskPromisesWhatCanBe looks at disks of all sizes: the space that is
+// asked for is less than the disk has, and on a small one less than half of it.
+func TestFullDiskPromisesWhatCanBe(t *testing.T) {
+	const mib = 1 << 20
+	for total := uint64(mib); total < 1<<45; total += total / 3 {
+		below, above := pebblelog.Limits(total)
+		if below == 0 || above <= below || above > total/2 {
+			t.Errorf("a disk of %d MiB takes no appends below %d MiB and again above %d MiB", total/mib, below/mib, above/mib)
+		}
+	}
+	for total, want := range map[uint64]uint64{10 << 30: 512 * mib, 100 << 30: 1 << 30} { // as ever
+		if below, _ := pebblelog.Limits(total); below/mib != want/mib && below/mib != want/mib-1 {
+			t.Errorf("a disk of %d MiB takes no appends below %d MiB, want %d", total/mib, below/mib, want/mib)
+		}
+	}
+}
+
+// TestSmallDiskRecovers fills a disk of 80 MiB and frees what the refusal asks for.
+func TestSmallDiskRecovers(t *testing.T) {
+	const total = 80 << 20
+	var free atomic.Uint64
+	free.Store(total)
+	log := open(t, logDir, pebblelog.Options{
+		FS: vfs.NewMem(),
+		Disk: pebblelog.Disk{Usage: func() (vfs.DiskUsage, error) {
+			return vfs.DiskUsage{AvailBytes: free.Load(), TotalBytes: total}, nil
+		}},
+	})
+	appends := func(version eventlog.Version) error {
+		_, err := log.Append(t.Context(), "a-1", version, pending("a-1", version, 1, 10)...)
+		return err
+	}
+	if err := appends(0); err != nil {
+		t.Fatal("on an empty disk:", err)
+	}
+	free.Store(10 << 20)
+	err := appends(1)
+	if domain.KindOf(err) != domain.ReadOnly || !strings.Contains(err.Error(), "once 39 MiB are free") {
+		t.Fatalf("on a full disk: %v", err)
+	}
+	free.Store(40 << 20)
+	if err := appends(1); err != nil {
+		t.Error("with the space that was asked for:", err)
+	}
+}

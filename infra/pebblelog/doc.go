@@ -7,6 +7,7 @@
 //	dir/db/              the Pebble database
 //	dir/checkpoint       what the log held at least, signed; written beside the appends
 //	dir/checkpoint.key   the ed25519 key that signs it, made at the first start, mode 0600
+//	dir/damage           names a table that was found broken, for the next start to look at first
 //
 // # Keys
 //
@@ -60,4 +61,16 @@
 // have dropped the pages and would answer the second with success.
 //
 // A shorter or altered log: Open refuses it; see [Options.AcceptLoss].
+//
+// A broken log: the write-ahead logs are read whole at the start; of the tables
+// every block is compared with its checksum, the newest tables first.
+//
+//	start ──► tables, up to 256 MiB ──► no event is missing ──► open ──► the other tables,
+//	          all processors            in the middle                    32 MiB/s, one goroutine
+//
+// Damage found before the log is open is a refusal; nothing was deleted and no
+// table was replaced. Damage found later, by the verification or by a read,
+// ends the log's writing as a failed disk does, and is written down: the next
+// start refuses. [Verify] reads the indexes too, [Log.Snapshot] makes a copy
+// to go back to.
 package pebblelog

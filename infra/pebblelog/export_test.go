@@ -2,6 +2,7 @@ package pebblelog
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"hash/crc32"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -14,6 +15,46 @@ import (
 func WithoutSync(o Options) Options {
 	o.noSync = true
 	return o
+}
+
+// VerifiedAtStart returns o for a log that verifies about so many bytes of
+// tables before it is open, and the rest as fast as it can.
+func VerifiedAtStart(o Options, bytes int64) Options {
+	o.verifiedAtStart, o.verifyPerSecond = bytes, 1<<40
+	return o
+}
+
+// Limits are the free bytes below which a disk of total bytes takes no appends,
+// and above which it takes them again, by default.
+func Limits(total uint64) (below, above uint64) { return newGuard(Disk{}, nil, "", nil).limits(total) }
+
+// TableCounts counts the tables of an open log by level.
+func (l *Log) TableCounts() (counts []int, err error) {
+	levels, err := liveTables(l.db)
+	for _, tables := range levels {
+		counts = append(counts, len(tables))
+	}
+	return counts, err
+}
+
+// LiveTables names the tables of a closed log that its database reads, by level.
+func LiveTables(dir string, o Options) (names [][]string, err error) {
+	o = o.withDefaults()
+	opts := databaseOptions(o, o.FS)
+	opts.ReadOnly = true
+	opts.EventListener = &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}}
+	db, err := openDatabase(folder{o.FS, dir}.path(dbName), opts)
+	if err != nil {
+		return nil, err
+	}
+	levels, err := liveTables(db)
+	for i, tables := range levels {
+		names = append(names, nil)
+		for _, t := range tables {
+			names[i] = append(names[i], t.name)
+		}
+	}
+	return names, errors.Join(err, db.Close())
 }
 
 // FirstEvents is the filter of the tables.

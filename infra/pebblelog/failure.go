@@ -1,6 +1,8 @@
 package pebblelog
 
 import (
+	"errors"
+
 	"orderflow/domain"
 )
 
@@ -9,8 +11,14 @@ func (l *Log) fail(err error) {
 	l.failOnce.Do(func() {
 		l.cause = err
 		close(l.failed)
-		l.opts.Logger.Error("the event log failed and takes no appends until a restart", "error", err)
-		l.opts.Hooks.ReadOnly("the disk failed: " + err.Error())
+		line := oneLine(err.Error())
+		if _, ok := errors.AsType[*damage](err); ok {
+			l.opts.Logger.Error("the event log is damaged and takes no appends; stop the node and restore the log from a backup", "damage", line)
+			l.opts.Hooks.ReadOnly("the log is damaged: " + line)
+			return
+		}
+		l.opts.Logger.Error("the event log failed and takes no appends until a restart", "error", line)
+		l.opts.Hooks.ReadOnly("the disk failed: " + line)
 	})
 }
 
@@ -25,6 +33,9 @@ func (l *Log) hasFailed() bool {
 
 // failure is what an append is told after the log has failed.
 func (l *Log) failure() error {
+	if d, ok := errors.AsType[*damage](l.cause); ok {
+		return domain.Wrap(domain.ReadOnly, d, "The event log is damaged. Nothing is taken until it is restored; reads go on where they can.")
+	}
 	return domain.Wrap(domain.ReadOnly, l.cause, "The disk of the event log failed. Nothing is taken until the node is restarted; reads go on.")
 }
 

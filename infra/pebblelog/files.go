@@ -16,6 +16,7 @@ const (
 	lockName       = "lock"   // held while the log is open
 	checkpointName = "checkpoint"
 	keyName        = "checkpoint.key"
+	damageName     = "damage" // names a table that was found broken
 )
 
 // maxSmallFileBytes bounds the files that are read whole.

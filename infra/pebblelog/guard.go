@@ -14,6 +14,9 @@ const (
 	leastKeptBytes = 128 << 20 // the database's tables in memory must find room
 	mostKeptBytes  = 1 << 30
 	keptPerMille   = 50
+	// mostKeptPerMille bounds both limits on a small disk, so that what is
+	// promised can come true: an empty disk takes appends.
+	mostKeptPerMille = 500
 )
 
 // guard keeps the disk from filling up, because a database that meets a full
@@ -64,9 +67,12 @@ func (g *guard) check() error {
 	return refusal
 }
 
+// limits are in free bytes, and never more than a disk of total bytes can have
+// free. Limits that were given are taken as they are.
 func (g *guard) limits(total uint64) (below, above uint64) {
+	most := total / 1_000 * mostKeptPerMille
 	if below = g.disk.ReadOnlyBelowBytes; below == 0 {
-		below = min(max(total/1_000*keptPerMille, leastKeptBytes), mostKeptBytes)
+		below = min(max(total/1_000*keptPerMille, leastKeptBytes), mostKeptBytes, most-most/5)
 	}
 	if above = g.disk.WritableAboveBytes; above < below {
 		above = below + below/4

@@ -32,13 +32,16 @@ type Options struct {
 	// was written without it is indexed at the start.
 	IndexIDs bool
 
+	verifiedAtStart int64 // bytes of tables; 0 is verifiedAtStartBytes
+	verifyPerSecond int64 // bytes of tables; 0 is verifyBytesPerSecond
+
 	noSync bool // acknowledges before the fsync; for the test that the tests bite
 }
 
 // Disk says when the log stops taking appends for want of space.
 type Disk struct {
 	// ReadOnlyBelowBytes of free space the log takes no appends; 0 is 5 % of
-	// the disk, at least 128 MiB and at most 1 GiB.
+	// the disk, at least 128 MiB and at most 1 GiB, but 40 % of a small disk.
 	ReadOnlyBelowBytes uint64
 	// WritableAboveBytes of free space it takes them again; 0 is a quarter
 	// more than ReadOnlyBelowBytes.
@@ -57,6 +60,9 @@ type Hooks struct {
 	ReadOnly func(reason string)
 	// Checkpointed reports the position of a signed checkpoint.
 	Checkpointed func(position int64)
+	// Verified reports that every table there was at the start is whole, how
+	// many they are and their bytes.
+	Verified func(tables int, bytes int64)
 }
 
 // Limits of the log.
@@ -91,6 +97,15 @@ const (
 	checkpointEvents = 1_000
 	checkpointEvery  = time.Second
 	checkpointPause  = 100 * time.Millisecond
+	// verifiedAtStartBytes bounds the tables, newest first, that a start
+	// verifies before the log is open: a log of a million events whole, and of
+	// any log what can be read in a fraction of the two seconds of a start.
+	verifiedAtStartBytes = 256 << 20
+	// verifyBytesPerSecond bounds the reading that verifies the rest beside the
+	// work of the log: a few per cent of a processor and of a slow disk.
+	verifyBytesPerSecond = 32 << 20
+	// verifySpanBytes is how much is read at once.
+	verifySpanBytes = 1 << 20
 )
 
 func (o Options) withDefaults() Options {
@@ -109,11 +124,20 @@ func (o Options) withDefaults() Options {
 	if o.MemTableBytes == 0 {
 		o.MemTableBytes = 32 << 20
 	}
+	if o.verifiedAtStart == 0 {
+		o.verifiedAtStart = verifiedAtStartBytes
+	}
+	if o.verifyPerSecond == 0 {
+		o.verifyPerSecond = verifyBytesPerSecond
+	}
 	if o.Hooks.Committed == nil {
 		o.Hooks.Committed = func(int, int, int, time.Duration) {}
 	}
 	if o.Hooks.ReadOnly == nil {
 		o.Hooks.ReadOnly = func(string) {}
+	}
+	if o.Hooks.Verified == nil {
+		o.Hooks.Verified = func(int, int64) {}
 	}
 	if o.Hooks.Checkpointed == nil {
 		o.Hooks.Checkpointed = func(int64) {}

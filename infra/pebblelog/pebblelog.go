@@ -3,10 +3,10 @@ package pebblelog
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -39,6 +39,16 @@ type Log struct {
 	stopped      chan struct{} // the last append is answered
 	checkpointed chan struct{} // the last checkpoint is written
 
+	compactions *compactions
+	scrub       *scrub
+	levels      atomic.Pointer[[][]table] // that there were at the start
+	verified    chan struct{}             // nothing more is verified
+	damage      struct {
+		sync.Mutex
+		met     *damage // the first
+		started bool    // it stops the log, and not only the start
+	}
+
 	readers sync.RWMutex // held for reading while the database is read
 	closed  bool
 
@@ -61,6 +71,7 @@ func Open(dir string, opts Options) (*Log, error) {
 		closing:      make(chan struct{}),
 		stopped:      make(chan struct{}),
 		checkpointed: make(chan struct{}),
+		verified:     make(chan struct{}),
 		failed:       make(chan struct{}),
 	}
 	l.files = folder{l.opts.FS, dir}
@@ -73,38 +84,50 @@ func Open(dir string, opts Options) (*Log, error) {
 	l.tail = newTail(l.last)
 	go l.write()
 	go l.checkpoints()
+	go l.verifyRest()
+	l.compactions.allow()
 	return l, nil
 }
 
-// openUnlessFailing opens the log, but does not wait for a disk that has failed.
-func (l *Log) openUnlessFailing() error {
+// openUnlessFailing opens the log, but does not wait for a disk that has
+// failed. It owns the lock: if the log is not opened it lets go of it, whatever
+// becomes of the goroutine that opens.
+func (l *Log) openUnlessFailing() (err error) {
 	if err := l.files.make(); err != nil {
 		return domain.Wrap(domain.Internal, err, "The folder %s of the event log cannot be made.", l.files.dir)
 	}
-	var err error
 	if l.lock, err = l.files.fs.Lock(l.files.path(lockName)); err != nil {
-		return domain.Wrap(domain.Unavailable, err, "The event log in %s is open in another process; only one may have it open.", l.files.dir)
+		return errOpenElsewhere(l.files.dir, err)
 	}
+	defer func() {
+		if err != nil {
+			err = withClosing(err, l.lock.Close())
+		}
+	}()
 	done := make(chan error, 1)
 	go func() { done <- l.open() }()
 	select {
 	case err := <-done:
 		return err
 	case <-l.failed:
-		return errors.Join(refusal(l.files.dir, l.cause), l.lock.Close())
+		return refusal(l.files.dir, l.cause)
 	}
+}
+
+func errOpenElsewhere(dir string, err error) error {
+	return domain.Wrap(domain.Unavailable, err, "The event log in %s is open in another process; only one may have it open.", dir)
 }
 
 func (l *Log) open() (err error) {
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, l.closeDatabase())
+		if err != nil && l.db != nil {
+			err = withClosing(err, l.db.Close())
 		}
 	}()
 	w, err := readWitness(l.files)
 	if err != nil {
 		if !l.opts.AcceptLoss {
-			return refusal(l.files.dir, err)
+			return refusalOfLoss(l.files.dir, err)
 		}
 		w = witness{}
 	}
@@ -119,15 +142,18 @@ func (l *Log) open() (err error) {
 func (l *Log) openDatabase(w witness) (err error) {
 	opts := databaseOptions(l.opts, l.disk)
 	opts.ErrorIfNotExists = true
-	opts.Logger = pebbleLogger{l.opts.Logger.Debug, l.opts.Logger.Error, l.databaseDied}
-	opts.EventListener = &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
-		l.fail(fmt.Errorf("the database is broken: %s", info))
-	}}
+	opts.Logger = pebbleLogger{l.opts.Logger.Debug, l.complained, l.databaseDied}
+	opts.EventListener = &pebble.EventListener{DataCorruption: l.met}
+	l.compactions = newCompactions()
+	opts.Experimental.CompactionScheduler = l.compactions
 	if l.db, err = openDatabase(l.files.path(dbName), opts); err != nil {
 		return refusal(l.files.dir, err)
 	}
 	if got := l.db.FormatMajorVersion(); got != pebble.FormatNewest {
 		return domain.Errorf(domain.Internal, "The database has format %s and not %s.", got, pebble.FormatNewest)
+	}
+	if err := l.verifyTables(); err != nil {
+		return refusal(l.files.dir, err)
 	}
 	if err := l.checkLayout(); err != nil {
 		return err
@@ -135,9 +161,12 @@ func (l *Log) openDatabase(w witness) (err error) {
 	if l.last, err = lastPosition(l.db); err != nil {
 		return refusal(l.files.dir, err)
 	}
+	if err := l.verifyContinuity(); err != nil {
+		return refusal(l.files.dir, err)
+	}
 	if err := l.verify(w); err != nil {
 		if !l.opts.AcceptLoss {
-			return refusal(l.files.dir, err)
+			return refusalOfLoss(l.files.dir, err)
 		}
 		l.opts.Logger.Warn("the event log is opened although it is not what its checkpoint saw", "error", err)
 		w.found = false
@@ -169,6 +198,9 @@ func (l *Log) begin(w witness) (err error) {
 		}
 	}
 	l.checkpointer.last.Store(int64(c.position))
+	if err := l.admit(); err != nil {
+		return err
+	}
 	if err := l.disk.accept(); err != nil {
 		return domain.Wrap(domain.Internal, err, "The event log in %s cannot be cleaned up.", l.files.dir)
 	}
@@ -186,7 +218,7 @@ func (l *Log) create() error {
 		return err
 	}
 	opts := databaseOptions(l.opts, l.disk)
-	opts.Logger = pebbleLogger{l.opts.Logger.Debug, l.opts.Logger.Error, l.databaseDied}
+	opts.Logger = pebbleLogger{l.opts.Logger.Debug, l.complained, l.databaseDied}
 	db, err := openDatabase(fresh, opts)
 	if err != nil {
 		return err
@@ -246,6 +278,10 @@ func (l *Log) close() error {
 	case <-l.checkpointed:
 	case <-l.failed:
 	}
+	select {
+	case <-l.verified:
+	case <-l.failed:
+	}
 	if l.hasFailed() {
 		return l.failure() // without waiting for readers: one may be stuck for good
 	}
@@ -262,12 +298,14 @@ func (l *Log) close() error {
 	}
 }
 
-func (l *Log) closeDatabase() error {
-	var err error
-	if l.db != nil {
-		err = l.db.Close()
+func (l *Log) closeDatabase() error { return errors.Join(l.db.Close(), l.lock.Close()) }
+
+// withClosing adds to the reason of a failure what went wrong after it.
+func withClosing(err, closing error) error {
+	if closing == nil {
+		return err
 	}
-	return errors.Join(err, l.lock.Close())
+	return errors.Join(err, closing)
 }
 
 // Stats are figures for the operator.

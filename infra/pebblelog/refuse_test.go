@@ -51,7 +51,7 @@ func wantRefused(t *testing.T, fs vfs.FS, words ...string) {
 		_ = log.Close()
 		t.Fatalf("the log was opened, want an error with %q", words)
 	}
-	for _, word := range append(words, "backup", "loss accepted") {
+	for _, word := range append(words, "Nothing in it was deleted", "backup") {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("the error does not say %q: %v", word, err)
 		}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
-	"orderflow/domain"
 	"orderflow/domain/eventlog"
 )
 
@@ -68,13 +67,6 @@ func (l *Log) verify(w witness) error {
 		return fmt.Errorf("the event at position %d is not the one that the checkpoint saw: its hash is %x, not %x", at.position, at.record, w.last.record)
 	}
 	return nil
-}
-
-// refusal tells the operator why the log is not opened and what to do.
-func refusal(dir string, err error) error {
-	return domain.Wrap(domain.Internal, err,
-		"The event log in %s is not what it was and is not opened. Nothing in it was deleted. "+
-			"Restore it from a backup that is at least as long; or, if what is missing is known to be lost, start once with the loss accepted and rebuild all views", dir)
 }
 
 // lastPosition is the position of the last event in the database.

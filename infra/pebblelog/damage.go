@@ -1,0 +1,148 @@
+package pebblelog
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"orderflow/domain"
+)
+
+// RefusedError is the cause of the error with which Open refuses a log. Nothing in
+// the log was deleted.
+type RefusedError struct {
+	// Loss says that the log can be read and is shorter than, or not, what its
+	// checkpoint saw: what [Options.AcceptLoss] opens. Otherwise it is broken.
+	Loss   bool
+	Reason error
+}
+
+func (r *RefusedError) Error() string { return oneLine(r.Reason.Error()) }
+
+// Unwrap returns the reason.
+func (r *RefusedError) Unwrap() error { return r.Reason }
+
+// refusal tells the operator that a log is not opened because it is broken.
+func refusal(dir string, reason error) error { return refused(dir, &RefusedError{Reason: reason}) }
+
+// refusalOfLoss tells the operator that a log is not opened because it is not
+// what its checkpoint saw.
+func refusalOfLoss(dir string, reason error) error {
+	return refused(dir, &RefusedError{Loss: true, Reason: reason})
+}
+
+func refused(dir string, r *RefusedError) error {
+	text := "is broken and is not opened. Nothing in it was deleted. Restore it from a backup"
+	if r.Loss {
+		text = "is not what it was and is not opened. Nothing in it was deleted. Restore it from a backup that is at least as long; " +
+			"or, if what is missing is known to be lost, have the loss accepted and rebuild all views"
+	}
+	return domain.Wrap(domain.Internal, r, "The event log in %s %s", dir, text)
+}
+
+// damage is one place of the database that is not what was written.
+type damage struct {
+	table  string // the file's name; empty if it is in none
+	level  int
+	offset int64  // of the block in the file, -1 if it is not known
+	holds  string // what the table holds, for people
+	reason error
+}
+
+func (d *damage) Error() string {
+	if d.table == "" {
+		return oneLine(d.reason.Error())
+	}
+	at := ""
+	if d.offset >= 0 {
+		at = fmt.Sprintf(" at byte %d", d.offset)
+	}
+	return fmt.Sprintf("table %s on level %d, which holds %s, is broken%s: %s", d.table, d.level, d.holds, at, oneLine(d.reason.Error()))
+}
+
+func (d *damage) Unwrap() error { return d.reason }
+
+// The database writes causes over many lines, with stacks; an operator gets one.
+const maxLineBytes = 500
+
+// oneLine is the first line of a text, and not too much of it.
+func oneLine(text string) string {
+	line, _, more := strings.Cut(strings.TrimSpace(text), "\n")
+	if len(line) > maxLineBytes {
+		line, more = strings.ToValidUTF8(line[:maxLineBytes], ""), true
+	}
+	if more {
+		line = strings.TrimRight(line, " :") + " …"
+	}
+	return line
+}
+
+// met takes the database's word that it met damage while it read.
+func (l *Log) met(info pebble.DataCorruptionInfo) {
+	d := &damage{table: l.files.fs.PathBase(info.Path), offset: -1, holds: holds(info.Bounds.Start, info.Bounds.End.Key), reason: info.Details}
+	if levels := l.levels.Load(); levels != nil {
+		for _, t := range newestFirst(*levels) {
+			if t.name == d.table {
+				d.level = t.level
+			}
+		}
+	}
+	l.damaged(d)
+}
+
+// damaged stops the log for good, as a failed disk does; during the start it
+// only makes the start end in a refusal. The table is written down, so that the
+// next start looks at it first however large the log is.
+func (l *Log) damaged(d *damage) {
+	l.damage.Lock()
+	first, started := l.damage.met == nil, l.damage.started
+	if first {
+		l.damage.met = d
+		if err := l.files.write(damageName, []byte(d.table+"\n"+d.Error()+"\n")); err != nil {
+			l.opts.Logger.Warn("the damage of the event log cannot be written down", "error", oneLine(err.Error()))
+		}
+	}
+	l.damage.Unlock()
+	if first && started {
+		l.disk.down.Store(true)
+		l.fail(d)
+	}
+}
+
+// admit ends the start: damage that is met from now on stops the log.
+func (l *Log) admit() error {
+	l.damage.Lock()
+	defer l.damage.Unlock()
+	if l.damage.met != nil {
+		return refusal(l.files.dir, l.damage.met)
+	}
+	l.damage.started = true
+	return nil
+}
+
+// suspect is the table that was found broken before, or empty.
+func (l *Log) suspect() (string, error) {
+	text, err := l.files.read(damageName)
+	name, _, _ := strings.Cut(string(text), "\n")
+	return name, err
+}
+
+// absolve forgets the damage of before: the table is whole or no more.
+func (l *Log) absolve() error {
+	return errors.Join(l.files.fs.Remove(l.files.path(damageName)), l.files.sync(l.files.dir))
+}
+
+// complained takes what the database has to say about an error. What follows
+// from damage that is known is of no use to anybody.
+func (l *Log) complained(text string) {
+	l.damage.Lock()
+	known := l.damage.met != nil
+	l.damage.Unlock()
+	if known || l.hasFailed() {
+		l.opts.Logger.Debug("pebble", "said", text)
+		return
+	}
+	l.opts.Logger.Error("the database of the event log complained", "said", oneLine(text))
+}

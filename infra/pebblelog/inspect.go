@@ -1,0 +1,217 @@
+package pebblelog
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"math"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+// maxTold bounds the places a report names.
+const maxTold = 20
+
+// Report is what a verification of a whole log found.
+type Report struct {
+	End        eventlog.Position `json:"end"`        // of the last event
+	Checkpoint eventlog.Position `json:"checkpoint"` // what the log reached at least; 0 if that is not known
+	Events     int64             `json:"events"`     // that were read and are whole
+	Tables     int               `json:"tables"`
+	Blocks     int               `json:"blocks"`
+	Bytes      int64             `json:"bytes"` // of the tables
+	// Loss says how the log is not what its checkpoint saw; empty if it is.
+	Loss string `json:"loss,omitempty"`
+	// Damage says what is broken and where, in some of Broken places.
+	Damage []string `json:"damage,omitempty"`
+	Broken int      `json:"broken"`
+}
+
+// OK says that nothing is wrong.
+func (r *Report) OK() bool { return r.Loss == "" && r.Broken == 0 }
+
+func (r *Report) tell(err error) {
+	if r.Broken++; r.Broken <= maxTold {
+		r.Damage = append(r.Damage, oneLine(err.Error()))
+	}
+}
+
+// Verify reads everything in the log in dir, which nobody may have open, and
+// changes nothing in it. What is wrong with the log is in the report; an error
+// says that it could not be looked at. progress is told what was read.
+func Verify(ctx context.Context, dir string, opts Options, progress func(at, end eventlog.Position)) (r Report, err error) {
+	l := &Log{opts: opts.withDefaults(), failed: make(chan struct{}), closing: make(chan struct{})}
+	l.files = folder{l.opts.FS, dir}
+	lock, err := l.files.fs.Lock(l.files.path(lockName))
+	if err != nil {
+		return r, errOpenElsewhere(dir, err)
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	database := databaseOptions(l.opts, l.opts.FS)
+	database.ReadOnly = true
+	database.Logger = pebbleLogger{debug: l.opts.Logger.Debug, complained: func(text string) { l.opts.Logger.Debug("pebble", "said", text) }}
+	database.EventListener = &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}} // it is in the report
+	w, witnessErr := readWitness(l.files)
+	r.Checkpoint = w.last.position
+	if l.db, err = openDatabase(l.files.path(dbName), database); err != nil {
+		r.tell(fmt.Errorf("the database cannot be opened: %w", err))
+		return r, nil
+	}
+	defer func() { err = errors.Join(err, l.db.Close()) }()
+	if l.last, err = lastPosition(l.db); err != nil {
+		r.tell(fmt.Errorf("the end of the log cannot be read: %w", err))
+		err = nil
+	}
+	r.End = l.last
+	if err := l.inspect(ctx, &r, func(d *damage) { r.tell(d) }, progress); err != nil {
+		return r, err
+	}
+	if witnessErr == nil && r.Broken == 0 {
+		witnessErr = l.verify(w)
+	}
+	if witnessErr != nil {
+		r.Loss = oneLine(witnessErr.Error())
+	}
+	return r, nil
+}
+
+// Verify is [Verify] for a log that is open; appends go on meanwhile. Damage
+// stops the log, as it does when it is met otherwise.
+func (l *Log) Verify(ctx context.Context, progress func(at, end eventlog.Position)) (r Report, err error) {
+	r.End, _ = l.tail.position()
+	r.Checkpoint = eventlog.Position(l.checkpointer.last.Load())
+	err = l.inspect(ctx, &r, func(d *damage) { r.tell(d); l.damaged(d) }, progress)
+	return r, err
+}
+
+// inspect reads all tables, all records and all indexes up to r.End.
+func (l *Log) inspect(ctx context.Context, r *Report, found func(*damage), progress func(at, end eventlog.Position)) error {
+	levels, err := liveTables(l.db)
+	if err != nil {
+		return domain.Wrap(domain.Internal, err, "The tables of the log cannot be listed.")
+	}
+	s := l.newScrub(newestFirst(levels))
+	defer s.end()
+	var buffer []byte
+	for {
+		if err := l.goOn(ctx); err != nil {
+			return err
+		}
+		sp, ok, err := s.next(math.MaxInt64)
+		if d, broken := errors.AsType[*damage](err); broken {
+			found(d)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		buffer = sp.check(buffer, found)
+	}
+	r.Tables, r.Blocks, r.Bytes = s.checked.tables, s.checked.blocks, s.checked.bytes
+	return l.inspectRecords(ctx, r, progress)
+}
+
+// goOn says why an inspection ends before its time, or nil.
+func (l *Log) goOn(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.closing:
+		return errClosed()
+	default:
+		return nil
+	}
+}
+
+// inspectRecords decodes every event, and adds up what the indexes must hold;
+// the sums are equal if and, but for chance, only if the entries are.
+func (l *Log) inspectRecords(ctx context.Context, r *Report, progress func(at, end eventlog.Position)) error {
+	seed := maphash.MakeSeed()
+	var streams, categories uint64
+	for at := eventlog.Position(0); at < r.End; {
+		if err := l.goOn(ctx); err != nil {
+			return err
+		}
+		var chunk []eventlog.Recorded
+		err := l.reading(func() (err error) {
+			chunk, at, err = l.logChunk(at, r.End)
+			return err
+		})
+		for _, e := range chunk {
+			key := binary.BigEndian.AppendUint64(streamKey(e.Stream, e.Version), uint64(e.Position))
+			streams += maphash.Bytes(seed, key)
+			categories += maphash.Bytes(seed, categoryKey(e.Stream.Category(), e.Position))
+		}
+		r.Events += int64(len(chunk))
+		if err != nil {
+			r.tell(err)
+			return nil // what follows cannot be held against the indexes
+		}
+		progress(at, r.End)
+	}
+	if r.Broken > 0 {
+		return nil // the tables of an index may be among them
+	}
+	byStream, err := l.sum(ctx, kindStream, seed, func(it *pebble.Iterator) (eventlog.Position, []byte, error) {
+		value, err := it.ValueAndErr()
+		if err != nil || len(value) != positionBytes {
+			return 0, nil, errors.Join(errIndex, err)
+		}
+		return eventlog.Position(binary.BigEndian.Uint64(value)), value, nil
+	}, r.End)
+	if err == nil && byStream != streams {
+		err = errors.New("the index of streams does not agree with the events")
+	}
+	if err != nil {
+		r.tell(err)
+	}
+	byCategory, err := l.sum(ctx, kindCategory, seed, func(it *pebble.Iterator) (eventlog.Position, []byte, error) {
+		p, ok := lastNumber(it.Key())
+		if !ok {
+			return 0, nil, errIndex
+		}
+		return eventlog.Position(p), nil, nil
+	}, r.End)
+	if err == nil && byCategory != categories {
+		err = errors.New("the index of categories does not agree with the events")
+	}
+	if err != nil {
+		r.tell(err)
+	}
+	return l.goOn(ctx)
+}
+
+// sum adds up the entries of an index that point to positions up to end.
+func (l *Log) sum(
+	ctx context.Context, kind byte, seed maphash.Seed,
+	entry func(*pebble.Iterator) (eventlog.Position, []byte, error), end eventlog.Position,
+) (sum uint64, err error) {
+	err = l.reading(func() error {
+		n, key := 0, []byte(nil)
+		return l.index(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}}, func(it *pebble.Iterator) (bool, error) {
+			if n++; n%chunkEvents == 0 {
+				if err := l.goOn(ctx); err != nil {
+					return false, err
+				}
+			}
+			p, value, err := entry(it)
+			if err != nil {
+				return false, err
+			}
+			if p <= end {
+				key = append(append(key[:0], it.Key()...), value...)
+				sum += maphash.Bytes(seed, key)
+			}
+			return true, nil
+		})
+	})
+	return sum, err
+}
