@@ -161,7 +161,7 @@ func (a *App) Run(ctx context.Context) error {
 	group, failed := errgroup.WithContext(work)
 	group.Go(func() error { return a.Runner.Run(failed) })
 	group.Go(func() error { return a.hurry(failed) })
-	group.Go(func() error { return a.rememberLog(failed) })
+	group.Go(func() error { return a.keepToLog(failed) })
 	for _, d := range a.drivers {
 		group.Go(func() error { return ended(failed, d.Run(failed)) })
 	}

@@ -27,6 +27,7 @@ type units struct {
 // views, so that the two can be held against each other.
 type tally struct {
 	events, streams int64
+	foreign         int64             // events of other programs, which are counted apart
 	position        eventlog.Position // of the last event
 	captured        map[string]int64  // minor units by currency
 	refunded        map[string]int64  // minor units by currency
@@ -44,15 +45,21 @@ func newTally() *tally {
 	return &tally{captured: map[string]int64{}, refunded: map[string]int64{}}
 }
 
-// take reads one event, whatever it is, and adds it. An event that no codec
-// knows or can read is an error: an audit that steps over something is none.
+// take reads one event and adds it. One of ours that no codec knows or can read
+// is an error: an audit that steps over something is none. What other programs
+// write into the same EventStoreDB is counted apart.
 func (t *tally) take(r eventlog.Recorded) error {
+	category := r.Stream.Category()
+	if !ours(category) {
+		t.foreign++
+		return nil
+	}
 	t.events++
 	t.position = r.Position
 	if r.Version == 1 {
 		t.streams++
 	}
-	switch r.Stream.Category() {
+	switch category {
 	case order.Category:
 		return read(order.Codec, r, func(e order.Event) error { t.takeOrder(r.Stream, e); return nil })
 	case inventory.Category:
@@ -67,6 +74,15 @@ func (t *tally) take(r eventlog.Recorded) error {
 		return read(fulfilment.Codec, r, func(fulfilment.Event) error { return nil })
 	}
 	return errUnread(r)
+}
+
+// ours says whether streams of a category are this system's.
+func ours(category string) bool {
+	switch category {
+	case order.Category, inventory.Category, payment.Category, shipment.Category, catalog.Category, fulfilment.Category:
+		return true
+	}
+	return false
 }
 
 func read[E eventlog.Typed](codec eventlog.Codec[E], r eventlog.Recorded, take func(E) error) error {
@@ -153,7 +169,8 @@ func addTo(total *int64, n int64) error {
 func (t *tally) add(o *tally) error {
 	t.events += o.events
 	t.streams += o.streams
-	t.position = o.position
+	t.foreign += o.foreign
+	t.position = max(t.position, o.position)
 	for currency, minor := range o.captured {
 		if err := domain.Accumulate(t.captured, currency, minor); err != nil {
 			return err
@@ -177,6 +194,7 @@ func (t *tally) add(o *tally) error {
 type replayed struct {
 	Events          int64                  `json:"events"`
 	Streams         int64                  `json:"streams"`
+	ForeignEvents   int64                  `json:"foreign_events,omitempty"` // of other programs in the same log; not in the figures above
 	Orders          map[order.Status]int64 `json:"orders"`
 	CapturedMinor   map[string]int64       `json:"captured_minor"` // by currency
 	RefundedMinor   map[string]int64       `json:"refunded_minor"` // by currency
@@ -195,7 +213,7 @@ func (t *tally) result(orders map[order.Status]int64) replayed {
 		}
 	}
 	return replayed{
-		Events: t.events, Streams: t.streams, Orders: orders, Units: t.units, Position: t.position,
+		Events: t.events, Streams: t.streams, ForeignEvents: t.foreign, Orders: orders, Units: t.units, Position: t.position,
 		CapturedMinor: captured, RefundedMinor: refunded,
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
@@ -128,7 +129,8 @@ func TestLogThatWasSetBack(t *testing.T) {
 	kept := memory.New()
 	c := config{Data: t.TempDir(), EventStore: storeOn(t, kept)}
 	work(t, c, "one")
-	earlier := memory.New() // the same first event, and not much more
+	var at time.Time
+	earlier := memory.NewAt(func() time.Time { return at }) // the same first event, and not much more
 	n := 0
 	for r, err := range kept.ReadAll(t.Context(), 0) {
 		if err != nil {
@@ -138,6 +140,7 @@ func TestLogThatWasSetBack(t *testing.T) {
 			break
 		}
 		p := eventlog.Pending{ID: r.ID, Type: r.Type, Data: r.Data, Meta: r.Meta}
+		at = r.At
 		if _, err := earlier.Append(t.Context(), r.Stream, r.Version-1, p); err != nil {
 			t.Fatal(err)
 		}
@@ -145,6 +148,87 @@ func TestLogThatWasSetBack(t *testing.T) {
 	err := refused(t, config{Data: c.Data, EventStore: storeOn(t, earlier)})
 	if domain.KindOf(err) != domain.Conflict || !strings.Contains(err.Error(), "set back") {
 		t.Error(err)
+	}
+}
+
+// TestTwoLogsThatBeginAlike are two logs, as after the same import into both.
+func TestTwoLogsThatBeginAlike(t *testing.T) {
+	begun := func() *memory.Log {
+		log := memory.New()
+		p := eventlog.Pending{ID: eventlog.EventID{1}, Type: "product.listed.v1", Data: []byte(`{"sku":"A","name":"","price":{"minor":1,"currency":"GBP"}}`)}
+		if _, err := log.Append(t.Context(), "product-A", 0, p); err != nil {
+			t.Fatal(err)
+		}
+		return log
+	}
+	c := config{Data: t.TempDir(), EventStore: storeOn(t, begun())}
+	work(t, c, "one")
+	c.EventStore = storeOn(t, begun())
+	if err := refused(t, c); domain.KindOf(err) != domain.Conflict {
+		t.Error(err)
+	}
+}
+
+// TestLogThatIsExchanged ends the work of a node: its server came back with other data.
+func TestLogThatIsExchanged(t *testing.T) {
+	first, second := memory.New(), memory.New()
+	var lc net.ListenConfig
+	serve := func(log engine.Log, address string) (at string, stop func()) {
+		server, err := esdbserver.New(t.Context(), esdbserver.Options{Log: log, Insecure: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		socket, err := lc.Listen(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(socket) }()
+		return socket.Addr().String(), func() { _, _ = server.Close(), <-served }
+	}
+	at, stop := serve(first, anyPort)
+	c := config{Data: t.TempDir(), EventStore: "esdb://" + at + "?tls=false"}
+	work(t, c, "one")
+	app, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := make(chan error, 1)
+	go func() { ran <- app.Run(t.Context()) }()
+	stop()
+	_, stop = serve(second, at)
+	defer stop()
+	select {
+	case err := <-ran:
+		if domain.KindOf(err) != domain.Conflict || !strings.Contains(err.Error(), "follow another log") {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it goes on as if nothing had happened")
+	}
+	if err := app.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAuditAmongOthers counts what other programs wrote apart.
+func TestAuditAmongOthers(t *testing.T) {
+	log := memory.New()
+	work(t, config{Data: t.TempDir(), EventStore: storeOn(t, log)}, "one")
+	alone, err := replay(t.Context(), log, func(eventlog.Position) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.Append(t.Context(), "theirs", 0, eventlog.Pending{ID: eventlog.EventID{1}, Type: "Seen", Data: []byte("?")}); err != nil {
+		t.Fatal(err)
+	}
+	among, err := replay(t.Context(), log, func(eventlog.Position) {})
+	if err != nil || among.ForeignEvents != 1 {
+		t.Fatal(among, err)
+	}
+	among.ForeignEvents, among.ElapsedSeconds, among.EventsPerSecond = 0, alone.ElapsedSeconds, alone.EventsPerSecond
+	if !reflect.DeepEqual(among, alone) {
+		t.Errorf("%+v, and alone %+v", among, alone)
 	}
 }
 

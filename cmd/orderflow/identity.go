@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
@@ -19,7 +20,7 @@ import (
 // identity says which log the views of a data directory follow: positions of
 // one log mean nothing in another, and views of two logs in one are of none.
 type identity struct {
-	FirstEvent string `json:"first_event"` // its id; empty as long as there was none
+	FirstEvent string `json:"first_event"` // its id and when it was stored; empty as long as there was none
 	Log        string `json:"log"`         // where it was then, for people
 }
 
@@ -42,7 +43,9 @@ func identify(ctx context.Context, log eventLog) (identity, error) {
 			return is, err
 		}
 		if !isSystem(r) {
-			is.FirstEvent = hex.EncodeToString(r.ID[:])
+			// The same command gives the same id in every log, so the time is in it;
+			// what sees it through EventStoreDB's protocol sees less of it.
+			is.FirstEvent = hex.EncodeToString(r.ID[:]) + " " + r.At.Truncate(time.Microsecond).Format(time.RFC3339Nano)
 			break
 		}
 	}
@@ -50,7 +53,7 @@ func identify(ctx context.Context, log eventLog) (identity, error) {
 }
 
 // checkViews refuses views that follow another log. It says whether the log
-// has an identity yet; see [App.rememberLog].
+// has an identity yet; see [App.keepToLog].
 func checkViews(ctx context.Context, c config, log eventLog, views *sqlite.Views) (known bool, err error) {
 	now, err := identify(ctx, log)
 	if err != nil {
@@ -113,22 +116,53 @@ func farthest(ctx context.Context, views *sqlite.Views) (at eventlog.Position, e
 	return at, nil
 }
 
+// logCheckEvery is how often a node looks whether a log elsewhere is still the
+// one it began with: a server may come back with other data.
+const logCheckEvery = 5 * time.Second
+
+// keepToLog writes down which log the views follow as soon as it has an
+// identity, and then ends the node's work if the log becomes another one.
+func (a *App) keepToLog(ctx context.Context) error {
+	if !a.logKnown {
+		if err := a.rememberLog(ctx); err != nil {
+			return ended(ctx, err)
+		}
+	}
+	if _, remote := a.Log.(pinged); !remote {
+		return nil // nobody else can open it
+	}
+	ours, _, err := readIdentity(a.config)
+	if err != nil {
+		return err
+	}
+	every := time.NewTicker(logCheckEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-every.C:
+		}
+		now, err := identify(ctx, a.Log)
+		if err == nil && now.FirstEvent != ours.FirstEvent { // one that cannot be reached is told of elsewhere
+			return errOtherLog(a.config, ours, now)
+		}
+	}
+}
+
 // rememberLog waits for the first event of a log that had none when it was
 // opened, and writes down which log it is.
 func (a *App) rememberLog(ctx context.Context) error {
-	if a.logKnown {
-		return nil
-	}
 	for r, err := range a.Log.Subscribe(ctx, 0) {
 		if err != nil {
-			return ended(ctx, err)
+			return err
 		}
 		if isSystem(r) {
 			continue
 		}
 		now, err := identify(ctx, a.Log)
 		if err != nil {
-			return ended(ctx, err)
+			return err
 		}
 		return writeIdentity(a.config, now)
 	}

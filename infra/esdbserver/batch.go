@@ -193,7 +193,7 @@ func batchSuccess(w engine.Written) *streams.BatchAppendResp_Success {
 // batchError says in the protocol's own messages why a batch was not written.
 func (s *streamsService) batchError(b *batch) *status.Status {
 	if wrong, ok := errors.AsType[*engine.WrongExpectedError](b.err); ok {
-		return described(codes.AlreadyExists, wrongText(wrong), wrongDetail(wrong))
+		return described(codes.AlreadyExists, wrongText("Append", wrong), wrongDetail(wrong))
 	}
 	if deleted, ok := errors.AsType[*engine.DeletedError](b.err); ok {
 		return described(codes.NotFound, deleted.Error(), &shared.StreamDeleted{StreamIdentifier: identifier(deleted.Stream)})

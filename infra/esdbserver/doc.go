@@ -61,6 +61,7 @@
 // What there is not: projections; the services Users, Operations, Monitoring
 // and Redaction (a user is an event of $user-…, in EventStoreDB's form);
 // certificates of clients, which are not asked for; clusters, so requires-leader
-// is met by every node; AtomPub and all other HTTP. Over TLS a client that asks
-// these five paths has to speak HTTP/1.1 (curl --http1.1): HTTP/2 is gRPC's.
+// is met by every node; AtomPub and all other HTTP. Over TLS HTTP/2 is gRPC's:
+// a client that offers HTTP/1.1 as well gets that, because it is a browser or
+// curl; clients of gRPC offer HTTP/2 alone.
 package esdbserver

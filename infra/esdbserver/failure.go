@@ -35,8 +35,8 @@ func (s *Server) fail(ctx context.Context, err error) error {
 	if _, ok := status.FromError(err); ok {
 		return err
 	}
-	if wrong, ok := errors.AsType[*engine.WrongExpectedError](err); ok {
-		return failed(ctx, codes.FailedPrecondition, wrongText(wrong), "wrong-expected-version",
+	if wrong, ok := errors.AsType[*engine.WrongExpectedError](err); ok { // of an append it is an answer, and no error
+		return failed(ctx, codes.FailedPrecondition, wrongText("Delete", wrong), "wrong-expected-version",
 			trailerStream, wrong.Stream, trailerExpected, strconv.FormatInt(int64(wrong.Expected), 10),
 			trailerActual, strconv.FormatInt(wrong.Actual, 10))
 	}
@@ -73,8 +73,8 @@ func (s *Server) failedBelow(err error) error {
 	}
 }
 
-func wrongText(e *engine.WrongExpectedError) string {
-	return "Append failed due to WrongExpectedVersion. Stream: " + printable(e.Stream) +
+func wrongText(what string, e *engine.WrongExpectedError) string {
+	return what + " failed due to WrongExpectedVersion. Stream: " + printable(e.Stream) +
 		", Expected version: " + strconv.FormatInt(int64(e.Expected), 10) + ", Actual version: " + strconv.FormatInt(e.Actual, 10)
 }
 
