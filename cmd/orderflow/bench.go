@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"orderflow/domain"
+	"orderflow/domain/catalog"
 )
 
 // benchCmd measures this machine against the budgets.
@@ -28,7 +29,9 @@ func (c *benchCmd) Help() string {
 	return usage("Everything runs on fresh nodes in a temporary directory, the load included. A limit is measured in the same run " +
 		"(an empty handler, a bare database) or is the budget itself. Nothing is stored: what is printed was measured just now.\n\n" +
 		"With --eventstore the log is there: give it one of its own, and an empty one, for what is written stays. " +
-		"Of the names only " + strings.Join(storeBenchmarks(), ", ") + " can be had then.")
+		"Of the names only " + strings.Join(storeBenchmarks(), ", ") + " can be had then, measured in that order; replay reads what is there. " +
+		"The budgets of the embedded log are printed beside for comparison. What the wire itself costs is measured by " +
+		"`go test -run xxx -bench Append ./infra/esdbserver`.")
 }
 
 // figure is one measurement.
@@ -74,8 +77,9 @@ func benchmarks() []benchmark {
 }
 
 // storeBenchmarks are those that can be measured on a log that others serve, in
-// an order in which none works on what another left undone.
-func storeBenchmarks() []string { return []string{"confirm", "replay", "read", "accept", "append"} }
+// an order in which none works on what another left undone, replay reads the
+// orders of those before, and append comes last: its events are no orders.
+func storeBenchmarks() []string { return []string{"confirm", "read", "accept", "replay", "append"} }
 
 // Run measures.
 func (c *benchCmd) Run(ctx context.Context, s streams, _ *slog.Logger) error {
@@ -95,6 +99,11 @@ func (c *benchCmd) Run(ctx context.Context, s streams, _ *slog.Logger) error {
 	defer stop()
 	var results []figure
 	for _, m := range chosen {
+		if b.store != "" {
+			if err := b.prepare(ctx, m.name); err != nil {
+				return err
+			}
+		}
 		b.say("measuring " + m.name)
 		f, err := m.measure(b, ctx)
 		if err != nil {
@@ -108,6 +117,42 @@ func (c *benchCmd) Run(ctx context.Context, s streams, _ *slog.Logger) error {
 		return printJSON(s.out, map[string]any{"results": results})
 	}
 	return showFigures(s.out, results)
+}
+
+// prepare sees to it that a log that others serve has what a benchmark needs.
+func (b *bench) prepare(ctx context.Context, name string) error {
+	switch name {
+	case "append":
+		return nil
+	case "replay":
+		return b.refuseEmpty(ctx)
+	}
+	app, err := b.node(ctx, b.folder(), "")
+	if err != nil {
+		return err
+	}
+	goods := catalog.Stream(benchSKU(benchLines - 1))
+	listed := false
+	for _, err = range app.Log.Read(ctx, goods, 0) {
+		listed = true
+	}
+	if err == nil && !listed {
+		err = furnish(ctx, app.Bus)
+	}
+	return errors.Join(err, app.Close())
+}
+
+// refuseEmpty refuses a log in which there is nothing to read.
+func (b *bench) refuseEmpty(ctx context.Context) error {
+	log, err := b.openLog(ctx, b.folder())
+	if err != nil {
+		return err
+	}
+	end, err := log.End(ctx)
+	if err == nil && end == 0 {
+		err = domain.Errorf(domain.Rejected, "The log has no events yet, so there is nothing to replay; measure confirm, read or accept before, which place orders.")
+	}
+	return errors.Join(err, log.Close())
 }
 
 // profile records where the time goes until stop is called; an empty path records nothing.
@@ -132,23 +177,28 @@ func (c *benchCmd) choose() ([]benchmark, error) {
 	if c.Scale < minScale {
 		return nil, domain.Errorf(domain.Invalid, "A scale below %d orders says nothing.", minScale)
 	}
-	all, names := benchmarks(), c.Names
-	switch {
-	case len(names) == 0 && c.EventStore == "":
-		return all, nil
-	case len(names) == 0:
-		names = storeBenchmarks()
+	all := benchmarks()
+	var order []string // in which they are measured, however they are named
+	for _, b := range all {
+		order = append(order, b.name)
+	}
+	possible := order
+	if c.EventStore != "" {
+		possible = storeBenchmarks()
+	}
+	for _, name := range c.Names {
+		switch {
+		case !slices.Contains(order, name):
+			return nil, domain.Errorf(domain.Invalid, "There is no benchmark %q; see `orderflow bench --help`.", name)
+		case !slices.Contains(possible, name):
+			return nil, domain.Errorf(domain.Invalid, "%s cannot be measured with --eventstore; %s can.", name, strings.Join(possible, ", "))
+		}
 	}
 	var chosen []benchmark
-	for _, name := range names {
-		if c.EventStore != "" && !slices.Contains(storeBenchmarks(), name) {
-			return nil, domain.Errorf(domain.Invalid, "%s cannot be measured with --eventstore; %s can.", name, strings.Join(storeBenchmarks(), ", "))
+	for _, name := range possible {
+		if len(c.Names) == 0 || slices.Contains(c.Names, name) {
+			chosen = append(chosen, all[slices.Index(order, name)])
 		}
-		i := slices.IndexFunc(all, func(b benchmark) bool { return b.name == name })
-		if i < 0 {
-			return nil, domain.Errorf(domain.Invalid, "There is no benchmark %q; see `orderflow bench --help`.", name)
-		}
-		chosen = append(chosen, all[i])
 	}
 	return chosen, nil
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,15 +21,15 @@ import (
 
 // eventstoreCmd runs an EventStoreDB node on the log of a data directory.
 type eventstoreCmd struct {
-	Data      string `help:"Where everything is kept; the log of a node that served before is taken." default:"${data}" type:"path" placeholder:"DIR" env:"ORDERFLOW_DATA"`
+	Data      string `help:"Where everything is kept; the log of a node that served before is taken (default ${data})." default:"${data}" type:"path" placeholder:"DIR" env:"ORDERFLOW_DATA"`
 	Listen    string `help:"Where clients connect; port 0 takes a free one." default:"${eventstore}" env:"ORDERFLOW_EVENTSTORE_LISTEN"`
 	TLSCert   string `name:"tls-cert" help:"The certificate that the node shows, in PEM." type:"path" placeholder:"FILE" env:"ORDERFLOW_EVENTSTORE_TLS_CERT"`
 	TLSKey    string `name:"tls-key" help:"The key of the certificate, in PEM." type:"path" placeholder:"FILE" env:"ORDERFLOW_EVENTSTORE_TLS_KEY"`
 	Insecure  bool   `help:"Serve without TLS and let everybody do everything, on this machine only."`
 	Advertise string `help:"The address that clients are told when they discover the node (default: where it listens)." placeholder:"HOST:PORT"`
 	Private   string `help:"Where metrics and profiles listen, on this machine only; none if empty." env:"ORDERFLOW_EVENTSTORE_PRIVATE"`
-	Password  string `help:"The password that the users admin and ops are made with at the first start." default:"changeit" env:"ORDERFLOW_EVENTSTORE_PASSWORD"`
-	Tell      string `help:"Write the same JSON to this file once requests are taken, for scripts that let the system choose the port." type:"path" placeholder:"FILE"`
+	Password  string `help:"The password that the users admin and ops are made with at the first start; if empty, changeit." default:"changeit" env:"ORDERFLOW_EVENTSTORE_PASSWORD"`
+	Tell      string `help:"Write the connection string, the data directory and where metrics are, as JSON, to this file once requests are taken, for scripts that let the system choose the port." type:"path" placeholder:"FILE"`
 	JSON      bool   `help:"Print the connection string as JSON for programs."`
 }
 
@@ -114,6 +115,9 @@ func (c *eventstoreCmd) listenPrivate(ctx context.Context, log *pebblelog.Log, o
 // options refuses what would serve passwords or data to anybody who listens.
 func (c *eventstoreCmd) options(logger *slog.Logger) (o esdbserver.Options, err error) {
 	o = esdbserver.Options{Insecure: c.Insecure, Advertise: c.Advertise, FirstPassword: c.Password, Logger: logger}
+	if err := checkAdvertise(c.Advertise); err != nil {
+		return o, err
+	}
 	switch {
 	case c.Insecure && (c.TLSCert != "" || c.TLSKey != ""):
 		return o, domain.Errorf(domain.Invalid, "Say either --insecure or --tls-cert and --tls-key, not both.")
@@ -129,6 +133,18 @@ func (c *eventstoreCmd) options(logger *slog.Logger) (o esdbserver.Options, err 
 	}
 	o.Certificate = &certificate
 	return o, nil
+}
+
+// checkAdvertise refuses what no client could connect to; empty is where the node listens.
+func checkAdvertise(address string) error {
+	if address == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if n, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil || host == "" || n == 0 {
+		return domain.Errorf(domain.Invalid, "%q is not an address that clients can be told; say --advertise HOST:PORT, such as db.example.com:2113.", address)
+	}
+	return nil
 }
 
 // show says how to connect.

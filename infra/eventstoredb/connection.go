@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
@@ -48,6 +49,9 @@ func parse(connection string, logger *slog.Logger) (esdb.Configuration, error) {
 		}
 		return invalid("its scheme, host, port or a setting is wrong")
 	}
+	if !portsExist(connection) {
+		return invalid("a port is not between 1 and 65535")
+	}
 	c := *parsed
 	if err := c.Validate(); err != nil {
 		return invalid("userCertFile and userKeyFile belong together")
@@ -68,6 +72,21 @@ func parse(connection string, logger *slog.Logger) (esdb.Configuration, error) {
 	}
 	c.Logger = librarySays(logger)
 	return c, nil
+}
+
+// portsExist reports whether every port of a connection string that the library
+// took is one: it keeps of any number what fits into 16 bits.
+func portsExist(connection string) bool {
+	hosts, _, _ := strings.Cut(connection, "?")
+	_, hosts, _ = strings.Cut(hosts, "://")
+	hosts = hosts[strings.LastIndex(hosts, "@")+1:]
+	for host := range strings.FieldsFuncSeq(hosts, func(r rune) bool { return r == ',' || r == '/' }) {
+		_, port, given := strings.Cut(host, ":")
+		if n, err := strconv.ParseUint(port, 10, 16); given && (err != nil || n == 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // librarySays passes on what the library logs. It calls everything an error

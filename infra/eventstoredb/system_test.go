@@ -139,6 +139,8 @@ func TestSecretsStaySecret(t *testing.T) {
 		"esdb://admin:hunter2?x@localhost", "esdb://admin:hunter2@localhost?tsl=false", "esdb://admin:hunter2@localhost?tlsCaFile=/nowhere.crt",
 		"esdb://admin:hunter2@localhost?keepAliveInterval=soon", "esdb://admin:hunter2@%zz", "esdb://:hunter2@localhost", "esdb://admin:hunter2@a:1,b:x",
 		"esdb://admin:hunter2@localhost?userCertFile=x", "esdb://admin:hunter2@localhost?nodePreference=hunter2",
+		"esdb://admin:hunter2@localhost:99999", "esdb://admin:hunter2@localhost:65536?tls=false", "esdb://admin:hunter2@localhost:0",
+		"esdb://admin:hunter2@a:2113,b:67649", "esdb+discover://admin:hunter2@localhost:99999",
 	} {
 		_, err := eventstoredb.Open(s, eventstoredb.Options{Logger: slog.New(slog.DiscardHandler)})
 		if domain.KindOf(err) != domain.Invalid || err == nil {

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"orderflow/domain"
+	"orderflow/domain/catalog"
+	"orderflow/domain/eventlog"
+	"orderflow/infra/pebblelog"
+)
+
+// TestBenchmarksAreMeasuredInTheirOrder however they are named.
+func TestBenchmarksAreMeasuredInTheirOrder(t *testing.T) {
+	for _, c := range []struct{ named, store, want string }{
+		{"read append", "", "append read"},
+		{"append read", "esdb://x", "read append"},
+		{"append replay accept", "esdb://x", "accept replay append"},
+		{"replay replay", "esdb://x", "replay"},
+		{"", "esdb://x", "confirm read accept replay append"},
+		{"", "", "append accept read confirm rebuild replay start memory growth"},
+		{"append memory", "esdb://x", ""},
+		{"append nothing", "", ""},
+	} {
+		cmd := benchCmd{Names: strings.Fields(c.named), Scale: minScale}
+		cmd.EventStore = c.store
+		chosen, err := cmd.choose()
+		var names []string
+		for _, b := range chosen {
+			names = append(names, b.name)
+		}
+		if got := strings.Join(names, " "); got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%q on %q: %q, %v; want %q", c.named, c.store, got, err, c.want)
+		}
+	}
+}
+
+// TestBenchPreparesALog that others serve: an empty one cannot be replayed, and
+// where something is already the goods are listed all the same.
+func TestBenchPreparesALog(t *testing.T) {
+	log, err := pebblelog.Open(filepath.Join(t.TempDir(), "log"), pebblelog.Options{IndexIDs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = log.Close() })
+	b, err := newBench(minScale, storeOn(t, log), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	if err := b.prepare(t.Context(), "replay"); domain.KindOf(err) != domain.Rejected || !strings.Contains(err.Error(), "no events yet") {
+		t.Errorf("an empty log is replayed: %v", err)
+	}
+	other := eventlog.Pending{ID: eventlog.NewEventID("bench", "other-1", 0), Type: "other.v1", Data: []byte("{}")}
+	if _, err := log.Append(t.Context(), "other-1", 0, other); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second finds what the first listed
+		if err := errors.Join(b.prepare(t.Context(), "replay"), b.prepare(t.Context(), "read")); err != nil {
+			t.Fatal(err)
+		}
+		var types []string
+		for r, err := range log.Read(t.Context(), catalog.Stream(benchSKU(0)), 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			types = append(types, r.Type)
+		}
+		if !slices.Equal(types, []string{catalog.Listed{}.EventType()}) {
+			t.Errorf("what is in the catalogue: %q", types)
+		}
+	}
+}
