@@ -77,6 +77,11 @@ func (j judge) ran(run Run) {
 			j.blame(test, run.Name, "%s", describe(outcome))
 		}
 	}
+	for test := range j.Excused {
+		if _, listed := j.Leaves[test]; !listed {
+			j.blame(test, run.Name, "is excused, but is no test of the suite")
+		}
+	}
 	switch {
 	case run.Ended == "":
 		j.blame("the whole", run.Name, "was cut short")

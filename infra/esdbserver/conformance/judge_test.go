@@ -145,6 +145,21 @@ func TestJudgeWantsEveryRun(t *testing.T) {
 	}
 }
 
+// TestJudgeBlamesWhoIsExcusedAndGone counts it, and all others as ever.
+func TestJudgeBlamesWhoIsExcusedAndGone(t *testing.T) {
+	e, err := conformance.NewExpectations(leaves, excused+"TestGone\tit is no more\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := conformance.Judge(e, read(t, "insecure", insecureRun), read(t, "tls", tlsRun))
+	if want := "conformance: 2 passed, 1 failed, 2 expected to fail"; v.String() != want {
+		t.Errorf("%s; want %s", v, want)
+	}
+	if want := "TestGone (tls) is excused, but is no test of the suite"; !slices.Contains(v.Problems, want) {
+		t.Errorf("problems %q; want %q", v.Problems, want)
+	}
+}
+
 func TestReadRunKeepsWhatWasPrinted(t *testing.T) {
 	run := read(t, "insecure", "# a compiler speaks\n"+insecureRun)
 	if got := run.Output["TestStreams/Append/one"]; got != "hello\n" {
@@ -160,7 +175,6 @@ func TestExpectationsMustMakeSense(t *testing.T) {
 		{"TestA\n", ""},
 		{"TestA\t \n", ""},
 		{leaves, "TestProjections/create\t\n"},
-		{leaves, "TestGone\tit is no more\n"},
 	} {
 		if _, err := conformance.NewExpectations(c.leaves, c.excused); err == nil {
 			t.Errorf("%q, %q were taken", c.leaves, c.excused)
