@@ -12,7 +12,7 @@ const (
 	// is collected. A node with few orders lives in 50 MiB and would collect
 	// every 50 ms under load; one with a million lives in more than half of
 	// this, and for it nothing changes.
-	roomBytes = 256 << 20
+	roomBytes = 160 << 20
 	// usualPercent is how much garbage may come to what lives, as Go has it.
 	usualPercent = 100
 )
