@@ -72,7 +72,8 @@ func (c *Changes) Watch(id domain.OrderID) (positions <-chan eventlog.Position, 
 	}
 }
 
-func (c *Changes) publish(change Change) {
+// Publish tells everybody who listens or watches. It never waits.
+func (c *Changes) Publish(change Change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for l := range c.listeners {

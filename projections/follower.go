@@ -137,7 +137,7 @@ func (f *follower) apply(ctx context.Context, batch []event) error {
 		}
 		f.setPending(time.Time{})
 		if f.folder.at > before {
-			defer f.changes.publish(Change{Group: f.group.Name, Position: f.folder.at, Orders: changed})
+			defer f.changes.Publish(Change{Group: f.group.Name, Position: f.folder.at, Orders: changed})
 		}
 	}
 	if f.folder.at > before {

@@ -90,7 +90,7 @@ func (f *follower) replace(ctx context.Context, fresh *folder, b Building, done 
 	f.opened.Store(true)
 	f.advanced()
 	signal(f.renewed)
-	f.changes.publish(Change{Group: f.group.Name, Position: fresh.at, Missed: true})
+	f.changes.Publish(Change{Group: f.group.Name, Position: fresh.at, Missed: true})
 	return nil
 }
 

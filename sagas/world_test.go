@@ -46,6 +46,8 @@ type world struct {
 	sim  *simulator.Simulator
 	wrap func(charging.Gateway) charging.Gateway // what becomes of the gateway before faults; nil leaves it
 
+	wrapCarrier func(dispatching.Carrier) dispatching.Carrier // likewise
+
 	mu      sync.Mutex
 	strike  point
 	how     string
@@ -132,16 +134,19 @@ func (w *world) start(t *testing.T) *process {
 	w.dead = dead
 	w.mu.Unlock()
 	out := outside{world: w, dead: dead}
-	local, inner := commands.NewLocal(out, nil), w.sim.Gateway()
+	local, inner, parcels := commands.NewLocal(out, nil), w.sim.Gateway(), w.sim.Carrier()
 	if w.wrap != nil {
 		inner = w.wrap(inner)
+	}
+	if w.wrapCarrier != nil {
+		parcels = w.wrapCarrier(parcels)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	for _, s := range []sagas.Saga{
 		fulfilling.New(fulfilling.Saga{Bus: local, Orders: local.Orders, Payments: local.Payments, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
 		charging.New(charging.Saga{Gateway: gateway{out, inner}, GatewayName: "sim", Payments: local.Payments, Fulfilments: local.Fulfilments}),
-		dispatching.New(dispatching.Saga{Carrier: carrier{out, w.sim.Carrier()}, CarrierName: "sim", Orders: local.Orders, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
+		dispatching.New(dispatching.Saga{Carrier: carrier{out, parcels}, CarrierName: "sim", Orders: local.Orders, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
 	} {
 		running.Go(func() { _ = sagas.NewDriver(sagas.Driver{Saga: s, Feed: out}).Run(ctx) })
 	}

@@ -29,6 +29,7 @@ type State struct {
 	Reason            string
 	RetryAt           time.Time // of a deferred booking or cancellation
 	Deferrals         int
+	CancelTries       int // of Deferrals, those of calling the parcel off
 }
 
 // Decider folds the events of one parcel.
@@ -47,6 +48,9 @@ func evolve(s State, e Event) State {
 		}
 		s.Reason, s.RetryAt = e.Reason, e.RetryAt
 		s.Deferrals++
+		if e.Undoing {
+			s.CancelTries++
+		}
 	case Cancelled:
 		s.Status = CalledOff
 	case Dispatched:

@@ -28,6 +28,10 @@ const (
 	// asked for because the void was refused, before a person must look: with
 	// the pauses above about an hour.
 	MaxVoids = 20
+	// MaxRefunds is how often a refund is asked for that the gateway neither
+	// makes nor refuses, before a person must look. What goes forward, a charge
+	// that was surely not made, waits for as long as it takes.
+	MaxRefunds = 20
 	// maxSteps bounds one look at an order.
 	maxSteps = 64
 )
@@ -317,6 +321,8 @@ func (l look) refund(ctx context.Context, id string, amount domain.Money) (bool,
 		return false, time.Time{}, nil
 	case ok && early(r.RetryAt):
 		return false, r.RetryAt, nil
+	case ok && r.Tries >= MaxRefunds*(l.f.Resumes+1):
+		return l.attention(ctx, l.f.Next(), "the gateway neither makes the refund nor refuses it")
 	case !ok:
 		return l.recorded(l.record(ctx, payment.StartRefund(id, amount)))
 	}

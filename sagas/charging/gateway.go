@@ -7,6 +7,7 @@
 //	reverting: Void (nothing captured) or Refund (captured), each under a key of the order
 //	           Void → VoidDeferred → (later) Void … → NeedsAttention after MaxVoids
 //	           Void refused → Lookup → Captured, then Refund | Declined | VoidDeferred
+//	           Refund → RefundDeferred → (later) Refund … → NeedsAttention after MaxRefunds
 package charging
 
 import (

@@ -22,6 +22,10 @@ const (
 	FirstPause = 500 * time.Millisecond
 	// LastPause is the longest wait.
 	LastPause = 5 * time.Minute
+	// MaxCancels is how often a carrier that could not be asked is asked to
+	// call a parcel off before a person must look: with the pauses above about
+	// an hour. A booking waits for as long as it takes.
+	MaxCancels = 20
 )
 
 // Saga books and calls off the parcels of orders.
@@ -74,7 +78,7 @@ func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 	if next == fulfilment.Ship {
 		return s.book(ctx, id, p)
 	}
-	return s.cancel(ctx, id, p)
+	return s.cancel(ctx, id, f, p)
 }
 
 func (s Saga) book(ctx context.Context, id domain.OrderID, p shipment.State) (time.Time, error) {
@@ -102,16 +106,19 @@ func (s Saga) book(ctx context.Context, id domain.OrderID, p shipment.State) (ti
 	case domain.KindOf(err) == domain.Rejected:
 		return time.Time{}, s.record(ctx, id, shipment.Refuse(s.CarrierName, reason(err)))
 	}
-	return s.wait(ctx, id, p, err)
+	return s.wait(ctx, id, p.Deferrals, shipment.Deferred{Reason: reason(err)})
 }
 
 // cancel makes sure that no parcel is fetched, whether a booking is known or
 // may still come.
-func (s Saga) cancel(ctx context.Context, id domain.OrderID, p shipment.State) (time.Time, error) {
+func (s Saga) cancel(ctx context.Context, id domain.OrderID, f fulfilment.State, p shipment.State) (time.Time, error) {
 	switch p.Status {
 	case shipment.CalledOff, shipment.Declined, shipment.Underway, shipment.Arrived:
 		return time.Time{}, nil
 	case shipment.None, shipment.Waiting, shipment.Arranged:
+	}
+	if p.CancelTries >= MaxCancels*(f.Resumes+1) {
+		return time.Time{}, s.attention(ctx, id, "the carrier neither calls the parcel off nor refuses to: "+p.Reason)
 	}
 	begun := time.Now()
 	err := s.Carrier.Cancel(ctx, key(id))
@@ -122,17 +129,21 @@ func (s Saga) cancel(ctx context.Context, id domain.OrderID, p shipment.State) (
 	case ctx.Err() != nil:
 		return time.Time{}, ctx.Err()
 	case domain.KindOf(err) == domain.Rejected: // the carrier has it: a person must look
-		_, _, err := s.Fulfilments.Transact(ctx, fulfilment.Stream(id), commands.NewCause(id, "saga:"+Name),
-			fulfilment.CallAttention(fulfilment.CancelShipment, "the carrier does not call the parcel off: "+reason(err)))
-		return time.Time{}, err
+		return time.Time{}, s.attention(ctx, id, "the carrier does not call the parcel off: "+reason(err))
 	}
-	return s.wait(ctx, id, p, err)
+	return s.wait(ctx, id, p.CancelTries, shipment.Deferred{Reason: reason(err), Undoing: true})
 }
 
-func (s Saga) wait(ctx context.Context, id domain.OrderID, p shipment.State, cause error) (time.Time, error) {
-	pause := min(FirstPause<<min(p.Deferrals, 10), LastPause)
-	retryAt := time.Now().Add(pause)
-	return retryAt, s.record(ctx, id, shipment.Defer(shipment.Deferred{Carrier: s.CarrierName, Reason: reason(cause), RetryAt: retryAt}))
+func (s Saga) attention(ctx context.Context, id domain.OrderID, why string) error {
+	_, _, err := s.Fulfilments.Transact(ctx, fulfilment.Stream(id), commands.NewCause(id, "saga:"+Name),
+		fulfilment.CallAttention(fulfilment.CancelShipment, why))
+	return err
+}
+
+// wait records that the carrier is asked again after a pause that doubles with every try.
+func (s Saga) wait(ctx context.Context, id domain.OrderID, tries int, d shipment.Deferred) (time.Time, error) {
+	d.Carrier, d.RetryAt = s.CarrierName, time.Now().Add(min(FirstPause<<min(tries, 10), LastPause))
+	return d.RetryAt, s.record(ctx, id, shipment.Defer(d))
 }
 
 func (s Saga) record(ctx context.Context, id domain.OrderID, decide shipment.Decision) error {

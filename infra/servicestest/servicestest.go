@@ -1,0 +1,150 @@
+// Package servicestest gives tests the real servers of a fleet: PostgreSQL,
+// Redis and Kafka. `make services` starts them and writes their addresses to
+// .services/env at the root of the module; variables of the same names in the
+// environment come before that file.
+//
+// A test that needs a server which is not there fails where CI=true. Elsewhere
+// it is skipped, and named in .services/missing, which `make test` reads out at
+// its end.
+package servicestest
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// The variables that say where the servers are.
+const (
+	PostgresVariable     = "ORDERFLOW_TEST_POSTGRES"      // postgres:// URL of a user who may create databases
+	RedisVariable        = "ORDERFLOW_TEST_REDIS"         // redis:// URL
+	RedisClusterVariable = "ORDERFLOW_TEST_REDIS_CLUSTER" // host:port of each master, with commas
+	KafkaVariable        = "ORDERFLOW_TEST_KAFKA"         // host:port of each broker, with commas
+)
+
+// Postgres returns the URL of a fresh, empty database, which is dropped when t ends.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	server := require(t, PostgresVariable)
+	name := "test_" + strings.ToLower(rand.Text()[:16])
+	onServer(t, server, "CREATE DATABASE "+name)
+	t.Cleanup(func() { onServer(t, server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatalf("%s is not a URL", PostgresVariable) // it may hold a password
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+func onServer(t testing.TB, server, statement string) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	c, err := pgx.Connect(ctx, server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(ctx) //nolint:errcheck // nothing is lost with it
+	if _, err := c.Exec(ctx, statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Redis returns the URL of a server that other tests use too: give every key a
+// prefix from [Prefix].
+func Redis(t testing.TB) string {
+	t.Helper()
+	return require(t, RedisVariable)
+}
+
+// RedisCluster returns the addresses of a cluster's masters. Other tests use it too.
+func RedisCluster(t testing.TB) []string {
+	t.Helper()
+	return strings.Split(require(t, RedisClusterVariable), ",")
+}
+
+// Kafka returns the addresses of brokers that other tests use too: give every
+// topic and group a prefix from [Prefix].
+func Kafka(t testing.TB) []string {
+	t.Helper()
+	return strings.Split(require(t, KafkaVariable), ",")
+}
+
+// Prefix is a name that no other test has.
+func Prefix() string { return "t" + strings.ToLower(rand.Text()[:12]) }
+
+// require returns a variable, or ends the test as the package says.
+func require(t testing.TB, variable string) string {
+	t.Helper()
+	root := moduleRoot(t)
+	value := os.Getenv(variable)
+	if value == "" {
+		value = written(filepath.Join(root, ".services", "env"), variable)
+	}
+	if value != "" {
+		return value
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not set and no server is running: `make services` starts it", variable)
+	}
+	note(t, filepath.Join(root, ".services", "missing"))
+	t.Skipf("%s is not set and no server is running: `make services` starts it", variable)
+	return ""
+}
+
+// written looks a variable up in a file of NAME=value lines.
+func written(file, variable string) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if value, ok := strings.CutPrefix(lines.Text(), variable+"="); ok {
+			return strings.Trim(value, `"'`)
+		}
+	}
+	return ""
+}
+
+// note names a test that could not run, for the last line of `make test`.
+func note(t testing.TB, file string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // the write below tells
+	if _, err := fmt.Fprintln(f, t.Name()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func moduleRoot(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			t.Fatal("no go.mod above the test")
+		}
+		dir = up
+	}
+}
