@@ -47,7 +47,7 @@ func (a *App) publicHandler() http.Handler {
 func (a *App) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+adminStatus, func(w http.ResponseWriter, r *http.Request) {
-		answer(w, func() (any, error) { return a.Runner.Status(r.Context()) })
+		answer(w, func() (any, error) { return a.Follows.Status(r.Context()) })
 	})
 	mux.HandleFunc("POST "+adminRebuild, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return a.Runner.Rebuild(r.Context(), r.PathValue("group"), ignore) })

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -23,7 +24,7 @@ import (
 )
 
 // App is one node: the log, whoever decides, the sagas, the views and the API,
-// on embedded stores under one folder. It is a value: a process may have many.
+// as far as its roles need them. It is a value: a process may have many.
 //
 //	New opens everything and listens, Run works until it is told to end, Close lets go
 type App struct {
@@ -31,22 +32,25 @@ type App struct {
 	logger *slog.Logger
 
 	Log       eventLog
-	Bus       *commands.Local
-	Views     *sqlite.Views
-	Runner    *projections.Runner
-	Simulator *simulator.Simulator
-	API       *httpapi.API
+	Bus       commands.Bus
+	Views     viewStore
+	Runner    *projections.Runner  // rebuilds and verifies; runs where the views are kept
+	Follows   follows              // how far the views are
+	Simulator *simulator.Simulator // nil without a role that needs it
+	API       *httpapi.API         // nil without the role gateway
 
-	Gateway *resilience.Gateway
-	Carrier *resilience.Carrier
+	Gateway *resilience.Gateway // nil without the role payment
+	Carrier *resilience.Carrier // nil without the role shipping
 
-	checkpoints *sqlite.Checkpoints
+	local       *commands.Local
+	checkpoints checkpointStore
 	drivers     []*sagas.Driver
 	hurry       func(context.Context) error
 	logKnown    bool // it is written down which log the views follow
 	metrics     atomic.Pointer[telemetry.Metrics]
 	public      *listener // nil without an API on the network
 	private     *listener // nil without metrics on the network
+	peers       *listener // nil without commands of other processes
 	closers     []func() error
 }
 
@@ -86,7 +90,7 @@ func (a *App) openStores(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(a.Log.Close)
-	if a.Views, err = sqlite.Open(ctx, a.config.viewsDir(), a.logger); err != nil {
+	if a.Views, err = openViews(ctx, a.config, a.logger); err != nil {
 		return err
 	}
 	a.onClose(a.Views.Close)
@@ -97,6 +101,9 @@ func (a *App) openStores(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(a.checkpoints.Close)
+	if !a.config.Roles.has(rolePayment) && !a.config.Roles.has(roleShipping) {
+		return nil
+	}
 	if a.Simulator, err = simulator.Open(a.config.simulatorDir(), a.config.Simulator); err != nil {
 		return err
 	}
@@ -106,15 +113,26 @@ func (a *App) openStores(ctx context.Context) (err error) {
 
 // assemble connects the parts.
 func (a *App) assemble(ctx context.Context) (err error) {
-	if a.Bus, err = a.newBus(ctx); err != nil {
+	if a.local, err = a.newLocal(ctx); err != nil {
 		return err
 	}
-	a.onClose(func() error { a.Bus.Close(); return nil })
+	a.onClose(func() error { a.local.Close(); return nil })
 	a.Runner = projections.NewRunner(projections.Config{Log: a.Log, Views: a.Views, Logger: a.logger})
+	a.Follows = a.Runner
 	m := a.newMetrics()
 	a.metrics.Store(m)
-	a.Bus.Observe = m.Commanded
+	a.local.Observe = m.Commanded
+	if a.Bus, err = a.newBus(); err != nil {
+		return err
+	}
 	a.drivers = a.sagaDrivers()
+	if !a.config.Roles.serves() {
+		return nil
+	}
+	return a.assembleAPI()
+}
+
+func (a *App) assembleAPI() error {
 	key, err := cursorKey(a.config.Data)
 	if err != nil {
 		return err
@@ -122,7 +140,7 @@ func (a *App) assemble(ctx context.Context) (err error) {
 	a.API = httpapi.New(httpapi.Config{
 		Bus: a.Bus, Log: a.Log,
 		Orders: a.Views, Payments: a.Views, Fulfilments: a.Views, Stock: a.Views, Products: a.Views, Sales: a.Views,
-		Await: a.Runner.Await, Changes: a.Runner.Changes(), Ready: a.ready,
+		Await: a.Follows.Await, Changes: a.Follows.Changes(), Ready: a.ready,
 		CursorKey: key, Version: readBuild().Version, Logger: a.logger, Observer: a.apiObserver(),
 	})
 	return nil
@@ -136,7 +154,10 @@ func (a *App) listen(ctx context.Context) (err error) {
 		}
 		a.onClose(a.private.close)
 	}
-	if a.config.Listen != "" {
+	if err := a.listenToPeers(ctx); err != nil {
+		return err
+	}
+	if a.config.Listen != "" && a.API != nil {
 		if a.public, err = listenOn(ctx, a.config.Listen, a.publicHandler(), a.logger, "--listen"); err != nil {
 			return err
 		}
@@ -159,30 +180,39 @@ func (a *App) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	group, failed := errgroup.WithContext(work)
-	group.Go(func() error { return a.Runner.Run(failed) })
-	group.Go(func() error { return a.hurry(failed) })
+	if a.config.Roles.projects() {
+		group.Go(func() error { return a.Runner.Run(failed) })
+	}
+	if a.hurry != nil {
+		group.Go(func() error { return a.hurry(failed) })
+	}
 	group.Go(func() error { return a.keepToLog(failed) })
 	for _, d := range a.drivers {
 		group.Go(func() error { return ended(failed, d.Run(failed)) })
 	}
-	for _, l := range []*listener{a.public, a.private} {
-		if l != nil {
-			group.Go(l.serve)
-		}
+	for _, l := range a.listeners() {
+		group.Go(l.serve)
 	}
 	group.Go(func() error {
 		select {
 		case <-ctx.Done():
 		case <-failed.Done():
 		}
-		a.API.Drain()
-		for _, l := range []*listener{a.public, a.private} {
+		if a.API != nil {
+			a.API.Drain()
+		}
+		for _, l := range a.listeners() {
 			l.drain(failed)
 		}
 		stopWork()
 		return nil
 	})
 	return group.Wait()
+}
+
+// listeners are those that there are; the private one ends last.
+func (a *App) listeners() []*listener {
+	return slices.DeleteFunc([]*listener{a.public, a.peers, a.private}, func(l *listener) bool { return l == nil })
 }
 
 // ended turns the error of work that was told to end into nil.

@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"orderflow/infra/httpapi"
+	"orderflow/infra/peers"
 )
 
 // cli is the grammar of the command line: one field per subcommand, each in
@@ -49,6 +50,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ShortUsageOnError(),
 		kong.Vars{
 			"data": defaultDataDir(os.Getenv), "server": defaultServerURL(os.Getenv), "listen": defaultListen, "private": defaultPrivate,
+			"roles": roleNames(), "secret": strconv.Itoa(peers.MinSecretBytes),
 			"eventstore": defaultEventstore, "scale": strconv.Itoa(defaultScale), "rows": strconv.Itoa(maxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
 		})
 	if err != nil {

@@ -31,6 +31,7 @@ type config struct {
 	Private     string            // of metrics and administration; empty serves none
 	BreakerOpen time.Duration     // how long a provider's breaker stays open; 0 is resilience.DefaultOpenFor
 	Simulator   simulator.Options // how the gateway and the carrier behave
+	fleet
 }
 
 // The folders within config.Data.
@@ -51,7 +52,7 @@ func (c config) check() error {
 			return err
 		}
 	}
-	return nil
+	return c.fleet.check(c.EventStore)
 }
 
 // exists refuses a folder in which no node has worked yet.

@@ -13,7 +13,6 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
-	"orderflow/infra/sqlite"
 	"orderflow/projections"
 )
 
@@ -54,7 +53,7 @@ func identify(ctx context.Context, log eventLog) (identity, error) {
 
 // checkViews refuses views that follow another log. It says whether the log
 // has an identity yet; see [App.keepToLog].
-func checkViews(ctx context.Context, c config, log eventLog, views *sqlite.Views) (known bool, err error) {
+func checkViews(ctx context.Context, c config, log eventLog, views projections.Views) (known bool, err error) {
 	now, err := identify(ctx, log)
 	if err != nil {
 		return false, err
@@ -101,7 +100,7 @@ func errAhead(c config, at, end eventlog.Position, now identity) error {
 }
 
 // farthest is the position of the views that are ahead of the others.
-func farthest(ctx context.Context, views *sqlite.Views) (at eventlog.Position, err error) {
+func farthest(ctx context.Context, views projections.Views) (at eventlog.Position, err error) {
 	for _, g := range projections.Groups() {
 		store, err := views.Live(ctx, g)
 		if err != nil {

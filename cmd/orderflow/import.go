@@ -129,17 +129,17 @@ func (a *App) awaitViews(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	groups, err := a.Runner.Status(ctx)
+	groups, err := a.Follows.Status(ctx)
 	if err != nil {
 		return err
 	}
 	for _, group := range groups {
 		for at := group.Position; ; {
-			err := a.Runner.Await(ctx, group.Group, end)
+			err := a.Follows.Await(ctx, group.Group, end)
 			if err == nil {
 				break
 			}
-			now, statusErr := a.Runner.Status(ctx)
+			now, statusErr := a.Follows.Status(ctx)
 			if statusErr != nil {
 				return errors.Join(err, statusErr)
 			}

@@ -92,9 +92,9 @@ func lockData(c config) (io.Closer, error) {
 	return lock, nil
 }
 
-// newBus returns whoever decides on the node's log. An embedded log is ours
+// newLocal returns whoever decides in this process on the node's log. An embedded log is ours
 // alone; to one that is served others append too, and it keeps no snapshots.
-func (a *App) newBus(ctx context.Context) (*commands.Local, error) {
+func (a *App) newLocal(ctx context.Context) (*commands.Local, error) {
 	if snapshots, ok := a.Log.(eventlog.Snapshots); ok {
 		return commands.NewLocalAlone(a.Log, snapshots), nil
 	}

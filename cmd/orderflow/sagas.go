@@ -18,34 +18,51 @@ const (
 	shipping = "shipping"
 )
 
-// sagaDrivers connects the three sagas to the log and to the providers, each
-// provider behind a guard of its own.
-func (a *App) sagaDrivers() []*sagas.Driver {
-	hurry := make(chan struct{}, 1)
-	gateway := resilience.NewGateway(a.Simulator.Gateway(), resilience.Options{
-		Name: telemetry.Payment, OpenFor: a.config.BreakerOpen, Observer: a.providerObserver(telemetry.Payment, hurry),
+// sagaDrivers connects the sagas of the process's roles to the log and to the
+// providers, each provider behind a guard of its own.
+func (a *App) sagaDrivers() (all []*sagas.Driver) {
+	if a.config.Roles.drives(fulfilling.Name) {
+		all = append(all, a.fulfilling())
+	}
+	if a.config.Roles.drives(charging.Name) {
+		all = append(all, a.charging())
+	}
+	if a.config.Roles.drives(dispatching.Name) {
+		all = append(all, a.dispatching())
+	}
+	return all
+}
+
+func (a *App) fulfilling() *sagas.Driver {
+	l := a.local
+	return a.driver(fulfilling.New(fulfilling.Saga{
+		Bus: a.Bus, Orders: l.Orders, Payments: l.Payments, Shipments: l.Shipments, Fulfilments: l.Fulfilments,
+		Stepped: a.metrics.Load().Stepped(fulfilling.Name),
+	}))
+}
+
+func (a *App) charging() *sagas.Driver {
+	closed := make(chan struct{}, 1)
+	a.Gateway = resilience.NewGateway(a.Simulator.Gateway(), resilience.Options{
+		Name: telemetry.Payment, OpenFor: a.config.BreakerOpen, Observer: a.providerObserver(telemetry.Payment, closed),
 	})
-	carrier := resilience.NewCarrier(a.Simulator.Carrier(), resilience.Options{
-		Name: shipping, OpenFor: a.config.BreakerOpen, Observer: a.providerObserver(shipping, nil),
-	})
-	a.Gateway, a.Carrier = gateway, carrier
 	m := a.metrics.Load()
-	charge := a.driver(charging.New(charging.Saga{
-		Gateway: gateway, GatewayName: providerName, Payments: a.Bus.Payments, Fulfilments: a.Bus.Fulfilments,
+	driver := a.driver(charging.New(charging.Saga{
+		Gateway: a.Gateway, GatewayName: providerName, Payments: a.local.Payments, Fulfilments: a.local.Fulfilments,
 		Stepped: m.Stepped(charging.Name), Deferred: m.PaymentDeferred,
 	}))
-	a.hurry = func(ctx context.Context) error { return hurryAlong(ctx, hurry, charge) }
-	return []*sagas.Driver{
-		a.driver(fulfilling.New(fulfilling.Saga{
-			Bus: a.Bus, Orders: a.Bus.Orders, Payments: a.Bus.Payments, Shipments: a.Bus.Shipments, Fulfilments: a.Bus.Fulfilments,
-			Stepped: m.Stepped(fulfilling.Name),
-		})),
-		charge,
-		a.driver(dispatching.New(dispatching.Saga{
-			Carrier: carrier, CarrierName: providerName, Orders: a.Bus.Orders, Shipments: a.Bus.Shipments, Fulfilments: a.Bus.Fulfilments,
-			Stepped: m.Stepped(dispatching.Name),
-		})),
-	}
+	a.hurry = func(ctx context.Context) error { return hurryAlong(ctx, closed, driver) }
+	return driver
+}
+
+func (a *App) dispatching() *sagas.Driver {
+	a.Carrier = resilience.NewCarrier(a.Simulator.Carrier(), resilience.Options{
+		Name: shipping, OpenFor: a.config.BreakerOpen, Observer: a.providerObserver(shipping, nil),
+	})
+	return a.driver(dispatching.New(dispatching.Saga{
+		Carrier: a.Carrier, CarrierName: providerName, Orders: a.local.Orders, Shipments: a.local.Shipments, Fulfilments: a.local.Fulfilments,
+		Stepped: a.metrics.Load().Stepped(dispatching.Name),
+	}))
 }
 
 func (a *App) driver(s sagas.Saga) *sagas.Driver {

@@ -17,6 +17,7 @@ type serveCmd struct {
 	Data   string `help:"Where everything is kept." default:"${data}" type:"path" placeholder:"DIR" env:"ORDERFLOW_DATA"`
 	Listen string `help:"Where the API listens, on this machine only; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
 	eventStore
+	fleetFlags
 	Private string `help:"Where metrics and profiles listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
 	Tell    string `help:"Write the addresses as JSON to this file once requests are taken, for scripts that let the system choose ports." type:"path" placeholder:"FILE"`
 }
@@ -30,16 +31,24 @@ func (c *serveCmd) Help() string {
 // Run serves.
 func (c *serveCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
 	begun := time.Now()
-	app, err := New(ctx, config{Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private}, logger)
+	others, err := c.fleet()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "orderflow serves %s on this machine only: there is no authentication yet.\n", c.Data)
+	app, err := New(ctx, config{Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private, fleet: others}, logger)
+	if err != nil {
+		return err
+	}
+	if app.API != nil {
+		fmt.Fprintf(s.out, "orderflow serves %s on this machine only: there is no authentication yet.\n", c.Data)
+	} else {
+		fmt.Fprintf(s.out, "orderflow is %s of a fleet.\n", app.config.Roles)
+	}
 	if remote, ok := app.Log.(pinged); ok {
 		fmt.Fprintf(s.out, "The log is in EventStoreDB at %s.\n", remote.Name())
 	}
 	app.showAddresses(s)
-	if err := tell(c.Tell, map[string]string{"api": app.URL(), "private": app.PrivateURL()}); err != nil {
+	if err := tell(c.Tell, map[string]string{"api": app.URL(), "private": app.PrivateURL(), "peers": app.peers.url()}); err != nil {
 		return errors.Join(err, app.Close())
 	}
 	logger.InfoContext(ctx, "serving", "data", c.Data, "started_in", time.Since(begun).Round(time.Millisecond).String())
@@ -67,9 +76,14 @@ func tell(file string, v any) error {
 // showAddresses says where everything is.
 func (a *App) showAddresses(s streams) {
 	t := newTable(s.out, "where", "address")
-	t.row("API", a.URL()+"/v1/orders")
-	t.row("docs", a.URL()+"/docs")
-	t.row("OpenAPI", a.URL()+"/openapi.json")
+	if a.public != nil {
+		t.row("API", a.URL()+"/v1/orders")
+		t.row("docs", a.URL()+"/docs")
+		t.row("OpenAPI", a.URL()+"/openapi.json")
+	}
+	if a.peers != nil {
+		t.row("commands of other processes", a.peers.url())
+	}
 	if a.private != nil {
 		t.row("metrics", a.PrivateURL()+"/metrics")
 	}
