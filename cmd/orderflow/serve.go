@@ -17,7 +17,8 @@ type serveCmd struct {
 	Data   string `help:"Where everything is kept." default:"${data}" type:"path" placeholder:"DIR" env:"ORDERFLOW_DATA"`
 	Listen string `help:"Where the API listens, on this machine only; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
 	eventStore
-	fleetFlags
+	roleFlags
+	elsewhereFlags
 	Private      string        `help:"Where metrics and profiles listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
 	PrivateToken string        `help:"What whoever reads metrics and profiles must bring as a bearer token; probes need none. Better set the variable." placeholder:"TOKEN" env:"ORDERFLOW_PRIVATE_TOKEN"`
 	DrainWait    time.Duration `help:"How long a process that was told to end says so on /healthz/ready before it takes no more requests." default:"0s" env:"ORDERFLOW_DRAIN_WAIT"`
@@ -33,7 +34,7 @@ func (c *serveCmd) Help() string {
 // Run serves.
 func (c *serveCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
 	begun := time.Now()
-	others, err := c.fleet()
+	others, err := c.roleFlags.fleet(c.elsewhereFlags)
 	if err != nil {
 		return err
 	}
