@@ -16,9 +16,9 @@ import (
 	"orderflow/commands"
 	"orderflow/domain"
 	"orderflow/infra/httpapi"
+	"orderflow/infra/kafka"
 	"orderflow/infra/resilience"
 	"orderflow/infra/simulator"
-	"orderflow/infra/sqlite"
 	"orderflow/infra/telemetry"
 	"orderflow/projections"
 	"orderflow/sagas"
@@ -43,18 +43,20 @@ type App struct {
 	Gateway *resilience.Gateway // nil without the role payment
 	Carrier *resilience.Carrier // nil without the role shipping
 
-	local       *commands.Local
-	checkpoints checkpointStore
-	drivers     []*sagas.Driver
-	hurry       func(context.Context) error
-	logKnown    bool // it is written down which log the views follow
-	metrics     atomic.Pointer[telemetry.Metrics]
-	started     atomic.Bool // what it follows was reached once
-	draining    atomic.Bool
-	public      *listener // nil without an API on the network
-	private     *listener // nil without metrics on the network
-	peers       *listener // nil without commands of other processes
-	closers     []func() error
+	local      *commands.Local
+	keeper     keeper
+	leases     leases
+	kafka      *kafka.Kafka // nil without brokers
+	drivers    []*sagas.Driver
+	background []func(context.Context) error // what else runs while the node does
+	logKnown   bool                          // it is written down which log the views follow
+	metrics    atomic.Pointer[telemetry.Metrics]
+	started    atomic.Bool // what it follows was reached once
+	draining   atomic.Bool
+	public     *listener // nil without an API on the network
+	private    *listener // nil without metrics on the network
+	peers      *listener // nil without commands of other processes
+	closers    []func() error
 }
 
 // New opens a node. On an error nothing stays open. Kinds: Invalid (the
@@ -93,17 +95,19 @@ func (a *App) openStores(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(a.Log.Close)
-	if a.Views, err = openViews(ctx, a.config, a.logger); err != nil {
+	if a.keeper, err = openKeeper(ctx, a.config, a.logger); err != nil {
 		return err
 	}
-	a.onClose(a.Views.Close)
-	if a.logKnown, err = checkViews(ctx, a.config, a.Log, a.Views); err != nil {
+	a.onClose(a.keeper.close)
+	if a.Views, err = a.keeper.views(ctx); err != nil {
 		return err
 	}
-	if a.checkpoints, err = sqlite.OpenCheckpoints(ctx, a.config.viewsDir(), a.logger); err != nil {
+	if a.logKnown, err = checkViews(ctx, a.keeper, a.Log, a.Views); err != nil {
 		return err
 	}
-	a.onClose(a.checkpoints.Close)
+	if a.leases, err = a.keeper.leases(ctx); err != nil {
+		return err
+	}
 	if !a.config.Roles.has(rolePayment) && !a.config.Roles.has(roleShipping) {
 		return nil
 	}
@@ -121,18 +125,38 @@ func (a *App) assemble(ctx context.Context) (err error) {
 	}
 	a.onClose(func() error { a.local.Close(); return nil })
 	a.Runner = projections.NewRunner(projections.Config{Log: a.Log, Views: a.Views, Logger: a.logger})
-	a.Follows = a.Runner
+	a.follow()
 	m := a.newMetrics()
 	a.metrics.Store(m)
 	a.local.Observe = m.Commanded
 	if a.Bus, err = a.newBus(); err != nil {
 		return err
 	}
-	a.drivers = a.sagaDrivers()
+	a.connectKafka()
+	if a.drivers, err = a.sagaDrivers(ctx); err != nil {
+		return err
+	}
+	if err := a.relay(ctx); err != nil {
+		return err
+	}
 	if !a.config.Roles.serves() {
 		return nil
 	}
 	return a.assembleAPI()
+}
+
+// follow connects whoever projects and whoever wants to know how far that is.
+func (a *App) follow() {
+	follows, run := a.keeper.follower(a.Runner, a.Log)
+	a.Follows = follows
+	if run != nil {
+		a.background = append(a.background, run)
+	}
+	if a.config.Roles.projects() {
+		a.background = append(a.background, func(ctx context.Context) error {
+			return a.leases.Hold(ctx, "projector", func(ctx context.Context, _ int64) error { return a.Runner.Run(ctx) })
+		})
+	}
 }
 
 func (a *App) assembleAPI() error {
@@ -183,11 +207,8 @@ func (a *App) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	group, failed := errgroup.WithContext(work)
-	if a.config.Roles.projects() {
-		group.Go(func() error { return a.Runner.Run(failed) })
-	}
-	if a.hurry != nil {
-		group.Go(func() error { return a.hurry(failed) })
+	for _, run := range a.background {
+		group.Go(func() error { return ended(failed, run(failed)) })
 	}
 	group.Go(func() error { return a.keepToLog(failed) })
 	group.Go(func() error { return a.startUp(failed) })

@@ -59,6 +59,9 @@ func (c config) check() error {
 
 // exists refuses a folder in which no node has worked yet.
 func (c config) exists() error {
+	if c.EventStore != "" && c.Postgres != "" {
+		return nil // nothing is in the folder
+	}
 	if c.EventStore != "" {
 		if _, err := os.Stat(c.viewsDir()); err != nil {
 			return domain.Wrap(domain.NotFound, err, "There are no views in %s; say with --data where the node keeps its data", c.Data)
