@@ -13,6 +13,7 @@ import (
 
 	"orderflow/commands"
 	"orderflow/domain"
+	"orderflow/infra/edge"
 	"orderflow/infra/httpapi"
 	"orderflow/infra/resilience"
 	"orderflow/infra/simulator"
@@ -45,8 +46,9 @@ type App struct {
 	hurry       func(context.Context) error
 	logKnown    bool // it is written down which log the views follow
 	metrics     atomic.Pointer[telemetry.Metrics]
-	public      *listener // nil without an API on the network
-	private     *listener // nil without metrics on the network
+	edge        *edge.Edge // nil if nobody stands before the API
+	public      *listener  // nil without an API on the network
+	private     *listener  // nil without metrics on the network
 	closers     []func() error
 }
 
@@ -137,7 +139,15 @@ func (a *App) listen(ctx context.Context) (err error) {
 		a.onClose(a.private.close)
 	}
 	if a.config.Listen != "" {
-		if a.public, err = listenOn(ctx, a.config.Listen, a.publicHandler(), a.logger, "--listen"); err != nil {
+		if a.edge, err = a.config.Auth.edge(ctx, a.config.Data, nil, a.logger, edge.Observer{}); err != nil {
+			return err
+		}
+		handler := a.publicHandler()
+		if a.edge != nil {
+			a.onClose(a.edge.Close)
+			handler = a.edge.Wrap(handler)
+		}
+		if a.public, err = listenOn(ctx, a.config.Listen, handler, a.logger, "--listen"); err != nil {
 			return err
 		}
 		a.public.socket = a.API.Listener(a.public.socket)
@@ -214,10 +224,7 @@ type listener struct {
 }
 
 func listenOn(ctx context.Context, address string, h http.Handler, logger *slog.Logger, flag string) (*listener, error) {
-	server, err := httpapi.NewServer(address, h, logger)
-	if err != nil {
-		return nil, err
-	}
+	server := httpapi.NewOpenServer(address, h, logger) // config.check says which addresses may be open
 	var lc net.ListenConfig
 	socket, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {

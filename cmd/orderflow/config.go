@@ -31,6 +31,7 @@ type config struct {
 	Private     string            // of metrics and administration; empty serves none
 	BreakerOpen time.Duration     // how long a provider's breaker stays open; 0 is resilience.DefaultOpenFor
 	Simulator   simulator.Options // how the gateway and the carrier behave
+	Auth        authConfig        // who may use the API; the zero value is everybody on this machine
 }
 
 // The folders within config.Data.
@@ -43,8 +44,8 @@ func (c config) check() error {
 	if c.Data == "" {
 		return domain.Errorf(domain.Invalid, "There is no data directory: say which with --data DIR.")
 	}
-	for _, listen := range []string{c.Listen, c.Private} {
-		if listen == "" {
+	for i, listen := range []string{c.Private, c.Listen} {
+		if listen == "" || i == 1 && c.Auth.on() {
 			continue
 		}
 		if err := httpapi.CheckLoopback(listen); err != nil {

@@ -15,8 +15,9 @@ import (
 // serveCmd runs a node until it is told to end.
 type serveCmd struct {
 	Data   string `help:"Where everything is kept." default:"${data}" type:"path" placeholder:"DIR" env:"ORDERFLOW_DATA"`
-	Listen string `help:"Where the API listens, on this machine only; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
+	Listen string `help:"Where the API listens: on this machine only, unless there is --auth; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
 	eventStore
+	authFlags
 	Private string `help:"Where metrics and profiles listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
 	Tell    string `help:"Write the addresses as JSON to this file once requests are taken, for scripts that let the system choose ports." type:"path" placeholder:"FILE"`
 }
@@ -24,17 +25,21 @@ type serveCmd struct {
 // Help is shown under the subcommand's own --help.
 func (c *serveCmd) Help() string {
 	return usage("SIGINT or SIGTERM takes no more requests, answers those under way and ends; the second one ends at once. " +
-		"There is no authentication yet: it listens on this machine only.")
+		"Without --auth everybody who reaches it may do everything, so it listens on this machine only. With --auth=dev it takes the tokens of `orderflow token`.")
 }
 
 // Run serves.
 func (c *serveCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
 	begun := time.Now()
-	app, err := New(ctx, config{Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private}, logger)
+	auth, err := c.config()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "orderflow serves %s on this machine only: there is no authentication yet.\n", c.Data)
+	app, err := New(ctx, config{Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private, Auth: auth}, logger)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "orderflow serves %s %s.\n", c.Data, auth.says())
 	if remote, ok := app.Log.(pinged); ok {
 		fmt.Fprintf(s.out, "The log is in EventStoreDB at %s.\n", remote.Name())
 	}
