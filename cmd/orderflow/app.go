@@ -15,6 +15,7 @@ import (
 
 	"orderflow/commands"
 	"orderflow/domain"
+	"orderflow/infra/edge"
 	"orderflow/infra/httpapi"
 	"orderflow/infra/kafka"
 	"orderflow/infra/resilience"
@@ -53,9 +54,10 @@ type App struct {
 	metrics    atomic.Pointer[telemetry.Metrics]
 	started    atomic.Bool // what it follows was reached once
 	draining   atomic.Bool
-	public     *listener // nil without an API on the network
-	private    *listener // nil without metrics on the network
-	peers      *listener // nil without commands of other processes
+	edge       *edge.Edge // nil if nobody stands before the API
+	public     *listener  // nil without an API on the network
+	private    *listener  // nil without metrics on the network
+	peers      *listener  // nil without commands of other processes
 	closers    []func() error
 }
 
@@ -184,13 +186,27 @@ func (a *App) listen(ctx context.Context) (err error) {
 	if err := a.listenToPeers(ctx); err != nil {
 		return err
 	}
-	if a.config.Listen != "" && a.API != nil {
-		if a.public, err = listenOn(ctx, a.config.Listen, a.publicHandler(), a.logger, "--listen"); err != nil {
-			return err
-		}
-		a.public.socket = a.API.Listener(a.public.socket)
-		a.onClose(a.public.close)
+	if a.config.Listen == "" || a.API == nil {
+		return nil
 	}
+	return a.listenToPublic(ctx)
+}
+
+// listenToPublic serves the API behind its edge.
+func (a *App) listenToPublic(ctx context.Context) (err error) {
+	if a.edge, err = a.config.Auth.edge(ctx, a.config.Data, nil, a.logger, edge.Observer{}); err != nil {
+		return err
+	}
+	handler := a.publicHandler()
+	if a.edge != nil {
+		a.onClose(a.edge.Close)
+		handler = a.edge.Wrap(handler)
+	}
+	if a.public, err = listenOn(ctx, a.config.Listen, handler, a.logger, "--listen"); err != nil {
+		return err
+	}
+	a.public.socket = a.API.Listener(a.public.socket)
+	a.onClose(a.public.close)
 	return nil
 }
 
@@ -284,10 +300,7 @@ type listener struct {
 }
 
 func listenOn(ctx context.Context, address string, h http.Handler, logger *slog.Logger, flag string) (*listener, error) {
-	server, err := httpapi.NewServer(address, h, logger)
-	if err != nil {
-		return nil, err
-	}
+	server := httpapi.NewOpenServer(address, h, logger) // config.check says which addresses may be open
 	var lc net.ListenConfig
 	socket, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
