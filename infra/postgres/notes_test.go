@@ -3,21 +3,12 @@ package postgres_test
 import (
 	"testing"
 
-	"orderflow/infra/postgres"
 	"orderflow/infra/servicestest"
 )
 
 func TestNotesAreShared(t *testing.T) {
 	url := servicestest.Postgres(t)
-	var servers []*postgres.Server
-	for range 2 {
-		s, err := postgres.Open(t.Context(), postgres.Options{URL: url})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = s.Close() })
-		servers = append(servers, s)
-	}
+	servers := [2]*postgres.Server{serve(t, url), serve(t, url)}
 	if text, found, err := servers[0].Note(t.Context(), "log"); found || text != "" || err != nil {
 		t.Errorf("before it was written: %q, %v, %v", text, found, err)
 	}
