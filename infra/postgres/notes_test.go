@@ -8,15 +8,15 @@ import (
 
 func TestNotesAreShared(t *testing.T) {
 	url := servicestest.Postgres(t)
-	servers := [2]*postgres.Server{serve(t, url), serve(t, url)}
-	if text, found, err := servers[0].Note(t.Context(), "log"); found || text != "" || err != nil {
+	one, other := serve(t, url), serve(t, url)
+	if text, found, err := one.Note(t.Context(), "log"); found || text != "" || err != nil {
 		t.Errorf("before it was written: %q, %v, %v", text, found, err)
 	}
 	for _, want := range []string{`{"first_event":"a"}`, "b", ""} {
-		if err := servers[0].SetNote(t.Context(), "log", want); err != nil {
+		if err := one.SetNote(t.Context(), "log", want); err != nil {
 			t.Fatal(err)
 		}
-		if text, found, err := servers[1].Note(t.Context(), "log"); !found || text != want || err != nil {
+		if text, found, err := other.Note(t.Context(), "log"); !found || text != want || err != nil {
 			t.Errorf("after %q was written: %q, %v, %v", want, text, found, err)
 		}
 	}
