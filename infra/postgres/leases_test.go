@@ -109,7 +109,9 @@ func TestWaitingForALeaseEndsWithItsContext(t *testing.T) {
 		t.Errorf("waiting ended with %v", err)
 	}
 	close(first.let)
-	soon(t, first.ended, "the holder's end")
+	if err := soon(t, first.ended, "the holder's end"); err != nil {
+		t.Error(err)
+	}
 }
 
 // zombie holds a lease, is cut off by cut, and may not write afterwards.
