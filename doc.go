@@ -19,6 +19,7 @@
 //	                    conformance/ the official client's own suite against it
 //	infra/eventstoredb/ the event log in EventStoreDB, or in any node that speaks its protocol
 //	infra/sqlite/       views and checkpoints in SQLite
+//	infra/postgres/     views, checkpoints, snapshots and leases in PostgreSQL, for a fleet
 //	infra/simulator/    a payment gateway and a carrier that can misbehave, with a ledger of their own
 //	infra/resilience/   breaker, bulkhead and timeout around every outside call
 //	infra/httpapi/      the public API (OpenAPI 3.1)
