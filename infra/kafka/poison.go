@@ -101,7 +101,7 @@ func poisonName(group string, in *sarama.ConsumerMessage) string {
 
 // reasonOf says in one word what is wrong.
 func reasonOf(err error) Reason {
-	if u, ok := errors.AsType[Unreadable](err); ok {
+	if u, ok := errors.AsType[UnreadableError](err); ok {
 		return u.Reason
 	}
 	if _, ok := errors.AsType[middleware.RecoveredPanicError](err); ok {
