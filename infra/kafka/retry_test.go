@@ -149,7 +149,7 @@ func TestRetryQueueWaitsForTheGateway(t *testing.T) {
 		}
 		return lags[0]
 	}
-	eventually(t, "the gateway was asked for", func() bool { return g.asked.Load() > 5 })
+	eventually(t, "all are fetched, and the gateway was asked for", func() bool { return queue.Waiting() == orders && g.asked.Load() > 5 })
 	if lag := depth(); lag.Messages != orders || lag.Age < 500*time.Millisecond || lag.Age > time.Minute {
 		t.Errorf("the queue has %d messages, the oldest %v old, want %d", lag.Messages, lag.Age, orders)
 	}

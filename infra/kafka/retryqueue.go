@@ -58,7 +58,7 @@ func (q *RetryQueue) hand(ctx context.Context, ready func() (time.Duration, bool
 		case <-ctx.Done():
 			return
 		}
-		for q.any() {
+		for q.Waiting() > 0 {
 			pause, ok := ready()
 			if ok {
 				q.next(wake)
@@ -153,10 +153,11 @@ func (q *RetryQueue) drop(w *waiter) {
 	}
 }
 
-func (q *RetryQueue) any() bool {
+// Waiting is how many orders were fetched and wait for the gateway.
+func (q *RetryQueue) Waiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.waiting) > 0
+	return len(q.waiting)
 }
 
 // next hands on who is first.
