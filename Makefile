@@ -14,13 +14,21 @@ run: ## start the whole system on embedded stores, with orders in it
 	$(GO) run ./cmd/orderflow demo
 
 .PHONY: test
-test: ## all tests
+test: ## all tests, on real servers, which it starts and stops unless they run already
 	$(GO) vet ./...
-	$(GO) test -shuffle=on -timeout 40m ./...
+	infra/deploy/services.sh with $(GO) test -shuffle=on -timeout 40m ./...
 
 .PHONY: race
 race: ## all tests under the race detector, the long ones with fewer rounds, as their logs say
-	$(GO) test -race -short -timeout 40m ./...
+	infra/deploy/services.sh with $(GO) test -race -short -timeout 40m ./...
+
+.PHONY: services
+services: ## PostgreSQL, Redis, a Redis Cluster and Kafka for tests; addresses in .services/env
+	infra/deploy/services.sh start
+
+.PHONY: services-stop
+services-stop: ## stop them; .services keeps their data
+	infra/deploy/services.sh stop
 
 .PHONY: conformance
 conformance: ## the official EventStoreDB client's own suite against the embedded node, ROUNDS times; ends with the count

@@ -1,9 +1,7 @@
 package commands
 
 import (
-	"maps"
 	"runtime"
-	"slices"
 
 	"orderflow/domain/eventlog"
 )
@@ -20,6 +18,3 @@ func AwaitWaiting[S any, E eventlog.Typed](a *Aggregate[S, E], s eventlog.Stream
 		}
 	}
 }
-
-// WireNames lists the commands that can travel.
-func WireNames() []string { return slices.Collect(maps.Keys(wire)) }

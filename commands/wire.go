@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 
 	"orderflow/domain"
 )
@@ -38,6 +40,9 @@ func (e Envelope) Open() (Command, error) {
 	}
 	return c, nil
 }
+
+// Names lists every command that travels, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(wire)) }
 
 // wire lists every command by its name.
 var wire = register(

@@ -58,9 +58,12 @@ func TestEveryCommandTravels(t *testing.T) {
 		if names[c.CommandName()] {
 			t.Errorf("two commands are called %s", c.CommandName())
 		}
+		if commands.StreamOf(c) == "" {
+			t.Errorf("it is not known what %s is about", c.CommandName())
+		}
 		names[c.CommandName()] = true
 	}
-	if n := commands.WireNames(); len(n) != len(names) {
+	if n := commands.Names(); len(n) != len(names) {
 		t.Errorf("%d commands travel, %d have samples", len(n), len(names))
 	}
 }

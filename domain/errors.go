@@ -23,15 +23,28 @@ const (
 	ReadOnly                // the store takes no writes now; reads go on
 )
 
-// String is the kind's name in metrics and logs.
+// kindNames are the kinds' names in metrics, logs and between processes.
+var kindNames = [...]string{ //nolint:gochecknoglobals // a constant table
+	"internal", "invalid", "rejected", "not_found", "conflict", "unavailable", "mismatch", "unknown", "exhausted", "read_only",
+}
+
+// String is the kind's name in metrics, logs and between processes.
 func (k Kind) String() string {
-	names := [...]string{
-		"internal", "invalid", "rejected", "not_found", "conflict", "unavailable", "mismatch", "unknown", "exhausted", "read_only",
+	if int(k) < len(kindNames) {
+		return kindNames[k]
 	}
-	if int(k) < len(names) {
-		return names[k]
+	return kindNames[Internal]
+}
+
+// KindNamed is the kind whose String is name; ok is false for a name that this
+// version does not know, which is best taken as Internal.
+func KindNamed(name string) (k Kind, ok bool) {
+	for i, n := range kindNames {
+		if n == name {
+			return Kind(i), true
+		}
 	}
-	return "internal"
+	return Internal, false
 }
 
 // Error is a failure with a Kind.

@@ -29,10 +29,10 @@ type adminError struct {
 	Text string      `json:"text"`
 }
 
-// publicHandler serves the API and, as long as only this machine is listened
-// to, administration.
+// publicHandler serves the API and administration: to everybody where callers
+// are not told apart, which is on this machine only, and else to admins.
 func (a *App) publicHandler() http.Handler {
-	administration := a.adminHandler()
+	administration := adminsOnly(a.adminHandler())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, adminRoot) {
 			administration.ServeHTTP(w, r)
@@ -47,7 +47,7 @@ func (a *App) publicHandler() http.Handler {
 func (a *App) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+adminStatus, func(w http.ResponseWriter, r *http.Request) {
-		answer(w, func() (any, error) { return a.Runner.Status(r.Context()) })
+		answer(w, func() (any, error) { return a.Follows.Status(r.Context()) })
 	})
 	mux.HandleFunc("POST "+adminRebuild, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return a.Runner.Rebuild(r.Context(), r.PathValue("group"), ignore) })

@@ -7,23 +7,26 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"orderflow/commands"
 	"orderflow/domain"
+	"orderflow/infra/edge"
 	"orderflow/infra/httpapi"
+	"orderflow/infra/kafka"
 	"orderflow/infra/resilience"
 	"orderflow/infra/simulator"
-	"orderflow/infra/sqlite"
 	"orderflow/infra/telemetry"
 	"orderflow/projections"
 	"orderflow/sagas"
 )
 
 // App is one node: the log, whoever decides, the sagas, the views and the API,
-// on embedded stores under one folder. It is a value: a process may have many.
+// as far as its roles need them. It is a value: a process may have many.
 //
 //	New opens everything and listens, Run works until it is told to end, Close lets go
 type App struct {
@@ -31,23 +34,31 @@ type App struct {
 	logger *slog.Logger
 
 	Log       eventLog
-	Bus       *commands.Local
-	Views     *sqlite.Views
-	Runner    *projections.Runner
-	Simulator *simulator.Simulator
-	API       *httpapi.API
+	Bus       commands.Bus
+	Views     viewStore
+	Runner    *projections.Runner  // rebuilds and verifies; runs where the views are kept
+	Follows   follows              // how far the views are
+	Simulator *simulator.Simulator // nil without a role that needs it
+	API       *httpapi.API         // nil without the role gateway
 
-	Gateway *resilience.Gateway
-	Carrier *resilience.Carrier
+	Gateway *resilience.Gateway // nil without the role payment
+	Carrier *resilience.Carrier // nil without the role shipping
 
-	checkpoints *sqlite.Checkpoints
-	drivers     []*sagas.Driver
-	hurry       func(context.Context) error
-	logKnown    bool // it is written down which log the views follow
-	metrics     atomic.Pointer[telemetry.Metrics]
-	public      *listener // nil without an API on the network
-	private     *listener // nil without metrics on the network
-	closers     []func() error
+	local      *commands.Local
+	keeper     keeper
+	leases     leases
+	kafka      *kafka.Kafka // nil without brokers
+	drivers    []*sagas.Driver
+	background []func(context.Context) error // what else runs while the node does
+	logKnown   bool                          // it is written down which log the views follow
+	metrics    atomic.Pointer[telemetry.Metrics]
+	started    atomic.Bool // what it follows was reached once
+	draining   atomic.Bool
+	edge       *edge.Edge // nil if nobody stands before the API
+	public     *listener  // nil without an API on the network
+	private    *listener  // nil without metrics on the network
+	peers      *listener  // nil without commands of other processes
+	closers    []func() error
 }
 
 // New opens a node. On an error nothing stays open. Kinds: Invalid (the
@@ -86,17 +97,22 @@ func (a *App) openStores(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(a.Log.Close)
-	if a.Views, err = sqlite.Open(ctx, a.config.viewsDir(), a.logger); err != nil {
+	if a.keeper, err = openKeeper(ctx, a.config, a.logger); err != nil {
 		return err
 	}
-	a.onClose(a.Views.Close)
-	if a.logKnown, err = checkViews(ctx, a.config, a.Log, a.Views); err != nil {
+	a.onClose(a.keeper.close)
+	if a.Views, err = a.keeper.views(ctx); err != nil {
 		return err
 	}
-	if a.checkpoints, err = sqlite.OpenCheckpoints(ctx, a.config.viewsDir(), a.logger); err != nil {
+	if a.logKnown, err = checkViews(ctx, a.keeper, a.Log, a.Views); err != nil {
 		return err
 	}
-	a.onClose(a.checkpoints.Close)
+	if a.leases, err = a.keeper.leases(ctx); err != nil {
+		return err
+	}
+	if !a.config.Roles.has(rolePayment) && !a.config.Roles.has(roleShipping) {
+		return nil
+	}
 	if a.Simulator, err = simulator.Open(a.config.simulatorDir(), a.config.Simulator); err != nil {
 		return err
 	}
@@ -106,15 +122,46 @@ func (a *App) openStores(ctx context.Context) (err error) {
 
 // assemble connects the parts.
 func (a *App) assemble(ctx context.Context) (err error) {
-	if a.Bus, err = a.newBus(ctx); err != nil {
+	if a.local, err = a.newLocal(ctx); err != nil {
 		return err
 	}
-	a.onClose(func() error { a.Bus.Close(); return nil })
+	a.onClose(func() error { a.local.Close(); return nil })
 	a.Runner = projections.NewRunner(projections.Config{Log: a.Log, Views: a.Views, Logger: a.logger})
+	a.follow()
 	m := a.newMetrics()
 	a.metrics.Store(m)
-	a.Bus.Observe = m.Commanded
-	a.drivers = a.sagaDrivers()
+	a.local.Observe = m.Commanded
+	if a.Bus, err = a.newBus(); err != nil {
+		return err
+	}
+	a.connectKafka()
+	if a.drivers, err = a.sagaDrivers(ctx); err != nil {
+		return err
+	}
+	if err := a.relay(ctx); err != nil {
+		return err
+	}
+	if !a.config.Roles.serves() {
+		return nil
+	}
+	return a.assembleAPI()
+}
+
+// follow connects whoever projects and whoever wants to know how far that is.
+func (a *App) follow() {
+	follows, run := a.keeper.follower(a.Runner, a.Log)
+	a.Follows = follows
+	if run != nil {
+		a.background = append(a.background, run)
+	}
+	if a.config.Roles.projects() {
+		a.background = append(a.background, func(ctx context.Context) error {
+			return a.leases.Hold(ctx, "projector", func(ctx context.Context, _ int64) error { return a.Runner.Run(ctx) })
+		})
+	}
+}
+
+func (a *App) assembleAPI() error {
 	key, err := cursorKey(a.config.Data)
 	if err != nil {
 		return err
@@ -122,7 +169,7 @@ func (a *App) assemble(ctx context.Context) (err error) {
 	a.API = httpapi.New(httpapi.Config{
 		Bus: a.Bus, Log: a.Log,
 		Orders: a.Views, Payments: a.Views, Fulfilments: a.Views, Stock: a.Views, Products: a.Views, Sales: a.Views,
-		Await: a.Runner.Await, Changes: a.Runner.Changes(), Ready: a.ready,
+		Await: a.Follows.Await, Changes: a.Follows.Changes(), Ready: a.ready,
 		CursorKey: key, Version: readBuild().Version, Logger: a.logger, Observer: a.apiObserver(),
 	})
 	return nil
@@ -131,18 +178,35 @@ func (a *App) assemble(ctx context.Context) (err error) {
 // listen takes the ports, so that a port in use is an error of New.
 func (a *App) listen(ctx context.Context) (err error) {
 	if a.config.Private != "" {
-		if a.private, err = listenOn(ctx, a.config.Private, a.metrics.Load().Handler(), a.logger, "--private"); err != nil {
+		if a.private, err = listenOn(ctx, a.config.Private, a.privateHandler(), a.logger, "--private"); err != nil {
 			return err
 		}
 		a.onClose(a.private.close)
 	}
-	if a.config.Listen != "" {
-		if a.public, err = listenOn(ctx, a.config.Listen, a.publicHandler(), a.logger, "--listen"); err != nil {
-			return err
-		}
-		a.public.socket = a.API.Listener(a.public.socket)
-		a.onClose(a.public.close)
+	if err := a.listenToPeers(ctx); err != nil {
+		return err
 	}
+	if a.config.Listen == "" || a.API == nil {
+		return nil
+	}
+	return a.listenToPublic(ctx)
+}
+
+// listenToPublic serves the API behind its edge.
+func (a *App) listenToPublic(ctx context.Context) (err error) {
+	if a.edge, err = a.config.Auth.edge(ctx, a.config.Data, nil, a.logger, edge.Observer{}); err != nil {
+		return err
+	}
+	handler := a.publicHandler()
+	if a.edge != nil {
+		a.onClose(a.edge.Close)
+		handler = a.edge.Wrap(handler)
+	}
+	if a.public, err = listenOn(ctx, a.config.Listen, handler, a.logger, "--listen"); err != nil {
+		return err
+	}
+	a.public.socket = a.API.Listener(a.public.socket)
+	a.onClose(a.public.close)
 	return nil
 }
 
@@ -159,30 +223,52 @@ func (a *App) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	group, failed := errgroup.WithContext(work)
-	group.Go(func() error { return a.Runner.Run(failed) })
-	group.Go(func() error { return a.hurry(failed) })
+	for _, run := range a.background {
+		group.Go(func() error { return ended(failed, run(failed)) })
+	}
 	group.Go(func() error { return a.keepToLog(failed) })
+	group.Go(func() error { return a.startUp(failed) })
 	for _, d := range a.drivers {
 		group.Go(func() error { return ended(failed, d.Run(failed)) })
 	}
-	for _, l := range []*listener{a.public, a.private} {
-		if l != nil {
-			group.Go(l.serve)
-		}
+	for _, l := range a.listeners() {
+		group.Go(l.serve)
 	}
 	group.Go(func() error {
 		select {
 		case <-ctx.Done():
 		case <-failed.Done():
 		}
-		a.API.Drain()
-		for _, l := range []*listener{a.public, a.private} {
+		a.draining.Store(true)
+		if a.API != nil {
+			a.API.Drain()
+		}
+		a.showDraining(failed)
+		for _, l := range a.listeners() {
 			l.drain(failed)
 		}
 		stopWork()
 		return nil
 	})
 	return group.Wait()
+}
+
+// showDraining leaves whoever sends requests here the time to see that it is not ready.
+func (a *App) showDraining(failed context.Context) {
+	if a.config.DrainWait <= 0 {
+		return
+	}
+	wait := time.NewTimer(a.config.DrainWait)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-failed.Done():
+	}
+}
+
+// listeners are those that there are; the private one ends last.
+func (a *App) listeners() []*listener {
+	return slices.DeleteFunc([]*listener{a.public, a.peers, a.private}, func(l *listener) bool { return l == nil })
 }
 
 // ended turns the error of work that was told to end into nil.
@@ -214,10 +300,7 @@ type listener struct {
 }
 
 func listenOn(ctx context.Context, address string, h http.Handler, logger *slog.Logger, flag string) (*listener, error) {
-	server, err := httpapi.NewServer(address, h, logger)
-	if err != nil {
-		return nil, err
-	}
+	server := httpapi.NewOpenServer(address, h, logger) // config.check says which addresses may be open
 	var lc net.ListenConfig
 	socket, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {

@@ -166,7 +166,7 @@ func followConfirmed(ctx context.Context, app *App, above eventlog.Position, tol
 		case r.Type != confirmed:
 			continue
 		}
-		if err := app.Runner.Await(ctx, projections.Orders, r.Position); err != nil {
+		if err := app.Follows.Await(ctx, projections.Orders, r.Position); err != nil {
 			return err
 		}
 		if !told(r.Stream) {

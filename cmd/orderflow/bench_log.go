@@ -7,9 +7,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
 	"orderflow/infra/pebblelog"
+	"orderflow/infra/sqlite"
 	"orderflow/projections"
 )
 
@@ -111,7 +113,11 @@ func (b *bench) rebuild(ctx context.Context) (figure, error) {
 	if err != nil {
 		return figure{}, err
 	}
-	bare, err := app.Views.BareInsert(ctx, g)
+	store, ok := app.Views.(*sqlite.Views)
+	if !ok {
+		return figure{}, domain.Errorf(domain.Invalid, "rebuild is measured on the embedded views.")
+	}
+	bare, err := store.BareInsert(ctx, g)
 	if err != nil {
 		return figure{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"orderflow/infra/httpapi"
+	"orderflow/infra/peers"
 )
 
 // cli is the grammar of the command line: one field per subcommand, each in
@@ -30,6 +31,8 @@ type cli struct {
 	Audit       auditCmd       `cmd:"" help:"Replay the log, or show everything that happened to one order."`
 	Log         logCmd         `cmd:"" help:"Verify the log, copy it, and accept what it lost."`
 	Projections projectionsCmd `cmd:"" help:"List, rebuild and verify the views."`
+	Probe       probeCmd       `cmd:"" help:"Ask a process whether it is live, ready or started."`
+	Token       tokenCmd       `cmd:"" help:"Give out a token of the development issuer."`
 	Bench       benchCmd       `cmd:"" help:"Measure this machine against the budgets."`
 	Version     versionCmd     `cmd:"" help:"Say which build this is."`
 }
@@ -49,6 +52,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ShortUsageOnError(),
 		kong.Vars{
 			"data": defaultDataDir(os.Getenv), "server": defaultServerURL(os.Getenv), "listen": defaultListen, "private": defaultPrivate,
+			"roles": roleNames(), "secret": strconv.Itoa(peers.MinSecretBytes),
 			"eventstore": defaultEventstore, "scale": strconv.Itoa(defaultScale), "rows": strconv.Itoa(maxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
 		})
 	if err != nil {

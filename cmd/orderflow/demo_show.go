@@ -86,7 +86,7 @@ func sameSums(a, b map[string]int64) bool {
 }
 
 func (a *App) showHealth(ctx context.Context, s streams) error {
-	status, err := a.Runner.Status(ctx)
+	status, err := a.Follows.Status(ctx)
 	if err != nil {
 		return err
 	}

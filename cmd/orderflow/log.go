@@ -15,7 +15,6 @@ import (
 	"orderflow/domain/eventlog"
 	"orderflow/infra/eventstoredb"
 	"orderflow/infra/pebblelog"
-	"orderflow/infra/sqlite"
 	"orderflow/infra/telemetry"
 )
 
@@ -92,22 +91,27 @@ func lockData(c config) (io.Closer, error) {
 	return lock, nil
 }
 
-// newBus returns whoever decides on the node's log. An embedded log is ours
+// newLocal returns whoever decides in this process on the node's log. An embedded log is ours
 // alone; to one that is served others append too, and it keeps no snapshots.
-func (a *App) newBus(ctx context.Context) (*commands.Local, error) {
+func (a *App) newLocal(ctx context.Context) (*commands.Local, error) {
 	if snapshots, ok := a.Log.(eventlog.Snapshots); ok {
 		return commands.NewLocalAlone(a.Log, snapshots), nil
 	}
-	states, err := sqlite.OpenStates(ctx, a.config.viewsDir(), a.logger)
+	states, err := a.keeper.states(ctx)
 	if err != nil {
 		return nil, err
 	}
-	a.onClose(states.Close)
 	return commands.NewLocal(a.Log, states), nil
 }
 
-// ready says why no commands can be taken now, or nil.
+// ready says why the process cannot do its work now, or nil.
 func (a *App) ready(ctx context.Context) error {
+	if a.draining.Load() {
+		return domain.Errorf(domain.Unavailable, "The process is ending.")
+	}
+	if err := a.keeper.ping(ctx); err != nil {
+		return err
+	}
 	switch log := a.Log.(type) {
 	case measured:
 		return log.Stats(ctx).ReadOnly

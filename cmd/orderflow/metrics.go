@@ -16,21 +16,29 @@ import (
 // newMetrics returns metrics that look at the node's parts when asked.
 func (a *App) newMetrics() *telemetry.Metrics {
 	return telemetry.New(telemetry.Sources{
-		Projections: a.Runner.Status,
-		Providers: []telemetry.Provider{
-			{Name: telemetry.Payment, Status: func() telemetry.ProviderFigures { return figures(a.Gateway.Status()) }},
-			{Name: shipping, Status: func() telemetry.ProviderFigures { return figures(a.Carrier.Status()) }},
-		},
-		Log:   a.logFigures,
-		Sales: a.Views, Fulfilments: a.Views,
+		Projections: a.Follows.Status,
+		Providers:   a.providers(),
+		Log:         a.logFigures,
+		Sales:       a.Views, Fulfilments: a.Views,
 		Deciding: func() map[string]commands.Stats {
-			b := a.Bus
+			b := a.local
 			return map[string]commands.Stats{
 				"order": b.Orders.Stats(), "stock": b.Stock.Stats(), "payment": b.Payments.Stats(),
 				"shipment": b.Shipments.Stats(), "product": b.Products.Stats(), "fulfilment": b.Fulfilments.Stats(),
 			}
 		},
 	})
+}
+
+// providers are those that the roles of the process call.
+func (a *App) providers() (all []telemetry.Provider) {
+	if a.config.Roles.has(rolePayment) {
+		all = append(all, telemetry.Provider{Name: telemetry.Payment, Status: func() telemetry.ProviderFigures { return figures(a.Gateway.Status()) }})
+	}
+	if a.config.Roles.has(roleShipping) {
+		all = append(all, telemetry.Provider{Name: shipping, Status: func() telemetry.ProviderFigures { return figures(a.Carrier.Status()) }})
+	}
+	return all
 }
 
 func figures(s resilience.Status) telemetry.ProviderFigures {

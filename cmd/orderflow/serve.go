@@ -15,31 +15,51 @@ import (
 // serveCmd runs a node until it is told to end.
 type serveCmd struct {
 	Data   string `help:"Where everything is kept." default:"${data}" type:"path" placeholder:"DIR" env:"ORDERFLOW_DATA"`
-	Listen string `help:"Where the API listens, on this machine only; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
+	Listen string `help:"Where the API listens: on this machine only, unless there is --auth; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
 	eventStore
-	Private string `help:"Where metrics and profiles listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
-	Tell    string `help:"Write the addresses as JSON to this file once requests are taken, for scripts that let the system choose ports." type:"path" placeholder:"FILE"`
+	roleFlags
+	elsewhereFlags
+	authFlags
+	Private      string        `help:"Where metrics and profiles listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
+	PrivateToken string        `help:"What whoever reads metrics and profiles must bring as a bearer token; probes need none. Better set the variable." placeholder:"TOKEN" env:"ORDERFLOW_PRIVATE_TOKEN"`
+	DrainWait    time.Duration `help:"How long a process that was told to end says so on /healthz/ready before it takes no more requests." default:"0s" env:"ORDERFLOW_DRAIN_WAIT"`
+	Tell         string        `help:"Write the addresses as JSON to this file once requests are taken, for scripts that let the system choose ports." type:"path" placeholder:"FILE"`
 }
 
 // Help is shown under the subcommand's own --help.
 func (c *serveCmd) Help() string {
 	return usage("SIGINT or SIGTERM takes no more requests, answers those under way and ends; the second one ends at once. " +
-		"There is no authentication yet: it listens on this machine only.")
+		"Without --auth everybody who reaches it may do everything, so it listens on this machine only. With --auth=dev it takes the tokens of `orderflow token`.")
 }
 
 // Run serves.
 func (c *serveCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
 	begun := time.Now()
-	app, err := New(ctx, config{Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private}, logger)
+	auth, err := c.authFlags.config()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "orderflow serves %s on this machine only: there is no authentication yet.\n", c.Data)
+	others, err := c.roleFlags.fleet(c.elsewhereFlags)
+	if err != nil {
+		return err
+	}
+	app, err := New(ctx, config{
+		Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private, PrivateToken: c.PrivateToken, DrainWait: c.DrainWait,
+		Auth: auth, fleet: others,
+	}, logger)
+	if err != nil {
+		return err
+	}
+	if app.API != nil {
+		fmt.Fprintf(s.out, "orderflow serves %s %s.\n", c.Data, auth.says())
+	} else {
+		fmt.Fprintf(s.out, "orderflow is %s of a fleet.\n", app.config.Roles)
+	}
 	if remote, ok := app.Log.(pinged); ok {
 		fmt.Fprintf(s.out, "The log is in EventStoreDB at %s.\n", remote.Name())
 	}
 	app.showAddresses(s)
-	if err := tell(c.Tell, map[string]string{"api": app.URL(), "private": app.PrivateURL()}); err != nil {
+	if err := tell(c.Tell, map[string]string{"api": app.URL(), "private": app.PrivateURL(), "peers": app.peers.url()}); err != nil {
 		return errors.Join(err, app.Close())
 	}
 	logger.InfoContext(ctx, "serving", "data", c.Data, "started_in", time.Since(begun).Round(time.Millisecond).String())
@@ -67,9 +87,14 @@ func tell(file string, v any) error {
 // showAddresses says where everything is.
 func (a *App) showAddresses(s streams) {
 	t := newTable(s.out, "where", "address")
-	t.row("API", a.URL()+"/v1/orders")
-	t.row("docs", a.URL()+"/docs")
-	t.row("OpenAPI", a.URL()+"/openapi.json")
+	if a.public != nil {
+		t.row("API", a.URL()+"/v1/orders")
+		t.row("docs", a.URL()+"/docs")
+		t.row("OpenAPI", a.URL()+"/openapi.json")
+	}
+	if a.peers != nil {
+		t.row("commands of other processes", a.peers.url())
+	}
 	if a.private != nil {
 		t.row("metrics", a.PrivateURL()+"/metrics")
 	}

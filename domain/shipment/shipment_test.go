@@ -16,6 +16,7 @@ var (
 	booked     = shipment.Booked{Carrier: "sim", Tracking: "trk_1", EstimatedDelivery: soon}
 	refused    = shipment.Refused{Carrier: "sim", Reason: "too_heavy"}
 	deferred   = shipment.Deferred{Carrier: "sim", Reason: "circuit_open", RetryAt: soon}
+	undoing    = shipment.Deferred{Carrier: "sim", Reason: "timeout", RetryAt: soon, Undoing: true}
 	cancelled  = shipment.Cancelled{Reason: "reverted"}
 	dispatched = shipment.Dispatched{}
 	delivered  = shipment.Delivered{}
@@ -98,6 +99,15 @@ func TestDeferringACancellationKeepsTheBooking(t *testing.T) {
 	}
 }
 
+func TestOnlyTriesToCallOffCountAsSuch(t *testing.T) {
+	if s := shipment.Decider.Fold(shipment.State{}, deferred, booked, undoing, undoing); s.Deferrals != 2 || s.CancelTries != 2 {
+		t.Errorf("%+v", s)
+	}
+	if s := shipment.Decider.Fold(shipment.State{}, deferred, deferred, undoing); s.Deferrals != 3 || s.CancelTries != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestStoredForms(t *testing.T) {
-	eventlogtest.Golden[shipment.Event](t, shipment.Codec, booked, refused, deferred, cancelled, dispatched, delivered)
+	eventlogtest.Golden[shipment.Event](t, shipment.Codec, booked, refused, deferred, undoing, cancelled, dispatched, delivered)
 }

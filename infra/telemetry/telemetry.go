@@ -26,11 +26,12 @@ type Metrics struct {
 	work     workMetrics
 	log      logMetrics
 	store    storeMetrics
+	fleet    fleetMetrics
 }
 
 // New returns metrics that also show what sources tell when asked.
 func New(s Sources) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), http: newHTTPMetrics(), work: newWorkMetrics(), log: newLogMetrics(), store: newStoreMetrics()}
+	m := &Metrics{registry: prometheus.NewRegistry(), http: newHTTPMetrics(), work: newWorkMetrics(), log: newLogMetrics(), store: newStoreMetrics(), fleet: newFleetMetrics()}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector(),
 		newSampler(s),
@@ -39,6 +40,7 @@ func New(s Sources) *Metrics {
 	m.registry.MustRegister(m.work.all()...)
 	m.registry.MustRegister(m.log.all()...)
 	m.registry.MustRegister(m.store.all()...)
+	m.registry.MustRegister(m.fleet.all()...)
 	return m
 }
 
