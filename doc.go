@@ -18,6 +18,7 @@
 //	infra/esdbserver/   an EventStoreDB node on any log; engine/ what it does, groups/ persistent subscriptions,
 //	                    conformance/ the official client's own suite against it
 //	infra/eventstoredb/ the event log in EventStoreDB, or in any node that speaks its protocol
+//	infra/kafka/        events to other processes: relay, feeds of sagas, retry queue, poison (AsyncAPI 3)
 //	infra/sqlite/       views and checkpoints in SQLite
 //	infra/postgres/     views, checkpoints, snapshots and leases in PostgreSQL, for a fleet
 //	infra/simulator/    a payment gateway and a carrier that can misbehave, with a ledger of their own
