@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -48,6 +49,8 @@ type App struct {
 	hurry       func(context.Context) error
 	logKnown    bool // it is written down which log the views follow
 	metrics     atomic.Pointer[telemetry.Metrics]
+	started     atomic.Bool // what it follows was reached once
+	draining    atomic.Bool
 	public      *listener // nil without an API on the network
 	private     *listener // nil without metrics on the network
 	peers       *listener // nil without commands of other processes
@@ -149,7 +152,7 @@ func (a *App) assembleAPI() error {
 // listen takes the ports, so that a port in use is an error of New.
 func (a *App) listen(ctx context.Context) (err error) {
 	if a.config.Private != "" {
-		if a.private, err = listenOn(ctx, a.config.Private, a.metrics.Load().Handler(), a.logger, "--private"); err != nil {
+		if a.private, err = listenOn(ctx, a.config.Private, a.privateHandler(), a.logger, "--private"); err != nil {
 			return err
 		}
 		a.onClose(a.private.close)
@@ -187,6 +190,7 @@ func (a *App) Run(ctx context.Context) error {
 		group.Go(func() error { return a.hurry(failed) })
 	}
 	group.Go(func() error { return a.keepToLog(failed) })
+	group.Go(func() error { return a.startUp(failed) })
 	for _, d := range a.drivers {
 		group.Go(func() error { return ended(failed, d.Run(failed)) })
 	}
@@ -198,9 +202,11 @@ func (a *App) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		case <-failed.Done():
 		}
+		a.draining.Store(true)
 		if a.API != nil {
 			a.API.Drain()
 		}
+		a.showDraining(failed)
 		for _, l := range a.listeners() {
 			l.drain(failed)
 		}
@@ -208,6 +214,19 @@ func (a *App) Run(ctx context.Context) error {
 		return nil
 	})
 	return group.Wait()
+}
+
+// showDraining leaves whoever sends requests here the time to see that it is not ready.
+func (a *App) showDraining(failed context.Context) {
+	if a.config.DrainWait <= 0 {
+		return
+	}
+	wait := time.NewTimer(a.config.DrainWait)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-failed.Done():
+	}
 }
 
 // listeners are those that there are; the private one ends last.

@@ -31,6 +31,7 @@ type cli struct {
 	Audit       auditCmd       `cmd:"" help:"Replay the log, or show everything that happened to one order."`
 	Log         logCmd         `cmd:"" help:"Verify the log, copy it, and accept what it lost."`
 	Projections projectionsCmd `cmd:"" help:"List, rebuild and verify the views."`
+	Probe       probeCmd       `cmd:"" help:"Ask a process whether it is live, ready or started."`
 	Bench       benchCmd       `cmd:"" help:"Measure this machine against the budgets."`
 	Version     versionCmd     `cmd:"" help:"Say which build this is."`
 }

@@ -15,22 +15,42 @@ type fleet struct {
 	Peers      map[role][]string // the base URLs of the processes that have a role
 	PeerListen string            // where commands of other processes are taken; none if empty
 	PeerSecret string            // never printed
+	Postgres   string            // the URL of the views; empty keeps them in Data. A secret: never printed
+	Redis      []string          // URLs; none does without
+	Kafka      []string          // brokers; none has the sagas read the log itself
+	Topics     string            // before the name of every topic and group, so that fleets share brokers
 }
 
-// fleetFlags are those of a process that is one of several.
-type fleetFlags struct {
-	Roles      []string          `help:"What this process does: ${roles}. All if none is named; some need the log, the views and the other processes elsewhere." placeholder:"ROLE,…" env:"ORDERFLOW_ROLES"`
+// elsewhereFlags say where a process keeps what it shares with others, and
+// where those are.
+type elsewhereFlags struct {
+	Postgres   string            `help:"The views are in this PostgreSQL; the name of the database is the beginning of those that are made. The URL may hold a password: better set the variable." placeholder:"postgres://…" env:"ORDERFLOW_POSTGRES"`
+	Redis      []string          `help:"Answers come from this Redis where it has them, and limits are shared in it; several addresses are a cluster." placeholder:"redis://…,…" env:"ORDERFLOW_REDIS"`
+	Kafka      []string          `help:"The sagas are woken by these Kafka brokers." placeholder:"HOST:PORT,…" env:"ORDERFLOW_KAFKA"`
+	Topics     string            `help:"What the names of Kafka topics and groups begin with, where fleets share brokers." placeholder:"PREFIX" env:"ORDERFLOW_TOPICS"`
 	Peers      map[string]string `help:"The processes that have a role, such as order=http://a:8081,http://b:8081;inventory=http://c:8081." mapsep:";" placeholder:"ROLE=URL,…;…" env:"ORDERFLOW_PEERS"`
-	PeerListen string            `help:"Where this process takes commands of the others; none if empty." placeholder:"HOST:PORT" env:"ORDERFLOW_PEER_LISTEN"`
 	PeerSecret string            `help:"What the processes of a fleet know each other by, at least ${secret} bytes. Better set the variable." placeholder:"SECRET" env:"ORDERFLOW_PEER_SECRET"`
 }
 
-// fleet reads the flags.
-func (f fleetFlags) fleet() (c fleet, err error) {
-	c = fleet{Peers: map[role][]string{}, PeerListen: f.PeerListen, PeerSecret: f.PeerSecret}
-	if c.Roles, err = parseRoles(f.Roles); err != nil {
+// roleFlags say what a process is to the others.
+type roleFlags struct {
+	Roles      []string `help:"What this process does: ${roles}. All if none is named; some need the log, the views and the other processes elsewhere." placeholder:"ROLE,…" env:"ORDERFLOW_ROLES"`
+	PeerListen string   `help:"Where this process takes commands of the others; none if empty." placeholder:"HOST:PORT" env:"ORDERFLOW_PEER_LISTEN"`
+}
+
+// fleet reads the flags of a process that has roles.
+func (f roleFlags) fleet(e elsewhereFlags) (c fleet, err error) {
+	if c, err = e.fleet(); err != nil {
 		return c, err
 	}
+	c.PeerListen = f.PeerListen
+	c.Roles, err = parseRoles(f.Roles)
+	return c, err
+}
+
+// fleet reads the flags.
+func (f elsewhereFlags) fleet() (c fleet, err error) {
+	c = fleet{Peers: map[role][]string{}, PeerSecret: f.PeerSecret, Postgres: f.Postgres, Redis: f.Redis, Kafka: f.Kafka, Topics: f.Topics}
 	for name, urls := range f.Peers {
 		named, err := parseRoles([]string{name})
 		if err != nil {
@@ -44,8 +64,10 @@ func (f fleetFlags) fleet() (c fleet, err error) {
 // check refuses what no fleet can be made of.
 func (c fleet) check(eventStore string) error {
 	switch {
-	case !c.Roles.all() && eventStore == "":
-		return domain.Errorf(domain.Invalid, "A process with some roles shares the log with others: say where it is with --eventstore.")
+	case !c.Roles.all() && (eventStore == "" || c.Postgres == ""):
+		return domain.Errorf(domain.Invalid, "A process with some roles shares the log and the views with others: say where they are with --eventstore and --postgres.")
+	case !c.Roles.all() && c.Roles.relays() && len(c.Kafka) == 0:
+		return domain.Errorf(domain.Invalid, "The role relay tells Kafka what is in the log: say where it is with --kafka.")
 	case c.PeerSecret != "" || c.PeerListen != "" || len(c.Peers) > 0:
 		return peers.CheckSecret(c.PeerSecret)
 	}

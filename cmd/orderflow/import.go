@@ -30,6 +30,7 @@ type importRetailCmd struct {
 	Stock string `help:"Units to receive first of each article; auto receives what the file sells." default:"auto" placeholder:"auto|N"`
 	Data  string `help:"The data directory to import into; no server may use it." placeholder:"DIR" type:"path" default:"${data}"`
 	eventStore
+	elsewhereFlags
 	Server string `help:"Not for imports: the API takes no history." placeholder:"URL" hidden:""`
 	JSON   bool   `help:"Print one JSON object at the end."`
 }
@@ -46,6 +47,7 @@ func (c *importRetailCmd) Help() string {
 	return usage("Receives the stock, places every invoice as an order, makes every return, and ends when all of them " +
 		"are settled. Running it again, or again after it was killed, does nothing twice and ends with the same figures. " +
 		"With --stock N orders run short as the file's order has it, the same in every run.\n\n" +
+		"With --peers it is a fleet that does all this: commands go to its processes, and the log and the views are read where they are.\n\n" +
 		"An invoice of more than 2,000 lines, or a line of more than 100,000 units, is no order: the file is refused before anything is done.")
 }
 
@@ -63,7 +65,14 @@ func (c *importRetailCmd) Run(ctx context.Context, s streams, logger *slog.Logge
 	if err != nil {
 		return err
 	}
-	result, err := importHistory(ctx, config{Data: c.Data, EventStore: c.EventStore}, retail.Import{Stock: stock}, history, s.err, logger)
+	others, err := c.elsewhereFlags.fleet()
+	if err != nil {
+		return err
+	}
+	if len(others.Peers) > 0 {
+		others.Roles = roles{} // all is done by the others
+	}
+	result, err := importHistory(ctx, config{Data: c.Data, EventStore: c.EventStore, fleet: others}, retail.Import{Stock: stock}, history, s.err, logger)
 	if err != nil {
 		return err
 	}

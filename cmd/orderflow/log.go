@@ -106,8 +106,11 @@ func (a *App) newLocal(ctx context.Context) (*commands.Local, error) {
 	return commands.NewLocal(a.Log, states), nil
 }
 
-// ready says why no commands can be taken now, or nil.
+// ready says why the process cannot do its work now, or nil.
 func (a *App) ready(ctx context.Context) error {
+	if a.draining.Load() {
+		return domain.Errorf(domain.Unavailable, "The process is ending.")
+	}
 	switch log := a.Log.(type) {
 	case measured:
 		return log.Stats(ctx).ReadOnly

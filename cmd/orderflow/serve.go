@@ -17,9 +17,12 @@ type serveCmd struct {
 	Data   string `help:"Where everything is kept." default:"${data}" type:"path" placeholder:"DIR" env:"ORDERFLOW_DATA"`
 	Listen string `help:"Where the API listens, on this machine only; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
 	eventStore
-	fleetFlags
-	Private string `help:"Where metrics and profiles listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
-	Tell    string `help:"Write the addresses as JSON to this file once requests are taken, for scripts that let the system choose ports." type:"path" placeholder:"FILE"`
+	roleFlags
+	elsewhereFlags
+	Private      string        `help:"Where metrics and profiles listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
+	PrivateToken string        `help:"What whoever reads metrics and profiles must bring as a bearer token; probes need none. Better set the variable." placeholder:"TOKEN" env:"ORDERFLOW_PRIVATE_TOKEN"`
+	DrainWait    time.Duration `help:"How long a process that was told to end says so on /healthz/ready before it takes no more requests." default:"0s" env:"ORDERFLOW_DRAIN_WAIT"`
+	Tell         string        `help:"Write the addresses as JSON to this file once requests are taken, for scripts that let the system choose ports." type:"path" placeholder:"FILE"`
 }
 
 // Help is shown under the subcommand's own --help.
@@ -31,11 +34,11 @@ func (c *serveCmd) Help() string {
 // Run serves.
 func (c *serveCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
 	begun := time.Now()
-	others, err := c.fleet()
+	others, err := c.roleFlags.fleet(c.elsewhereFlags)
 	if err != nil {
 		return err
 	}
-	app, err := New(ctx, config{Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private, fleet: others}, logger)
+	app, err := New(ctx, config{Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private, PrivateToken: c.PrivateToken, DrainWait: c.DrainWait, fleet: others}, logger)
 	if err != nil {
 		return err
 	}
