@@ -98,20 +98,21 @@ func here(t *testing.T, plain, secure int, kong string) string {
 		t.Fatal(err)
 	}
 	conf := read(t, "nginx/nginx.conf")
-	for from, to := range map[string]string{
-		" /tmp/":        " " + dir + "/",
-		"/run/secrets/": secrets(t) + "/",
-		"listen 8080":   fmt.Sprintf("listen 127.0.0.1:%d", plain),
-		"listen 8443":   fmt.Sprintf("listen 127.0.0.1:%d", secure),
-		"kong:8000":     kong,
-		"/dev/stdout":   dir + "/access.log",
-		"/dev/stderr":   dir + "/error.log",
-	} {
-		if !strings.Contains(conf, from) {
-			t.Fatalf("nginx.conf has no %q", from)
-		}
-		conf = strings.ReplaceAll(conf, from, to)
+	changes := []string{
+		" /tmp/", " " + dir + "/",
+		"/run/secrets/", secrets(t) + "/",
+		"listen 8080", fmt.Sprintf("listen 127.0.0.1:%d", plain),
+		"listen 8443", fmt.Sprintf("listen 127.0.0.1:%d", secure),
+		"kong:8000", kong,
+		"/dev/stdout", dir + "/access.log",
+		"/dev/stderr", dir + "/error.log",
 	}
+	for i := 0; i < len(changes); i += 2 {
+		if !strings.Contains(conf, changes[i]) {
+			t.Fatalf("nginx.conf has no %q", changes[i])
+		}
+	}
+	conf = strings.NewReplacer(changes...).Replace(conf)
 	file := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
@@ -125,11 +126,16 @@ func start(t *testing.T, file string, port int) {
 	nginx := exec.CommandContext(t.Context(), servicestest.Program(t, "nginx"), "-c", file, "-g", "daemon off;")
 	nginx.Cancel = func() error { return nginx.Process.Signal(os.Interrupt) }
 	nginx.WaitDelay = 10 * time.Second
+	var said strings.Builder
+	nginx.Stderr = &said
 	if err := nginx.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- nginx.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = nginx.Wait() // it is told to end
+		close(ended)
+	}()
 	t.Cleanup(func() {
 		_ = nginx.Process.Signal(os.Interrupt) // it may have ended
 		<-ended
@@ -139,6 +145,11 @@ func start(t *testing.T, file string, port int) {
 		if err == nil {
 			_ = c.Close()
 			return
+		}
+		select {
+		case <-ended:
+			t.Fatalf("nginx ended: %s", said.String())
+		default:
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("nginx does not listen: %v", err)
