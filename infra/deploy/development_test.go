@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 func secrets(t *testing.T) string {
 	t.Helper()
 	made.once.Do(func() {
-		if made.dir, made.err = os.MkdirTemp("", "orderflow-secrets-"); made.err == nil {
+		if made.dir, made.err = os.MkdirTemp("", "orderflow-secrets-"); made.err == nil { //nolint:usetesting // all tests share it
 			made.said, made.err = exec.Command("./development.sh", "--dir", made.dir).CombinedOutput() //nolint:noctx // it ends by itself, and outlasts the test that starts it
 		}
 	})
