@@ -71,7 +71,9 @@ func TestTheBinaryReadsWhatItIsTold(t *testing.T) {
 // TestThePeersAreThere follows the addresses that roles have of each other and of the stores.
 func TestThePeersAreThere(t *testing.T) {
 	env := development(t)
-	env["EVENTSTORE_ADMIN_PASSWORD"] = "x" // digits would look like a port
+	for _, key := range []string{"EVENTSTORE_ADMIN_PASSWORD", "POSTGRES_PASSWORD", "REDIS_PASSWORD"} {
+		env[key] = "x" // digits would look like a port
+	}
 	p := load(t, env)
 	gateway := p.Services["gateway"].Environment
 	var lists []string
