@@ -28,6 +28,7 @@
 //	infra/peers/        commands from process to process of a fleet
 //	infra/telemetry/    metrics and the private listener
 //	infra/retail/       real invoices as orders and returns
+//	infra/deploy/       what surrounds the binary where it runs: containers, proxies, monitoring; servers for tests
 //	infra/servicestest/ the real servers of a fleet, for tests
 //	infra/tools/        the linters' versions, in a module of its own
 //	cmd/orderflow/      the binary: App, and one file per subcommand
