@@ -26,6 +26,7 @@ type follower struct {
 	now     func() time.Time
 	logger  *slog.Logger
 	changes *Changes
+	mirror  Mirror
 
 	nudge   chan struct{} // somebody waits: do not linger, and look past the events of others
 	renewed chan struct{} // a rebuild put new rows in place
@@ -49,7 +50,7 @@ type follower struct {
 
 func newFollower(c Config, g Group, changes *Changes) *follower {
 	return &follower{
-		group: g, log: c.Log, views: c.Views, now: c.Now, changes: changes,
+		group: g, log: c.Log, views: c.Views, now: c.Now, changes: changes, mirror: c.Mirror,
 		logger: c.Logger.With("view", g.Name), state: Stopped,
 		nudge: make(chan struct{}, 1), renewed: make(chan struct{}, 1), moved: make(chan struct{}),
 	}
@@ -185,11 +186,15 @@ func (f *follower) position(ctx context.Context) (eventlog.Position, error) {
 		if f.folder, err = newFolder(ctx, f.group, s); err != nil {
 			return 0, err
 		}
+		f.folder.wrote = f.mirrored
 		f.at.Store(int64(f.folder.at))
 		f.opened.Store(true)
 	}
 	return f.folder.at, nil
 }
+
+// mirrored shows a committed batch to the mirror. The caller holds writing.
+func (f *follower) mirrored(b Batch) { f.mirror.Wrote(f.group.Name, b) }
 
 // advanced makes the folder's new position known. The caller holds writing.
 func (f *follower) advanced() {
