@@ -20,10 +20,13 @@ func (f *floor) saw(at eventlog.Position) {
 	}
 }
 
-// must is the least position an answer may have that is asked for now.
-func (f *floor) must(at Positions, group string) eventlog.Position {
+// sees takes note of what this process saw elsewhere, and returns the least
+// position that an answer may have which is asked for now.
+func (f *floor) sees(at Positions, group string) eventlog.Position {
 	if at != nil {
 		f.saw(at(group))
 	}
-	return eventlog.Position(f.at.Load())
+	return f.seen()
 }
+
+func (f *floor) seen() eventlog.Position { return eventlog.Position(f.at.Load()) }

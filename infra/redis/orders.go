@@ -26,7 +26,7 @@ func (r *Redis) Orders(behind readmodels.Orders, at Positions) readmodels.Orders
 
 // Order implements [readmodels.Orders].
 func (o *ordersBefore) Order(ctx context.Context, id domain.OrderID) (readmodels.Order, error) {
-	must := o.r.floors[orders].must(o.at, projections.Orders)
+	must := o.r.floors[orders].sees(o.at, projections.Orders)
 	var row readmodels.Order
 	t, key := o.r.keys.order(id)
 	if o.r.row(ctx, t, key, must, &row) && row.ID == id {

@@ -24,7 +24,7 @@ func (r *Redis) Stocks(behind readmodels.Stocks, at Positions) readmodels.Stocks
 
 // Stock implements [readmodels.Stocks].
 func (s *stocksBefore) Stock(ctx context.Context, w domain.Warehouse, sku domain.SKU) (readmodels.Stock, error) {
-	must := s.r.floors[stock].must(s.at, projections.Stock)
+	must := s.r.floors[stock].sees(s.at, projections.Stock)
 	var row readmodels.Stock
 	t, key := s.r.keys.stock(w, sku)
 	if s.r.row(ctx, t, key, must, &row) && row.Warehouse == w && row.SKU == sku {
