@@ -60,15 +60,13 @@ type tagState struct {
 	down  bool // it failed; batches pass it by until a look finds it well
 }
 
+func newMirror(r *Redis) *Mirror {
+	return &Mirror{r: r, keys: r.keys, wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
+}
+
 // Mirror returns the mirror of this process, and starts it.
 func (r *Redis) Mirror() *Mirror {
-	r.mirrorOnce.Do(func() {
-		r.mirror = &Mirror{
-			r: r, keys: r.keys,
-			wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}),
-		}
-		go r.mirror.run()
-	})
+	r.mirrorOnce.Do(func() { go r.mirror.run() })
 	return r.mirror
 }
 
@@ -186,9 +184,4 @@ func (m *Mirror) rest(ctx context.Context) {
 	for s, ok := m.next(); ok && ctx.Err() == nil; s, ok = m.next() {
 		m.send(ctx, s)
 	}
-}
-
-func (m *Mirror) close() {
-	close(m.stop)
-	<-m.ended
 }

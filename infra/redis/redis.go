@@ -45,8 +45,9 @@ type Redis struct {
 	apply, keep, available, take *goredis.Script
 	tagLife, keepWait            time.Duration // constants, but in tests
 
-	mirrorOnce sync.Once
-	mirror     *Mirror
+	mirror                *Mirror
+	mirrorOnce, closeOnce sync.Once
+	closeErr              error
 }
 
 // Positions tells up to where this process has seen the view of a group, by
@@ -74,6 +75,7 @@ func Open(ctx context.Context, o Options) (*Redis, error) {
 	if r.logger == nil {
 		r.logger = slog.Default()
 	}
+	r.mirror = newMirror(r)
 	u.DialTimeout = r.timeout
 	r.client = goredis.NewUniversalClient(u)
 	if err := r.Ping(ctx); err != nil {
@@ -133,12 +135,15 @@ func (r *Redis) Ping(ctx context.Context) error {
 }
 
 // Close ends all connections, and the mirror after at most [mirrorTimeout].
+// What is called later is Unavailable.
 func (r *Redis) Close() error {
-	r.mirrorOnce.Do(func() {}) // none begins any more
-	if r.mirror != nil {
-		r.mirror.close()
-	}
-	return r.client.Close()
+	r.closeOnce.Do(func() {
+		r.mirrorOnce.Do(func() { close(r.mirror.ended) }) // it never ran and never will
+		close(r.mirror.stop)
+		<-r.mirror.ended
+		r.closeErr = r.client.Close()
+	})
+	return r.closeErr
 }
 
 func unavailable(err error) error {
