@@ -2,7 +2,6 @@ package redis_test
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -10,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -151,12 +149,19 @@ func urlsOf(servers []*server) (urls []string) {
 	return urls
 }
 
-func TestOwnClusterStarts(t *testing.T) {
-	begun := time.Now()
-	masters, _ := startCluster(t)
-	r := open(t, patient, urlsOf(masters)...)
-	if err := r.Ping(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Log(fmt.Sprint("a cluster in ", time.Since(begun)))
-}
+// save and restore take all keys of a pattern at one moment.
+var (
+	save = goredis.NewScript(`local out = {}
+for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
+  out[#out + 1] = key
+  out[#out + 1] = redis.call('DUMP', key)
+end
+return out`)
+	restore = goredis.NewScript(`for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
+  redis.call('DEL', key)
+end
+for i = 2, #ARGV, 2 do
+  redis.call('RESTORE', ARGV[i], 0, ARGV[i + 1])
+end
+return 1`)
+)
