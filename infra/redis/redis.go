@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -77,6 +78,7 @@ func Open(ctx context.Context, o Options) (*Redis, error) {
 	}
 	r.mirror = newMirror(r)
 	u.DialTimeout = r.timeout
+	goredis.SetLogger(library{r.logger}) // one for the whole process; the last client's
 	r.client = goredis.NewUniversalClient(u)
 	if err := r.Ping(ctx); err != nil {
 		r.logger.Warn("Redis is away; everything works without it, slower", "err", err)
@@ -144,6 +146,17 @@ func (r *Redis) Close() error {
 		r.closeErr = r.client.Close()
 	})
 	return r.closeErr
+}
+
+// library takes what go-redis would write to standard error: a line for each
+// connection that cannot be made. [Stats] has the figures.
+type library struct{ logger *slog.Logger }
+
+// Printf implements the library's logger.
+func (l library) Printf(ctx context.Context, format string, args ...any) {
+	if l.logger.Enabled(ctx, slog.LevelDebug) {
+		l.logger.DebugContext(ctx, "go-redis", "said", fmt.Sprintf(format, args...))
+	}
 }
 
 func unavailable(err error) error {

@@ -13,7 +13,11 @@ import (
 	"orderflow/infra/servicestest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets one goroutine of go-redis be: it looks once a second whether
+// a server that was away is back, and only then whether its pool was closed.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+}
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
