@@ -140,6 +140,20 @@ func TestKnownTokenExpires(t *testing.T) {
 	})
 }
 
+// TestKnownTokensAreBounded remembers more tokens than there is room for.
+func TestKnownTokensAreBounded(t *testing.T) {
+	ed := newEd25519("ed")
+	f := open(t, publish(ed).options())
+	f.Remember(3 * edge.MaxVerified)
+	if n := f.KnownTokens(); n > edge.MaxVerified || n < edge.MaxVerified/2 {
+		t.Errorf("%d tokens are remembered; at most %d may be", n, edge.MaxVerified)
+	}
+	token := ed.good()
+	if a, b := f.with(token), f.with(token); a != http.StatusNoContent || b != http.StatusNoContent || !f.cached[1] {
+		t.Errorf("when it is full: %d, %d, %v", a, b, f.cached)
+	}
+}
+
 // TestLastGoodSetIsKept breaks the issuer's address in every way.
 func TestLastGoodSetIsKept(t *testing.T) {
 	ed, next := newEd25519("ed"), newEd25519("next")
