@@ -13,7 +13,7 @@ import (
 // BenchmarkWrap says what an edge costs a request: nothing before it, one whose
 // token is known, one with a limit, and one whose token is verified.
 func BenchmarkWrap(b *testing.B) {
-	ed, ec, rs := newEd25519("ed"), newECDSA("ec", "ES256", elliptic.P256()), newRSA("rs", "RS256", 2048)
+	ed, ec, rs := newEd25519("ed"), newECDSA("ec", elliptic.P256()), newRSA("rs", "RS256", 2048)
 	next := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	build := func(change func(*edge.Options)) http.Handler {
 		o := publish(ed, ec, rs).options()

@@ -168,7 +168,7 @@ func corpus(ed, ec, rs signer) (bad []badToken) {
 
 // TestBadTokensAreAllRefusedAlike sends the corpus, twice each.
 func TestBadTokensAreAllRefusedAlike(t *testing.T) {
-	ed, ec, rs := newEd25519("ed"), newECDSA("ec", "ES256", elliptic.P256()), newRSA("rs", "RS256", 2048)
+	ed, ec, rs := newEd25519("ed"), newECDSA("ec", elliptic.P256()), newRSA("rs", "RS256", 2048)
 	f := open(t, publish(ed, ec, rs).options())
 	bad := corpus(ed, ec, rs)
 	t.Logf("%d bad tokens", len(bad))
@@ -215,7 +215,7 @@ func TestBadTokensAreAllRefusedAlike(t *testing.T) {
 
 // TestGoodTokensAreAccepted sends each variant twice: verified, then known.
 func TestGoodTokensAreAccepted(t *testing.T) {
-	ed, ec, rs := newEd25519("ed"), newECDSA("ec", "ES256", elliptic.P256()), newRSA("rs", "RS256", 2048)
+	ed, ec, rs := newEd25519("ed"), newECDSA("ec", elliptic.P256()), newRSA("rs", "RS256", 2048)
 	f := open(t, publish(ed, ec, rs).options())
 	now := time.Now()
 	for name, token := range map[string]string{
@@ -281,12 +281,12 @@ func TestCallerIsWhatTheTokenSays(t *testing.T) {
 // TestWeakKeysAreNotTaken publishes keys that are not for us beside two that are.
 func TestWeakKeysAreNotTaken(t *testing.T) {
 	ed := newEd25519("ed")
-	weak, p384, k2048 := newRSA("weak", "RS256", 1536), newECDSA("p384", "ES256", elliptic.P384()), newRSA("strong", "RS256", 2048)
+	weak, p384, k2048 := newRSA("weak", "RS256", 1536), newECDSA("p384", elliptic.P384()), newRSA("strong", "RS256", 2048)
 	pss, enc, symmetric, private := newRSA("pss", "PS256", 2048).jwkOf(), newEd25519("enc").jwkOf(), m{"kty": "oct", "k": b64("secret"), "kid": "oct", "alg": "HS256"}, newEd25519("priv").jwkOf()
 	enc["use"], private["d"] = "enc", b64(strings.Repeat("d", 32))
 	even := k2048.jwkOf()
 	even["kid"], even["e"] = "even", b64(string(big.NewInt(65536).Bytes()))
-	off := newECDSA("off", "ES256", elliptic.P256()).jwkOf()
+	off := newECDSA("off", elliptic.P256()).jwkOf()
 	off["x"] = b64(strings.Repeat("\x01", 32))
 	set := keySet(ed, k2048)
 	for _, key := range []m{weak.jwkOf(), p384.jwkOf(), pss, enc, symmetric, private, even, off, {"kty": "unknown", "kid": "u"}, {"kid": "n"}} {

@@ -41,7 +41,7 @@ func (e *Edge) KnownTokens() (n int) {
 // Remember remembers n more tokens that nobody has.
 func (e *Edge) Remember(n int) {
 	for i := range n {
-		e.known.keep(printOf(strconv.Itoa(i)), known{})
+		e.known.keep(digestOf(strconv.Itoa(i)), known{})
 	}
 }
 

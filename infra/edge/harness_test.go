@@ -49,11 +49,11 @@ func newEd25519(kid string) signer {
 	return signer{kid, "EdDSA", public, func(data []byte) []byte { return ed25519.Sign(private, data) }}
 }
 
-func newECDSA(kid, alg string, curve elliptic.Curve) signer {
+func newECDSA(kid string, curve elliptic.Curve) signer {
 	private, err := ecdsa.GenerateKey(curve, rand.Reader)
 	must(err)
 	size := (curve.Params().BitSize + 7) / 8
-	return signer{kid, alg, &private.PublicKey, func(data []byte) []byte {
+	return signer{kid, "ES256", &private.PublicKey, func(data []byte) []byte {
 		digest := sha256.Sum256(data)
 		r, s, err := ecdsa.Sign(rand.Reader, private, digest[:])
 		must(err)
@@ -248,14 +248,14 @@ func publish(signers ...signer) *published {
 
 // change has other bytes published from now on.
 func (p *published) change(data []byte) {
-	p.become(func(r *http.Request) (*http.Response, error) {
+	p.become(func(*http.Request) (*http.Response, error) {
 		w := httptest.NewRecorder()
 		_, _ = w.Write(data)
 		return w.Result(), nil
 	})
 }
 
-// break has nothing answered from now on.
+// fall has nothing answered from now on.
 func (p *published) fall() {
 	p.become(func(*http.Request) (*http.Response, error) { return nil, fmt.Errorf("nobody is there") })
 }

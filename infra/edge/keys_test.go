@@ -164,7 +164,7 @@ func TestLastGoodSetIsKept(t *testing.T) {
 	}
 	for name, broken := range map[string]func(*http.Request) (*http.Response, error){
 		"nobody":        func(*http.Request) (*http.Response, error) { return nil, errors.New("refused") },
-		"hangs":         func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() },
+		"hangs":         hang,
 		"500":           answer(http.StatusInternalServerError, bytes.NewReader(keySet(next))),
 		"redirect":      answer(http.StatusFound, strings.NewReader("")),
 		"no JSON":       answer(http.StatusOK, strings.NewReader("<html>")),
@@ -197,6 +197,12 @@ func TestLastGoodSetIsKept(t *testing.T) {
 			})
 		})
 	}
+}
+
+// hang answers nothing until who asks has given up.
+func hang(r *http.Request) (*http.Response, error) { //nolint:unparam // a RoundTrip
+	<-r.Context().Done()
+	return nil, r.Context().Err()
 }
 
 // endless never stops sending.
