@@ -192,6 +192,15 @@ func (r *Reader) Await(ctx context.Context, group string, at eventlog.Position) 
 	}
 }
 
+// Stands is up to where a group was seen to reflect the log; 0 for one that is not kept.
+func (r *Reader) Stands(group string) eventlog.Position {
+	w, err := r.watched(group)
+	if err != nil {
+		return 0
+	}
+	return w.stands().Position
+}
+
 // awaitEvery is how often a waiting reader looks by itself, should nobody else.
 const awaitEvery = 250 * time.Millisecond
 

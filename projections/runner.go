@@ -79,6 +79,16 @@ func (r *Runner) Await(ctx context.Context, group string, at eventlog.Position) 
 	return f.await(ctx, at)
 }
 
+// Stands is up to where a group reflects the log, as far as is known without
+// asking its store; 0 for one that is not kept.
+func (r *Runner) Stands(group string) eventlog.Position {
+	f, err := r.follower(group)
+	if err != nil {
+		return 0
+	}
+	return eventlog.Position(f.at.Load())
+}
+
 // Status tells how each group stands.
 func (r *Runner) Status(ctx context.Context) ([]Status, error) {
 	all := make([]Status, len(r.followers))

@@ -18,6 +18,7 @@ import (
 	"orderflow/infra/edge"
 	"orderflow/infra/httpapi"
 	"orderflow/infra/kafka"
+	"orderflow/infra/redis"
 	"orderflow/infra/resilience"
 	"orderflow/infra/simulator"
 	"orderflow/infra/telemetry"
@@ -48,6 +49,8 @@ type App struct {
 	keeper     keeper
 	leases     leases
 	kafka      *kafka.Kafka // nil without brokers
+	redis      *redis.Redis // nil without one
+	groups     []string     // of consumers that run here
 	drivers    []*sagas.Driver
 	background []func(context.Context) error // what else runs while the node does
 	logKnown   bool                          // it is written down which log the views follow
@@ -126,7 +129,10 @@ func (a *App) assemble(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(func() error { a.local.Close(); return nil })
-	a.Runner = projections.NewRunner(projections.Config{Log: a.Log, Views: a.Views, Logger: a.logger})
+	if err := a.openRedis(ctx); err != nil {
+		return err
+	}
+	a.Runner = projections.NewRunner(projections.Config{Log: a.Log, Views: a.Views, Mirror: a.mirror(), Logger: a.logger})
 	a.follow()
 	m := a.newMetrics()
 	a.metrics.Store(m)
@@ -198,7 +204,7 @@ func (a *App) assembleAPI() error {
 	}
 	a.API = httpapi.New(httpapi.Config{
 		Bus: a.Bus, Log: a.Log,
-		Orders: a.Views, Payments: a.Views, Fulfilments: a.Views, Stock: a.Views, Products: a.Views, Sales: a.Views,
+		Orders: a.orders(), Payments: a.Views, Fulfilments: a.Views, Stock: a.stocks(), Products: a.Views, Sales: a.Views,
 		Await: a.Follows.Await, Changes: a.Follows.Changes(), Ready: a.ready,
 		CursorKey: key, Version: readBuild().Version, Logger: a.logger, Observer: a.apiObserver(),
 	})
@@ -224,7 +230,7 @@ func (a *App) listen(ctx context.Context) (err error) {
 
 // listenToPublic serves the API behind its edge.
 func (a *App) listenToPublic(ctx context.Context) (err error) {
-	if a.edge, err = a.config.Auth.edge(ctx, a.config.Data, nil, a.logger, edge.Observer{}); err != nil {
+	if a.edge, err = a.config.Auth.edge(ctx, a.config.Data, a.limiter(), a.logger, a.edgeObserver()); err != nil {
 		return err
 	}
 	handler := a.publicHandler()

@@ -31,6 +31,7 @@ type cli struct {
 	Audit       auditCmd       `cmd:"" help:"Replay the log, or show everything that happened to one order."`
 	Log         logCmd         `cmd:"" help:"Verify the log, copy it, and accept what it lost."`
 	Projections projectionsCmd `cmd:"" help:"List, rebuild and verify the views."`
+	Poison      poisonCmd      `cmd:"" help:"Show and replay messages that could not be read or handled."`
 	Probe       probeCmd       `cmd:"" help:"Ask a process whether it is live, ready or started."`
 	Token       tokenCmd       `cmd:"" help:"Give out a token of the development issuer."`
 	Bench       benchCmd       `cmd:"" help:"Measure this machine against the budgets."`

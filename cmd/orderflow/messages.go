@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"orderflow/domain/eventlog"
 	"orderflow/infra/kafka"
+	"orderflow/infra/telemetry"
 	"orderflow/sagas"
 )
 
@@ -24,7 +26,25 @@ func (a *App) feed(saga string) sagas.Feed {
 	if a.kafka == nil {
 		return a.Log
 	}
-	return a.kafka.Feed(saga)
+	f := a.kafka.Feed(saga)
+	a.groups = append(a.groups, f.Group())
+	return f
+}
+
+// retryQueue wakes the payments that wait in Kafka as soon as the gateway's
+// breaker lets calls through.
+func (a *App) retryQueue(charging *sagas.Driver) {
+	if a.kafka == nil {
+		return
+	}
+	a.groups = append(a.groups, kafka.RetryGroup)
+	ready := func() (time.Duration, bool) {
+		_, at, ok := a.Gateway.Ready()
+		return time.Until(at), ok
+	}
+	a.background = append(a.background, func(ctx context.Context) error {
+		return a.kafka.RetryQueue().Run(ctx, ready, charging.Wake)
+	})
 }
 
 // relay tells Kafka what is in the log, in one process at a time.
@@ -71,6 +91,24 @@ func (b byToken) LoadCheckpoint(ctx context.Context, name string) (eventlog.Posi
 // SaveCheckpoint implements sagas.Checkpoints.
 func (b byToken) SaveCheckpoint(ctx context.Context, name string, p eventlog.Position) error {
 	return b.SaveFenced(ctx, name, p, b.token)
+}
+
+// queues are how far the groups of this process are behind.
+func (a *App) queues(ctx context.Context) (all []telemetry.Queue, err error) {
+	for _, group := range a.groups {
+		topic := kafka.EventsTopic
+		if group == kafka.RetryGroup {
+			topic = kafka.RetryTopic
+		}
+		lags, err := a.kafka.Lag(ctx, group, topic)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range lags {
+			all = append(all, telemetry.Queue{Group: group, Topic: l.Topic, Messages: l.Messages, Age: l.Age, Retry: group == kafka.RetryGroup})
+		}
+	}
+	return all, nil
 }
 
 // kafkaObserver counts what passes through the brokers.

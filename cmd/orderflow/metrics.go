@@ -15,7 +15,7 @@ import (
 
 // newMetrics returns metrics that look at the node's parts when asked.
 func (a *App) newMetrics() *telemetry.Metrics {
-	return telemetry.New(telemetry.Sources{
+	sources := telemetry.Sources{
 		Projections: a.Follows.Status,
 		Providers:   a.providers(),
 		Log:         a.logFigures,
@@ -27,7 +27,14 @@ func (a *App) newMetrics() *telemetry.Metrics {
 				"shipment": b.Shipments.Stats(), "product": b.Products.Stats(), "fulfilment": b.Fulfilments.Stats(),
 			}
 		},
-	})
+	}
+	if len(a.config.Kafka) > 0 {
+		sources.Queues = a.queues
+	}
+	if a.redis != nil {
+		sources.Shared = a.sharedFigures
+	}
+	return telemetry.New(sources)
 }
 
 // providers are those that the roles of the process call.

@@ -62,6 +62,7 @@ func (a *App) charging(checkpoints sagas.Checkpoints) *sagas.Driver {
 		Stepped: m.Stepped(charging.Name), Deferred: m.PaymentDeferred,
 	}), checkpoints)
 	a.background = append(a.background, func(ctx context.Context) error { return hurryAlong(ctx, closed, driver) })
+	a.retryQueue(driver)
 	return driver
 }
 

@@ -28,6 +28,7 @@ type viewStore interface {
 type follows interface {
 	Await(ctx context.Context, group string, at eventlog.Position) error
 	Changes() *projections.Changes
+	Stands(group string) eventlog.Position
 	Status(ctx context.Context) ([]projections.Status, error)
 }
 

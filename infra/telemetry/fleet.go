@@ -1,6 +1,9 @@
 package telemetry
 
 import (
+	"context"
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"orderflow/domain"
@@ -14,6 +17,11 @@ type fleetMetrics struct {
 	aside     *prometheus.CounterVec
 	broken    *prometheus.CounterVec
 	again     *prometheus.CounterVec
+	tokens    *prometheus.CounterVec
+	unknown   *prometheus.CounterVec
+	limited   *prometheus.CounterVec
+	keys      *prometheus.CounterVec
+	unlimited prometheus.Counter
 	relayed   prometheus.Gauge
 	behind    prometheus.Gauge
 }
@@ -32,13 +40,19 @@ func newFleetMetrics() fleetMetrics {
 		aside:     counter("orderflow_messages_set_aside_total", "Messages that were set aside, by group and reason.", "group", "reason"),
 		broken:    counter("orderflow_group_errors_total", "Sessions that brokers ended or refused, by group and kind.", "group", "kind"),
 		again:     counter("orderflow_relay_restarts_total", "Times the relay began again from its checkpoint, by kind.", "kind"),
+		tokens:    counter("orderflow_tokens_verified_total", "Good tokens, by whether they had been seen before.", "cached"),
+		unknown:   counter("orderflow_unauthenticated_total", "Requests without a good token, by reason.", "reason"),
+		limited:   counter("orders_rate_limited", "Requests over a limit, by its policy.", "policy"),
+		keys:      counter("orderflow_key_fetches_total", "Fetches of the issuer's key set, by the kind of error or ok.", "result"),
+		unlimited: prometheus.NewCounter(prometheus.CounterOpts{Name: "orderflow_limiter_failures_total", Help: "Requests that passed because the limiter did not answer."}),
 		relayed:   gauge("orderflow_relay_position", "Up to where brokers have acknowledged the log."),
 		behind:    gauge("orderflow_relay_behind_seconds", "Age of the oldest event that no broker has acknowledged."),
 	}
 }
 
 func (f fleetMetrics) all() []prometheus.Collector {
-	return []prometheus.Collector{f.commands, f.published, f.handled, f.aside, f.broken, f.again, f.relayed, f.behind}
+	return []prometheus.Collector{f.commands, f.published, f.handled, f.aside, f.broken, f.again, f.relayed, f.behind,
+		f.tokens, f.unknown, f.limited, f.keys, f.unlimited}
 }
 
 // resultOf is the kind of an error, or ok.
@@ -84,4 +98,52 @@ func (m *Metrics) RelayFailed(err error) {
 func (m *Metrics) Relayed(position int64, behind float64) {
 	m.fleet.relayed.Set(float64(position))
 	m.fleet.behind.Set(behind)
+}
+
+// Authenticated counts a good token.
+func (m *Metrics) Authenticated(cached bool) {
+	m.fleet.tokens.WithLabelValues(strconv.FormatBool(cached)).Inc()
+}
+
+// Unauthenticated counts a request without one.
+func (m *Metrics) Unauthenticated(reason string) { m.fleet.unknown.WithLabelValues(reason).Inc() }
+
+// RateLimited counts a request over a limit.
+func (m *Metrics) RateLimited(policy string) { m.fleet.limited.WithLabelValues(policy).Inc() }
+
+// LimiterFailed counts a request that passed because the limiter did not answer.
+func (m *Metrics) LimiterFailed() { m.fleet.unlimited.Inc() }
+
+// KeysFetched counts a fetch of the issuer's key set.
+func (m *Metrics) KeysFetched(_ int, err error) { m.fleet.keys.WithLabelValues(resultOf(err)).Inc() }
+
+// collectFleet tells of what is shared with other processes.
+func (s *sampler) collectFleet(ctx context.Context, tell sink) {
+	if s.sources.Queues != nil {
+		queues, err := s.sources.Queues(ctx)
+		if err != nil {
+			s.failed.WithLabelValues("queues").Inc()
+		}
+		for _, q := range queues {
+			tell.gauge("orderflow_consumer_lag_messages", float64(q.Messages), q.Group, q.Topic)
+			tell.gauge("orderflow_consumer_lag_seconds", q.Age.Seconds(), q.Group, q.Topic)
+			if q.Retry {
+				tell.gauge("queue_payment_retry_depth", float64(q.Messages))
+				tell.gauge("queue_payment_retry_lag", float64(q.Age.Milliseconds()))
+			}
+		}
+	}
+	if s.sources.Shared == nil {
+		return
+	}
+	f := s.sources.Shared()
+	tell.counter("orderflow_shared_cache_reads_total", float64(f.Hits), "hit")
+	tell.counter("orderflow_shared_cache_reads_total", float64(f.Absent), "absent")
+	tell.counter("orderflow_shared_cache_reads_total", float64(f.Older), "older")
+	tell.counter("orderflow_shared_cache_calls_total", float64(f.Calls))
+	for kind, n := range f.Failures {
+		tell.counter("orderflow_shared_cache_failures_total", float64(n), kind)
+	}
+	tell.counter("orderflow_shared_cache_mirrored_rows_total", float64(f.Mirrored))
+	tell.counter("orderflow_shared_cache_missed_batches_total", float64(f.Missed))
 }

@@ -49,6 +49,15 @@ func sampled() []sampledMetric {
 		{"orderflow_decision_conflicts_total", "Appends that found somebody else was first, and were decided again.", aggregate},
 		{"orderflow_decision_cache_hits_total", "Streams found live in memory.", aggregate},
 		{"orderflow_decision_cache_misses_total", "Streams that had to be read.", aggregate},
+		{"orderflow_consumer_lag_messages", "Messages that a group has not acknowledged.", []string{"group", "topic"}},
+		{"orderflow_consumer_lag_seconds", "Age of the oldest message that a group has not acknowledged.", []string{"group", "topic"}},
+		{"queue_payment_retry_depth", "Payments that wait to be retried.", nil},
+		{"queue_payment_retry_lag", "Age of the payment that waits longest to be retried, in milliseconds.", nil},
+		{"orderflow_shared_cache_reads_total", "Reads of the shared cache: hit, absent, or older than what was seen.", []string{"result"}},
+		{"orderflow_shared_cache_calls_total", "Calls to the shared cache that were tried.", nil},
+		{"orderflow_shared_cache_failures_total", "Calls to the shared cache that failed or were not tried, by kind.", []string{"kind"}},
+		{"orderflow_shared_cache_mirrored_rows_total", "Rows copied to the shared cache.", nil},
+		{"orderflow_shared_cache_missed_batches_total", "Batches of rows that did not get to the shared cache.", nil},
 	}
 }
 

@@ -22,7 +22,9 @@ type Sources struct {
 	Sales       readmodels.Sales
 	Fulfilments readmodels.Fulfilments
 	Deciding    func() map[string]commands.Stats // by aggregate
-	Clock       func() time.Time                 // for which day is today; the machine's if nil
+	Queues      func(context.Context) ([]Queue, error)
+	Shared      func() SharedFigures
+	Clock       func() time.Time // for which day is today; the machine's if nil
 }
 
 // Provider is a payment gateway or carrier behind its guard.
@@ -39,6 +41,22 @@ type ProviderFigures struct {
 	Waiting     int     // for a slot
 	Failures    int     // among the last calls
 	SuccessRate float64 // among the last calls, 0 to 1
+}
+
+// Queue is how far a consumer group is behind.
+type Queue struct {
+	Group, Topic string
+	Messages     int64         // not acknowledged
+	Age          time.Duration // of the oldest of them
+	Retry        bool          // it holds the payments that are to be retried
+}
+
+// SharedFigures are how the cache that processes share fares, since the start.
+type SharedFigures struct {
+	Hits, Absent, Older int64            // reads it answered, did not know, or knew too old
+	Calls               int64            // tried
+	Failures            map[string]int64 // by kind
+	Mirrored, Missed    int64            // rows written, and batches that were not
 }
 
 // LogFigures are the log's figures.
@@ -86,6 +104,7 @@ func (s *sampler) Collect(out chan<- prometheus.Metric) {
 	s.collectProviders(tell)
 	s.collectToday(ctx, tell)
 	s.collectWork(ctx, tell)
+	s.collectFleet(ctx, tell)
 	s.failed.Collect(out)
 }
 
