@@ -72,6 +72,7 @@ func verified(t testing.TB, r *projections.Runner, last eventlog.Position) {
 // TestAProcessReadsWhatAnotherProjects: one process projects, another one waits,
 // reads and learns of changes, also of a rebuild by a third.
 func TestAProcessReadsWhatAnotherProjects(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	log := memory.New()
 	h := &projectionstest.History{T: t, Log: log}
@@ -118,6 +119,7 @@ func TestAProcessReadsWhatAnotherProjects(t *testing.T) {
 
 // TestChangedNamesOrders asks for changes above positions, and for too many.
 func TestChangedNamesOrders(t *testing.T) {
+	t.Parallel()
 	v := fresh(t)
 	_, none, err := v.Changed(t.Context(), projections.Orders, projections.Mark{}, 10)
 	if err != nil || none.Version == 0 {
@@ -173,6 +175,7 @@ func TestChangedNamesOrders(t *testing.T) {
 // grows, two rebuild again and again, four read. No answer is an error or older
 // than one before, whatever version it came from.
 func TestRebuildsWhileOthersWriteAndRead(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	log := memory.New()
 	h := &projectionstest.History{T: t, Log: log}
@@ -288,6 +291,7 @@ func oneVersionEach(t testing.TB, url string) {
 // TestOutages cuts the connections of a projecting process at random during a
 // history; its views end as a replay has them.
 func TestOutages(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -321,6 +325,7 @@ func TestOutages(t *testing.T) {
 // TestABuildThatIsCutOffLeavesTheViewAlone: a rebuild whose connection ends
 // fails, and the next one does not.
 func TestABuildThatIsCutOffLeavesTheViewAlone(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	p, through := newProxy(t, url)
 	log := memory.New()
@@ -347,6 +352,7 @@ func TestABuildThatIsCutOffLeavesTheViewAlone(t *testing.T) {
 // TestALostNotificationCostsAPoll ends the listeners; whoever waits is served
 // all the same.
 func TestALostNotificationCostsAPoll(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	writer, v := open(t, url), open(t, url)
 	reader := projections.NewReader(projections.ReaderConfig{Views: v, Logger: quiet()})

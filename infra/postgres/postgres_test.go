@@ -107,9 +107,9 @@ func dial(t testing.TB, base, suffix string) *pgx.Conn {
 	return c
 }
 
-func exec(t testing.TB, c *pgx.Conn, statement string, args ...any) {
+func exec(t testing.TB, c *pgx.Conn, statement string) {
 	t.Helper()
-	if _, err := c.Exec(context.WithoutCancel(t.Context()), statement, args...); err != nil {
+	if _, err := c.Exec(context.WithoutCancel(t.Context()), statement); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -23,6 +23,7 @@ const secret = "s3cr3t-pa55word"
 
 // TestNoPasswordIsTold opens what cannot be opened, and reads everything that is said about it.
 func TestNoPasswordIsTold(t *testing.T) {
+	t.Parallel()
 	good, err := url.Parse(servicestest.Postgres(t))
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +61,7 @@ func TestNoPasswordIsTold(t *testing.T) {
 
 // TestProcessesStartAtOnce: eight open everything in an empty server at the same time.
 func TestProcessesStartAtOnce(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	var wg sync.WaitGroup
 	for range 8 {
@@ -99,6 +101,7 @@ func TestProcessesStartAtOnce(t *testing.T) {
 // TestAUserWhoMayNotCreateDatabases learns which to ask for, and goes on when
 // they are there.
 func TestAUserWhoMayNotCreateDatabases(t *testing.T) {
+	t.Parallel()
 	base := servicestest.Postgres(t)
 	u, err := url.Parse(base)
 	if err != nil {
@@ -133,6 +136,7 @@ func orders(o ...readmodels.Order) projections.Batch {
 // TestBadTextIsInvalid writes what PostgreSQL cannot hold, to a serving version
 // and to one being built; nothing of it is there afterwards.
 func TestBadTextIsInvalid(t *testing.T) {
+	t.Parallel()
 	v := fresh(t)
 	for _, text := range []string{"a\x00b", "\xff", "\xed\xa0\x80"} {
 		bad := orders(readmodels.Order{ID: "good"}, readmodels.Order{ID: "bad", Detail: text})
@@ -174,6 +178,7 @@ func TestBadTextIsInvalid(t *testing.T) {
 
 // TestEndedQuestionsAreUnavailable: whatever ends a question, it can be asked again.
 func TestEndedQuestionsAreUnavailable(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	s, err := postgres.Open(t.Context(), postgres.Options{URL: url, Logger: quiet(), StatementTimeout: time.Second})
 	if err != nil {
@@ -215,6 +220,7 @@ func TestEndedQuestionsAreUnavailable(t *testing.T) {
 // TestBuildersOfOtherProcesses: what a dead builder left is dropped, one that
 // lives is left alone.
 func TestBuildersOfOtherProcesses(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	v := open(t, url)
 	g := groupOf(t, projections.Orders)
@@ -250,6 +256,7 @@ func TestBuildersOfOtherProcesses(t *testing.T) {
 
 // TestABuildThatFellBehindIsRefused until it has what the serving version has.
 func TestABuildThatFellBehindIsRefused(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	here, there := open(t, url), open(t, url)
 	b, err := here.Build(t.Context(), groupOf(t, projections.Orders))
@@ -267,6 +274,11 @@ func TestABuildThatFellBehindIsRefused(t *testing.T) {
 	if err := b.Write(t.Context(), orders(readmodels.Order{ID: "a", Detail: "new"})); err != nil {
 		t.Fatal(err)
 	}
+	kept, err := old.Snapshot(t.Context()) // so that the old version stays for now
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close() //nolint:errcheck // it only read
 	if err := b.Promote(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -280,6 +292,7 @@ func TestABuildThatFellBehindIsRefused(t *testing.T) {
 
 // TestProgramsOfAnotherFoldKeepTheirOwnVersions, until they are used no more.
 func TestProgramsOfAnotherFoldKeepTheirOwnVersions(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	v := open(t, url)
 	put(t, v, projections.Orders, orders(readmodels.Order{ID: "a"}).Rows)
@@ -304,6 +317,7 @@ func TestProgramsOfAnotherFoldKeepTheirOwnVersions(t *testing.T) {
 
 // TestStatesAreBounded saves more than are kept: the newest ones stay.
 func TestStatesAreBounded(t *testing.T) {
+	t.Parallel()
 	s, err := serve(t, servicestest.Postgres(t)).States(t.Context())
 	if err != nil {
 		t.Fatal(err)
