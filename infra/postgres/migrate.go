@@ -26,8 +26,8 @@ const (
 // as it is.
 func (s *Server) migrate(ctx context.Context, service, set string) (*pgxpool.Pool, error) {
 	p, err := s.pool(ctx, service)
-	if err != nil {
-		return nil, err
+	if err != nil || s.isMigrated(service, set) {
+		return p, err
 	}
 	folder, err := fs.Sub(files, path.Join("migrations", set))
 	if err != nil {
@@ -46,8 +46,22 @@ func (s *Server) migrate(ctx context.Context, service, set string) (*pgxpool.Poo
 			}
 			return mapped(err)
 		}
+		s.setMigrated(service, set)
 		return nil
 	})
+}
+
+func (s *Server) isMigrated(service, set string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, done := s.migrated[service+" "+set]
+	return done
+}
+
+func (s *Server) setMigrated(service, set string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.migrated[service+" "+set] = struct{}{}
 }
 
 // setupTimeout bounds one statement that makes tables, and the wait for others

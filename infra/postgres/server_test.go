@@ -313,6 +313,31 @@ func TestProgramsOfAnotherFoldKeepTheirOwnVersions(t *testing.T) {
 	if err := c.QueryRow(t.Context(), "SELECT count(*) FROM versions").Scan(&n); err != nil || n != 2 {
 		t.Errorf("%d versions, %v", n, err)
 	}
+	exec(t, c, "UPDATE versions SET used_at = now() - interval '2 hours' WHERE tag = 'orders fold 0'")
+	oneVersionEach(t, url)
+}
+
+// TestFailuresHaveAKind lets a table fail in every way that callers tell apart.
+func TestFailuresHaveAKind(t *testing.T) {
+	t.Parallel()
+	url := servicestest.Postgres(t)
+	c, err := serve(t, url).Checkpoints(t.Context(), "payment")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := connect(t, url, "payment")
+	for state, want := range map[string]domain.Kind{
+		"40001": domain.Unavailable, "40P01": domain.Unavailable, "57P01": domain.Unavailable, "53300": domain.Unavailable,
+		"53100": domain.ReadOnly, "25006": domain.Unavailable, "22021": domain.Invalid, "22003": domain.Exhausted,
+		"23505": domain.Internal, "42703": domain.Internal, "XX000": domain.Internal,
+	} {
+		exec(t, admin, `CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+			BEGIN RAISE EXCEPTION USING ERRCODE = '`+state+`', MESSAGE = 'made to fail'; END $$;
+			CREATE OR REPLACE TRIGGER fail BEFORE INSERT ON checkpoints EXECUTE FUNCTION fail()`)
+		if err := c.SaveCheckpoint(t.Context(), "w", 1); domain.KindOf(err) != want {
+			t.Errorf("%s is %v (%v), not %v", state, domain.KindOf(err), err, want)
+		}
+	}
 }
 
 // TestStatesAreBounded saves more than are kept: the newest ones stay.

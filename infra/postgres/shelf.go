@@ -229,7 +229,7 @@ func (l *shelf) erase(ctx context.Context, tx pgx.Tx, o leftover) error {
 	text := "SET LOCAL lock_timeout = " + millis(dropLockTimeout)
 	if o.state == stateLive {
 		name := sha256.Sum256([]byte(o.tag))
-		text += ";\nDROP SCHEMA " + l.group.Name + "_live_" + hex.EncodeToString(name[:4]) + " CASCADE"
+		text += ";\nDROP SCHEMA IF EXISTS " + l.group.Name + "_live_" + hex.EncodeToString(name[:4]) + " CASCADE"
 	}
 	schema := v.texts.schema
 	if o.tag == l.tag {
