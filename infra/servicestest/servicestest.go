@@ -3,7 +3,10 @@
 // .services/env at the root of the module; variables of the same names in the
 // environment come before that file.
 //
-// A test that needs a server which is not there fails where CI=true. Elsewhere
+// It also finds the programs that check the configuration of a deployment, which
+// `make services` installs.
+//
+// A test that needs a server or a program which is not there fails where CI=true. Elsewhere
 // it is skipped, and named in .services/missing, which `make test` reads out at
 // its end.
 package servicestest
@@ -15,6 +18,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -109,6 +113,18 @@ func Kafka(t testing.TB) []string {
 	return strings.Split(require(t, KafkaVariable), ",")
 }
 
+// Program returns where a program is: on the PATH, or where Debian puts servers.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	for _, where := range []string{name, "/usr/sbin/" + name, "/sbin/" + name} {
+		if path, err := exec.LookPath(where); err == nil {
+			return path
+		}
+	}
+	absent(t, "the program "+name+" is not installed: `make services` installs it")
+	return ""
+}
+
 // Prefix is a name that no other test has.
 func Prefix() string { return "t" + strings.ToLower(rand.Text()[:12]) }
 
@@ -123,12 +139,18 @@ func require(t testing.TB, variable string) string {
 	if value != "" {
 		return value
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not set and no server is running: `make services` starts it", variable)
-	}
-	note(t, filepath.Join(root, ".services", "missing"))
-	t.Skipf("%s is not set and no server is running: `make services` starts it", variable)
+	absent(t, variable+" is not set and no server is running: `make services` starts it")
 	return ""
+}
+
+// absent ends a test for want of something.
+func absent(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why)
+	}
+	note(t, filepath.Join(moduleRoot(t), ".services", "missing"))
+	t.Skip(why)
 }
 
 // written looks a variable up in a file of NAME=value lines.

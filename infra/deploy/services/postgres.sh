@@ -17,9 +17,12 @@ as_postgres() {
   if [ "$(id -u)" = 0 ]; then (cd / && runuser -u postgres -- "$@"); else "$@"; fi
 }
 
-# postgres_data is under DIR, or where its own user can get to when a folder above DIR is closed to it.
+# postgres_data is under DIR, or where its own user can get to when a folder
+# above DIR is closed to it. DIR/postgres/where says it, once there is one.
 postgres_data() {
-  if as_postgres test -x "$DIR/postgres" 2>/dev/null; then
+  if [ -s "$DIR/postgres/where" ]; then
+    cat "$DIR/postgres/where"
+  elif as_postgres test -x "$DIR/postgres" 2>/dev/null; then
     echo "$DIR/postgres/data"
   else
     echo "/var/tmp/orderflow-postgres-$(printf %s "$DIR" | cksum | cut -d ' ' -f 1)/data"
@@ -31,6 +34,7 @@ start_postgres() {
   bin=$(postgres_bin)
   [ -n "$bin" ] || { echo "PostgreSQL is not installed" && return 1; }
   data=$(postgres_data)
+  echo "$data" >"$DIR/postgres/where"
   log=$(dirname "$data")/server.log
   [ -s "$DIR/postgres/password" ] || (umask 077 && secret >"$DIR/postgres/password")
   mkdir -p "$(dirname "$data")"

@@ -1,0 +1,160 @@
+package deploy_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// roles are those of the binary: the constants of cmd/orderflow/roles.go.
+var roles = regexp.MustCompile(`(?m)^\trole\w+\s+role = "(\w+)"`)
+
+// TestEveryRoleRuns holds the services that run our image against the roles
+// the binary has.
+func TestEveryRoleRuns(t *testing.T) {
+	var known, run []string
+	for _, m := range roles.FindAllStringSubmatch(read(t, filepath.Join(root, "cmd/orderflow/roles.go")), -1) {
+		known = append(known, m[1])
+	}
+	for name, s := range load(t, development(t)).Services {
+		if s.Build == nil {
+			continue
+		}
+		role := *s.Environment["ORDERFLOW_ROLES"]
+		if role != name {
+			t.Errorf("service %s has the role %s", name, role)
+		}
+		run = append(run, role)
+	}
+	slices.Sort(known)
+	slices.Sort(run)
+	if len(known) == 0 || !slices.Equal(known, run) {
+		t.Errorf("the roles are %v, the file runs %v", known, run)
+	}
+}
+
+// pending are variables that the binary does not read yet. One that it reads
+// must leave this list.
+var pending = []string{
+	"ORDERFLOW_ENV", "ORDERFLOW_AUTH", "ORDERFLOW_AUTH_JWKS", "ORDERFLOW_AUTH_ISSUER", "ORDERFLOW_AUTH_AUDIENCE",
+	"ORDERFLOW_CORS_ORIGIN", "ORDERFLOW_SEARCH", "ORDERFLOW_REDIS_CLUSTER",
+}
+
+var flagVariable = regexp.MustCompile(`env:"(ORDERFLOW_\w+)"`)
+
+// TestTheBinaryReadsWhatItIsTold finds variables that nothing would read.
+func TestTheBinaryReadsWhatItIsTold(t *testing.T) {
+	sources, err := filepath.Glob(filepath.Join(root, "cmd/orderflow/*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := readAll(t, sources)
+	var known []string
+	for _, m := range flagVariable.FindAllStringSubmatch(read, -1) {
+		known = append(known, m[1])
+	}
+	for name, s := range load(t, development(t)).Services {
+		if s.Build == nil {
+			continue
+		}
+		for key := range s.Environment {
+			if strings.HasPrefix(key, "ORDERFLOW_") && slices.Contains(known, key) == slices.Contains(pending, key) {
+				t.Errorf("%s: %s is read: %v, pending: %v", name, key, slices.Contains(known, key), slices.Contains(pending, key))
+			}
+		}
+	}
+}
+
+// TestThePeersAreThere follows the addresses that roles have of each other and of the stores.
+func TestThePeersAreThere(t *testing.T) {
+	env := development(t)
+	for _, key := range []string{"EVENTSTORE_ADMIN_PASSWORD", "POSTGRES_PASSWORD", "REDIS_PASSWORD"} {
+		env[key] = "x" // digits would look like a port
+	}
+	p := load(t, env)
+	gateway := p.Services["gateway"].Environment
+	var lists []string
+	for _, key := range []string{"ORDERFLOW_PEERS", "ORDERFLOW_EVENTSTORE", "ORDERFLOW_POSTGRES", "ORDERFLOW_REDIS", "ORDERFLOW_REDIS_CLUSTER", "ORDERFLOW_KAFKA"} {
+		lists = append(lists, *gateway[key])
+	}
+	lists = append(lists, *p.Services["inventory"].Environment["ORDERFLOW_SEARCH"], *gateway["OTEL_EXPORTER_OTLP_ENDPOINT"])
+	found := 0
+	for _, m := range regexp.MustCompile(`(?m)(?:[@/,=]|^)([a-z][a-z0-9-]*):(\d{4,5})`).FindAllStringSubmatch(strings.Join(lists, "\n"), -1) {
+		if _, ok := p.Services[m[1]]; !ok {
+			t.Errorf("there is no service %s", m[1])
+		}
+		found++
+	}
+	const addresses = 3 + 3 + 1 + 1 + 3 + 3 + 1 + 1 // peers, event store, PostgreSQL, Redis, its cluster, Kafka, search, traces
+	if found != addresses {
+		t.Errorf("%d addresses were found, not %d", found, addresses)
+	}
+	for _, peer := range strings.Split(*gateway["ORDERFLOW_PEERS"], ";") {
+		role, url, _ := strings.Cut(peer, "=")
+		listens := *p.Services[role].Environment["ORDERFLOW_PEER_LISTEN"]
+		if _, port, _ := strings.Cut(listens, ":"); url != fmt.Sprintf("http://%s:%s", role, port) {
+			t.Errorf("%s is asked at %s and listens on %s", role, url, listens)
+		}
+	}
+}
+
+// TestTheStoresKeepTheirNumbers holds retention, segments and memory to what
+// the system was designed with.
+func TestTheStoresKeepTheirNumbers(t *testing.T) {
+	p := load(t, development(t))
+	for n := range 3 {
+		kafka := p.Services[fmt.Sprintf("kafka-%d", n+1)].Environment
+		for key, want := range map[string]string{
+			"KAFKA_LOG_RETENTION_HOURS": "24", "KAFKA_LOG_SEGMENT_BYTES": "1048576000", "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "3",
+			"KAFKA_NODE_ID": fmt.Sprint(n + 1), "KAFKA_ADVERTISED_LISTENERS": fmt.Sprintf("PLAINTEXT://kafka-%d:9092", n+1),
+		} {
+			if kafka[key] == nil || *kafka[key] != want {
+				t.Errorf("kafka-%d: %s is not %s", n+1, key, want)
+			}
+		}
+		store := p.Services[fmt.Sprintf("eventstore-%d", n+1)].Environment
+		if *store["EVENTSTORE_CLUSTER_SIZE"] != "3" || *store["EVENTSTORE_RUN_PROJECTIONS"] != "All" || strings.Contains(*store["EVENTSTORE_GOSSIP_SEED"], fmt.Sprintf("eventstore-%d:", n+1)) {
+			t.Errorf("eventstore-%d: %v", n+1, store)
+		}
+		checkRedis(t, p.Services[fmt.Sprintf("redis-%d", n+1)].Command, "--cluster-enabled yes")
+	}
+	checkRedis(t, p.Services["redis"].Command)
+	if !slices.Contains(p.Services["prometheus"].Command, "--storage.tsdb.retention.time=15d") {
+		t.Error("prometheus does not keep 15 days")
+	}
+	if *p.Services["kong"].Environment["KONG_PLUGINS"] != "rate-limiting,prometheus,cors,jwt" {
+		t.Error("kong has other plugins")
+	}
+}
+
+func checkRedis(t *testing.T, command []string, also ...string) {
+	t.Helper()
+	for _, want := range append(also, "--maxmemory 2gb", "--maxmemory-policy allkeys-lru") {
+		if !strings.Contains(strings.Join(command, " "), want) {
+			t.Errorf("redis is not started with %s", want)
+		}
+	}
+}
+
+// TestOperatorsSeeConsolesOnTheirMachineOnly loads the second file too.
+func TestOperatorsSeeConsolesOnTheirMachineOnly(t *testing.T) {
+	for name, s := range load(t, development(t), "compose.operators.yml").Services {
+		for _, port := range s.Ports {
+			if name != "nginx" && port.HostIP != "127.0.0.1" {
+				t.Errorf("%s is published on %q", name, port.HostIP)
+			}
+		}
+	}
+}
+
+func readAll(t *testing.T, files []string) string {
+	t.Helper()
+	var all strings.Builder
+	for _, f := range files {
+		all.WriteString(read(t, f))
+	}
+	return all.String()
+}
