@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/memory"
@@ -349,24 +351,60 @@ func TestABuildThatIsCutOffLeavesTheViewAlone(t *testing.T) {
 	oneVersionEach(t, url)
 }
 
-// TestALostNotificationCostsAPoll ends the listeners; whoever waits is served
-// all the same.
+// TestALostNotificationCostsAPoll moves a view without a word; whoever listens is
+// told all the same.
 func TestALostNotificationCostsAPoll(t *testing.T) {
+	t.Parallel()
+	url := servicestest.Postgres(t)
+	reader := projections.NewReader(projections.ReaderConfig{Views: open(t, url), Logger: quiet()})
+	changes, stop := reader.Changes().Listen()
+	defer stop()
+	running(t, reader.Run)
+	for range projections.Groups() {
+		soon(t, changes, "the first look")
+	}
+	exec(t, connect(t, url, "order"), "UPDATE versions SET position = 7 WHERE state = 'live'")
+	began := time.Now()
+	change := soon(t, changes, "the change")
+	if took := time.Since(began); took > 5*time.Second || change.Position != 7 || change.Missed {
+		t.Errorf("%+v came after %v", change, took)
+	}
+	if err := reader.Await(t.Context(), projections.Orders, 7); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestListenersComeBack ends the sessions that listen; the next notification is
+// heard on another one.
+func TestListenersComeBack(t *testing.T) {
 	t.Parallel()
 	url := servicestest.Postgres(t)
 	writer, v := open(t, url), open(t, url)
 	reader := projections.NewReader(projections.ReaderConfig{Views: v, Logger: quiet()})
 	running(t, reader.Run)
-	changes, stop := reader.Changes().Listen()
-	defer stop()
-	for range projections.Groups() {
-		soon(t, changes, "the first look")
+	c := connect(t, url, "order")
+	listening := func() (pids []int32) {
+		rows, err := c.Query(t.Context(), "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()")
+		if err == nil {
+			pids, err = pgx.CollectRows(rows, pgx.RowTo[int32])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pids
 	}
-	exec(t, connect(t, url, "order"), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()`)
-	began := time.Now()
-	put(t, writer, projections.Orders, projections.Rows{Orders: []readmodels.Order{{ID: "a", Position: 1}}})
-	change := soon(t, changes, "the change")
-	if took := time.Since(began); took > 5*time.Second || len(change.Orders) != 1 {
-		t.Errorf("%+v came after %v", change, took)
+	for round := range 2 {
+		deadline := time.Now().Add(patience)
+		for len(listening()) == 0 {
+			if time.Now().After(deadline) {
+				t.Fatalf("round %d: nobody listens", round)
+			}
+			<-time.After(20 * time.Millisecond)
+		}
+		put(t, writer, projections.Orders, projections.Rows{})
+		if err := reader.Await(t.Context(), projections.Orders, eventlog.Position(round+1)); err != nil {
+			t.Error(err)
+		}
+		exec(t, c, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()")
 	}
 }
