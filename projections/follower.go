@@ -58,9 +58,14 @@ func newFollower(c Config, g Group, changes *Changes) *follower {
 
 func (f *follower) run(ctx context.Context) {
 	for ctx.Err() == nil {
+		begun := time.Now()
 		err := f.follow(ctx)
 		if ctx.Err() != nil {
 			break
+		}
+		if domain.KindOf(err) == domain.Conflict && time.Since(begun) > StoreRetryWait {
+			f.logger.Info("another process wrote the view or replaced it; it is opened again", "err", err)
+			continue
 		}
 		var again <-chan time.Time
 		if kind := domain.KindOf(err); kind == domain.Internal || kind == domain.Invalid {

@@ -61,6 +61,7 @@ type watched struct {
 	looking sync.Mutex // held while the store is asked
 
 	mu    sync.Mutex
+	looks int64 // that began
 	mark  Mark
 	state State
 	err   error
@@ -112,11 +113,16 @@ func (r *Reader) Run(ctx context.Context) error {
 }
 
 // look asks the store where a group stands, and tells everybody. One look at a
-// time: who comes meanwhile waits for it and looks again.
+// time; one that began after it was called serves all who called before.
 func (r *Reader) look(ctx context.Context, w *watched) {
+	_, before := w.stands()
 	w.looking.Lock()
 	defer w.looking.Unlock()
-	since := w.stands()
+	since, looks := w.stands()
+	if looks > before {
+		return
+	}
+	w.begin()
 	change, mark, err := r.config.Views.Changed(ctx, w.name, since, MaxNamedChanges)
 	if ctx.Err() != nil {
 		return
@@ -135,10 +141,17 @@ func (r *Reader) look(ctx context.Context, w *watched) {
 	r.changes.Publish(change)
 }
 
-func (w *watched) stands() Mark {
+// stands is the mark of the last look, and how many began.
+func (w *watched) stands() (Mark, int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.mark
+	return w.mark, w.looks
+}
+
+func (w *watched) begin() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.looks++
 }
 
 func (w *watched) advance(to Mark, now time.Time) {
@@ -166,8 +179,7 @@ func (w *watched) signal() {
 }
 
 // Await returns nil once a group reflects the log up to a position. It waits
-// until ctx is done, at most [MaxAwait], and then is Unavailable. It looks
-// first, and while it waits whoever looks wakes it.
+// until ctx is done, at most [MaxAwait], and then is Unavailable.
 func (r *Reader) Await(ctx context.Context, group string, at eventlog.Position) error {
 	w, err := r.watched(group)
 	if err != nil {
@@ -175,19 +187,18 @@ func (r *Reader) Await(ctx context.Context, group string, at eventlog.Position) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, MaxAwait)
 	defer cancel()
-	for {
+	for look := true; ; {
+		if look {
+			r.look(ctx, w)
+		}
 		w.mu.Lock()
 		moved, have := w.moved, w.mark.Position
 		w.mu.Unlock()
 		if have >= at {
 			return nil
 		}
-		r.look(ctx, w)
-		if w.stands().Position >= at {
-			return nil
-		}
-		if err := awaitMove(ctx, moved); err != nil {
-			return domain.Wrap(domain.Unavailable, err, "The view %s is at position %d and has not reached %d in time.", w.name, w.stands().Position, at)
+		if look, err = awaitMove(ctx, moved); err != nil {
+			return domain.Wrap(domain.Unavailable, err, "The view %s is at position %d and has not reached %d in time.", w.name, have, at)
 		}
 	}
 }
@@ -204,16 +215,17 @@ func (r *Reader) Stands(group string) eventlog.Position {
 // awaitEvery is how often a waiting reader looks by itself, should nobody else.
 const awaitEvery = 250 * time.Millisecond
 
-func awaitMove(ctx context.Context, moved <-chan struct{}) error {
+func awaitMove(ctx context.Context, moved <-chan struct{}) (look bool, err error) {
 	t := time.NewTimer(awaitEvery)
 	defer t.Stop()
 	select {
 	case <-moved:
+		return false, nil
 	case <-t.C:
+		return true, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	}
-	return nil
 }
 
 // Status tells how each group stands, as far as can be seen from here: Lag and

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"strings"
 	"testing"
 
 	"orderflow/domain/eventlog"
@@ -13,24 +14,49 @@ import (
 )
 
 func TestViews(t *testing.T) {
+	t.Parallel()
 	empty := cleared(t)
 	projectionstest.Run(t, func(t *testing.T) projections.Views { return empty(t) })
 }
 
 func TestReaders(t *testing.T) {
+	t.Parallel()
 	empty := cleared(t)
 	readmodelstest.Run(t, func(t *testing.T) (readmodelstest.Readers, func(readmodelstest.Rows)) {
 		v := empty(t)
-		return v, func(r readmodelstest.Rows) {
-			put(t, v, projections.Orders, projections.Rows{Orders: r.Orders, Payments: r.Payments, Fulfilments: r.Fulfilments, Sales: r.Sales})
-			put(t, v, projections.Stock, projections.Rows{Stock: r.Stock})
-			put(t, v, projections.Products, projections.Rows{Products: r.Products})
+		return v, filler(t, v)
+	})
+}
+
+func filler(t *testing.T, v *postgres.Views) func(readmodelstest.Rows) {
+	return func(r readmodelstest.Rows) {
+		put(t, v, projections.Orders, projections.Rows{Orders: r.Orders, Payments: r.Payments, Fulfilments: r.Fulfilments, Sales: r.Sales})
+		put(t, v, projections.Stock, projections.Rows{Stock: r.Stock})
+		put(t, v, projections.Products, projections.Rows{Products: r.Products})
+	}
+}
+
+// TestReadersInADatabaseOfAnotherLocale: an administrator made the databases, and
+// gave them an order of letters in which "a" comes before "B".
+func TestReadersInADatabaseOfAnotherLocale(t *testing.T) {
+	t.Parallel()
+	readmodelstest.Run(t, func(t *testing.T) (readmodelstest.Readers, func(readmodelstest.Rows)) {
+		if !strings.HasSuffix(t.Name(), "stock_and_products_come_by_SKU") {
+			t.SkipNow() // the other questions are not about the order of letters
 		}
+		url := servicestest.Postgres(t)
+		admin := adminOf(t, url)
+		for _, service := range []string{"order", "inventory"} {
+			exec(t, admin, "CREATE DATABASE "+admin.Config().Database+"_"+service+" TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C.UTF-8'")
+		}
+		v := open(t, url)
+		return v, filler(t, v)
 	})
 }
 
 // TestReadersOfABuild asks the same of rows that came by COPY.
 func TestReadersOfABuild(t *testing.T) {
+	t.Parallel()
 	empty := cleared(t)
 	readmodelstest.Run(t, func(t *testing.T) (readmodelstest.Readers, func(readmodelstest.Rows)) {
 		v := empty(t)
@@ -75,6 +101,7 @@ func build(t testing.TB, v *postgres.Views, group string, rows projections.Rows)
 }
 
 func TestStates(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	eventlogtest.RunSnapshots(t, func(t testing.TB) eventlog.Snapshots {
 		s, err := serve(t, url).States(t.Context())
@@ -87,6 +114,7 @@ func TestStates(t *testing.T) {
 }
 
 func TestCheckpointsSurviveARestart(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	for _, service := range []string{"order", "payment", "shipping"} {
 		for i, want := range []eventlog.Position{0, 7} {

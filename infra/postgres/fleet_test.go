@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/memory"
@@ -72,6 +74,7 @@ func verified(t testing.TB, r *projections.Runner, last eventlog.Position) {
 // TestAProcessReadsWhatAnotherProjects: one process projects, another one waits,
 // reads and learns of changes, also of a rebuild by a third.
 func TestAProcessReadsWhatAnotherProjects(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	log := memory.New()
 	h := &projectionstest.History{T: t, Log: log}
@@ -118,6 +121,7 @@ func TestAProcessReadsWhatAnotherProjects(t *testing.T) {
 
 // TestChangedNamesOrders asks for changes above positions, and for too many.
 func TestChangedNamesOrders(t *testing.T) {
+	t.Parallel()
 	v := fresh(t)
 	_, none, err := v.Changed(t.Context(), projections.Orders, projections.Mark{}, 10)
 	if err != nil || none.Version == 0 {
@@ -173,6 +177,7 @@ func TestChangedNamesOrders(t *testing.T) {
 // grows, two rebuild again and again, four read. No answer is an error or older
 // than one before, whatever version it came from.
 func TestRebuildsWhileOthersWriteAndRead(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	log := memory.New()
 	h := &projectionstest.History{T: t, Log: log}
@@ -288,6 +293,7 @@ func oneVersionEach(t testing.TB, url string) {
 // TestOutages cuts the connections of a projecting process at random during a
 // history; its views end as a replay has them.
 func TestOutages(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -321,6 +327,7 @@ func TestOutages(t *testing.T) {
 // TestABuildThatIsCutOffLeavesTheViewAlone: a rebuild whose connection ends
 // fails, and the next one does not.
 func TestABuildThatIsCutOffLeavesTheViewAlone(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	p, through := newProxy(t, url)
 	log := memory.New()
@@ -344,23 +351,60 @@ func TestABuildThatIsCutOffLeavesTheViewAlone(t *testing.T) {
 	oneVersionEach(t, url)
 }
 
-// TestALostNotificationCostsAPoll ends the listeners; whoever waits is served
-// all the same.
+// TestALostNotificationCostsAPoll moves a view without a word; whoever listens is
+// told all the same.
 func TestALostNotificationCostsAPoll(t *testing.T) {
+	t.Parallel()
+	url := servicestest.Postgres(t)
+	reader := projections.NewReader(projections.ReaderConfig{Views: open(t, url), Logger: quiet()})
+	changes, stop := reader.Changes().Listen()
+	defer stop()
+	running(t, reader.Run)
+	for range projections.Groups() {
+		soon(t, changes, "the first look")
+	}
+	exec(t, connect(t, url, "order"), "UPDATE versions SET position = 7 WHERE state = 'live'")
+	began := time.Now()
+	change := soon(t, changes, "the change")
+	if took := time.Since(began); took > 5*time.Second || change.Position != 7 || change.Missed {
+		t.Errorf("%+v came after %v", change, took)
+	}
+	if err := reader.Await(t.Context(), projections.Orders, 7); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestListenersComeBack ends the sessions that listen; the next notification is
+// heard on another one.
+func TestListenersComeBack(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	writer, v := open(t, url), open(t, url)
 	reader := projections.NewReader(projections.ReaderConfig{Views: v, Logger: quiet()})
 	running(t, reader.Run)
-	changes, stop := reader.Changes().Listen()
-	defer stop()
-	for range projections.Groups() {
-		soon(t, changes, "the first look")
+	c := connect(t, url, "order")
+	listening := func() (pids []int32) {
+		rows, err := c.Query(t.Context(), "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()")
+		if err == nil {
+			pids, err = pgx.CollectRows(rows, pgx.RowTo[int32])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pids
 	}
-	exec(t, connect(t, url, "order"), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()`)
-	began := time.Now()
-	put(t, writer, projections.Orders, projections.Rows{Orders: []readmodels.Order{{ID: "a", Position: 1}}})
-	change := soon(t, changes, "the change")
-	if took := time.Since(began); took > 5*time.Second || len(change.Orders) != 1 {
-		t.Errorf("%+v came after %v", change, took)
+	for round := range 2 {
+		deadline := time.Now().Add(patience)
+		for len(listening()) == 0 {
+			if time.Now().After(deadline) {
+				t.Fatalf("round %d: nobody listens", round)
+			}
+			<-time.After(20 * time.Millisecond)
+		}
+		put(t, writer, projections.Orders, projections.Rows{})
+		if err := reader.Await(t.Context(), projections.Orders, eventlog.Position(round+1)); err != nil {
+			t.Error(err)
+		}
+		exec(t, c, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()")
 	}
 }

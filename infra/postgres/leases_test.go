@@ -60,6 +60,7 @@ func soon[T any](t testing.TB, c <-chan T, what string) (v T) {
 }
 
 func TestOneHolderAtATime(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	l, other := leases(t, url), leases(t, url)
 	first := hold(t.Context(), l, "charging")
@@ -89,6 +90,7 @@ func TestOneHolderAtATime(t *testing.T) {
 }
 
 func TestWorkEndsAsItsErrorSays(t *testing.T) {
+	t.Parallel()
 	l := leases(t, servicestest.Postgres(t))
 	broken := errors.New("broken")
 	for range 2 { // the lease is free again
@@ -99,6 +101,7 @@ func TestWorkEndsAsItsErrorSays(t *testing.T) {
 }
 
 func TestWaitingForALeaseEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	url := servicestest.Postgres(t)
 	first := hold(t.Context(), leases(t, url), "w")
 	soon(t, first.token, "the holder")

@@ -82,12 +82,24 @@ func cleared(t *testing.T) func(t *testing.T) *postgres.Views {
 // connect opens a connection to a service's database until t ends.
 func connect(t testing.TB, base, service string) *pgx.Conn {
 	t.Helper()
+	return dial(t, base, "_"+service)
+}
+
+// adminOf opens a connection to the base database until t ends.
+func adminOf(t testing.TB, base string) *pgx.Conn {
+	t.Helper()
+	return dial(t, base, "")
+}
+
+func dial(t testing.TB, base, suffix string) *pgx.Conn {
+	t.Helper()
 	config, err := pgx.ParseConfig(base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.Database += "_" + service
-	c, err := pgx.ConnectConfig(t.Context(), config)
+	config.Database += suffix
+	ctx := context.WithoutCancel(t.Context()) // a cleanup may ask
+	c, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,9 +107,9 @@ func connect(t testing.TB, base, service string) *pgx.Conn {
 	return c
 }
 
-func exec(t testing.TB, c *pgx.Conn, statement string, args ...any) {
+func exec(t testing.TB, c *pgx.Conn, statement string) {
 	t.Helper()
-	if _, err := c.Exec(t.Context(), statement, args...); err != nil {
+	if _, err := c.Exec(context.WithoutCancel(t.Context()), statement); err != nil {
 		t.Fatal(err)
 	}
 }

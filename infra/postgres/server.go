@@ -76,6 +76,8 @@ type Server struct {
 
 	mu    sync.Mutex
 	pools map[string]*pgxpool.Pool // by service
+
+	migrated map[string]struct{} // by service and set of tables
 }
 
 // Open connects to a server and makes the database of orders if it is missing.
@@ -90,7 +92,7 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 	if err != nil { // its text may hold the password
 		return nil, domain.Errorf(domain.Invalid, "The URL of PostgreSQL cannot be read; write postgres://user:password@host:port/name.")
 	}
-	s := &Server{options: o, base: config.ConnConfig.Database, logger: o.Logger, pools: map[string]*pgxpool.Pool{}}
+	s := &Server{options: o, base: config.ConnConfig.Database, logger: o.Logger, pools: map[string]*pgxpool.Pool{}, migrated: map[string]struct{}{}}
 	if s.base == "" || len(s.base)+1+len(inventoryService) > maxNameBytes {
 		return nil, domain.Errorf(domain.Invalid, "The URL of PostgreSQL must name a database, by at most %d bytes.", maxNameBytes-1-len(inventoryService))
 	}

@@ -88,12 +88,12 @@ func in(schema string, tables []string) string {
 
 // ensure makes an empty serving version if the group has none of this tag.
 func (l *shelf) ensure(ctx context.Context) error {
-	return l.server.locked(ctx, l.service, "ensure "+l.tag, func() error {
+	return l.server.locked(ctx, l.service, "ensure "+l.tag, func(c *pgx.Conn) error {
 		_, err := l.live(ctx)
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return mapped(err)
 		}
-		return mapped(pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+		return mapped(pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 			v, err := l.create(ctx, tx, stateLive)
 			if err != nil {
 				return err
@@ -229,7 +229,7 @@ func (l *shelf) erase(ctx context.Context, tx pgx.Tx, o leftover) error {
 	text := "SET LOCAL lock_timeout = " + millis(dropLockTimeout)
 	if o.state == stateLive {
 		name := sha256.Sum256([]byte(o.tag))
-		text += ";\nDROP SCHEMA " + l.group.Name + "_live_" + hex.EncodeToString(name[:4]) + " CASCADE"
+		text += ";\nDROP SCHEMA IF EXISTS " + l.group.Name + "_live_" + hex.EncodeToString(name[:4]) + " CASCADE"
 	}
 	schema := v.texts.schema
 	if o.tag == l.tag {

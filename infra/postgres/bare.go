@@ -1,0 +1,93 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"orderflow/projections"
+	"orderflow/readmodels"
+)
+
+// bareBatchRows is how many rows one COPY of BareCopy holds: about what the
+// largest batch of a rebuild leaves to be written.
+const bareBatchRows = 10_000
+
+// Bare is what PostgreSQL itself takes to write a group's rows.
+type Bare struct {
+	Rows    int64
+	Elapsed time.Duration // of COPY, indexes, statistics and making all of it durable, without reading or encoding the rows
+}
+
+// BareCopy writes the rows a group serves now into tables of the same kind, with
+// the same statements and settings as a rebuild but without log, decoding,
+// folding or encoding: the limit that a rebuild is measured against.
+func (v *Views) BareCopy(ctx context.Context, g projections.Group) (bare Bare, err error) {
+	l := *v.shelf(g.Name)
+	live, err := l.live(ctx)
+	if err != nil {
+		return bare, mapped(err)
+	}
+	from, err := live.Snapshot(ctx)
+	if err != nil {
+		return bare, err
+	}
+	defer from.Close() //nolint:errcheck // it only read
+	scratch, err := l.build(ctx)
+	if err != nil {
+		return bare, err
+	}
+	defer scratch.Discard(context.WithoutCancel(ctx)) //nolint:errcheck // the next sweep removes what is left
+	var batch projections.Rows
+	flush := func() error {
+		var into buffers
+		job, err := scratch.encode(&into, batch)
+		if err != nil {
+			return err
+		}
+		start := time.Now()
+		err = scratch.copy(job)
+		bare.Elapsed += time.Since(start)
+		bare.Rows += int64(batch.Len())
+		batch = projections.Rows{}
+		return err
+	}
+	for row, err := range from.Rows(ctx) {
+		if err != nil {
+			return bare, err
+		}
+		add(&batch, row.Value)
+		if batch.Len() == bareBatchRows {
+			if err := flush(); err != nil {
+				return bare, err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return bare, err
+	}
+	start := time.Now()
+	err = scratch.Ready(ctx)
+	if err == nil { // a commit that waits makes what came before it durable
+		_, err = scratch.conn.Exec(ctx, "SET synchronous_commit = on;\nUPDATE versions SET used_at = now() WHERE id = "+strconv.FormatInt(scratch.id, 10))
+	}
+	bare.Elapsed += time.Since(start)
+	return bare, mapped(err)
+}
+
+func add(to *projections.Rows, row any) {
+	switch row := row.(type) {
+	case readmodels.Order:
+		to.Orders = append(to.Orders, row)
+	case readmodels.Payment:
+		to.Payments = append(to.Payments, row)
+	case readmodels.Fulfilment:
+		to.Fulfilments = append(to.Fulfilments, row)
+	case readmodels.SalesDay:
+		to.Sales = append(to.Sales, row)
+	case readmodels.Stock:
+		to.Stock = append(to.Stock, row)
+	case readmodels.Product:
+		to.Products = append(to.Products, row)
+	}
+}
