@@ -22,6 +22,7 @@
 //	infra/simulator/    a payment gateway and a carrier that can misbehave, with a ledger of their own
 //	infra/resilience/   breaker, bulkhead and timeout around every outside call
 //	infra/httpapi/      the public API (OpenAPI 3.1)
+//	infra/edge/         what stands before it: bearer tokens, CORS, security headers, limits on rate
 //	infra/peers/        commands from process to process of a fleet
 //	infra/telemetry/    metrics and the private listener
 //	infra/retail/       real invoices as orders and returns

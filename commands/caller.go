@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"slices"
+	"time"
 
 	"orderflow/domain"
 )
@@ -14,6 +15,7 @@ type Caller struct {
 	Subject  string            // who it is: a person, a service
 	Customer domain.CustomerID // whose things it may see and order for; empty for none
 	Scopes   []string          // what it may do: see the scopes below
+	Expires  time.Time         // until when that is known; zero is for ever
 }
 
 // The scopes a caller may have. A customer's reach ends at the customer's own

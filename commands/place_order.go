@@ -61,7 +61,9 @@ func (c PlaceOrder) do(ctx context.Context, l *Local) (Reply, error) {
 		PlacedAt: c.PlacedAt.UTC(), Origin: order.OriginAPI,
 	}
 	cause := because(ctx, c, p.Order, string(p.Order))
-	cause.Actor = actor("customer", string(c.Customer))
+	if OriginOf(ctx).Actor == "" {
+		cause.Actor = actor("customer", string(c.Customer))
+	}
 	var refusal error
 	if c.History != nil {
 		p.Origin, p.Total.Currency = order.OriginImport, c.History.Currency

@@ -146,28 +146,39 @@ func (f *follower) apply(ctx context.Context, batch []event) error {
 	return nil
 }
 
-// open finds the serving store. One that is ahead of the log followed a log
-// that is no more, as after restoring an older backup: it is computed anew.
+// open finds the serving store: the one there was may have been replaced by
+// another process. One that is ahead of the log followed a log that is no more,
+// as after restoring an older backup: it is computed anew.
 func (f *follower) open(ctx context.Context) error {
-	if _, err := f.position(ctx); err != nil {
-		return err
-	}
-	end, err := f.log.End(ctx)
+	f.writing.Lock()
+	at, err := f.reopen(ctx)
+	f.writing.Unlock()
 	if err != nil {
 		return err
 	}
-	f.writing.Lock()
-	f.folder.unit = newUnit(f.folder.store)
-	at, err := f.folder.store.Position(ctx)
-	f.folder.at = at
-	f.at.Store(int64(at))
-	f.writing.Unlock()
+	end, err := f.log.End(ctx) // after the position, which another process may move
 	if err != nil || at <= end {
 		return err
 	}
 	f.logger.Warn("the view is ahead of the log and is computed anew", "position", at, "end", end)
 	_, err = f.rebuild(ctx, nil)
 	return err
+}
+
+// reopen begins with the store that serves now. The caller holds writing.
+func (f *follower) reopen(ctx context.Context) (eventlog.Position, error) {
+	s, err := f.views.Live(ctx, f.group)
+	if err != nil {
+		return 0, err
+	}
+	fresh, err := newFolder(ctx, f.group, s)
+	if err != nil {
+		return 0, err
+	}
+	f.folder = fresh
+	f.at.Store(int64(fresh.at))
+	f.opened.Store(true)
+	return fresh.at, nil
 }
 
 // position is where the serving rows stand.
@@ -177,18 +188,10 @@ func (f *follower) position(ctx context.Context) (eventlog.Position, error) {
 	}
 	f.writing.Lock()
 	defer f.writing.Unlock()
-	if f.folder == nil {
-		s, err := f.views.Live(ctx, f.group)
-		if err != nil {
-			return 0, err
-		}
-		if f.folder, err = newFolder(ctx, f.group, s); err != nil {
-			return 0, err
-		}
-		f.at.Store(int64(f.folder.at))
-		f.opened.Store(true)
+	if f.folder != nil {
+		return f.folder.at, nil
 	}
-	return f.folder.at, nil
+	return f.reopen(ctx)
 }
 
 // advanced makes the folder's new position known. The caller holds writing.

@@ -27,6 +27,9 @@ type Rebuilt struct {
 // it holds the live writer for the rest.
 const catchUpRounds = 8
 
+// promoteRounds bounds how often a rebuild runs after a writer of another process.
+const promoteRounds = 64
+
 func (f *follower) rebuild(ctx context.Context, progress func(Progress)) (Rebuilt, error) {
 	if !f.claimRebuild() {
 		return Rebuilt{}, domain.Errorf(domain.Conflict, "The view %s is being rebuilt already.", f.group.Name)
@@ -50,6 +53,11 @@ func (f *follower) rebuild(ctx context.Context, progress func(Progress)) (Rebuil
 		}
 		if n < MaxBatchEvents {
 			break
+		}
+	}
+	if r, ok := b.(Readied); ok {
+		if err := r.Ready(ctx); err != nil {
+			return done, err
 		}
 	}
 	if err := f.replace(ctx, fresh, b, &done, progress); err != nil {
@@ -76,15 +84,23 @@ func (f *follower) catchUp(ctx context.Context, fresh *folder, done *Rebuilt, pr
 
 // replace holds the live writer, plays the last events, and switches. The new
 // rows are then at least as far as the old ones were, and the follower passes
-// over the events it still has in hand that they include.
+// over the events it still has in hand that they include. A writer in another
+// process is not held: if it came further meanwhile, Promote refuses, and the
+// last events are played again.
 func (f *follower) replace(ctx context.Context, fresh *folder, b Building, done *Rebuilt, progress func(Progress)) error {
 	f.writing.Lock()
 	defer f.writing.Unlock()
-	if _, err := f.catchUp(ctx, fresh, done, progress); err != nil {
-		return err
-	}
-	if err := b.Promote(ctx); err != nil {
-		return err
+	for round := 0; ; round++ {
+		if _, err := f.catchUp(ctx, fresh, done, progress); err != nil {
+			return err
+		}
+		err := b.Promote(ctx)
+		if err == nil {
+			break
+		}
+		if domain.KindOf(err) != domain.Conflict || round == promoteRounds {
+			return err
+		}
 	}
 	f.folder = fresh
 	f.opened.Store(true)

@@ -112,11 +112,15 @@ func (r *Runner) Verify(ctx context.Context, group string, progress func(Progres
 func (r *Runner) follower(group string) (*follower, error) {
 	i := slices.IndexFunc(r.followers, func(f *follower) bool { return f.group.Name == group })
 	if i < 0 {
-		_, err := GroupOf(group)
-		if err == nil {
-			err = domain.Errorf(domain.NotFound, "The view group %q is not kept here.", group)
-		}
-		return nil, err
+		return nil, notKept(group)
 	}
 	return r.followers[i], nil
+}
+
+// notKept says why there is no group of that name here.
+func notKept(group string) error {
+	if _, err := GroupOf(group); err != nil {
+		return err
+	}
+	return domain.Errorf(domain.NotFound, "The view group %q is not kept here.", group)
 }

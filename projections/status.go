@@ -44,7 +44,7 @@ func (f *follower) status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	lag, err := f.lag(ctx, at, end)
+	behind, err := lag(ctx, f.log, f.group, at, end)
 	if err != nil {
 		return Status{}, err
 	}
@@ -52,7 +52,7 @@ func (f *follower) status(ctx context.Context) (Status, error) {
 	defer f.mu.Unlock()
 	s := Status{
 		Group: f.group.Name, State: f.state, Position: at, End: end,
-		LagEvents: lag, Rebuilding: f.rebuilding, WrittenAt: f.writtenAt,
+		LagEvents: behind, Rebuilding: f.rebuilding, WrittenAt: f.writtenAt,
 	}
 	if f.err != nil {
 		s.Error = f.err.Error()
@@ -68,11 +68,11 @@ func (f *follower) status(ctx context.Context) (Status, error) {
 }
 
 // lag counts the positions ahead, if one of them up to end is of this group.
-func (f *follower) lag(ctx context.Context, at, end eventlog.Position) (int64, error) {
+func lag(ctx context.Context, log Log, g Group, at, end eventlog.Position) (int64, error) {
 	if at >= end {
 		return 0, nil
 	}
-	for r, err := range f.log.ReadAll(ctx, at, f.group.Categories...) {
+	for r, err := range log.ReadAll(ctx, at, g.Categories...) {
 		switch {
 		case err != nil:
 			return 0, err

@@ -117,9 +117,18 @@ type Building interface {
 	// Promote makes this version the serving one, durably and at once: every
 	// question is answered wholly by the old one or wholly by this one. The
 	// old version is removed when its last reader is done. Afterwards the
-	// Building is the live Store.
+	// Building is the live Store. Where other processes write too, it is
+	// Conflict if one of them brought the old version further since Build
+	// than this one stands; more batches, and Promote again.
 	Promote(ctx context.Context) error
 
 	// Discard removes the version. After Promote it does nothing.
 	Discard(ctx context.Context) error
+}
+
+// Readied is a [Building] of which part of Promote can be done before.
+type Readied interface {
+	// Ready does what takes long and need not keep the live writer waiting.
+	// Batches are taken afterwards too.
+	Ready(ctx context.Context) error
 }

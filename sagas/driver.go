@@ -44,6 +44,7 @@ func (d *Driver) Run(ctx context.Context) error {
 		}
 		if !d.Saga.Wakes(r.Type) {
 			d.lanes.passed(r.Position)
+			d.settled(r.Position)
 			continue
 		}
 		d.look(ctx, &looks, domain.OrderID(r.Stream.ID()), r.Position)
@@ -84,20 +85,24 @@ func (d *Driver) look(ctx context.Context, looks *sync.WaitGroup, order domain.O
 // lookUntilDone looks at an order for as long as something comes meanwhile.
 func (d *Driver) lookUntilDone(ctx context.Context, t task) {
 	for {
-		again, failed := d.react(ctx, t.order)
+		later, failed := d.react(ctx, t.order)
 		switch {
 		case failed && ctx.Err() != nil:
 			return // the lane stays taken, so the checkpoint stays before its event
 		case failed:
 			t.tries++
 			d.lanes.wait(t.order, time.Now().Add(pause(t.tries)), t.tries)
-		case !again.IsZero():
+		case !later.IsZero():
 			t.tries = 0
-			d.lanes.wait(t.order, again, 0)
+			d.lanes.wait(t.order, later, 0)
 		default:
 			t.tries = 0
 		}
-		if !d.lanes.leave(t.order) {
+		held, again := d.lanes.leave(t.order)
+		for _, p := range held {
+			d.settled(p)
+		}
+		if !again {
 			return
 		}
 	}

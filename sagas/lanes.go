@@ -14,6 +14,7 @@ import (
 // waits for a moment.
 type lanes struct {
 	slots chan struct{} // one per lane in use
+	hold  bool          // remember every event, for leave to say which were dealt with
 
 	mu      sync.Mutex
 	busy    map[domain.OrderID]*lane
@@ -28,6 +29,8 @@ type lane struct {
 	since eventlog.Position // its first event that is not dealt with; 0 if none
 	again bool              // something came while it was looked at
 	next  eventlog.Position // the first of what came
+
+	held, coming []eventlog.Position // if lanes.hold: what this look deals with, and what came since
 }
 
 type alarm struct {
@@ -63,6 +66,9 @@ func (l *lanes) enter(ctx context.Context, order domain.OrderID, p eventlog.Posi
 		return 0, false, nil
 	}
 	l.busy[order] = &lane{since: p}
+	if l.hold && p > 0 {
+		l.busy[order].held = []eventlog.Position{p}
+	}
 	l.read = max(l.read, p)
 	if a := l.waiting[order]; a != nil {
 		tries = a.tries
@@ -88,21 +94,33 @@ func (l *lanes) joinLocked(order domain.OrderID, p eventlog.Position) bool {
 	} else if have.next == 0 {
 		have.next = p
 	}
+	if l.hold && p > 0 && len(have.coming) < MaxHeld {
+		have.coming = append(have.coming, p)
+	}
 	return true
 }
 
-// leave ends a look; again says to look once more at once.
-func (l *lanes) leave(order domain.OrderID) (again bool) {
+// leave ends a look and says, if it was told to hold them, which events that
+// dealt with; again says to look once more at once.
+func (l *lanes) leave(order domain.OrderID) (held []eventlog.Position, again bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	have := l.busy[order]
+	held, have.held, have.coming = have.held, have.coming, nil
 	if have.again {
 		have.again, have.since, have.next = false, have.next, 0
-		return true
+		return held, true
 	}
 	delete(l.busy, order)
 	<-l.slots
-	return false
+	return held, false
+}
+
+// wake has order looked at at once, and once more if it is being looked at.
+func (l *lanes) wake(order domain.OrderID) {
+	if !l.join(order, 0) {
+		l.wait(order, time.Time{}, 0)
+	}
 }
 
 // passed notes that an event was read that wakes nobody.

@@ -27,6 +27,9 @@ const (
 	MaxLanes = 512
 	// MaxTimers bounds the orders that wait for a moment; the watchdog finds the others.
 	MaxTimers = 200_000
+	// MaxHeld bounds the events of one order that came during one look and are
+	// told to a [Settler]; an order seldom has a dozen.
+	MaxHeld = 64
 	// CheckpointEvery is how often the feed's place is saved; what lies between is looked at twice after a crash.
 	CheckpointEvery = time.Second
 	// WatchEvery is how often the watchdog looks for orders that stand still.
@@ -53,6 +56,16 @@ type Saga struct {
 // Feed delivers events in order per order, at least once. An eventlog.Store is one.
 type Feed interface {
 	Subscribe(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error]
+}
+
+// Settler is a Feed that keeps its own place, event by event, and wants to know
+// which of them are dealt with; the driver then uses no Checkpoints.
+type Settler interface {
+	// Settled says that the event at p, and every repeat of it delivered so
+	// far, needs nothing more: it woke nobody, or the look it caused has ended.
+	// An event may never be told of: its look was cut off, or [MaxHeld] others
+	// of its order came during one look. So a feed waits only so long for it.
+	Settled(p eventlog.Position)
 }
 
 // Checkpoints keep the place of a feed. They are a cache: a place that is lost
@@ -94,8 +107,9 @@ type Driver struct {
 	Logger      *slog.Logger
 	Lanes       int // at most; MaxLanes if 0
 
-	lanes *lanes
-	crew  *crew
+	lanes   *lanes
+	crew    *crew
+	settled func(eventlog.Position)
 }
 
 // NewDriver makes d ready to run.
@@ -107,9 +121,17 @@ func NewDriver(d Driver) *Driver {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
 	d.lanes, d.crew = newLanes(d.Lanes), newCrew()
+	d.settled = func(eventlog.Position) {}
+	if feed, ok := d.Feed.(Settler); ok {
+		d.settled, d.lanes.hold, d.Checkpoints = feed.Settled, true, nil
+	}
 	return &d
 }
 
 // Hurry looks at once at every order that waits for a moment: whatever it
 // waited for, such as a breaker, may be better now.
 func (d *Driver) Hurry() { d.lanes.hurry() }
+
+// Wake looks at an order now: somebody knows that it can go on. A look that is
+// under way is repeated when it has ended. Before Run it waits for Run.
+func (d *Driver) Wake(order domain.OrderID) { d.lanes.wake(order) }

@@ -29,10 +29,10 @@ type adminError struct {
 	Text string      `json:"text"`
 }
 
-// publicHandler serves the API and, as long as only this machine is listened
-// to, administration.
+// publicHandler serves the API and administration: to everybody where callers
+// are not told apart, which is on this machine only, and else to admins.
 func (a *App) publicHandler() http.Handler {
-	administration := a.adminHandler()
+	administration := adminsOnly(a.adminHandler())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, adminRoot) {
 			administration.ServeHTTP(w, r)

@@ -57,6 +57,7 @@ func (a admin) ask(ctx context.Context, method, path string, out any) error {
 	if err != nil {
 		return domain.Wrap(domain.Invalid, err, "%q is not the address of a server", a.base)
 	}
+	bear(r)
 	answer, err := http.DefaultClient.Do(r)
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):

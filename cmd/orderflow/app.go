@@ -15,10 +15,11 @@ import (
 
 	"orderflow/commands"
 	"orderflow/domain"
+	"orderflow/infra/edge"
 	"orderflow/infra/httpapi"
+	"orderflow/infra/kafka"
 	"orderflow/infra/resilience"
 	"orderflow/infra/simulator"
-	"orderflow/infra/sqlite"
 	"orderflow/infra/telemetry"
 	"orderflow/projections"
 	"orderflow/sagas"
@@ -43,18 +44,21 @@ type App struct {
 	Gateway *resilience.Gateway // nil without the role payment
 	Carrier *resilience.Carrier // nil without the role shipping
 
-	local       *commands.Local
-	checkpoints checkpointStore
-	drivers     []*sagas.Driver
-	hurry       func(context.Context) error
-	logKnown    bool // it is written down which log the views follow
-	metrics     atomic.Pointer[telemetry.Metrics]
-	started     atomic.Bool // what it follows was reached once
-	draining    atomic.Bool
-	public      *listener // nil without an API on the network
-	private     *listener // nil without metrics on the network
-	peers       *listener // nil without commands of other processes
-	closers     []func() error
+	local      *commands.Local
+	keeper     keeper
+	leases     leases
+	kafka      *kafka.Kafka // nil without brokers
+	drivers    []*sagas.Driver
+	background []func(context.Context) error // what else runs while the node does
+	logKnown   bool                          // it is written down which log the views follow
+	metrics    atomic.Pointer[telemetry.Metrics]
+	started    atomic.Bool // what it follows was reached once
+	draining   atomic.Bool
+	edge       *edge.Edge // nil if nobody stands before the API
+	public     *listener  // nil without an API on the network
+	private    *listener  // nil without metrics on the network
+	peers      *listener  // nil without commands of other processes
+	closers    []func() error
 }
 
 // New opens a node. On an error nothing stays open. Kinds: Invalid (the
@@ -93,17 +97,19 @@ func (a *App) openStores(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(a.Log.Close)
-	if a.Views, err = openViews(ctx, a.config, a.logger); err != nil {
+	if a.keeper, err = openKeeper(ctx, a.config, a.logger); err != nil {
 		return err
 	}
-	a.onClose(a.Views.Close)
-	if a.logKnown, err = checkViews(ctx, a.config, a.Log, a.Views); err != nil {
+	a.onClose(a.keeper.close)
+	if a.Views, err = a.keeper.views(ctx); err != nil {
 		return err
 	}
-	if a.checkpoints, err = sqlite.OpenCheckpoints(ctx, a.config.viewsDir(), a.logger); err != nil {
+	if a.logKnown, err = checkViews(ctx, a.keeper, a.Log, a.Views); err != nil {
 		return err
 	}
-	a.onClose(a.checkpoints.Close)
+	if a.leases, err = a.keeper.leases(ctx); err != nil {
+		return err
+	}
 	if !a.config.Roles.has(rolePayment) && !a.config.Roles.has(roleShipping) {
 		return nil
 	}
@@ -121,18 +127,38 @@ func (a *App) assemble(ctx context.Context) (err error) {
 	}
 	a.onClose(func() error { a.local.Close(); return nil })
 	a.Runner = projections.NewRunner(projections.Config{Log: a.Log, Views: a.Views, Logger: a.logger})
-	a.Follows = a.Runner
+	a.follow()
 	m := a.newMetrics()
 	a.metrics.Store(m)
 	a.local.Observe = m.Commanded
 	if a.Bus, err = a.newBus(); err != nil {
 		return err
 	}
-	a.drivers = a.sagaDrivers()
+	a.connectKafka()
+	if a.drivers, err = a.sagaDrivers(ctx); err != nil {
+		return err
+	}
+	if err := a.relay(ctx); err != nil {
+		return err
+	}
 	if !a.config.Roles.serves() {
 		return nil
 	}
 	return a.assembleAPI()
+}
+
+// follow connects whoever projects and whoever wants to know how far that is.
+func (a *App) follow() {
+	follows, run := a.keeper.follower(a.Runner, a.Log)
+	a.Follows = follows
+	if run != nil {
+		a.background = append(a.background, run)
+	}
+	if a.config.Roles.projects() {
+		a.background = append(a.background, func(ctx context.Context) error {
+			return a.leases.Hold(ctx, "projector", func(ctx context.Context, _ int64) error { return a.Runner.Run(ctx) })
+		})
+	}
 }
 
 func (a *App) assembleAPI() error {
@@ -160,13 +186,27 @@ func (a *App) listen(ctx context.Context) (err error) {
 	if err := a.listenToPeers(ctx); err != nil {
 		return err
 	}
-	if a.config.Listen != "" && a.API != nil {
-		if a.public, err = listenOn(ctx, a.config.Listen, a.publicHandler(), a.logger, "--listen"); err != nil {
-			return err
-		}
-		a.public.socket = a.API.Listener(a.public.socket)
-		a.onClose(a.public.close)
+	if a.config.Listen == "" || a.API == nil {
+		return nil
 	}
+	return a.listenToPublic(ctx)
+}
+
+// listenToPublic serves the API behind its edge.
+func (a *App) listenToPublic(ctx context.Context) (err error) {
+	if a.edge, err = a.config.Auth.edge(ctx, a.config.Data, nil, a.logger, edge.Observer{}); err != nil {
+		return err
+	}
+	handler := a.publicHandler()
+	if a.edge != nil {
+		a.onClose(a.edge.Close)
+		handler = a.edge.Wrap(handler)
+	}
+	if a.public, err = listenOn(ctx, a.config.Listen, handler, a.logger, "--listen"); err != nil {
+		return err
+	}
+	a.public.socket = a.API.Listener(a.public.socket)
+	a.onClose(a.public.close)
 	return nil
 }
 
@@ -183,11 +223,8 @@ func (a *App) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	group, failed := errgroup.WithContext(work)
-	if a.config.Roles.projects() {
-		group.Go(func() error { return a.Runner.Run(failed) })
-	}
-	if a.hurry != nil {
-		group.Go(func() error { return a.hurry(failed) })
+	for _, run := range a.background {
+		group.Go(func() error { return ended(failed, run(failed)) })
 	}
 	group.Go(func() error { return a.keepToLog(failed) })
 	group.Go(func() error { return a.startUp(failed) })
@@ -263,10 +300,7 @@ type listener struct {
 }
 
 func listenOn(ctx context.Context, address string, h http.Handler, logger *slog.Logger, flag string) (*listener, error) {
-	server, err := httpapi.NewServer(address, h, logger)
-	if err != nil {
-		return nil, err
-	}
+	server := httpapi.NewOpenServer(address, h, logger) // config.check says which addresses may be open
 	var lc net.ListenConfig
 	socket, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {

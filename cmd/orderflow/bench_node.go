@@ -181,7 +181,7 @@ func (a *App) passOver(ctx context.Context) error {
 		return err
 	}
 	for _, d := range a.drivers {
-		if err := a.checkpoints.SaveCheckpoint(ctx, d.Saga.Name, end); err != nil {
+		if err := d.Checkpoints.SaveCheckpoint(ctx, d.Saga.Name, end); err != nil {
 			return err
 		}
 	}

@@ -32,6 +32,7 @@ type cli struct {
 	Log         logCmd         `cmd:"" help:"Verify the log, copy it, and accept what it lost."`
 	Projections projectionsCmd `cmd:"" help:"List, rebuild and verify the views."`
 	Probe       probeCmd       `cmd:"" help:"Ask a process whether it is live, ready or started."`
+	Token       tokenCmd       `cmd:"" help:"Give out a token of the development issuer."`
 	Bench       benchCmd       `cmd:"" help:"Measure this machine against the budgets."`
 	Version     versionCmd     `cmd:"" help:"Say which build this is."`
 }

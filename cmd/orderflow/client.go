@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -90,6 +91,7 @@ func (c *client) send(ctx context.Context, r request) (*http.Response, error) {
 		return nil, domain.Wrap(domain.Invalid, err, "%q is not the address of a server", c.base)
 	}
 	r.setHeaders(ask.Header)
+	bear(ask)
 	answer, err := c.http.Do(ask)
 	if err != nil {
 		return nil, c.unreachable(ctx, err)
@@ -118,6 +120,17 @@ func (r request) setHeaders(h http.Header) {
 	}
 	set("If-Match", r.ifMatch)
 	set("Last-Event-ID", r.last)
+}
+
+// tokenVariable names who asks, to a server that wants to know.
+const tokenVariable = "ORDERFLOW_TOKEN" //nolint:gosec // the name of one is no secret
+
+// bear sends the token of the environment, if there is one. It is no flag: the
+// command line of a process can be read by others.
+func bear(r *http.Request) {
+	if token := os.Getenv(tokenVariable); token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
 }
 
 func (c *client) unreachable(ctx context.Context, err error) error {

@@ -33,6 +33,7 @@ type config struct {
 	DrainWait    time.Duration     // how long the process says that it is not ready before it takes no more requests
 	BreakerOpen  time.Duration     // how long a provider's breaker stays open; 0 is resilience.DefaultOpenFor
 	Simulator    simulator.Options // how the gateway and the carrier behave
+	Auth         authConfig        // who may use the API; the zero value is everybody on this machine
 	fleet
 }
 
@@ -46,19 +47,35 @@ func (c config) check() error {
 	if c.Data == "" {
 		return domain.Errorf(domain.Invalid, "There is no data directory: say which with --data DIR.")
 	}
-	for _, listen := range []string{c.Listen, c.Private} {
-		if listen == "" {
-			continue
-		}
-		if err := httpapi.CheckLoopback(listen); err != nil {
+	if !c.Auth.on() && c.Listen != "" {
+		if err := httpapi.CheckLoopback(c.Listen); err != nil {
 			return err
 		}
+	}
+	if err := c.checkPrivate(); err != nil {
+		return err
 	}
 	return c.fleet.check(c.EventStore)
 }
 
+// checkPrivate lets others than this machine read metrics only with a token.
+func (c config) checkPrivate() error {
+	switch {
+	case c.Private == "":
+		return nil
+	case c.PrivateToken == "":
+		return httpapi.CheckLoopback(c.Private)
+	case len(c.PrivateToken) < minTokenBytes:
+		return domain.Errorf(domain.Invalid, "The token of the private listener has %d bytes; it needs at least %d, such as those of `openssl rand -hex 32`.", len(c.PrivateToken), minTokenBytes)
+	}
+	return nil
+}
+
 // exists refuses a folder in which no node has worked yet.
 func (c config) exists() error {
+	if c.EventStore != "" && c.Postgres != "" {
+		return nil // nothing is in the folder
+	}
 	if c.EventStore != "" {
 		if _, err := os.Stat(c.viewsDir()); err != nil {
 			return domain.Wrap(domain.NotFound, err, "There are no views in %s; say with --data where the node keeps its data", c.Data)

@@ -118,6 +118,11 @@ func (c *eventstoreCmd) options(logger *slog.Logger) (o esdbserver.Options, err 
 	if err := checkAdvertise(c.Advertise); err != nil {
 		return o, err
 	}
+	if c.Private != "" {
+		if err := httpapi.CheckLoopback(c.Private); err != nil {
+			return o, err
+		}
+	}
 	switch {
 	case c.Insecure && (c.TLSCert != "" || c.TLSKey != ""):
 		return o, domain.Errorf(domain.Invalid, "Say either --insecure or --tls-cert and --tls-key, not both.")

@@ -110,7 +110,7 @@ func TestViewsOfAnotherLog(t *testing.T) {
 			t.Errorf("%s: kind %s: %v", name, domain.KindOf(err), err)
 		}
 	}
-	if err := os.Remove(embedded.identityFile()); err != nil { // as an older version left it
+	if err := os.Remove(filepath.Join(embedded.viewsDir(), identityName+".json")); err != nil { // as an older version left it
 		t.Fatal(err)
 	}
 	if err := refused(t, config{Data: embedded.Data, EventStore: one}); domain.KindOf(err) != domain.Conflict {

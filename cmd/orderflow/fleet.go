@@ -11,25 +11,27 @@ import (
 
 // fleet is what a process knows of the others. The zero value is a node alone.
 type fleet struct {
-	Roles      roles             // nil for all
-	Peers      map[role][]string // the base URLs of the processes that have a role
-	PeerListen string            // where commands of other processes are taken; none if empty
-	PeerSecret string            // never printed
-	Postgres   string            // the URL of the views; empty keeps them in Data. A secret: never printed
-	Redis      []string          // URLs; none does without
-	Kafka      []string          // brokers; none has the sagas read the log itself
-	Topics     string            // before the name of every topic and group, so that fleets share brokers
+	Roles       roles             // nil for all
+	Peers       map[role][]string // the base URLs of the processes that have a role
+	PeerListen  string            // where commands of other processes are taken; none if empty
+	PeerSecret  string            // never printed
+	Postgres    string            // the URL of the views; empty keeps them in Data. A secret: never printed
+	Redis       []string          // URLs; none does without
+	Kafka       []string          // brokers; none has the sagas read the log itself
+	Replication int16             // of topics that are made; 0 is 1
+	Topics      string            // before the name of every topic and group, so that fleets share brokers
 }
 
 // elsewhereFlags say where a process keeps what it shares with others, and
 // where those are.
 type elsewhereFlags struct {
-	Postgres   string            `help:"The views are in this PostgreSQL; the name of the database is the beginning of those that are made. The URL may hold a password: better set the variable." placeholder:"postgres://…" env:"ORDERFLOW_POSTGRES"`
-	Redis      []string          `help:"Answers come from this Redis where it has them, and limits are shared in it; several addresses are a cluster." placeholder:"redis://…,…" env:"ORDERFLOW_REDIS"`
-	Kafka      []string          `help:"The sagas are woken by these Kafka brokers." placeholder:"HOST:PORT,…" env:"ORDERFLOW_KAFKA"`
-	Topics     string            `help:"What the names of Kafka topics and groups begin with, where fleets share brokers." placeholder:"PREFIX" env:"ORDERFLOW_TOPICS"`
-	Peers      map[string]string `help:"The processes that have a role, such as order=http://a:8081,http://b:8081;inventory=http://c:8081." mapsep:";" placeholder:"ROLE=URL,…;…" env:"ORDERFLOW_PEERS"`
-	PeerSecret string            `help:"What the processes of a fleet know each other by, at least ${secret} bytes. Better set the variable." placeholder:"SECRET" env:"ORDERFLOW_PEER_SECRET"`
+	Postgres    string            `help:"The views are in this PostgreSQL; the name of the database is the beginning of those that are made. The URL may hold a password: better set the variable." placeholder:"postgres://…" env:"ORDERFLOW_POSTGRES"`
+	Redis       []string          `help:"Answers come from this Redis where it has them, and limits are shared in it; several addresses are a cluster." placeholder:"redis://…,…" env:"ORDERFLOW_REDIS"`
+	Kafka       []string          `help:"The sagas are woken by these Kafka brokers." placeholder:"HOST:PORT,…" env:"ORDERFLOW_KAFKA"`
+	Topics      string            `help:"What the names of Kafka topics and groups begin with, where fleets share brokers." placeholder:"PREFIX" env:"ORDERFLOW_TOPICS"`
+	Replication int16             `help:"Copies of the Kafka topics that are made; a fleet on three brokers wants 3." default:"1" env:"ORDERFLOW_KAFKA_REPLICATION"`
+	Peers       map[string]string `help:"The processes that have a role, such as order=http://a:8081,http://b:8081;inventory=http://c:8081." mapsep:";" placeholder:"ROLE=URL,…;…" env:"ORDERFLOW_PEERS"`
+	PeerSecret  string            `help:"What the processes of a fleet know each other by, at least ${secret} bytes. Better set the variable." placeholder:"SECRET" env:"ORDERFLOW_PEER_SECRET"`
 }
 
 // roleFlags say what a process is to the others.
@@ -50,7 +52,7 @@ func (f roleFlags) fleet(e elsewhereFlags) (c fleet, err error) {
 
 // fleet reads the flags.
 func (f elsewhereFlags) fleet() (c fleet, err error) {
-	c = fleet{Peers: map[role][]string{}, PeerSecret: f.PeerSecret, Postgres: f.Postgres, Redis: f.Redis, Kafka: f.Kafka, Topics: f.Topics}
+	c = fleet{Peers: map[role][]string{}, PeerSecret: f.PeerSecret, Postgres: f.Postgres, Redis: f.Redis, Kafka: f.Kafka, Topics: f.Topics, Replication: f.Replication}
 	for name, urls := range f.Peers {
 		named, err := parseRoles([]string{name})
 		if err != nil {

@@ -53,12 +53,12 @@ func identify(ctx context.Context, log eventLog) (identity, error) {
 
 // checkViews refuses views that follow another log. It says whether the log
 // has an identity yet; see [App.keepToLog].
-func checkViews(ctx context.Context, c config, log eventLog, views projections.Views) (known bool, err error) {
+func checkViews(ctx context.Context, k keeper, log eventLog, views projections.Views) (known bool, err error) {
 	now, err := identify(ctx, log)
 	if err != nil {
 		return false, err
 	}
-	before, found, err := readIdentity(c)
+	before, found, err := k.identity(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -70,33 +70,32 @@ func checkViews(ctx context.Context, c config, log eventLog, views projections.V
 	switch {
 	case found && before.FirstEvent != "" && before.FirstEvent != now.FirstEvent,
 		!found && remote && at > 0: // they were filled before this was kept, from an embedded log
-		return false, errOtherLog(c, before, now)
+		return false, errOtherLog(k, before, now)
 	}
 	end, err := log.End(ctx)
 	if err != nil {
 		return false, err
 	}
 	if at > end { // as after a loss was accepted; what is new below would never be seen
-		return false, errAhead(c, at, end, now)
+		return false, errAhead(k, at, end, now)
 	}
 	if found && before.FirstEvent == now.FirstEvent {
 		return now.FirstEvent != "", nil
 	}
-	return now.FirstEvent != "", writeIdentity(c, now)
+	return now.FirstEvent != "", k.identify(ctx, now)
 }
 
-func errOtherLog(c config, before, now identity) error {
+func errOtherLog(k keeper, before, now identity) error {
 	was := before.Log
 	if was == "" {
 		was = embeddedLog
 	}
-	return domain.Errorf(domain.Conflict, "The views in %s follow another log, %s, and not %s: choose another directory with --data, or remove %s to have them computed anew.",
-		c.viewsDir(), was, now.Log, c.viewsDir())
+	return domain.Errorf(domain.Conflict, "The views in %s follow another log, %s, and not %s: %s to have them computed anew.", k.where(), was, now.Log, k.instead())
 }
 
-func errAhead(c config, at, end eventlog.Position, now identity) error {
+func errAhead(k keeper, at, end eventlog.Position, now identity) error {
 	return domain.Errorf(domain.Conflict, "The views in %s are at position %d and %s ends at %d: it was set back, or it is another one. "+
-		"Choose another directory with --data, or remove %s to have them computed anew.", c.viewsDir(), at, now.Log, end, c.viewsDir())
+		"To have them computed anew, %s.", k.where(), at, now.Log, end, k.instead())
 }
 
 // farthest is the position of the views that are ahead of the others.
@@ -123,16 +122,16 @@ const logCheckEvery = 5 * time.Second
 // identity, and then ends the node's work if the log becomes another one.
 func (a *App) keepToLog(ctx context.Context) error {
 	if !a.logKnown {
-		if err := a.rememberLog(ctx); err != nil {
+		if err := a.untilDone(ctx, a.rememberLog); err != nil {
 			return ended(ctx, err)
 		}
 	}
 	if _, remote := a.Log.(pinged); !remote {
 		return nil // nobody else can open it
 	}
-	ours, _, err := readIdentity(a.config)
-	if err != nil {
-		return err
+	var ours identity
+	if err := a.untilDone(ctx, func(ctx context.Context) (err error) { ours, _, err = a.keeper.identity(ctx); return err }); err != nil {
+		return ended(ctx, err)
 	}
 	every := time.NewTicker(logCheckEvery)
 	defer every.Stop()
@@ -144,7 +143,25 @@ func (a *App) keepToLog(ctx context.Context) error {
 		}
 		now, err := identify(ctx, a.Log)
 		if err == nil && now.FirstEvent != ours.FirstEvent { // one that cannot be reached is told of elsewhere
-			return errOtherLog(a.config, ours, now)
+			return errOtherLog(a.keeper, ours, now)
+		}
+	}
+}
+
+// untilDone tries again for as long as what it needs is out of reach.
+func (a *App) untilDone(ctx context.Context, do func(context.Context) error) error {
+	for {
+		err := do(ctx)
+		if err == nil || domain.KindOf(err) != domain.Unavailable {
+			return err
+		}
+		a.logger.WarnContext(ctx, "which log the views follow cannot be read or written now", "error", err)
+		again := time.NewTimer(logCheckEvery)
+		defer again.Stop()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-again.C:
 		}
 	}
 }
@@ -163,35 +180,72 @@ func (a *App) rememberLog(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return writeIdentity(a.config, now)
+		return a.keeper.identify(ctx, now)
 	}
 	return nil
 }
 
-func (c config) identityFile() string { return filepath.Join(c.viewsDir(), "log.json") }
+// identityName is the note in which it stands.
+const identityName = "log"
 
-func readIdentity(c config) (is identity, found bool, err error) {
-	data, err := os.ReadFile(c.identityFile())
+// identity implements keeper: it stands in a file beside the views.
+func (e *embedded) identity(context.Context) (is identity, found bool, err error) {
+	data, err := os.ReadFile(e.identityFile())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return is, false, nil
 	case err != nil:
 		return is, false, domain.Wrap(domain.Internal, err, "It cannot be read which log the views follow")
 	case json.Unmarshal(data, &is) != nil:
-		return is, false, domain.Errorf(domain.Internal, "%s is damaged; remove %s to have the views computed anew.", c.identityFile(), c.viewsDir())
+		return is, false, domain.Errorf(domain.Internal, "%s is damaged; remove %s to have the views computed anew.", e.identityFile(), e.dir)
 	}
 	return is, true, nil
 }
 
-// writeIdentity replaces the file, whole or not at all.
-func writeIdentity(c config, is identity) error {
+// identify implements keeper: it replaces the file, whole or not at all.
+func (e *embedded) identify(_ context.Context, is identity) error {
 	data, err := json.Marshal(is)
 	if err != nil {
 		return err
 	}
-	half := c.identityFile() + ".new"
+	half := e.identityFile() + ".new"
 	if err := os.WriteFile(half, data, 0o600); err != nil {
 		return domain.Wrap(domain.Internal, err, "It cannot be written down which log the views follow")
 	}
-	return os.Rename(half, c.identityFile())
+	return os.Rename(half, e.identityFile())
+}
+
+func (e *embedded) identityFile() string { return filepath.Join(e.dir, identityName+".json") }
+
+func (e *embedded) where() string { return e.dir }
+
+func (e *embedded) instead() string {
+	return "choose another directory with --data, or remove " + e.dir
+}
+
+// identity implements keeper.
+func (p *onPostgres) identity(ctx context.Context) (is identity, found bool, err error) {
+	text, found, err := p.Note(ctx, identityName)
+	if err != nil || !found {
+		return is, false, err
+	}
+	if json.Unmarshal([]byte(text), &is) != nil {
+		return is, false, domain.Errorf(domain.Internal, "The note in PostgreSQL of which log the views follow is damaged; %s.", p.instead())
+	}
+	return is, true, nil
+}
+
+// identify implements keeper.
+func (p *onPostgres) identify(ctx context.Context, is identity) error {
+	data, err := json.Marshal(is)
+	if err != nil {
+		return err
+	}
+	return p.SetNote(ctx, identityName, string(data))
+}
+
+func (p *onPostgres) where() string { return "PostgreSQL" }
+
+func (p *onPostgres) instead() string {
+	return "choose another database with --postgres, or drop those of this one"
 }

@@ -15,7 +15,6 @@ import (
 	"orderflow/domain/eventlog"
 	"orderflow/infra/eventstoredb"
 	"orderflow/infra/pebblelog"
-	"orderflow/infra/sqlite"
 	"orderflow/infra/telemetry"
 )
 
@@ -98,11 +97,10 @@ func (a *App) newLocal(ctx context.Context) (*commands.Local, error) {
 	if snapshots, ok := a.Log.(eventlog.Snapshots); ok {
 		return commands.NewLocalAlone(a.Log, snapshots), nil
 	}
-	states, err := sqlite.OpenStates(ctx, a.config.viewsDir(), a.logger)
+	states, err := a.keeper.states(ctx)
 	if err != nil {
 		return nil, err
 	}
-	a.onClose(states.Close)
 	return commands.NewLocal(a.Log, states), nil
 }
 
@@ -110,6 +108,9 @@ func (a *App) newLocal(ctx context.Context) (*commands.Local, error) {
 func (a *App) ready(ctx context.Context) error {
 	if a.draining.Load() {
 		return domain.Errorf(domain.Unavailable, "The process is ending.")
+	}
+	if err := a.keeper.ping(ctx); err != nil {
+		return err
 	}
 	switch log := a.Log.(type) {
 	case measured:

@@ -12,6 +12,8 @@ type node struct {
 	Server string `help:"Ask the server at this address (default ${server} if one answers there)." placeholder:"URL" env:"ORDERFLOW_SERVER"`
 	Data   string `help:"Work on this data directory in process instead; no server may use it (default ${data} if it has a log and no server answers)." placeholder:"DIR" type:"path"`
 	eventStore
+	Postgres string `help:"The views are in this PostgreSQL. The URL may hold a password: better set the variable." placeholder:"postgres://…" env:"ORDERFLOW_POSTGRES"`
+
 	Home string `hidden:"" default:"${data}"`
 	Near string `hidden:"" default:"${server}"`
 }
@@ -26,7 +28,7 @@ func (n node) server() string {
 }
 
 func (n node) config() config {
-	return config{Data: cmp.Or(n.Data, n.Home), EventStore: n.EventStore}
+	return config{Data: cmp.Or(n.Data, n.Home), EventStore: n.EventStore, fleet: fleet{Postgres: n.Postgres}}
 }
 
 // openLog opens the log alone. A folder without one is refused: whoever asks

@@ -25,6 +25,9 @@ func problemError(r *http.Response) error {
 			text += "\n  " + strings.TrimPrefix(e.Pointer+": ", ": ") + e.Detail
 		}
 	}
+	if p.Status == http.StatusUnauthorized {
+		text += "\n  The server wants to know who asks: put a token into " + tokenVariable + ", such as one that `orderflow token` prints."
+	}
 	return domain.Errorf(kindOfProblem(p), "%s", text)
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"orderflow/domain"
-	"orderflow/infra/sqlite"
 	"orderflow/projections"
 )
 
@@ -27,7 +26,7 @@ type views interface {
 	Verify(ctx context.Context, group string, progress func(projections.Progress)) (projections.Report, error)
 }
 
-// with opens the views of a data directory, or those of a running server.
+// with opens the views of a data directory or of PostgreSQL, or those of a running server.
 func (n node) with(ctx context.Context, logger *slog.Logger, use func(views) error) (err error) {
 	if n, err = n.resolve(ctx, logger); err != nil {
 		return err
@@ -49,12 +48,16 @@ func (n node) with(ctx context.Context, logger *slog.Logger, use func(views) err
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	store, err := sqlite.Open(ctx, c.viewsDir(), logger)
+	keeper, err := openKeeper(ctx, c, logger)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	if _, err := checkViews(ctx, c, log, store); err != nil {
+	defer func() { err = errors.Join(err, keeper.close()) }()
+	store, err := keeper.views(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := checkViews(ctx, keeper, log, store); err != nil {
 		return err
 	}
 	return use(projections.NewRunner(projections.Config{Log: log, Views: store, Logger: logger}))

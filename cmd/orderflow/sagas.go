@@ -18,30 +18,40 @@ const (
 	shipping = "shipping"
 )
 
-// sagaDrivers connects the sagas of the process's roles to the log and to the
-// providers, each provider behind a guard of its own.
-func (a *App) sagaDrivers() (all []*sagas.Driver) {
-	if a.config.Roles.drives(fulfilling.Name) {
-		all = append(all, a.fulfilling())
+// sagaDrivers connects the sagas of the process's roles to what wakes them and
+// to the providers, each provider behind a guard of its own.
+func (a *App) sagaDrivers(ctx context.Context) (all []*sagas.Driver, err error) {
+	for _, d := range a.config.Roles.duties() {
+		if d.saga == "" {
+			continue
+		}
+		checkpoints, err := a.keeper.checkpoints(ctx, string(d.role))
+		if err != nil {
+			return nil, err
+		}
+		var driver *sagas.Driver
+		switch d.saga {
+		case fulfilling.Name:
+			driver = a.driver(a.fulfilling(), checkpoints)
+		case charging.Name:
+			driver = a.charging(checkpoints)
+		case dispatching.Name:
+			driver = a.driver(a.dispatching(), checkpoints)
+		}
+		all = append(all, driver)
 	}
-	if a.config.Roles.drives(charging.Name) {
-		all = append(all, a.charging())
-	}
-	if a.config.Roles.drives(dispatching.Name) {
-		all = append(all, a.dispatching())
-	}
-	return all
+	return all, nil
 }
 
-func (a *App) fulfilling() *sagas.Driver {
+func (a *App) fulfilling() sagas.Saga {
 	l := a.local
-	return a.driver(fulfilling.New(fulfilling.Saga{
+	return fulfilling.New(fulfilling.Saga{
 		Bus: a.Bus, Orders: l.Orders, Payments: l.Payments, Shipments: l.Shipments, Fulfilments: l.Fulfilments,
 		Stepped: a.metrics.Load().Stepped(fulfilling.Name),
-	}))
+	})
 }
 
-func (a *App) charging() *sagas.Driver {
+func (a *App) charging(checkpoints sagas.Checkpoints) *sagas.Driver {
 	closed := make(chan struct{}, 1)
 	a.Gateway = resilience.NewGateway(a.Simulator.Gateway(), resilience.Options{
 		Name: telemetry.Payment, OpenFor: a.config.BreakerOpen, Observer: a.providerObserver(telemetry.Payment, closed),
@@ -50,24 +60,24 @@ func (a *App) charging() *sagas.Driver {
 	driver := a.driver(charging.New(charging.Saga{
 		Gateway: a.Gateway, GatewayName: providerName, Payments: a.local.Payments, Fulfilments: a.local.Fulfilments,
 		Stepped: m.Stepped(charging.Name), Deferred: m.PaymentDeferred,
-	}))
-	a.hurry = func(ctx context.Context) error { return hurryAlong(ctx, closed, driver) }
+	}), checkpoints)
+	a.background = append(a.background, func(ctx context.Context) error { return hurryAlong(ctx, closed, driver) })
 	return driver
 }
 
-func (a *App) dispatching() *sagas.Driver {
+func (a *App) dispatching() sagas.Saga {
 	a.Carrier = resilience.NewCarrier(a.Simulator.Carrier(), resilience.Options{
 		Name: shipping, OpenFor: a.config.BreakerOpen, Observer: a.providerObserver(shipping, nil),
 	})
-	return a.driver(dispatching.New(dispatching.Saga{
+	return dispatching.New(dispatching.Saga{
 		Carrier: a.Carrier, CarrierName: providerName, Orders: a.local.Orders, Shipments: a.local.Shipments, Fulfilments: a.local.Fulfilments,
 		Stepped: a.metrics.Load().Stepped(dispatching.Name),
-	}))
+	})
 }
 
-func (a *App) driver(s sagas.Saga) *sagas.Driver {
+func (a *App) driver(s sagas.Saga, checkpoints sagas.Checkpoints) *sagas.Driver {
 	return sagas.NewDriver(sagas.Driver{
-		Saga: s, Feed: a.Log, Checkpoints: a.checkpoints, Standing: a.Views, Observer: a.sagaObserver(), Logger: a.logger,
+		Saga: s, Feed: a.feed(s.Name), Checkpoints: checkpoints, Standing: a.Views, Observer: a.sagaObserver(), Logger: a.logger,
 	})
 }
 

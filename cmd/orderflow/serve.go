@@ -15,10 +15,11 @@ import (
 // serveCmd runs a node until it is told to end.
 type serveCmd struct {
 	Data   string `help:"Where everything is kept." default:"${data}" type:"path" placeholder:"DIR" env:"ORDERFLOW_DATA"`
-	Listen string `help:"Where the API listens, on this machine only; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
+	Listen string `help:"Where the API listens: on this machine only, unless there is --auth; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
 	eventStore
 	roleFlags
 	elsewhereFlags
+	authFlags
 	Private      string        `help:"Where metrics and profiles listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
 	PrivateToken string        `help:"What whoever reads metrics and profiles must bring as a bearer token; probes need none. Better set the variable." placeholder:"TOKEN" env:"ORDERFLOW_PRIVATE_TOKEN"`
 	DrainWait    time.Duration `help:"How long a process that was told to end says so on /healthz/ready before it takes no more requests." default:"0s" env:"ORDERFLOW_DRAIN_WAIT"`
@@ -28,22 +29,29 @@ type serveCmd struct {
 // Help is shown under the subcommand's own --help.
 func (c *serveCmd) Help() string {
 	return usage("SIGINT or SIGTERM takes no more requests, answers those under way and ends; the second one ends at once. " +
-		"There is no authentication yet: it listens on this machine only.")
+		"Without --auth everybody who reaches it may do everything, so it listens on this machine only. With --auth=dev it takes the tokens of `orderflow token`.")
 }
 
 // Run serves.
 func (c *serveCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
 	begun := time.Now()
+	auth, err := c.authFlags.config()
+	if err != nil {
+		return err
+	}
 	others, err := c.roleFlags.fleet(c.elsewhereFlags)
 	if err != nil {
 		return err
 	}
-	app, err := New(ctx, config{Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private, PrivateToken: c.PrivateToken, DrainWait: c.DrainWait, fleet: others}, logger)
+	app, err := New(ctx, config{
+		Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private, PrivateToken: c.PrivateToken, DrainWait: c.DrainWait,
+		Auth: auth, fleet: others,
+	}, logger)
 	if err != nil {
 		return err
 	}
 	if app.API != nil {
-		fmt.Fprintf(s.out, "orderflow serves %s on this machine only: there is no authentication yet.\n", c.Data)
+		fmt.Fprintf(s.out, "orderflow serves %s %s.\n", c.Data, auth.says())
 	} else {
 		fmt.Fprintf(s.out, "orderflow is %s of a fleet.\n", app.config.Roles)
 	}

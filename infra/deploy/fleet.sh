@@ -63,7 +63,6 @@ surroundings() {
   ORDERFLOW_PEER_SECRET=$(cat "$DIR/secret")
   export ORDERFLOW_PEERS="order=http://127.0.0.1:$(at order-a-peers),http://127.0.0.1:$(at order-b-peers);inventory=http://127.0.0.1:$(at stock-peers);shipping=http://127.0.0.1:$(at stock-peers)"
   export ORDERFLOW_AUTH=dev
-  export ORDERFLOW_AUTH_ISSUER=orderflow-dev ORDERFLOW_AUTH_AUDIENCE=orderflow
   export ORDERFLOW_LOG_FORMAT=json
 }
 

@@ -131,6 +131,9 @@ func (s *server) cancelOrder(ctx context.Context, in *cancelInput) (*receiptOutp
 	}
 	c := commands.CancelOrder{Order: id}
 	if in.Body != nil {
+		if who, checked := commands.CallerOf(ctx); checked && in.Body.Reason == domain.OperatorAsked && !who.May(commands.ScopeSupport) {
+			return nil, problem("forbidden", "The reason operator_asked is for callers with the scope "+commands.ScopeSupport+".")
+		}
 		c.Reason, c.Detail = in.Body.Reason, in.Body.Detail
 	}
 	return s.send(ctx, c)

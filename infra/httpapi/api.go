@@ -43,12 +43,13 @@ type server struct {
 	streams streams
 	guard   *guard
 	answers *answers
+	owners  owners
 
 	drained chan struct{} // closed by drain
 	drain   func()
 }
 
-// New builds the API.
+// New builds the API. It panics if a route has no row that says who may use it.
 func New(c Config) *API {
 	c.complete()
 	s := &server{config: c, cursors: cursors{c.CursorKey}, streams: streams{max: int64(c.Streams)}, drained: make(chan struct{}), guard: newGuard(c)}
@@ -71,7 +72,8 @@ func New(c Config) *API {
 	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshal}
 	config.Formats = map[string]huma.Format{plainJSON: format, "json": format}
 	config.Transformers = []huma.Transformer{s.asProblem}
-	api := huma.NewAPI(config, adapter{server: s, router: router})
+	gate := gate{server: s, router: router, passed: map[string]bool{}}
+	api := huma.NewAPI(config, adapter{server: s, gate: gate})
 
 	s.orderRoutes(api)
 	s.orderActionRoutes(api)
@@ -82,7 +84,9 @@ func New(c Config) *API {
 	s.salesRoutes(api)
 	s.healthRoutes(api)
 	document(api.OpenAPI())
-	pageRoutes(router, api.OpenAPI())
+	documentAccess(api.OpenAPI())
+	pageRoutes(gate, api.OpenAPI())
+	gate.check()
 	return &API{Handler: router, server: s, router: router, doc: api.OpenAPI()}
 }
 
@@ -93,7 +97,7 @@ const lean = "lean"
 // adapter puts huma's operations on the router, with strict bodies.
 type adapter struct {
 	server *server
-	router chi.Router
+	gate   gate
 }
 
 // Handle implements huma.Adapter.
@@ -105,11 +109,11 @@ func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 			handle = a.server.strict(handle, !op.RequestBody.Required)
 		}
 	}
-	a.router.MethodFunc(op.Method, op.Path, a.server.knownQuery(op, handle))
+	a.gate.handle(op.Method, op.Path, a.server.knownQuery(op, handle))
 }
 
 // ServeHTTP implements huma.Adapter.
-func (a adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.ServeHTTP(w, r) }
+func (a adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.gate.router.ServeHTTP(w, r) }
 
 // register declares an operation; its errors become problems.
 func register[I, O any](_ *server, api huma.API, op huma.Operation, answer func(context.Context, *I) (*O, error)) {

@@ -23,7 +23,7 @@ func EmptyHandler(c Config) http.Handler {
 			s.fail(w, r, err)
 			return
 		}
-		if _, err := readPlace(buf.Bytes()); err != nil {
+		if _, err := readPlace(r.Context(), buf.Bytes()); err != nil {
 			s.fail(w, r, err)
 			return
 		}

@@ -21,19 +21,24 @@ const (
 	serverHeaderBytes = 4 * MaxHeaderBytes
 )
 
-// NewServer returns a server for handler with limits on every wait and size.
-// It refuses an address that others than this machine can reach, because
-// nobody who asks is authenticated yet.
+// NewServer is [NewOpenServer] for a handler that does not tell callers apart:
+// it refuses an address that others than this machine can reach.
 func NewServer(addr string, handler http.Handler, logger *slog.Logger) (*http.Server, error) {
 	if err := CheckLoopback(addr); err != nil {
 		return nil, err
 	}
+	return NewOpenServer(addr, handler, logger), nil
+}
+
+// NewOpenServer returns a server for handler with limits on every wait and
+// size, on any address: handler must know who may do what.
+func NewOpenServer(addr string, handler http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
 		Addr: addr, Handler: handler,
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: serverHeaderBytes,
 		ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
-	}, nil
+	}
 }
 
 // CheckLoopback is Invalid for an address that is not of this machine alone.
@@ -46,5 +51,5 @@ func CheckLoopback(addr string) error {
 		return nil
 	}
 	return domain.Errorf(domain.Invalid,
-		"Orderflow listens on this machine only until it can tell its callers apart; %q is reachable from elsewhere. Use 127.0.0.1 or [::1].", addr)
+		"Orderflow listens on this machine only unless it tells its callers apart; %q is reachable from elsewhere. Use 127.0.0.1 or [::1], or turn authentication on with --auth.", addr)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
 
+	"orderflow/commands"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/projections"
@@ -43,7 +44,7 @@ type getOrderOutput struct {
 
 type listOrdersInput struct {
 	Freshness
-	Customer string    `query:"customer" maxLength:"128"`
+	Customer string    `query:"customer" maxLength:"128" doc:"Whose; the caller's own without the scope support"`
 	Status   string    `query:"status" enum:"placed,pending_payment,confirmed,rejected,cancelling,cancelled"`
 	From     time.Time `query:"from" doc:"Placed at or after: by placed_at, which for an imported order is its invoice's time"`
 	To       time.Time `query:"to" doc:"Placed before: by placed_at"`
@@ -151,6 +152,13 @@ func render(o readmodels.Order) (rendered, error) {
 
 func (s *server) listOrders(ctx context.Context, in *listOrdersInput) (*pageOutput[orderBody], error) {
 	const path = "/v1/orders"
+	mine := true
+	if c, checked := commands.CallerOf(ctx); checked && !c.May(commands.ScopeSupport) {
+		if in.Customer == "" {
+			in.Customer = string(c.Customer)
+		}
+		mine = c.Owns(domain.CustomerID(in.Customer))
+	}
 	filters := url.Values{}
 	set := func(name, value string) {
 		if value != "" {
@@ -167,6 +175,9 @@ func (s *server) listOrders(ctx context.Context, in *listOrdersInput) (*pageOutp
 	}
 	if err := s.fresh(ctx, projections.Orders, in.at()); err != nil {
 		return nil, err
+	}
+	if !mine { // as if that customer had none
+		return pageOf(s.cursors, path, filters, in.Limit, "", nil, orderBodyOf), nil
 	}
 	found, err := s.config.Orders.Orders(ctx, readmodels.OrderQuery{
 		Customer: domain.CustomerID(in.Customer), Status: readmodels.OrderStatus(in.Status),

@@ -19,26 +19,28 @@ const description = `Commands and queries of orderflow.
 Every write answers with its position in the log; a query that carries it in Orderflow-Position (or ?position=) sees the write.
 Every error is application/problem+json, also of a request that is not well-formed HTTP; its type is an address of this server that explains it.
 Errors name what is wrong in the body by JSON pointers (RFC 6901). Query parameters that an operation does not have are refused.
-Idempotency-Keys are kept as long as the log: the same key and body are the same request for ever. Operations that name no such header look at none.`
+Idempotency-Keys are kept as long as the log: the same key and body are the same request for ever. Operations that name no such header look at none.
+Where the server tells callers apart, a request carries Authorization: Bearer TOKEN, and each operation lists the scopes of which a token needs one.
+A customer sees its own orders; those of others answer as if they did not exist. Catalogue and stock can be read with any token.`
 
 //go:embed pages/*.html
 var pages embed.FS
 
 // pageRoutes serves the OpenAPI document, the page for people made of it, and
 // a page for each type of problem. None of them needs another server.
-func pageRoutes(router chi.Router, doc *huma.OpenAPI) {
+func pageRoutes(gate gate, doc *huma.OpenAPI) {
 	views := template.Must(template.ParseFS(pages, "pages/*.html"))
 	openapi, err := json.Marshal(doc)
 	if err != nil {
 		panic("httpapi: the OpenAPI document cannot be written: " + err.Error()) // it is built from constants
 	}
-	router.Get("/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+	gate.handle(http.MethodGet, "/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json; version=3.1")
 		_, _ = w.Write(openapi)
 	})
 	index := renderPage(views, "docs.html", docsPage(doc))
-	router.Get("/docs", func(w http.ResponseWriter, _ *http.Request) { writeHTML(w, index) })
-	router.Get("/problems/{name}", func(w http.ResponseWriter, r *http.Request) {
+	gate.handle(http.MethodGet, "/docs", func(w http.ResponseWriter, _ *http.Request) { writeHTML(w, index) })
+	gate.handle(http.MethodGet, "/problems/{name}", func(w http.ResponseWriter, r *http.Request) {
 		name := chi.URLParam(r, "name")
 		t, ok := problemTypes[name]
 		if !ok {

@@ -25,7 +25,7 @@ type placeLine struct {
 
 // placeBody is what a customer orders. Prices come from the catalogue.
 type placeBody struct {
-	Customer     domain.CustomerID `json:"customer" minLength:"1" maxLength:"128"`
+	Customer     domain.CustomerID `json:"customer,omitempty" minLength:"1" maxLength:"128" doc:"The caller's own, which it is if left out; needed where callers are not told apart, and with the scope support"`
 	Lines        []placeLine       `json:"lines" minItems:"1" maxItems:"2000" nullable:"false"`
 	PaymentToken string            `json:"payment_token" minLength:"1" maxLength:"128" doc:"The gateway's name for the means of payment; never a card number"`
 }
@@ -103,7 +103,7 @@ func (s *server) placeOnce(w http.ResponseWriter, r *http.Request, key string) (
 	if err := s.bodies.read(w, r, buf); err != nil {
 		return placed{}, err
 	}
-	c, err := readPlace(buf.Bytes())
+	c, err := readPlace(r.Context(), buf.Bytes())
 	if err != nil {
 		return placed{}, err
 	}
@@ -118,6 +118,9 @@ func (s *server) placeOnce(w http.ResponseWriter, r *http.Request, key string) (
 	case err != nil:
 		return placed{}, err
 	case reply.Events > 0:
+		if _, checked := commands.CallerOf(r.Context()); checked { // it will be asked whose it is
+			s.owners.keep(id, c.Customer)
+		}
 		return placed{id: id, at: reply.Position}, nil
 	}
 	return s.placedBefore(r.Context(), id)
@@ -135,7 +138,7 @@ func (s *server) placedBefore(ctx context.Context, id domain.OrderID) (placed, e
 }
 
 // readPlace reads a request to place an order. It names every fault, up to maxDetails.
-func readPlace(data []byte) (commands.PlaceOrder, error) {
+func readPlace(ctx context.Context, data []byte) (commands.PlaceOrder, error) {
 	var b placeBody
 	err := json.Unmarshal(data, &b)
 	wrong, isJSON := errors.AsType[*json.UnmarshalTypeError](err)
@@ -147,6 +150,9 @@ func readPlace(data []byte) (commands.PlaceOrder, error) {
 	}
 	if err != nil {
 		return commands.PlaceOrder{}, faulty(wrongType(data, wrong))
+	}
+	if b.Customer, err = forCustomer(ctx, b.Customer); err != nil {
+		return commands.PlaceOrder{}, err
 	}
 	if err := b.check(); err != nil {
 		return commands.PlaceOrder{}, err

@@ -28,6 +28,9 @@ type Problem struct { //nolint:errname // the field's word (RFC 9457)
 	Instance string          `json:"instance,omitempty" doc:"The id of the request, as in the Request-Id header and the log"`
 	Errors   []ProblemDetail `json:"errors,omitempty" doc:"Each fault of the request"`
 
+	Code       string `json:"code,omitempty" doc:"RATE_LIMITED, with the problem of that name"`
+	RetryAfter int    `json:"retry_after,omitempty" doc:"With RATE_LIMITED: seconds to wait, as in the Retry-After header"`
+
 	allow      string // for method_not_allowed
 	retryAfter int    // seconds; 0 is the type's own
 	cause      error  // for the log, never for the client
@@ -119,6 +122,20 @@ func faulty(faults ...ProblemDetail) *Problem {
 // String says where what is wrong.
 func (d ProblemDetail) String() string {
 	return cmp.Or(d.Pointer, d.Parameter, "body") + ": " + d.Detail
+}
+
+// Refuse answers with a problem in the name of who stands before the API.
+// Nothing in it tells one refusal from another. retryAfter is in seconds; 0 is
+// the problem's own.
+func Refuse(w http.ResponseWriter, name, detail string, retryAfter int) {
+	p := problem(name, detail)
+	if retryAfter > 0 {
+		p.retryAfter = retryAfter
+	}
+	if name == "rate-limited" {
+		p.Code, p.RetryAfter = "RATE_LIMITED", p.retryAfter
+	}
+	writeProblem(w, p)
 }
 
 // maxDetails bounds the faults one problem lists.

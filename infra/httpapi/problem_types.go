@@ -118,6 +118,21 @@ var problemTypes = map[string]ProblemType{ //nolint:gochecknoglobals // a consta
 		"The query demands a position that the view did not reach in the time there is.",
 		"Ask again, or leave out the position to get what there is.",
 	},
+	"unauthenticated": {
+		"It is not known who asks", http.StatusUnauthorized, 0,
+		"There is no token, or one that does not count: it has expired, is meant for somebody else, or was not signed by an issuer this server trusts. Which of these is not told.",
+		"Get a fresh token from the issuer and send it as Authorization: Bearer TOKEN. With the development issuer: orderflow token.",
+	},
+	"forbidden": {
+		"The caller may not do this", http.StatusForbidden, 0,
+		"The token is good and has none of the scopes that are needed, or the request is for another customer.",
+		"Ask the issuer for a token with one of the scopes that detail names.",
+	},
+	"rate-limited": {
+		"Too many requests", http.StatusTooManyRequests, 1,
+		"A customer, or an address without a token, sent more requests than are taken in a time; or an address sent many bad tokens.",
+		"Wait as many seconds as retry_after says. The RateLimit header of every answer says how many requests are left.",
+	},
 	"limit-exceeded": {
 		"A limit was reached", http.StatusTooManyRequests, 1,
 		"A limit on rate, size or number was reached.",

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"orderflow/commands"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 )
@@ -83,6 +84,11 @@ func (s *server) follow(ctx context.Context, f *watcher) {
 	h := f.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")
+	if c, checked := commands.CallerOf(ctx); checked && !c.Expires.IsZero() { // nobody is known for longer than the token says
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, c.Expires)
+		defer cancel()
+	}
 	beat := time.NewTicker(s.config.Heartbeat)
 	defer beat.Stop()
 	text := fmt.Appendf(nil, "retry: %d\n\n", reconnectAfter.Milliseconds())

@@ -34,13 +34,18 @@ const (
 	KafkaVariable        = "ORDERFLOW_TEST_KAFKA"         // host:port of each broker, with commas
 )
 
-// Postgres returns the URL of a fresh, empty database, which is dropped when t ends.
+// Postgres returns the URL of a fresh, empty database, which is dropped when t
+// ends, with the databases whose names begin with its own and an underscore.
 func Postgres(t testing.TB) string {
 	t.Helper()
 	server := require(t, PostgresVariable)
 	name := "test_" + strings.ToLower(rand.Text()[:16])
 	onServer(t, server, "CREATE DATABASE "+name)
-	t.Cleanup(func() { onServer(t, server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	t.Cleanup(func() {
+		for _, database := range onServer(t, server, "SELECT datname FROM pg_database WHERE datname = $1 OR starts_with(datname, $1 || '_')", name) {
+			onServer(t, server, "DROP DATABASE IF EXISTS "+database+" WITH (FORCE)")
+		}
+	})
 	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatalf("%s is not a URL", PostgresVariable) // it may hold a password
@@ -49,7 +54,28 @@ func Postgres(t testing.TB) string {
 	return u.String()
 }
 
-func onServer(t testing.TB, server, statement string) {
+// onServer runs a statement and returns its rows of one text each.
+// databases are those whose names begin so.
+func databases(t testing.TB, server, begin string) []string {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	c, err := pgx.Connect(ctx, server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(ctx) //nolint:errcheck // it only asked
+	rows, err := c.Query(ctx, "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", begin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func onServer(t testing.TB, server, statement string, args ...any) (texts []string) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())
 	c, err := pgx.Connect(ctx, server)
@@ -57,9 +83,14 @@ func onServer(t testing.TB, server, statement string) {
 		t.Fatal(err)
 	}
 	defer c.Close(ctx) //nolint:errcheck // nothing is lost with it
-	if _, err := c.Exec(ctx, statement); err != nil {
+	rows, err := c.Query(ctx, statement, args...)
+	if err == nil {
+		texts, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
+	return texts
 }
 
 // Redis returns the URL of a server that other tests use too: give every key a

@@ -1,24 +1,87 @@
 package telemetry
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orderflow/domain"
+)
 
 // fleetMetrics count what passes between the processes of a fleet.
 type fleetMetrics struct {
-	commands *prometheus.CounterVec
+	commands  *prometheus.CounterVec
+	published *prometheus.CounterVec
+	handled   *prometheus.CounterVec
+	aside     *prometheus.CounterVec
+	broken    *prometheus.CounterVec
+	again     *prometheus.CounterVec
+	relayed   prometheus.Gauge
+	behind    prometheus.Gauge
 }
 
 func newFleetMetrics() fleetMetrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
 	return fleetMetrics{
-		commands: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "orderflow_peer_commands_total", Help: "Commands between processes, by direction, name, and the kind of error or ok.",
-		}, []string{"direction", "command", "result"}),
+		commands:  counter("orderflow_peer_commands_total", "Commands between processes, by direction, name, and the kind of error or ok.", "direction", "command", "result"),
+		published: counter("orderflow_messages_published_total", "Messages that brokers acknowledged or refused, by topic and the kind of error or ok.", "topic", "result"),
+		handled:   counter("orderflow_messages_handled_total", "Messages that went through their handler, by group and the kind of error or ok.", "group", "result"),
+		aside:     counter("orderflow_messages_set_aside_total", "Messages that were set aside, by group and reason.", "group", "reason"),
+		broken:    counter("orderflow_group_errors_total", "Sessions that brokers ended or refused, by group and kind.", "group", "kind"),
+		again:     counter("orderflow_relay_restarts_total", "Times the relay began again from its checkpoint, by kind.", "kind"),
+		relayed:   gauge("orderflow_relay_position", "Up to where brokers have acknowledged the log."),
+		behind:    gauge("orderflow_relay_behind_seconds", "Age of the oldest event that no broker has acknowledged."),
 	}
 }
 
-func (f fleetMetrics) all() []prometheus.Collector { return []prometheus.Collector{f.commands} }
+func (f fleetMetrics) all() []prometheus.Collector {
+	return []prometheus.Collector{f.commands, f.published, f.handled, f.aside, f.broken, f.again, f.relayed, f.behind}
+}
+
+// resultOf is the kind of an error, or ok.
+func resultOf(err error) string {
+	if err == nil {
+		return succeeded
+	}
+	return domain.KindOf(err).String()
+}
 
 // PeerCommand counts a command that was sent to or received from another
 // process; it is a peers.Observer.
 func (m *Metrics) PeerCommand(direction, command, result string) {
 	m.fleet.commands.WithLabelValues(direction, command, result).Inc()
+}
+
+// MessagePublished counts what became of a message on its way to the brokers.
+func (m *Metrics) MessagePublished(topic string, err error) {
+	m.fleet.published.WithLabelValues(topic, resultOf(err)).Inc()
+}
+
+// MessageHandled counts what became of a message that was received.
+func (m *Metrics) MessageHandled(group string, err error) {
+	m.fleet.handled.WithLabelValues(group, resultOf(err)).Inc()
+}
+
+// MessageSetAside counts a message that could not be read or handled.
+func (m *Metrics) MessageSetAside(group, reason string) {
+	m.fleet.aside.WithLabelValues(group, reason).Inc()
+}
+
+// GroupFailed counts a session that brokers ended or refused.
+func (m *Metrics) GroupFailed(group string, err error) {
+	m.fleet.broken.WithLabelValues(group, domain.KindOf(err).String()).Inc()
+}
+
+// RelayFailed counts that the relay begins again.
+func (m *Metrics) RelayFailed(err error) {
+	m.fleet.again.WithLabelValues(domain.KindOf(err).String()).Inc()
+}
+
+// Relayed notes how far the relay is, and how many seconds behind.
+func (m *Metrics) Relayed(position int64, behind float64) {
+	m.fleet.relayed.Set(float64(position))
+	m.fleet.behind.Set(behind)
 }

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+
+	"orderflow/domain/eventlog"
+	"orderflow/infra/kafka"
+	"orderflow/sagas"
+)
+
+// connectKafka names the brokers, if there are any; they are spoken to when needed.
+func (a *App) connectKafka() {
+	if len(a.config.Kafka) == 0 {
+		return
+	}
+	a.kafka = kafka.New(kafka.Config{
+		Brokers: a.config.Kafka, Prefix: a.config.Topics, Replication: a.config.Replication, Logger: a.logger, Observer: a.kafkaObserver(),
+	})
+	a.onClose(a.kafka.Close)
+}
+
+// feed is what wakes a saga: its consumer group, or the log itself.
+func (a *App) feed(saga string) sagas.Feed {
+	if a.kafka == nil {
+		return a.Log
+	}
+	return a.kafka.Feed(saga)
+}
+
+// relay tells Kafka what is in the log, in one process at a time.
+func (a *App) relay(ctx context.Context) error {
+	if a.kafka == nil || !a.config.Roles.relays() {
+		return nil
+	}
+	checkpoints, err := a.keeper.checkpoints(ctx, string(roleOrder))
+	if err != nil {
+		return err
+	}
+	a.background = append(a.background, func(ctx context.Context) error {
+		return a.leases.Hold(ctx, string(roleRelay), func(ctx context.Context, token int64) error {
+			return kafka.Relay{Kafka: a.kafka, Log: a.Log, Checkpoints: fencedBy(checkpoints, token)}.Run(ctx)
+		})
+	})
+	return nil
+}
+
+// fenced are checkpoints that know who may save.
+type fenced interface {
+	LoadFenced(ctx context.Context, name string, token int64) (eventlog.Position, error)
+	SaveFenced(ctx context.Context, name string, p eventlog.Position, token int64) error
+}
+
+// fencedBy lets only the holder of the newest token save, where checkpoints are shared.
+func fencedBy(c sagas.Checkpoints, token int64) sagas.Checkpoints {
+	if f, ok := c.(fenced); ok {
+		return byToken{f, token}
+	}
+	return c
+}
+
+type byToken struct {
+	fenced
+	token int64
+}
+
+// LoadCheckpoint implements sagas.Checkpoints.
+func (b byToken) LoadCheckpoint(ctx context.Context, name string) (eventlog.Position, error) {
+	return b.LoadFenced(ctx, name, b.token)
+}
+
+// SaveCheckpoint implements sagas.Checkpoints.
+func (b byToken) SaveCheckpoint(ctx context.Context, name string, p eventlog.Position) error {
+	return b.SaveFenced(ctx, name, p, b.token)
+}
+
+// kafkaObserver counts what passes through the brokers.
+func (a *App) kafkaObserver() kafka.Observer {
+	m := a.metrics.Load()
+	return kafka.Observer{
+		Published: m.MessagePublished, Handled: m.MessageHandled, SetAside: m.MessageSetAside,
+		GroupError: m.GroupFailed, RelayError: m.RelayFailed, Relayed: m.Relayed,
+	}
+}

@@ -1,0 +1,116 @@
+package kafka
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"orderflow/domain/eventlog"
+)
+
+// flight keeps the events that were sent and are not acknowledged, in the order of the log.
+type flight struct {
+	failed chan struct{} // closed at the first message that was given up
+
+	mu      sync.Mutex
+	up      []*sent // in the order of the log; the first is not acknowledged
+	bytes   int
+	at      eventlog.Position // all up to here are acknowledged
+	err     error
+	changed chan struct{} // closed and replaced when up shrinks
+}
+
+type sent struct {
+	at       eventlog.Position
+	since    time.Time // when the log took it
+	bytes    int
+	messages int // not acknowledged
+}
+
+func newFlight(from eventlog.Position) *flight {
+	return &flight{failed: make(chan struct{}), at: from, changed: make(chan struct{})}
+}
+
+// start takes an event in, once there is room. The function it returns is to be
+// called for each of its messages, with what became of it.
+func (f *flight) start(ctx context.Context, at eventlog.Position, since time.Time, bytes, messages int) (func(error), error) {
+	for {
+		f.mu.Lock()
+		if len(f.up) == 0 || len(f.up) < RelayInFlight && f.bytes+bytes <= RelayInFlightBytes {
+			s := &sent{at, since, bytes, messages}
+			f.up = append(f.up, s)
+			f.bytes += bytes
+			f.mu.Unlock()
+			return func(err error) { f.land(s, err) }, nil
+		}
+		changed := f.changed
+		f.mu.Unlock()
+		select {
+		case <-changed:
+		case <-f.failed:
+			return nil, f.cause()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// land notes what became of one message of an event.
+func (f *flight) land(s *sent, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		if f.err == nil {
+			f.err = err
+			close(f.failed)
+		}
+		return
+	}
+	s.messages--
+	n := 0
+	for ; n < len(f.up) && f.up[n].messages == 0; n++ {
+		f.at = f.up[n].at
+		f.bytes -= f.up[n].bytes
+	}
+	if n > 0 {
+		f.up = f.up[n:]
+		close(f.changed)
+		f.changed = make(chan struct{})
+	}
+}
+
+func (f *flight) cause() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// landed is the position up to which all is acknowledged, and how long the
+// next event has been in the log; 0 if there is none.
+func (f *flight) landed() (at eventlog.Position, behind time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.up) > 0 {
+		behind = max(0, time.Since(f.up[0].since))
+	}
+	return f.at, behind
+}
+
+// drain waits until nothing is in flight or something failed.
+func (f *flight) drain(ctx context.Context) error {
+	for {
+		f.mu.Lock()
+		empty, changed := len(f.up) == 0, f.changed
+		f.mu.Unlock()
+		if empty {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-f.failed:
+			return f.cause()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package kafka
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+// Lag is how far a group is behind the end of one topic.
+type Lag struct {
+	Topic    string        // without the prefix
+	Messages int64         // not acknowledged
+	Age      time.Duration // of the oldest of them; 0 if there is none
+}
+
+// Lag says how far a group is behind, topic by topic: of the topics it has
+// committed offsets for, and of those named. All names are without the prefix.
+// What a group has never read counts from the oldest message there is.
+func (k *Kafka) Lag(ctx context.Context, group string, topics ...string) ([]Lag, error) {
+	ctx, cancel := context.WithTimeout(ctx, AskTimeout)
+	defer cancel()
+	lags, err := bounded(ctx, func() ([]Lag, error) { return k.lag(ctx, k.Group(group), topics) }, func([]Lag) {})
+	return lags, failed(err, "The lag of group "+group+" is not known.")
+}
+
+func (k *Kafka) lag(ctx context.Context, group string, topics []string) ([]Lag, error) {
+	client, err := sarama.NewClient(k.config.Brokers, k.sarama())
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close() //nolint:errcheck // it only asked
+	admin, err := sarama.NewClusterAdminFromClient(client)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := admin.ListConsumerGroupOffsets(group, nil)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Err != sarama.ErrNoError {
+		return nil, answer.Err
+	}
+	names := make([]string, 0, len(topics)+len(answer.Blocks))
+	for _, t := range topics {
+		names = append(names, k.Topic(t))
+	}
+	for full := range answer.Blocks {
+		names = append(names, full)
+	}
+	slices.Sort(names)
+	var lags []Lag
+	for _, full := range slices.Compact(names) {
+		l := Lag{Topic: full[len(k.config.Prefix):]}
+		partitions, err := client.Partitions(full)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range partitions {
+			committed := int64(-1)
+			if b := answer.Blocks[full][p]; b != nil {
+				committed = b.Offset
+			}
+			n, age, err := behind(ctx, client, full, p, committed)
+			if err != nil {
+				return nil, err
+			}
+			l.Messages, l.Age = l.Messages+n, max(l.Age, age)
+		}
+		lags = append(lags, l)
+	}
+	return lags, nil
+}
+
+// behind says how many messages of a partition lie from an offset on, and how old the first is.
+func behind(ctx context.Context, client sarama.Client, topic string, partition int32, from int64) (int64, time.Duration, error) {
+	end, err := client.GetOffset(topic, partition, sarama.OffsetNewest)
+	if err != nil {
+		return 0, 0, err
+	}
+	oldest, err := client.GetOffset(topic, partition, sarama.OffsetOldest)
+	if err != nil {
+		return 0, 0, err
+	}
+	from = max(from, oldest)
+	if from >= end {
+		return 0, 0, nil
+	}
+	var age time.Duration
+	err = readFrom(ctx, client, topic, partition, from, end, func(m *sarama.ConsumerMessage) bool {
+		age = max(0, time.Since(m.Timestamp))
+		return false
+	})
+	return end - from, age, err
+}
+
+// readFrom gives a partition's messages from one offset up to another to each,
+// until that returns false.
+func readFrom(ctx context.Context, client sarama.Client, topic string, partition int32, from, end int64, each func(*sarama.ConsumerMessage) bool) error {
+	consumer, err := sarama.NewConsumerFromClient(client)
+	if err != nil {
+		return err
+	}
+	defer consumer.Close() //nolint:errcheck // it only read
+	one, err := consumer.ConsumePartition(topic, partition, from)
+	if err != nil {
+		return err
+	}
+	defer one.AsyncClose()
+	for {
+		select {
+		case m, ok := <-one.Messages():
+			if !ok || !each(m) || m.Offset+1 >= end {
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"orderflow/domain/eventlog"
+	"orderflow/domain/eventlog/eventlogtest"
+	"orderflow/infra/postgres"
+	"orderflow/infra/servicestest"
+	"orderflow/projections"
+	"orderflow/projections/projectionstest"
+	"orderflow/readmodels/readmodelstest"
+)
+
+func TestViews(t *testing.T) {
+	projectionstest.Run(t, func(t *testing.T) projections.Views { return fresh(t) })
+}
+
+func TestReaders(t *testing.T) {
+	readmodelstest.Run(t, func(t *testing.T) (readmodelstest.Readers, func(readmodelstest.Rows)) {
+		v := fresh(t)
+		return v, func(r readmodelstest.Rows) {
+			put(t, v, projections.Orders, projections.Rows{Orders: r.Orders, Payments: r.Payments, Fulfilments: r.Fulfilments, Sales: r.Sales})
+			put(t, v, projections.Stock, projections.Rows{Stock: r.Stock})
+			put(t, v, projections.Products, projections.Rows{Products: r.Products})
+		}
+	})
+}
+
+// TestReadersOfABuild asks the same of rows that came by COPY.
+func TestReadersOfABuild(t *testing.T) {
+	readmodelstest.Run(t, func(t *testing.T) (readmodelstest.Readers, func(readmodelstest.Rows)) {
+		v := fresh(t)
+		return v, func(r readmodelstest.Rows) {
+			build(t, v, projections.Orders, projections.Rows{Orders: r.Orders, Payments: r.Payments, Fulfilments: r.Fulfilments, Sales: r.Sales})
+			build(t, v, projections.Stock, projections.Rows{Stock: r.Stock})
+			build(t, v, projections.Products, projections.Rows{Products: r.Products})
+		}
+	})
+}
+
+func put(t testing.TB, v *postgres.Views, group string, rows projections.Rows) {
+	t.Helper()
+	s, err := v.Live(t.Context(), groupOf(t, group))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := s.Position(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(t.Context(), projections.Batch{Above: at, To: at + 1, Rows: rows}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// build writes rows twice, the second time over themselves, and promotes.
+func build(t testing.TB, v *postgres.Views, group string, rows projections.Rows) {
+	t.Helper()
+	b, err := v.Build(t.Context(), groupOf(t, group))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range eventlog.Position(2) {
+		if err := b.Write(t.Context(), projections.Batch{Above: at, To: at + 1, Rows: rows}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Promote(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStates(t *testing.T) {
+	eventlogtest.RunSnapshots(t, func(t testing.TB) eventlog.Snapshots {
+		s, err := serve(t, servicestest.Postgres(t)).States(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
+}
+
+func TestCheckpointsSurviveARestart(t *testing.T) {
+	url := servicestest.Postgres(t)
+	for _, service := range []string{"order", "payment", "shipping"} {
+		for i, want := range []eventlog.Position{0, 7} {
+			c, err := serve(t, url).Checkpoints(t.Context(), service)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at, err := c.LoadCheckpoint(t.Context(), "fulfilment"); err != nil || at != want {
+				t.Errorf("%s, opening %d: at %d, %v; want %d", service, i, at, err, want)
+			}
+			for _, at := range []eventlog.Position{9, 7} {
+				if err := c.SaveCheckpoint(t.Context(), "fulfilment", at); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,1 @@
+DELETE FROM live.fulfilments WHERE order_id = ANY($1)

@@ -1,0 +1,1 @@
+DELETE FROM live.orders WHERE id = ANY($1)

@@ -1,0 +1,1 @@
+DELETE FROM live.payments WHERE order_id = ANY($1)

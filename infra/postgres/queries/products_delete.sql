@@ -1,0 +1,1 @@
+DELETE FROM live.products WHERE sku = ANY($1)

@@ -1,0 +1,4 @@
+SELECT
+  sku, name, price_minor, currency, listed, version, position
+FROM live.products
+WHERE sku = $1

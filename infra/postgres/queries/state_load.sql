@@ -1,0 +1,1 @@
+SELECT version, crc, state FROM states WHERE stream = $1 AND schema = $2

@@ -1,0 +1,1 @@
+SELECT 'products.count', count(*) FROM live.products

@@ -1,0 +1,1 @@
+SELECT advance($1, $2, $3)

@@ -1,0 +1,1 @@
+SELECT position FROM versions WHERE id = $1

@@ -1,0 +1,1 @@
+UPDATE versions SET state = 'old' WHERE id = $1

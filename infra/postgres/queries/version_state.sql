@@ -1,0 +1,1 @@
+SELECT state FROM versions WHERE id = $1

@@ -1,0 +1,1 @@
+CREATE INDEX products_listed ON live.products (sku) WHERE listed;

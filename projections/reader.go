@@ -1,0 +1,249 @@
+package projections
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+// Mark is where a group's serving rows stood when somebody looked. The zero
+// Mark is from before the first look.
+type Mark struct {
+	Version  int64 // of the rows; another one after every rebuild, never 0
+	Position eventlog.Position
+}
+
+// Moved tells what other processes project.
+type Moved interface {
+	// Changed tells where a group stands now, and what changed since a mark:
+	// nothing if the new mark is the old one. At most limit orders are named;
+	// more, another version, or a position that went back are Missed. An order
+	// may be named before the position that changed it is reached; then it is
+	// named again.
+	Changed(ctx context.Context, group string, since Mark, limit int) (Change, Mark, error)
+
+	// Wait returns when something may have changed since it was called last: soon
+	// after a change, and after a while in any case. Its error is that of ctx.
+	Wait(ctx context.Context) error
+}
+
+// MaxNamedChanges bounds the orders that one [Change] of a [Reader] names.
+const MaxNamedChanges = 1_000
+
+// ReaderConfig is what a Reader works with. Views is required.
+type ReaderConfig struct {
+	Views  Moved
+	Log    Log              // for Status; nil if the process has none, then End is 0
+	Groups []Group          // nil for all
+	Now    func() time.Time // nil for the system's clock
+	Logger *slog.Logger     // nil for the default
+}
+
+// Reader is what a [Runner] is to readers, in a process that does not project:
+// it says when views have come so far, and what changed. All its methods may be
+// called at the same time.
+type Reader struct {
+	config  ReaderConfig
+	changes *Changes
+	groups  []*watched
+}
+
+// watched is a group that other processes project.
+type watched struct {
+	name  string
+	group Group
+
+	looking sync.Mutex // held while the store is asked
+
+	mu    sync.Mutex
+	mark  Mark
+	state State
+	err   error
+	seen  time.Time     // when the mark changed last
+	moved chan struct{} // closed and replaced when mark or state changes
+}
+
+// NewReader returns a Reader. Await and Status work without Run too; changes
+// are published while it runs.
+func NewReader(c ReaderConfig) *Reader {
+	if c.Groups == nil {
+		c.Groups = Groups()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	r := &Reader{config: c, changes: NewChanges()}
+	for _, g := range c.Groups {
+		r.groups = append(r.groups, &watched{name: g.Name, group: g, state: Stopped, moved: make(chan struct{})})
+	}
+	return r
+}
+
+// Changes is the hub on which every change that was seen is published.
+func (r *Reader) Changes() *Changes { return r.changes }
+
+// Run looks for changes until ctx is done and then returns nil. It must not be
+// called while it runs.
+func (r *Reader) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		for _, w := range r.groups {
+			r.look(ctx, w)
+		}
+		if err := r.config.Views.Wait(ctx); err != nil && ctx.Err() == nil {
+			r.config.Logger.Warn("changes of views are looked for again", "err", err, "wait", StoreRetryWait)
+			select {
+			case <-time.After(StoreRetryWait):
+			case <-ctx.Done():
+			}
+		}
+	}
+	for _, w := range r.groups {
+		w.become(Stopped, nil)
+	}
+	return nil
+}
+
+// look asks the store where a group stands, and tells everybody. One look at a
+// time: who comes meanwhile waits for it and looks again.
+func (r *Reader) look(ctx context.Context, w *watched) {
+	w.looking.Lock()
+	defer w.looking.Unlock()
+	since := w.stands()
+	change, mark, err := r.config.Views.Changed(ctx, w.name, since, MaxNamedChanges)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		if w.become(Retrying, err) {
+			r.config.Logger.Warn("the view is looked at again", "view", w.name, "err", err)
+		}
+		return
+	}
+	w.become(Following, nil)
+	if mark == since {
+		return
+	}
+	w.advance(mark, r.config.Now())
+	r.changes.Publish(change)
+}
+
+func (w *watched) stands() Mark {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mark
+}
+
+func (w *watched) advance(to Mark, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mark, w.seen = to, now
+	w.signal()
+}
+
+// become says whether the state is another one than before.
+func (w *watched) become(s State, err error) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	changed := w.state != s
+	w.state, w.err = s, err
+	if changed {
+		w.signal()
+	}
+	return changed
+}
+
+func (w *watched) signal() {
+	close(w.moved)
+	w.moved = make(chan struct{})
+}
+
+// Await returns nil once a group reflects the log up to a position. It waits
+// until ctx is done, at most [MaxAwait], and then is Unavailable. It looks
+// first, and while it waits whoever looks wakes it.
+func (r *Reader) Await(ctx context.Context, group string, at eventlog.Position) error {
+	w, err := r.watched(group)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, MaxAwait)
+	defer cancel()
+	for {
+		w.mu.Lock()
+		moved, have := w.moved, w.mark.Position
+		w.mu.Unlock()
+		if have >= at {
+			return nil
+		}
+		r.look(ctx, w)
+		if w.stands().Position >= at {
+			return nil
+		}
+		if err := awaitMove(ctx, moved); err != nil {
+			return domain.Wrap(domain.Unavailable, err, "The view %s is at position %d and has not reached %d in time.", w.name, w.stands().Position, at)
+		}
+	}
+}
+
+// awaitEvery is how often a waiting reader looks by itself, should nobody else.
+const awaitEvery = 250 * time.Millisecond
+
+func awaitMove(ctx context.Context, moved <-chan struct{}) error {
+	t := time.NewTimer(awaitEvery)
+	defer t.Stop()
+	select {
+	case <-moved:
+	case <-t.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// Status tells how each group stands, as far as can be seen from here: Lag and
+// Rebuilding are known to the process that projects.
+func (r *Reader) Status(ctx context.Context) ([]Status, error) {
+	all := make([]Status, len(r.groups))
+	for i, w := range r.groups {
+		s, err := r.status(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = s
+	}
+	return all, nil
+}
+
+func (r *Reader) status(ctx context.Context, w *watched) (Status, error) {
+	r.look(ctx, w)
+	w.mu.Lock()
+	s := Status{Group: w.name, State: w.state, Position: w.mark.Position, WrittenAt: w.seen}
+	if w.err != nil {
+		s.Error = w.err.Error()
+	}
+	w.mu.Unlock()
+	if r.config.Log == nil {
+		return s, nil
+	}
+	var err error
+	if s.End, err = r.config.Log.End(ctx); err != nil {
+		return Status{}, err
+	}
+	s.LagEvents, err = lag(ctx, r.config.Log, w.group, s.Position, s.End)
+	return s, err
+}
+
+func (r *Reader) watched(group string) (*watched, error) {
+	i := slices.IndexFunc(r.groups, func(w *watched) bool { return w.name == group })
+	if i < 0 {
+		return nil, notKept(group)
+	}
+	return r.groups[i], nil
+}
