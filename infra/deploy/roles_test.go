@@ -129,6 +129,20 @@ func TestTheStoresKeepTheirNumbers(t *testing.T) {
 	}
 }
 
+// TestTestsRunOnTheSameImages compares what services.sh starts as containers.
+func TestTestsRunOnTheSameImages(t *testing.T) {
+	script := read(t, "services/containers.sh")
+	services := load(t, development(t)).Services
+	for variable, service := range map[string]string{"POSTGRES_IMAGE": "postgres", "REDIS_IMAGE": "redis", "KAFKA_IMAGE": "kafka-1"} {
+		if line := "\n" + variable + "=" + services[service].Image + "\n"; !strings.Contains(script, line) {
+			t.Errorf("containers.sh does not say %s", strings.TrimSpace(line))
+		}
+	}
+	if !strings.Contains(services["kafka-1"].Image, ":"+regexp.MustCompile(`KAFKA_VERSION=(\S+)`).FindStringSubmatch(read(t, "services/install.sh"))[1]) {
+		t.Error("install.sh fetches another Kafka")
+	}
+}
+
 func checkRedis(t *testing.T, command []string, also ...string) {
 	t.Helper()
 	for _, want := range append(also, "--maxmemory 2gb", "--maxmemory-policy allkeys-lru") {
