@@ -9,7 +9,7 @@
 //	domain/decider/     the shape of every aggregate: fold and decide; decidertest/ is given/when/then
 //	domain/eventlog/    the contract of the log; eventlogtest/ is the suite every store passes
 //	domain/order/ inventory/ payment/ shipment/ catalog/ fulfilment/   one aggregate each: events, state, decisions
-//	commands/           one file per request; how a decision becomes an append
+//	commands/           one file per request; how a decision becomes an append; commandstest/ is the suite of its ports
 //	sagas/              the driver; fulfilling/ charging/ dispatching/ do the work that spans aggregates
 //	readmodels/         what readers see: one file per view; readmodelstest/ is the suite every store of views passes
 //	projections/        event → change of a view; runner, rebuild, verify; projectionstest/ makes histories and tries stores
@@ -18,7 +18,10 @@
 //	infra/esdbserver/   an EventStoreDB node on any log; engine/ what it does, groups/ persistent subscriptions,
 //	                    conformance/ the official client's own suite against it
 //	infra/eventstoredb/ the event log in EventStoreDB, or in any node that speaks its protocol
+//	infra/kafka/        events to other processes: relay, feeds of sagas, retry queue, poison (AsyncAPI 3)
 //	infra/sqlite/       views and checkpoints in SQLite
+//	infra/postgres/     views, checkpoints, snapshots and leases in PostgreSQL, for a fleet
+//	infra/redis/        what a fleet shares to be fast: copies of rows, limiter, results, stock, counters; never the truth
 //	infra/simulator/    a payment gateway and a carrier that can misbehave, with a ledger of their own
 //	infra/resilience/   breaker, bulkhead and timeout around every outside call
 //	infra/httpapi/      the public API (OpenAPI 3.1)

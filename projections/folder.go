@@ -16,6 +16,7 @@ type folder struct {
 	store Store
 	unit  *unit
 	at    eventlog.Position // where the store stands
+	wrote func(Batch)       // told after each commit; nil for nobody
 }
 
 func newFolder(ctx context.Context, g Group, s Store) (*folder, error) {
@@ -64,10 +65,14 @@ func (f *folder) fold(ctx context.Context, events []event) error {
 }
 
 func (f *folder) write(ctx context.Context, to eventlog.Position, rows Rows) error {
-	if err := f.store.Write(ctx, Batch{Above: f.at, To: to, Rows: rows}); err != nil {
+	b := Batch{Above: f.at, To: to, Rows: rows}
+	if err := f.store.Write(ctx, b); err != nil {
 		return err
 	}
 	f.at = to
+	if f.wrote != nil {
+		f.wrote(b)
+	}
 	return nil
 }
 

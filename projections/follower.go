@@ -26,6 +26,7 @@ type follower struct {
 	now     func() time.Time
 	logger  *slog.Logger
 	changes *Changes
+	mirror  Mirror
 
 	nudge   chan struct{} // somebody waits: do not linger, and look past the events of others
 	renewed chan struct{} // a rebuild put new rows in place
@@ -49,7 +50,7 @@ type follower struct {
 
 func newFollower(c Config, g Group, changes *Changes) *follower {
 	return &follower{
-		group: g, log: c.Log, views: c.Views, now: c.Now, changes: changes,
+		group: g, log: c.Log, views: c.Views, now: c.Now, changes: changes, mirror: c.Mirror,
 		logger: c.Logger.With("view", g.Name), state: Stopped,
 		nudge: make(chan struct{}, 1), renewed: make(chan struct{}, 1), moved: make(chan struct{}),
 	}
@@ -175,9 +176,11 @@ func (f *follower) reopen(ctx context.Context) (eventlog.Position, error) {
 	if err != nil {
 		return 0, err
 	}
+	fresh.wrote = f.mirrored
 	f.folder = fresh
 	f.at.Store(int64(fresh.at))
 	f.opened.Store(true)
+	f.mirror.Reset(f.group.Name, fresh.at) // another process may have put other rows in place
 	return fresh.at, nil
 }
 
@@ -193,6 +196,9 @@ func (f *follower) position(ctx context.Context) (eventlog.Position, error) {
 	}
 	return f.reopen(ctx)
 }
+
+// mirrored shows a committed batch to the mirror. The caller holds writing.
+func (f *follower) mirrored(b Batch) { f.mirror.Wrote(f.group.Name, b) }
 
 // advanced makes the folder's new position known. The caller holds writing.
 func (f *follower) advanced() {

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"slices"
 
 	"orderflow/domain"
 	"orderflow/domain/order"
@@ -98,6 +99,7 @@ func changeOrder(u *unit, e event, f order.Event) error {
 	case order.Cancelled:
 		o.Status, o.Reason = readmodels.OrderCancelled, f.Reason
 	case order.LinesReturned:
+		o.Lines = slices.Clone(o.Lines) // a mirror may still be reading the old ones
 		for _, l := range f.Lines {
 			if l.Line < 0 || l.Line >= len(o.Lines) {
 				return broken(e.Recorded, "the order has no line %d", l.Line)

@@ -103,6 +103,8 @@ func (f *follower) replace(ctx context.Context, fresh *folder, b Building, done 
 		}
 	}
 	f.folder = fresh
+	fresh.wrote = f.mirrored
+	f.mirror.Reset(f.group.Name, fresh.at)
 	f.opened.Store(true)
 	f.advanced()
 	signal(f.renewed)

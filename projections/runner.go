@@ -16,6 +16,7 @@ type Config struct {
 	Log    Log
 	Views  Views
 	Groups []Group          // nil for all
+	Mirror Mirror           // nil for none
 	Now    func() time.Time // nil for the system's clock
 	Logger *slog.Logger     // nil for the default
 }
@@ -32,6 +33,9 @@ type Runner struct {
 func NewRunner(c Config) *Runner {
 	if c.Groups == nil {
 		c.Groups = Groups()
+	}
+	if c.Mirror == nil {
+		c.Mirror = nobody{}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -66,6 +66,9 @@ func (a admin) ask(ctx context.Context, method, path string, out any) error {
 		return domain.Wrap(domain.Unavailable, err, "There is no answer from %s: start one with `orderflow serve`, name another with --server URL, or work on a data directory with --data DIR", a.base)
 	}
 	defer answer.Body.Close()
+	if answer.Header.Get("Content-Type") == problemJSON { // from who stands before administration
+		return problemError(answer)
+	}
 	body := json.NewDecoder(io.LimitReader(answer.Body, maxAnswerBytes))
 	if answer.StatusCode == http.StatusOK {
 		return body.Decode(out)

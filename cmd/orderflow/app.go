@@ -156,8 +156,38 @@ func (a *App) follow() {
 	}
 	if a.config.Roles.projects() {
 		a.background = append(a.background, func(ctx context.Context) error {
-			return a.leases.Hold(ctx, "projector", func(ctx context.Context, _ int64) error { return a.Runner.Run(ctx) })
+			return a.whileHolding(ctx, roleProjector, func(ctx context.Context, _ int64) error { return a.Runner.Run(ctx) })
 		})
+	}
+}
+
+// whileHolding does a work whenever its lease is this process's, until ctx is
+// done: one that was lost is asked for again.
+func (a *App) whileHolding(ctx context.Context, lease role, work func(ctx context.Context, token int64) error) error {
+	for {
+		err := a.leases.Hold(ctx, string(lease), work)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		a.logger.WarnContext(ctx, "the work of a lease ended and is taken up again", "lease", string(lease), "error", err)
+		if err := waitFor(ctx, leaseAgain); err != nil {
+			return err
+		}
+	}
+}
+
+// leaseAgain is how long a process that lost a lease waits before it asks for it again.
+const leaseAgain = 500 * time.Millisecond
+
+// waitFor waits, or less if ctx is done.
+func waitFor(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
 }
 
@@ -258,12 +288,7 @@ func (a *App) showDraining(failed context.Context) {
 	if a.config.DrainWait <= 0 {
 		return
 	}
-	wait := time.NewTimer(a.config.DrainWait)
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-	case <-failed.Done():
-	}
+	_ = waitFor(failed, a.config.DrainWait) // what failed is told of elsewhere
 }
 
 // listeners are those that there are; the private one ends last.

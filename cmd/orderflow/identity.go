@@ -156,12 +156,8 @@ func (a *App) untilDone(ctx context.Context, do func(context.Context) error) err
 			return err
 		}
 		a.logger.WarnContext(ctx, "which log the views follow cannot be read or written now", "error", err)
-		again := time.NewTimer(logCheckEvery)
-		defer again.Stop()
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-again.C:
+		if err := waitFor(ctx, logCheckEvery); err != nil {
+			return err
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (a *App) relay(ctx context.Context) error {
 		return err
 	}
 	a.background = append(a.background, func(ctx context.Context) error {
-		return a.leases.Hold(ctx, string(roleRelay), func(ctx context.Context, token int64) error {
+		return a.whileHolding(ctx, roleRelay, func(ctx context.Context, token int64) error {
 			return kafka.Relay{Kafka: a.kafka, Log: a.Log, Checkpoints: fencedBy(checkpoints, token)}.Run(ctx)
 		})
 	})

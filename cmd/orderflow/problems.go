@@ -11,6 +11,9 @@ import (
 	"orderflow/infra/httpapi"
 )
 
+// problemJSON is the media type of what the API answers instead of success.
+const problemJSON = "application/problem+json"
+
 // problemError turns an answer that is no success into an error of the kind
 // that the server meant, with the server's words.
 func problemError(r *http.Response) error {

@@ -46,8 +46,8 @@ func (e *Edge) authenticate(r *http.Request) (commands.Caller, Reason) {
 
 // caller looks a token up among those that were good, or verifies it.
 func (e *Edge) caller(r *http.Request, token string) (_ commands.Caller, cached bool, _ Reason) {
-	now, print := time.Now(), printOf(token)
-	if c, ok := e.known.find(print, now, e.keys); ok {
+	now, seen := time.Now(), digestOf(token)
+	if c, ok := e.known.find(seen, now, e.keys); ok {
 		return c, true, ""
 	}
 	t, reason := parseToken(token)
@@ -65,7 +65,7 @@ func (e *Edge) caller(r *http.Request, token string) (_ commands.Caller, cached 
 	if reason != "" {
 		return commands.Caller{}, false, reason
 	}
-	e.known.keep(print, known{caller: claims.caller, key: k})
+	e.known.keep(seen, known{caller: claims.caller, key: k})
 	return claims.caller, false, ""
 }
 

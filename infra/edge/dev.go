@@ -81,11 +81,11 @@ func newDevIssuer(name string, data []byte) (*DevIssuer, error) {
 	if err := jwk.Export(parsed, &d.private); err != nil {
 		return nil, bad(err)
 	}
-	print, err := parsed.Thumbprint(crypto.SHA256)
+	thumb, err := parsed.Thumbprint(crypto.SHA256)
 	if err != nil {
 		return nil, bad(err)
 	}
-	d.id = base64.RawURLEncoding.EncodeToString(print)
+	d.id = base64.RawURLEncoding.EncodeToString(thumb)
 	public, err := jwk.PublicKeyOf(d.private)
 	if err != nil {
 		return nil, bad(err)

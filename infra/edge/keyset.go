@@ -86,11 +86,11 @@ func parseKey(raw []byte) *key {
 	if alg, named := parsed.Algorithm(); named && alg.String() != k.alg.String() {
 		return nil
 	}
-	print, err := parsed.Thumbprint(crypto.SHA256)
+	thumb, err := parsed.Thumbprint(crypto.SHA256)
 	if err != nil {
 		return nil
 	}
-	k.print = string(print)
+	k.print = string(thumb)
 	return k
 }
 

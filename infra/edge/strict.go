@@ -26,7 +26,7 @@ func strictObject(data []byte) (map[string]json.RawMessage, bool) {
 	if !onceEach(d, maxDepth, &left) {
 		return nil, false
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // Token returns it as it is
+	if _, err := d.Token(); err != io.EOF {
 		return nil, false
 	}
 	var members map[string]json.RawMessage

@@ -16,10 +16,10 @@ const (
 	maxVerified = 32_768
 )
 
-// print is a token's digest: tokens themselves are not kept.
-type print [sha256.Size]byte
+// digest is a token's digest: tokens themselves are not kept.
+type digest [sha256.Size]byte
 
-func printOf(token string) print { return sha256.Sum256([]byte(token)) }
+func digestOf(token string) digest { return sha256.Sum256([]byte(token)) }
 
 // known is a token that was good when it was looked at.
 type known struct {
@@ -33,33 +33,33 @@ type known struct {
 type verified struct {
 	shards [verifiedShards]struct {
 		mu   sync.Mutex
-		kept map[print]known
+		kept map[digest]known
 	}
 }
 
 // find returns the caller of a token that is still good: it has not expired,
 // and the key that signed it is still in the key set.
-func (v *verified) find(p print, now time.Time, keys *keys) (commands.Caller, bool) {
-	s := &v.shards[p[0]%verifiedShards]
+func (v *verified) find(d digest, now time.Time, keys *keys) (commands.Caller, bool) {
+	s := &v.shards[d[0]%verifiedShards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k, ok := s.kept[p]
+	k, ok := s.kept[d]
 	if !ok {
 		return commands.Caller{}, false
 	}
 	if !now.Before(k.caller.Expires.Add(Leeway)) || !keys.has(k.key) {
-		delete(s.kept, p)
+		delete(s.kept, d)
 		return commands.Caller{}, false
 	}
 	return k.caller, true
 }
 
-func (v *verified) keep(p print, k known) {
-	s := &v.shards[p[0]%verifiedShards]
+func (v *verified) keep(d digest, k known) {
+	s := &v.shards[d[0]%verifiedShards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.kept == nil {
-		s.kept = map[print]known{}
+		s.kept = map[digest]known{}
 	}
 	for other := range s.kept { // in no order, which is as good as any
 		if len(s.kept) < maxVerified/verifiedShards {
@@ -67,5 +67,5 @@ func (v *verified) keep(p print, k known) {
 		}
 		delete(s.kept, other)
 	}
-	s.kept[p] = k
+	s.kept[d] = k
 }

@@ -178,7 +178,7 @@ func documentAccess(doc *huma.OpenAPI) {
 }
 
 // security lists what lets a caller in, as OpenAPI writes it: one of these.
-func (a access) security() (any []map[string][]string) {
+func (a access) security() (ways []map[string][]string) {
 	switch {
 	case a.public:
 		return nil
@@ -186,9 +186,9 @@ func (a access) security() (any []map[string][]string) {
 		return []map[string][]string{{bearerScheme: {}}}
 	}
 	for _, scope := range withAdmin(a.scopes) {
-		any = append(any, map[string][]string{bearerScheme: {scope}})
+		ways = append(ways, map[string][]string{bearerScheme: {scope}})
 	}
-	return any
+	return ways
 }
 
 // Scopes lists the scopes that mean something to a route of the API.

@@ -39,12 +39,13 @@ func Categories() []string { return newVocabulary().categories }
 func Event(r eventlog.Recorded) *message.Message {
 	id := uuid.UUID(r.ID).String()
 	m := message.NewMessage(id, r.Data)
-	for name, value := range map[string]string{
+	m.Metadata = message.Metadata{
 		ceSpecVersion: specVersion, ceID: id, ceSource: sourceRoot + r.Stream.Category(), ceType: r.Type, ceSubject: string(r.Stream),
 		ceTime:          r.At.UTC().Format(time.RFC3339Nano),
 		ceStreamVersion: strconv.FormatInt(int64(r.Version), 10), cePosition: strconv.FormatInt(int64(r.Position), 10),
-		ceCorrelation: r.Meta.Correlation, ceCausation: r.Meta.Causation, traceparent: r.Meta.Trace, contentType: jsonContent,
-	} {
+		contentType: jsonContent,
+	}
+	for name, value := range map[string]string{ceCorrelation: r.Meta.Correlation, ceCausation: r.Meta.Causation, traceparent: r.Meta.Trace} {
 		if value != "" {
 			m.Metadata.Set(name, value)
 		}
@@ -56,7 +57,7 @@ func Event(r eventlog.Recorded) *message.Message {
 // subject is the stream a message says it is about; empty if it says nothing.
 func subject(m *message.Message) eventlog.Stream { return eventlog.Stream(m.Metadata.Get(ceSubject)) }
 
-// read is the reverse of [Event]. What it refuses is [Unreadable], for good.
+// read is the reverse of [Event]. What it refuses is [UnreadableError], for good.
 func (v vocabulary) read(m *message.Message) (r eventlog.Recorded, err error) {
 	get := m.Metadata.Get
 	for _, name := range []string{ceSpecVersion, ceID, ceSource, ceType, ceSubject, ceTime, ceStreamVersion, cePosition, contentType} {
@@ -68,7 +69,6 @@ func (v vocabulary) read(m *message.Message) (r eventlog.Recorded, err error) {
 	at, badTime := time.Parse(time.RFC3339Nano, get(ceTime))
 	version, badVersion := strconv.ParseInt(get(ceStreamVersion), 10, 64)
 	position, badPosition := strconv.ParseInt(get(cePosition), 10, 64)
-	media, _, _ := strings.Cut(get(contentType), ";")
 	r = eventlog.Recorded{
 		ID: eventlog.EventID(id), Stream: subject(m), Version: eventlog.Version(version), Position: eventlog.Position(position),
 		Type: get(ceType), Data: m.Payload, At: at,
@@ -76,17 +76,17 @@ func (v vocabulary) read(m *message.Message) (r eventlog.Recorded, err error) {
 	}
 	switch {
 	case get(ceSpecVersion) != specVersion:
-		return r, unreadable(BadHeader, "CloudEvents %q is not known here", get(ceSpecVersion))
+		return r, unreadable(BadHeader, "CloudEvents %.40q is not known here", get(ceSpecVersion))
 	case badID != nil:
-		return r, unreadable(BadHeader, "%s %q is no UUID", ceID, get(ceID))
+		return r, unreadable(BadHeader, "%s %.40q is no UUID", ceID, get(ceID))
 	case badTime != nil:
-		return r, unreadable(BadHeader, "%s %q is no time", ceTime, get(ceTime))
+		return r, unreadable(BadHeader, "%s %.40q is no time", ceTime, get(ceTime))
 	case badVersion != nil || version < 1:
-		return r, unreadable(BadHeader, "%s %q is no version", ceStreamVersion, get(ceStreamVersion))
+		return r, unreadable(BadHeader, "%s %.40q is no version", ceStreamVersion, get(ceStreamVersion))
 	case badPosition != nil || position < 1:
-		return r, unreadable(BadHeader, "%s %q is no position", cePosition, get(cePosition))
-	case !strings.EqualFold(strings.TrimSpace(media), jsonContent):
-		return r, unreadable(BadHeader, "the content is %q, not %s", get(contentType), jsonContent)
+		return r, unreadable(BadHeader, "%s %.40q is no position", cePosition, get(cePosition))
+	case !isJSON(get(contentType)):
+		return r, unreadable(BadHeader, "the content is %.40q, not %s", get(contentType), jsonContent)
 	case r.Stream.ID() == "" || len(r.Stream) > eventlog.MaxStreamBytes:
 		return r, unreadable(BadHeader, "%s %.40q is no stream", ceSubject, r.Stream)
 	case get(ceSource) != sourceRoot+r.Stream.Category():
@@ -95,4 +95,10 @@ func (v vocabulary) read(m *message.Message) (r eventlog.Recorded, err error) {
 		return r, unreadable(WrongKey, "the key %.40q is not the id of stream %.40q", Key(m), r.Stream)
 	}
 	return r, v.check(r)
+}
+
+// isJSON says whether a media type is JSON, whatever its parameters.
+func isJSON(media string) bool {
+	media, _, _ = strings.Cut(media, ";")
+	return strings.EqualFold(strings.TrimSpace(media), jsonContent)
 }

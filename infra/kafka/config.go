@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"net"
 	"sync"
 	"time"
 
@@ -32,12 +33,18 @@ type Config struct {
 	ClientID       string   // in the brokers' logs and quotas; default "orderflow"
 	Prefix         string   // before every topic and group, where installations share brokers
 	TLS            *tls.Config
+	Dialer         Dialer        // instead of the network itself, such as a SOCKS proxy
 	Partitions     int32         // of topics that are made; default 8. Changing it later moves keys to other partitions.
 	Replication    int16         // of topics that are made; default 1: a fleet sets 3
 	Retention      time.Duration // of topics that are made; default 24 h
 	SessionTimeout time.Duration // default 10 s
 	Observer       Observer
 	Logger         *slog.Logger
+}
+
+// Dialer makes connections.
+type Dialer interface {
+	Dial(network, address string) (net.Conn, error)
 }
 
 // Observer is told what happens, on the goroutine that does it: it must be
@@ -138,6 +145,7 @@ func (k *Kafka) sarama() *sarama.Config {
 	c.Version = sarama.V3_6_0_0 // the protocol; brokers of 2.1 and newer speak it
 	c.ClientID = k.config.ClientID
 	c.Net.TLS.Enable, c.Net.TLS.Config = k.config.TLS != nil, k.config.TLS
+	c.Net.Proxy.Enable, c.Net.Proxy.Dialer = k.config.Dialer != nil, k.config.Dialer
 	c.Net.DialTimeout, c.Net.ReadTimeout, c.Net.WriteTimeout = AskTimeout, 3*AskTimeout, 3*AskTimeout
 	c.Metadata.Retry.Max, c.Metadata.Retry.Backoff = 3, FirstPause
 	c.Metadata.AllowAutoTopicCreation = false

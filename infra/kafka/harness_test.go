@@ -60,6 +60,7 @@ func brokers(t testing.TB, change ...func(*kafka.Config)) *kafka.Kafka {
 func protocol() *sarama.Config {
 	c := sarama.NewConfig()
 	c.Version = sarama.V3_6_0_0
+	c.Consumer.MaxWaitTime = 20 * time.Millisecond
 	return c
 }
 

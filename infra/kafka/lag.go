@@ -21,16 +21,15 @@ type Lag struct {
 func (k *Kafka) Lag(ctx context.Context, group string, topics ...string) ([]Lag, error) {
 	ctx, cancel := context.WithTimeout(ctx, AskTimeout)
 	defer cancel()
-	lags, err := bounded(ctx, func() ([]Lag, error) { return k.lag(ctx, k.Group(group), topics) }, func([]Lag) {})
+	var lags []Lag
+	err := k.ask(ctx, func(client sarama.Client) (err error) {
+		lags, err = k.lag(ctx, client, k.Group(group), topics)
+		return err
+	})
 	return lags, failed(err, "The lag of group "+group+" is not known.")
 }
 
-func (k *Kafka) lag(ctx context.Context, group string, topics []string) ([]Lag, error) {
-	client, err := sarama.NewClient(k.config.Brokers, k.sarama())
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close() //nolint:errcheck // it only asked
+func (k *Kafka) lag(ctx context.Context, client sarama.Client, group string, topics []string) ([]Lag, error) {
 	admin, err := sarama.NewClusterAdminFromClient(client)
 	if err != nil {
 		return nil, err
@@ -93,29 +92,4 @@ func behind(ctx context.Context, client sarama.Client, topic string, partition i
 		return false
 	})
 	return end - from, age, err
-}
-
-// readFrom gives a partition's messages from one offset up to another to each,
-// until that returns false.
-func readFrom(ctx context.Context, client sarama.Client, topic string, partition int32, from, end int64, each func(*sarama.ConsumerMessage) bool) error {
-	consumer, err := sarama.NewConsumerFromClient(client)
-	if err != nil {
-		return err
-	}
-	defer consumer.Close() //nolint:errcheck // it only read
-	one, err := consumer.ConsumePartition(topic, partition, from)
-	if err != nil {
-		return err
-	}
-	defer one.AsyncClose()
-	for {
-		select {
-		case m, ok := <-one.Messages():
-			if !ok || !each(m) || m.Offset+1 >= end {
-				return nil
-			}
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

@@ -78,7 +78,15 @@ func (k *Kafka) poison(group string, m *message.Message, cause error) error {
 			SetKey(out, string(in.Key))
 		}
 	}
-	if err := k.Publisher().Publish(k.Topic(PoisonTopic), out); err != nil {
+	err = k.Publisher().Publish(k.Topic(PoisonTopic), out)
+	if domain.KindOf(err) == domain.Invalid { // too large with its headers twice: what identifies it is enough to find it
+		delete(out.Metadata, poisonHeaders)
+		delete(out.Metadata, poisonKey)
+		out.Payload = nil
+		SetKey(out, order)
+		err = k.Publisher().Publish(k.Topic(PoisonTopic), out)
+	}
+	if err != nil {
 		return failed(err, "A message could not be set aside.")
 	}
 	k.config.Observer.SetAside(group, string(why))
@@ -93,7 +101,7 @@ func poisonName(group string, in *sarama.ConsumerMessage) string {
 
 // reasonOf says in one word what is wrong.
 func reasonOf(err error) Reason {
-	if u, ok := errors.AsType[Unreadable](err); ok {
+	if u, ok := errors.AsType[UnreadableError](err); ok {
 		return u.Reason
 	}
 	if _, ok := errors.AsType[middleware.RecoveredPanicError](err); ok {

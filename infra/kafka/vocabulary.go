@@ -31,16 +31,16 @@ const (
 	Failing       Reason = "failing" // the handler, at every try
 )
 
-// Unreadable is why a message can never be read by the program of today.
-type Unreadable struct {
+// UnreadableError is why a message can never be read by the program of today.
+type UnreadableError struct {
 	Reason Reason
 	Text   string
 }
 
-func (u Unreadable) Error() string { return u.Text }
+func (u UnreadableError) Error() string { return u.Text }
 
 func unreadable(why Reason, format string, args ...any) error {
-	u := Unreadable{Reason: why, Text: fmt.Sprintf(format, args...)}
+	u := UnreadableError{Reason: why, Text: fmt.Sprintf(format, args...)}
 	return domain.Wrap(domain.Invalid, u, "The message cannot be read")
 }
 

@@ -13,12 +13,14 @@ import (
 )
 
 func TestViews(t *testing.T) {
-	projectionstest.Run(t, func(t *testing.T) projections.Views { return fresh(t) })
+	empty := cleared(t)
+	projectionstest.Run(t, func(t *testing.T) projections.Views { return empty(t) })
 }
 
 func TestReaders(t *testing.T) {
+	empty := cleared(t)
 	readmodelstest.Run(t, func(t *testing.T) (readmodelstest.Readers, func(readmodelstest.Rows)) {
-		v := fresh(t)
+		v := empty(t)
 		return v, func(r readmodelstest.Rows) {
 			put(t, v, projections.Orders, projections.Rows{Orders: r.Orders, Payments: r.Payments, Fulfilments: r.Fulfilments, Sales: r.Sales})
 			put(t, v, projections.Stock, projections.Rows{Stock: r.Stock})
@@ -29,8 +31,9 @@ func TestReaders(t *testing.T) {
 
 // TestReadersOfABuild asks the same of rows that came by COPY.
 func TestReadersOfABuild(t *testing.T) {
+	empty := cleared(t)
 	readmodelstest.Run(t, func(t *testing.T) (readmodelstest.Readers, func(readmodelstest.Rows)) {
-		v := fresh(t)
+		v := empty(t)
 		return v, func(r readmodelstest.Rows) {
 			build(t, v, projections.Orders, projections.Rows{Orders: r.Orders, Payments: r.Payments, Fulfilments: r.Fulfilments, Sales: r.Sales})
 			build(t, v, projections.Stock, projections.Rows{Stock: r.Stock})
@@ -72,11 +75,13 @@ func build(t testing.TB, v *postgres.Views, group string, rows projections.Rows)
 }
 
 func TestStates(t *testing.T) {
+	url := servicestest.Postgres(t)
 	eventlogtest.RunSnapshots(t, func(t testing.TB) eventlog.Snapshots {
-		s, err := serve(t, servicestest.Postgres(t)).States(t.Context())
+		s, err := serve(t, url).States(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
+		exec(t, connect(t, url, "inventory"), "DELETE FROM states")
 		return s
 	})
 }

@@ -158,4 +158,3 @@ func (n *news) hearOne(ctx context.Context, c *pgx.Conn) (heard bool, err error)
 	}
 	return err == nil, err
 }
-

@@ -1,9 +1,11 @@
 package postgres_test
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
 	"orderflow/infra/postgres"
@@ -48,6 +50,56 @@ func open(t testing.TB, url string) *postgres.Views {
 func fresh(t testing.TB) *postgres.Views {
 	t.Helper()
 	return open(t, servicestest.Postgres(t))
+}
+
+// cleared returns a function that opens views which are empty once more: making
+// databases takes a server longer than all that is asked of them here.
+func cleared(t *testing.T) func(t *testing.T) *postgres.Views {
+	t.Helper()
+	url := servicestest.Postgres(t)
+	first := open(t, url)
+	return func(t *testing.T) *postgres.Views {
+		t.Helper()
+		if first != nil {
+			defer func() { first = nil }()
+			return first
+		}
+		for _, service := range []string{"order", "inventory"} {
+			c := connect(t, url, service)
+			exec(t, c, `DO $$
+				DECLARE s text;
+				BEGIN
+					FOR s IN SELECT nspname FROM pg_namespace WHERE nspname ~ '^(orders|stock|products)_' LOOP
+						EXECUTE format('DROP SCHEMA %I CASCADE', s);
+					END LOOP;
+					DELETE FROM versions;
+				END $$`)
+		}
+		return open(t, url)
+	}
+}
+
+// connect opens a connection to a service's database until t ends.
+func connect(t testing.TB, base, service string) *pgx.Conn {
+	t.Helper()
+	config, err := pgx.ParseConfig(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Database += "_" + service
+	c, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close(context.Background()) }) // it may have been ended by the test
+	return c
+}
+
+func exec(t testing.TB, c *pgx.Conn, statement string, args ...any) {
+	t.Helper()
+	if _, err := c.Exec(t.Context(), statement, args...); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func groupOf(t testing.TB, name string) projections.Group {

@@ -62,7 +62,9 @@ func (b *building) Promote(ctx context.Context) error {
 		if err == nil {
 			break
 		}
-		if state(err) != stateLockTimeout || attempt == maxSwitchAttempts {
+		// No row serves for whoever waited while another version was promoted.
+		again := state(err) == stateLockTimeout || errors.Is(err, pgx.ErrNoRows)
+		if !again || attempt == maxSwitchAttempts {
 			return b.undecided(ctx, err)
 		}
 		if err := pause(ctx, switchPause); err != nil {

@@ -12,7 +12,9 @@ import (
 func salesView() view[projections.SalesKey, readmodels.SalesDay] {
 	return view[projections.SalesKey, readmodels.SalesDay]{
 		name: "sales", bind: bindSales, scan: scanSales,
-		keyOf:   func(d *readmodels.SalesDay) projections.SalesKey { return projections.SalesKey{Day: d.Day, Currency: d.Currency} },
+		keyOf: func(d *readmodels.SalesDay) projections.SalesKey {
+			return projections.SalesKey{Day: d.Day, Currency: d.Currency}
+		},
 		bindKey: func(to sink, k projections.SalesKey) { to.number(micros(k.Day)); to.text(k.Currency) },
 		keyText: func(k projections.SalesKey) string { return k.Day.Format(time.DateOnly) + " " + k.Currency },
 	}

@@ -82,7 +82,9 @@ func tablesOf(g projections.Group) []string {
 }
 
 // in names a group's tables in a schema.
-func in(schema string, tables []string) string { return schema + "." + strings.Join(tables, ", "+schema+".") }
+func in(schema string, tables []string) string {
+	return schema + "." + strings.Join(tables, ", "+schema+".")
+}
 
 // ensure makes an empty serving version if the group has none of this tag.
 func (l *shelf) ensure(ctx context.Context) error {

@@ -11,7 +11,9 @@ import (
 func stockView() view[projections.StockKey, readmodels.Stock] {
 	return view[projections.StockKey, readmodels.Stock]{
 		name: "stock", bind: bindStock, scan: scanStock,
-		keyOf:   func(s *readmodels.Stock) projections.StockKey { return projections.StockKey{Warehouse: s.Warehouse, SKU: s.SKU} },
+		keyOf: func(s *readmodels.Stock) projections.StockKey {
+			return projections.StockKey{Warehouse: s.Warehouse, SKU: s.SKU}
+		},
 		bindKey: func(to sink, k projections.StockKey) { to.text(string(k.Warehouse)); to.text(string(k.SKU)) },
 		// No name holds a control character, so NUL keeps the parts apart and in order.
 		keyText: func(k projections.StockKey) string { return string(k.Warehouse) + "\x00" + string(k.SKU) },

@@ -1,0 +1,98 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync/atomic"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"orderflow/domain"
+)
+
+// Stats counts calls since the start, and what became of them.
+type Stats struct {
+	Calls    int64 // that were tried
+	Timeouts int64 // took too long
+	Network  int64 // nobody there, or a connection that ended
+	Refused  int64 // Redis answered with an error
+	Skipped  int64 // not tried, because it failed before
+	GivenUp  int64 // the caller went away
+
+	Hits   int64 // rows that Redis answered
+	Absent int64 // rows that were not there
+	Older  int64 // rows that were there, at a position that was seen passed
+
+	Mirrored int64 // rows written by the mirror, on all tags
+	Epochs   int64 // times that a tag began anew
+	Dropped  int64 // batches that the mirror had no room for
+	Missed   int64 // batches that did not reach a tag, for each tag
+}
+
+type counts struct {
+	calls, timeouts, network, refused, skipped, givenUp atomic.Int64
+	hits, absent, older                                 atomic.Int64
+	mirrored, epochs, dropped, missed                   atomic.Int64
+}
+
+// Stats returns the counts.
+func (r *Redis) Stats() Stats {
+	c := &r.stats
+	return Stats{
+		Calls: c.calls.Load(), Timeouts: c.timeouts.Load(), Network: c.network.Load(), Refused: c.refused.Load(),
+		Skipped: c.skipped.Load(), GivenUp: c.givenUp.Load(),
+		Hits: c.hits.Load(), Absent: c.absent.Load(), Older: c.older.Load(),
+		Mirrored: c.mirrored.Load(), Epochs: c.epochs.Load(), Dropped: c.dropped.Load(), Missed: c.missed.Load(),
+	}
+}
+
+// call makes one call, bounded in time, unless the lane has failed too often.
+// A missing key is no failure: f must not return goredis.Nil.
+func (r *Redis) call(ctx context.Context, lane int, f func(context.Context) error) error {
+	b := r.lane(lane)
+	if !b.allow(r.now()) {
+		r.stats.skipped.Add(1)
+		return domain.Errorf(domain.Unavailable, "Redis failed before and is left alone for a moment.")
+	}
+	r.stats.calls.Add(1)
+	bounded, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	err := f(bounded)
+	switch {
+	case err == nil:
+		b.succeeded()
+		return nil
+	case ctx.Err() != nil:
+		r.stats.givenUp.Add(1)
+		b.learnedNothing()
+	default:
+		r.count(err)
+		b.failed(r.now())
+	}
+	return unavailable(err)
+}
+
+// count sorts a failure by its kind.
+func (r *Redis) count(err error) {
+	var answered goredis.Error
+	var network net.Error
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
+		errors.As(err, &network) && network.Timeout():
+		r.stats.timeouts.Add(1)
+	case errors.As(err, &answered):
+		r.stats.refused.Add(1)
+	default:
+		r.stats.network.Add(1)
+	}
+}
+
+// lane finds the breaker of some keys. A single node fails as a whole.
+func (r *Redis) lane(i int) *breaker {
+	if !r.cluster {
+		i = 0
+	}
+	return &r.lanes[i]
+}

@@ -1,0 +1,106 @@
+package redis
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strconv"
+
+	"orderflow/domain"
+	"orderflow/projections"
+)
+
+// form numbers the stored forms. A change that an older program would read
+// wrongly takes the next number, and so other keys.
+const form = "v1"
+
+const (
+	// tagCount is over how many slots of a cluster the rows of a group are
+	// spread: enough that three to six masters get about the same, few enough
+	// that a batch is few scripts.
+	tagCount = 16
+	// laneCount is the number of breakers: one for each tag of each group, and
+	// as many for all other keys.
+	laneCount = (groupCount + 1) * tagCount
+)
+
+// The groups that are mirrored.
+const (
+	orders = iota
+	stock
+	groupCount
+)
+
+func groupOf(name string) (group int, ok bool) {
+	switch name {
+	case projections.Orders:
+		return orders, true
+	case projections.Stock:
+		return stock, true
+	}
+	return 0, false
+}
+
+// tag names the keys of one slot.
+type tag struct{ group, n int }
+
+func tagOf(group int, key string) tag {
+	return tag{group, int(hash(key) % tagCount)}
+}
+
+func hash(key string) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key))
+	return h.Sum32()
+}
+
+func (t tag) lane() int { return t.group*tagCount + t.n }
+
+// laneOf is the breaker of a key that has no tag.
+func laneOf(key string) int { return groupCount*tagCount + int(hash(key)%tagCount) }
+
+// layout makes the keys of one Redis.
+type layout struct {
+	prefix string
+	heads  [groupCount][tagCount]string // of the keys of each tag
+}
+
+func newLayout(prefix string) *layout {
+	l := &layout{prefix: prefix}
+	for g, name := range [groupCount]string{orders: projections.Orders, stock: projections.Stock} {
+		fold := 0
+		if group, err := projections.GroupOf(name); err == nil {
+			fold = group.Fold
+		}
+		for n := range tagCount {
+			l.heads[g][n] = fmt.Sprintf("%s:%s:%d:{%c%d}", prefix, form, fold, name[0], n)
+		}
+	}
+	return l
+}
+
+func (l *layout) state(t tag) string { return l.heads[t.group][t.n] }
+
+func (l *layout) order(id domain.OrderID) (tag, string) {
+	t := tagOf(orders, string(id))
+	return t, l.state(t) + ":" + string(id)
+}
+
+// stock has the length of the warehouse in its key, so that no two rows share one.
+func (l *layout) stock(w domain.Warehouse, sku domain.SKU) (tag, string) {
+	t := tagOf(stock, string(sku))
+	return t, l.state(t) + ":row:" + article(w, sku)
+}
+
+func (l *layout) available(w domain.Warehouse, sku domain.SKU) (tag, string) {
+	t := tagOf(stock, string(sku))
+	return t, l.state(t) + ":stock:distributed:" + article(w, sku)
+}
+
+func article(w domain.Warehouse, sku domain.SKU) string {
+	return strconv.Itoa(len(w)) + ":" + string(w) + ":" + string(sku)
+}
+
+// plain is the key of something that stands alone.
+func (l *layout) plain(kind, name string) string {
+	return l.prefix + ":" + form + ":" + kind + ":" + name
+}
