@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"math/big"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +19,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"orderflow/commands"
+	"orderflow/infra/edge"
 )
 
 // made is one run of development.sh for all tests: its keys take a second.
@@ -122,11 +127,7 @@ func TestCertificatesNameTheirServers(t *testing.T) {
 // TestTheTokenIsSignedByTheKeyThatIsShown verifies a token by jwt.pem, which
 // Kong has, and by jwks.json, which the gateway role has.
 func TestTheTokenIsSignedByTheKeyThatIsShown(t *testing.T) {
-	out, err := exec.CommandContext(t.Context(), "./development.sh", "--dir", secrets(t), "token", "ada", "orders reports").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	parts := strings.Split(strings.TrimSpace(string(out)), ".")
+	parts := strings.Split(token(t), ".")
 	if len(parts) != 3 {
 		t.Fatalf("not a token: %d parts", len(parts))
 	}
@@ -153,6 +154,41 @@ func TestTheTokenIsSignedByTheKeyThatIsShown(t *testing.T) {
 		claims.Scope != "orders reports" || left <= 0 || left > time.Hour {
 		t.Errorf("claims %+v", claims)
 	}
+}
+
+// TestTheGatewayTakesTheToken puts the gateway role's own edge in front of a
+// handler, with the key set and the variables that the containers get.
+func TestTheGatewayTakesTheToken(t *testing.T) {
+	env := development(t)
+	var refused edge.Reason
+	e, err := edge.New(t.Context(), edge.Options{
+		Issuer: env["ORDERFLOW_AUTH_ISSUER"], Audience: env["ORDERFLOW_AUTH_AUDIENCE"], JWKS: filepath.Join(secrets(t), "jwks.json"),
+		Refuse:   func(w http.ResponseWriter, _, _ string, _ int) { w.WriteHeader(http.StatusUnauthorized) },
+		Observer: edge.Observer{Refused: func(r edge.Reason) { refused = r }},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close() //nolint:errcheck // it only reads
+	var caller commands.Caller
+	h := e.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { caller, _ = commands.CallerOf(r.Context()) }))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/orders", nil)
+	r.Header.Set("Authorization", "Bearer "+token(t))
+	answer := httptest.NewRecorder()
+	h.ServeHTTP(answer, r)
+	if answer.Code != http.StatusOK || caller.Customer != "ada" {
+		t.Errorf("%d for %+v: %v", answer.Code, caller, refused)
+	}
+}
+
+// token is one of ada, for orders and reports.
+func token(t *testing.T) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "./development.sh", "--dir", secrets(t), "token", "ada", "orders reports").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 func pemKey(t *testing.T) *rsa.PublicKey {

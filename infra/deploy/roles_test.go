@@ -39,8 +39,7 @@ func TestEveryRoleRuns(t *testing.T) {
 // pending are variables that the binary does not read yet. One that it reads
 // must leave this list.
 var pending = []string{
-	"ORDERFLOW_ENV", "ORDERFLOW_AUTH", "ORDERFLOW_AUTH_JWKS", "ORDERFLOW_AUTH_ISSUER", "ORDERFLOW_AUTH_AUDIENCE",
-	"ORDERFLOW_CORS_ORIGIN", "ORDERFLOW_SEARCH", "ORDERFLOW_REDIS_CLUSTER",
+	"ORDERFLOW_SEARCH", "ORDERFLOW_REDIS_CLUSTER",
 }
 
 var flagVariable = regexp.MustCompile(`env:"(ORDERFLOW_\w+)"`)
@@ -52,7 +51,7 @@ func TestTheBinaryReadsWhatItIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	read := readAll(t, sources)
-	var known []string
+	known := []string{"ORDERFLOW_ENV"} // infra/edge reads it
 	for _, m := range flagVariable.FindAllStringSubmatch(read, -1) {
 		known = append(known, m[1])
 	}
@@ -127,6 +126,20 @@ func TestTheStoresKeepTheirNumbers(t *testing.T) {
 	}
 	if *p.Services["kong"].Environment["KONG_PLUGINS"] != "rate-limiting,prometheus,cors,jwt" {
 		t.Error("kong has other plugins")
+	}
+}
+
+// TestTestsRunOnTheSameImages compares what services.sh starts as containers.
+func TestTestsRunOnTheSameImages(t *testing.T) {
+	script := read(t, "services/containers.sh")
+	services := load(t, development(t)).Services
+	for variable, service := range map[string]string{"POSTGRES_IMAGE": "postgres", "REDIS_IMAGE": "redis", "KAFKA_IMAGE": "kafka-1"} {
+		if line := "\n" + variable + "=" + services[service].Image + "\n"; !strings.Contains(script, line) {
+			t.Errorf("containers.sh does not say %s", strings.TrimSpace(line))
+		}
+	}
+	if !strings.Contains(services["kafka-1"].Image, ":"+regexp.MustCompile(`KAFKA_VERSION=(\S+)`).FindStringSubmatch(read(t, "services/install.sh"))[1]) {
+		t.Error("install.sh fetches another Kafka")
 	}
 }
 

@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 
 # The versions of docker-compose.yml.
-POSTGRES_IMAGE=postgres:18.1-alpine
-REDIS_IMAGE=redis:8.2-alpine
+POSTGRES_IMAGE=postgres:18.1-alpine3.22
+REDIS_IMAGE=redis:8.2.1-alpine3.22
 KAFKA_IMAGE=apache/kafka:4.1.1
 
 # container SERVER: one name for each clone of the repository.
@@ -17,7 +17,7 @@ stop_container() { docker stop -t "$STOP_LIMIT_S" "$(container "$1")" >/dev/null
 
 # start_container keeps a container that has the same ports, and with it its data.
 start_container() {
-  local name ports deadline=$((SECONDS + READY_LIMIT_S))
+  local name ports deadline
   name=$(container "$1")
   ports=$(for p in $(port_names "$1"); do port "$p"; done | tr '\n' ' ')
   if [ "$(docker inspect -f '{{index .Config.Labels "orderflow.ports"}}' "$name" 2>/dev/null)" = "$ports" ]; then
@@ -26,6 +26,7 @@ start_container() {
     docker rm -f "$name" >/dev/null 2>&1 || true
     "run_$1" docker run -d --name "$name" --label "orderflow.ports=$ports" >/dev/null || return 1
   fi
+  deadline=$((SECONDS + READY_LIMIT_S)) # an image may have had to be fetched before
   until "container_ready_$1" "$name" >/dev/null 2>&1; do
     container_runs "$1" || { echo "the container ended before it was ready" && return 1; }
     [ $SECONDS -lt $deadline ] || { echo "not ready after $READY_LIMIT_S s" && return 1; }
@@ -72,11 +73,14 @@ container_ready_cluster() {
   for n in 1 2 3; do docker exec "$1" redis-cli -p "$(port "cluster-$n")" cluster info | grep -q 'cluster_state:ok' || return 1; done
 }
 
+# run_kafka: a listener of its own for what the broker says to itself, for the
+# port that clients use is not there within the container.
 run_kafka() {
   "$@" -p "127.0.0.1:$(port kafka):9092" -e KAFKA_PROCESS_ROLES=broker,controller -e KAFKA_NODE_ID=1 \
     -e KAFKA_CONTROLLER_QUORUM_VOTERS=1@localhost:9093 -e KAFKA_CONTROLLER_LISTENER_NAMES=CONTROLLER \
-    -e KAFKA_LISTENERS=PLAINTEXT://:9092,CONTROLLER://:9093 -e KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT \
-    -e "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://127.0.0.1:$(port kafka)" -e KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS=0 \
+    -e KAFKA_LISTENERS=PLAINTEXT://:9092,INTERNAL://:9094,CONTROLLER://:9093 -e KAFKA_INTER_BROKER_LISTENER_NAME=INTERNAL \
+    -e KAFKA_LISTENER_SECURITY_PROTOCOL_MAP=PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT \
+    -e "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://127.0.0.1:$(port kafka),INTERNAL://localhost:9094" -e KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS=0 \
     -e KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR=1 -e KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS=8 -e KAFKA_LOG_RETENTION_HOURS=24 \
     -e KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR=1 -e KAFKA_TRANSACTION_STATE_LOG_MIN_ISR=1 \
     -e KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR=1 -e KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR=1 \

@@ -32,7 +32,7 @@ install_packages() {
   has nginx || missing="$missing nginx-light"
   has promtool || missing="$missing prometheus"
   has amtool || missing="$missing prometheus-alertmanager"
-  if [ -n "$missing" ]; then apt_install "$missing" || true; fi
+  if [ -n "$missing" ]; then apt_install "${missing# }" || true; fi
   case " $1 " in *" kafka "*) fetch_kafka || true ;; esac
 }
 
@@ -82,7 +82,7 @@ kafka_lib() { echo "$CACHE/kafka-$KAFKA_VERSION"; }
 fetch_kafka() {
   local lib whole
   lib=$(kafka_lib)
-  [ ! -d "$lib" ] || return 0
+  [ ! -d "$lib" ] && has mvn || return 0
   mkdir -p "$CACHE"
   whole=$(mktemp -d "$CACHE/kafka.XXXXXX")
   echo "services.sh: fetching Kafka $KAFKA_VERSION" >&2
@@ -90,7 +90,7 @@ fetch_kafka() {
     -DoutputDirectory="$whole" >"$DIR/maven.log" 2>&1; then
     mv -T "$whole" "$lib" 2>/dev/null || rm -rf "$whole" # another clone was faster
   else
-    tail -n 5 "$DIR/maven.log" >&2
+    grep -m 3 ERROR "$DIR/maven.log" >&2 || true
     rm -rf "$whole"
     return 1
   fi
