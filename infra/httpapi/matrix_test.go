@@ -79,6 +79,7 @@ func callers() []who {
 		{name: "no scope", customer: "ada"},
 		{name: "other customer", customer: "bob", scopes: "orders"},
 		{name: "owner", customer: "ada", scopes: "orders"},
+		{name: "customer of nobody", scopes: "orders"},
 		{name: "support", scopes: "support"},
 		{name: "catalogue", scopes: "catalogue"},
 		{name: "reports", scopes: "reports"},
