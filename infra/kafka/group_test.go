@@ -3,12 +3,12 @@ package kafka_test
 import (
 	"context"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
 	"orderflow/infra/kafka"
 	"orderflow/infra/memory"
@@ -246,35 +246,88 @@ func TestALongLookLetsItsPartitionGoOn(t *testing.T) {
 	t.Logf("2,000 orders in one partition behind a look that does not end: %v", time.Since(begun).Round(time.Millisecond))
 }
 
-// A member that is stopped during a look has not acknowledged its event: the
-// next one looks at the order.
+// A member that is stopped during a look has not acknowledged its event, nor
+// what came after it in the partition, although that is dealt with: the next
+// member looks at both orders.
 func TestAnInterruptedLookIsRepeatedByTheNext(t *testing.T) {
-	k, log := brokers(t), memory.New()
+	k, log := brokers(t, func(c *kafka.Config) { c.Partitions = 1 }), memory.New()
 	running(t, kafka.Relay{Kafka: k, Log: log, Checkpoints: &memory.Checkpoints{}}.Run)
-	for round := range 3 {
-		appendTo(t, log, 1, 1)
-		inside := make(chan struct{})
-		var once sync.Once
-		stop := running(t, sagas.NewDriver(sagas.Driver{Feed: k.Feed("watching"), Saga: sagas.Saga{
-			Name: "watching", Categories: []string{order.Category}, Wakes: func(string) bool { return true },
-			React: func(ctx context.Context, _ domain.OrderID) (time.Time, error) {
-				once.Do(func() { close(inside) })
-				<-ctx.Done()
-				return time.Time{}, ctx.Err()
-			},
-		}}).Run)
+	appendTo(t, log, 2, 1)
+	inside, beside := make(chan struct{}), make(chan struct{})
+	feed := &counting{Feed: k.Feed("watching")}
+	stop := running(t, sagas.NewDriver(sagas.Driver{Feed: feed, Saga: sagas.Saga{
+		Name: "watching", Categories: []string{order.Category}, Wakes: func(string) bool { return true },
+		React: func(ctx context.Context, id domain.OrderID) (time.Time, error) {
+			if id != orderID(0) {
+				close(beside)
+				return time.Time{}, nil
+			}
+			close(inside)
+			<-ctx.Done()
+			return time.Time{}, ctx.Err()
+		},
+	}}).Run)
+	for _, begun := range []chan struct{}{inside, beside} {
 		select {
-		case <-inside:
+		case <-begun:
 		case <-time.After(patience):
 			t.Fatal("no look began")
 		}
-		_ = stop()
-		lag, err := k.Feed("watching").Lag(t.Context())
-		if err != nil || lag.Messages != int64(round)+1 {
-			t.Errorf("round %d: %d messages are not acknowledged, want %d; error %v", round, lag.Messages, round+1, err)
-		}
+	}
+	within(t, kafka.Hold/2, "the second order is dealt with", func() bool { return feed.n.Load() == 1 })
+	_ = stop()
+	if lag, err := k.Feed("watching").Lag(t.Context()); err != nil || lag.Messages != 2 {
+		t.Errorf("%d messages are not acknowledged, want 2; error %v", lag.Messages, err)
 	}
 	var l looks
 	running(t, sagas.NewDriver(sagas.Driver{Saga: watching(log, &l), Feed: k.Feed("watching")}).Run)
-	eventually(t, "the order is looked at", func() bool { return l.all(1, 3) })
+	eventually(t, "both orders are looked at", func() bool { return l.all(2, 1) })
+}
+
+// A feed yields the events of each order in their order, however many
+// partitions and goroutines they pass.
+func TestAFeedKeepsTheOrderOfEachOrder(t *testing.T) {
+	k, log := brokers(t), memory.New()
+	const orders, events = 40, 4_000
+	history(t, log, orders, events)
+	running(t, kafka.Relay{Kafka: k, Log: log, Checkpoints: &memory.Checkpoints{}}.Run)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	feed, next, n := k.Feed("ordered"), map[eventlog.Stream]eventlog.Version{}, 0
+	for r, err := range feed.Subscribe(ctx, 0, order.Category) {
+		if err != nil {
+			t.Fatalf("after %d events: %v", n, err)
+		}
+		feed.Settled(r.Position)
+		if next[r.Stream]++; r.Version != next[r.Stream] {
+			t.Fatalf("%s: version %d comes where %d belongs", r.Stream, r.Version, next[r.Stream])
+		}
+		if n++; n == events {
+			break
+		}
+	}
+}
+
+// Events of other categories are passed over and acknowledged, read or not.
+func TestAFeedPassesOverWhatItIsNotFor(t *testing.T) {
+	k, out := brokers(t, func(c *kafka.Config) { c.Partitions = 1 }), hand(t)
+	other := good("ord_1", 1)
+	other.headers["ce_subject"], other.headers["ce_source"], other.headers["ce_type"] = "payment-ord_1", "/orderflow/payment", "payment.voided.v7"
+	for _, l := range []*letter{other, good("ord_2", 2)} {
+		if _, _, err := out.SendMessage(l.to(k.Topic(kafka.EventsTopic), 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	feed := k.Feed("orders")
+	for r, err := range feed.Subscribe(ctx, 0, order.Category) {
+		if err != nil || r.Stream != "order-ord_2" {
+			t.Errorf("the feed yields %s, error %v", r.Stream, err)
+		}
+		break
+	}
+	if list, err := (kafka.Poison{Kafka: k}).List(t.Context(), kafka.Filter{}); err != nil || len(list) != 0 {
+		t.Errorf("%d messages were set aside, error %v", len(list), err)
+	}
 }

@@ -113,9 +113,14 @@ func history(t testing.TB, log *memory.Log, orders, events int) {
 func orderID(i int) domain.OrderID { return domain.OrderID(fmt.Sprintf("ord_%06d", i)) }
 
 // everything reads a topic from its start to its end.
-func everything(t testing.TB, k *kafka.Kafka, topic string) (all []*sarama.ConsumerMessage) {
+func everything(t testing.TB, k *kafka.Kafka, topic string) []*sarama.ConsumerMessage {
 	t.Helper()
-	client, err := sarama.NewClient(servicestest.Kafka(t), protocol())
+	return topicOf(t, servicestest.Kafka(t), k.Topic(topic))
+}
+
+func topicOf(t testing.TB, address []string, topic string) (all []*sarama.ConsumerMessage) {
+	t.Helper()
+	client, err := sarama.NewClient(address, protocol())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,19 +130,19 @@ func everything(t testing.TB, k *kafka.Kafka, topic string) (all []*sarama.Consu
 		t.Fatal(err)
 	}
 	defer consumer.Close() //nolint:errcheck // it only read
-	partitions, err := client.Partitions(k.Topic(topic))
+	partitions, err := client.Partitions(topic)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range partitions {
-		end, err := client.GetOffset(k.Topic(topic), p, sarama.OffsetNewest)
+		end, err := client.GetOffset(topic, p, sarama.OffsetNewest)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if end == 0 {
 			continue
 		}
-		one, err := consumer.ConsumePartition(k.Topic(topic), p, 0)
+		one, err := consumer.ConsumePartition(topic, p, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,6 +158,9 @@ func everything(t testing.TB, k *kafka.Kafka, topic string) (all []*sarama.Consu
 	}
 	return all
 }
+
+// kindOf names the kind of an error.
+func kindOf(err error) string { return domain.KindOf(err).String() }
 
 // header is the value of a message's header.
 func header(m *sarama.ConsumerMessage, name string) string {

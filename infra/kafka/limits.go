@@ -42,7 +42,7 @@ const (
 	// FirstPause is the pause after a broker or another part failed; it doubles up to LastPause.
 	FirstPause = 100 * time.Millisecond
 	// LastPause is the longest wait for a broker that is gone.
-	LastPause = 15 * time.Second
+	LastPause = 5 * time.Second
 	// SettledAfter is how long a session must have lived for the next pause to be FirstPause again.
 	SettledAfter = 10 * time.Second
 	// SessionTimeout is how long a consumer may be silent before its partitions go to others.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"orderflow/domain"
@@ -53,6 +54,40 @@ func TestRelayGoesOnFromItsCheckpoint(t *testing.T) {
 	}
 }
 
+// The checkpoint does not move over what the brokers have not acknowledged; a
+// relay that is stopped then has lost nothing.
+func TestTheCheckpointWaitsForTheBrokers(t *testing.T) {
+	var network wire
+	var c kafka.Config
+	k := brokers(t, func(own *kafka.Config) { c = *own })
+	c.Dialer = &network
+	silenced := kafka.New(c)
+	log, places := memory.New(), &fenced{}
+	history(t, log, 5, 10)
+	stop := running(t, kafka.Relay{Kafka: silenced, Log: log, Checkpoints: places}.Run)
+	eventually(t, "ten events are acknowledged", func() bool { return place(t, &places.Checkpoints) == 10 })
+	speak := network.hush()
+	defer speak()
+	appendTo(t, log, 5, 10) // behind the history, to the same orders
+	saved := places.saved.Load()
+	eventually(t, "the checkpoint was saved twice more", func() bool { return places.saved.Load() >= saved+2 })
+	if p := place(t, &places.Checkpoints); p != 10 {
+		t.Errorf("the checkpoint is %d, and only 10 events are acknowledged", p)
+	}
+	network.cut(true) // nothing that is under way arrives
+	_ = stop()
+	_ = silenced.Close()
+	running(t, kafka.Relay{Kafka: k, Log: log, Checkpoints: places}.Run)
+	eventually(t, "the next relay has published all", func() bool { return place(t, &places.Checkpoints) == 60 })
+	ids := map[string]bool{}
+	for _, m := range everything(t, k, kafka.EventsTopic) {
+		ids[header(m, "ce_id")] = true
+	}
+	if len(ids) != 60 {
+		t.Errorf("%d different events are in the topic, want 60", len(ids))
+	}
+}
+
 // A relay that another has replaced learns it from its checkpoint, and ends.
 func TestRelayEndsWhenAnotherHasTakenOver(t *testing.T) {
 	k, log := brokers(t), memory.New()
@@ -95,6 +130,7 @@ func place(t testing.TB, places *memory.Checkpoints) eventlog.Position {
 // fenced are checkpoints that another relay can take over.
 type fenced struct {
 	memory.Checkpoints
+	saved atomic.Int64
 	mu    sync.Mutex
 	taken bool
 }
@@ -112,5 +148,6 @@ func (f *fenced) SaveCheckpoint(ctx context.Context, name string, p eventlog.Pos
 	if taken {
 		return domain.Errorf(domain.Conflict, "another relay holds the lease")
 	}
+	defer f.saved.Add(1)
 	return f.Checkpoints.SaveCheckpoint(ctx, name, p)
 }
