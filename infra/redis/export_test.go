@@ -33,7 +33,7 @@ func (r *Redis) ResultKeys(id domain.OrderID) []string {
 	return keys[:]
 }
 
-// Sent is a state as the mirror writes it.
+// StateAt is a state as the mirror writes it.
 func StateAt(epoch string, at eventlog.Position) string { return epoch + digits(at) }
 
 const (
@@ -43,3 +43,12 @@ const (
 	MaxQueuedBatches = maxQueuedBatches
 	MirrorTimeout    = mirrorTimeout
 )
+
+// Breaker is what stands before calls.
+type Breaker struct{ b breaker }
+
+// Allow, Succeeded, Failed and LearnedNothing are its methods.
+func (b *Breaker) Allow(now time.Time) bool { return b.b.allow(now) }
+func (b *Breaker) Succeeded()               { b.b.succeeded() }
+func (b *Breaker) Failed(now time.Time)     { b.b.failed(now) }
+func (b *Breaker) LearnedNothing()          { b.b.learnedNothing() }
