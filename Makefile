@@ -30,6 +30,14 @@ services: ## PostgreSQL, Redis, a Redis Cluster and Kafka for tests; addresses i
 services-stop: ## stop them; .services keeps their data
 	infra/deploy/services.sh stop
 
+.PHONY: fleet
+fleet: services ## six processes and an EventStoreDB node on those servers; prints where the API is, and a token
+	infra/deploy/fleet.sh start
+
+.PHONY: fleet-stop
+fleet-stop: ## stop the processes; .fleet keeps their data, and the servers go on
+	infra/deploy/fleet.sh stop
+
 .PHONY: conformance
 conformance: ## the official EventStoreDB client's own suite against the embedded node, ROUNDS times; ends with the count
 	@set -o pipefail; CONFORMANCE_ROUNDS=$(ROUNDS) $(GO) test -count=1 -v -timeout $$((20 + 5 * $(ROUNDS)))m \

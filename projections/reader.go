@@ -209,7 +209,8 @@ func (r *Reader) Stands(group string) eventlog.Position {
 	if err != nil {
 		return 0
 	}
-	return w.stands().Position
+	mark, _ := w.stands()
+	return mark.Position
 }
 
 // awaitEvery is how often a waiting reader looks by itself, should nobody else.
