@@ -245,7 +245,7 @@ func (b *building) Discard(ctx context.Context) error {
 	if b.promoted || b.closed {
 		return nil
 	}
-	_ = b.settle(ctx) // whatever it was, the version goes
+	_ = b.settle(context.WithoutCancel(ctx)) // a COPY has a limit of its own; whatever it was, the version goes
 	b.closed = true
 	ctx, cancel := b.shelf.server.within(ctx)
 	defer cancel()
