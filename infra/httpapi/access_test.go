@@ -181,12 +181,29 @@ func TestNothingOfAnothersOrderIsTold(t *testing.T) {
 		t.Fatal("the owner gets no ETag")
 	}
 	for _, ask := range [][]string{
-		{"GET", ""}, {"GET", "?version=1"}, {"GET", "?version=99"}, {"GET", "?at=2026-01-01T00:00:00Z"}, {"GET", "?at=nonsense"},
-		{"GET", "?position=99999999"}, {"GET", "?nonsense=1"}, {"GET", "", "If-None-Match", tag}, {"GET", "", "If-None-Match", "*"}, {"HEAD", ""},
-		{"GET", "/events"}, {"GET", "/events?limit=1"}, {"GET", "/events?limit=nonsense"}, {"GET", "/events?cursor=nonsense"},
-		{"GET", "/watch"}, {"GET", "/watch", "Last-Event-ID", "1"}, {"GET", "/watch", "Last-Event-ID", "nonsense"},
-		{"POST", "/cancel"}, {"POST", "/cancel", "If-Match", tag}, {"POST", "/cancel", "If-Match", `"99"`},
-		{"POST", "/returns"}, {"POST", "/returns", "Idempotency-Key", "k"}, {"POST", "/returns", "Content-Type", "text/plain"},
+		{"GET", ""},
+		{"GET", "?version=1"},
+		{"GET", "?version=99"},
+		{"GET", "?at=2026-01-01T00:00:00Z"},
+		{"GET", "?at=nonsense"},
+		{"GET", "?position=99999999"},
+		{"GET", "?nonsense=1"},
+		{"GET", "", "If-None-Match", tag},
+		{"GET", "", "If-None-Match", "*"},
+		{"HEAD", ""},
+		{"GET", "/events"},
+		{"GET", "/events?limit=1"},
+		{"GET", "/events?limit=nonsense"},
+		{"GET", "/events?cursor=nonsense"},
+		{"GET", "/watch"},
+		{"GET", "/watch", "Last-Event-ID", "1"},
+		{"GET", "/watch", "Last-Event-ID", "nonsense"},
+		{"POST", "/cancel"},
+		{"POST", "/cancel", "If-Match", tag},
+		{"POST", "/cancel", "If-Match", `"99"`},
+		{"POST", "/returns"},
+		{"POST", "/returns", "Idempotency-Key", "k"},
+		{"POST", "/returns", "Content-Type", "text/plain"},
 	} {
 		var said [2]string
 		for i, id := range []domain.OrderID{there, absent} {
