@@ -22,8 +22,8 @@ type member struct {
 	stop func() error
 }
 
-// join starts a member on the topics of k.
-func join(t *testing.T, k *kafka.Kafka, log *memory.Log, c kafka.Config) *member {
+// join starts a member on the topics that c names.
+func join(t *testing.T, log *memory.Log, c kafka.Config) *member {
 	t.Helper()
 	m := &member{}
 	c.Dialer = &m.wire
@@ -77,7 +77,7 @@ func noLag(t *testing.T, k *kafka.Kafka) func() bool {
 func TestAMemberThatIsKilledHandsOver(t *testing.T) {
 	log := memory.New()
 	k, c := share(t, log)
-	a, b := join(t, k, log, c), join(t, k, log, c)
+	a, b := join(t, log, c), join(t, log, c)
 	const orders = 200
 	sum := 0
 	eventually(t, "both have orders", func() bool {
@@ -111,10 +111,10 @@ func TestRebalancesInTheMiddleOfTheLoad(t *testing.T) {
 	log := memory.New()
 	k, c := share(t, log)
 	const orders, rounds = 100, 6
-	members := []*member{join(t, k, log, c)}
+	members := []*member{join(t, log, c)}
 	for range rounds {
 		appendTo(t, log, orders, 1)
-		m := join(t, k, log, c)
+		m := join(t, log, c)
 		members = append(members, m)
 		eventually(t, "the new member has orders", func() bool { appendTo(t, log, orders, 1); return m.orders() > 0 })
 		if len(members)%2 == 0 {
@@ -134,7 +134,7 @@ func TestRebalancesInTheMiddleOfTheLoad(t *testing.T) {
 func TestAMemberThatPauses(t *testing.T) {
 	log := memory.New()
 	k, c := share(t, log)
-	a, b := join(t, k, log, c), join(t, k, log, c)
+	a, b := join(t, log, c), join(t, log, c)
 	const orders = 100
 	sum := 0
 	eventually(t, "both have orders", func() bool { sum++; appendTo(t, log, orders, 1); return a.orders() > 0 && b.orders() > 0 })
@@ -156,7 +156,7 @@ func TestConnectionsThatBreak(t *testing.T) {
 	k := brokers(t, func(own *kafka.Config) { c = *own; own.Dialer = &relays })
 	places := &memory.Checkpoints{}
 	running(t, kafka.Relay{Kafka: k, Log: log, Checkpoints: places}.Run)
-	a := join(t, k, log, c)
+	a := join(t, log, c)
 	const orders, rounds = 50, 10
 	for range rounds {
 		appendTo(t, log, orders, 2)

@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"sync"
@@ -23,7 +24,7 @@ func (w *wire) Dial(network, address string) (net.Conn, error) {
 	if down {
 		return nil, errors.New("the wire is down")
 	}
-	c, err := net.DialTimeout(network, address, 5*time.Second)
+	c, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(context.Background(), network, address)
 	if err != nil {
 		return nil, err
 	}
