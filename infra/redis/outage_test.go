@@ -167,7 +167,7 @@ func TestRestartsNeverChangeAnAnswer(t *testing.T) {
 // TestAMasterDies kills one of three masters, which has a replica: rows of the
 // others are answered throughout, and those of the dead one again later.
 func TestAMasterDies(t *testing.T) {
-	masters, _ := startCluster(t)
+	masters := startCluster(t)
 	urls := urlsOf(masters)
 	killed := false
 	read, written := torture(t, newSeed(), urls, redis.DefaultTimeout, 120, func(chance *rand.Rand) {
