@@ -57,7 +57,11 @@ func TestLimiterForgetsOnlyIdleKeys(t *testing.T) {
 	if a, err := l.Take(t.Context(), "7", 1, time.Second); err != nil || a.OK {
 		t.Errorf("a busy key was forgotten: %+v, %v", a, err)
 	}
-	c.advance(time.Second)
+	c.advance(time.Second / 2)
+	if a, err := l.Take(t.Context(), fmt.Sprint(memory.MaxLimiterKeys-2), 2, time.Second); err != nil || !a.OK { // the newest one
+		t.Fatalf("the second of two: %+v, %v", a, err)
+	}
+	c.advance(time.Second / 2)
 	for i := range 1_000 {
 		if a, err := l.Take(t.Context(), fmt.Sprint("new", i), 1, time.Second); err != nil || !a.OK {
 			t.Fatalf("idle keys make no room: %+v, %v", a, err)

@@ -127,12 +127,14 @@ func TestAResetIsNotForgotten(t *testing.T) {
 	pair.join(t, prefix, []string{servicestest.Redis(t)})
 	pair.wrote(t, batch(0, 9, stockAt(9)))
 	pair.answers(t, 9)
+	first := pair.epoch(t)
 	p.down()
-	pair.projector.Mirror().Reset(projections.Stock, 4)
+	pair.projector.Mirror().Reset(projections.Stock, 9) // other rows, and the same position
 	eventually(t, "noticed", func() bool { return pair.projector.Stats().Missed > 0 })
 	pair.answers(t, 9) // nobody could tell Redis
 	p.up()
-	pair.stands(t, 4)
+	eventually(t, "a new epoch", func() bool { return pair.epoch(t) != first })
+	pair.stands(t, 9)
 	pair.answers(t, 0)
 }
 
@@ -165,7 +167,7 @@ func TestRestartsNeverChangeAnAnswer(t *testing.T) {
 // TestAMasterDies kills one of three masters, which has a replica: rows of the
 // others are answered throughout, and those of the dead one again later.
 func TestAMasterDies(t *testing.T) {
-	masters, _ := startCluster(t)
+	masters := startCluster(t)
 	urls := urlsOf(masters)
 	killed := false
 	read, written := torture(t, newSeed(), urls, redis.DefaultTimeout, 120, func(chance *rand.Rand) {

@@ -105,14 +105,14 @@ func (s *server) do(args ...any) string {
 }
 
 // startCluster starts three masters and a replica of the first.
-func startCluster(t testing.TB) (masters []*server, replica *server) {
+func startCluster(t testing.TB) (masters []*server) {
 	t.Helper()
 	for range 4 {
 		s := startServer(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "1000",
 			"--repl-diskless-sync-delay", "0", "--cluster-replica-validity-factor", "0")
 		masters = append(masters, s)
 	}
-	masters, replica = masters[:3], masters[3]
+	masters, replica := masters[:3], masters[3]
 	for i, m := range masters {
 		m.do("CLUSTER", "ADDSLOTSRANGE", i*16384/3, (i+1)*16384/3-1)
 		m.do("CLUSTER", "SET-CONFIG-EPOCH", i+1)
@@ -139,7 +139,7 @@ func startCluster(t testing.TB) (masters []*server, replica *server) {
 	eventually(t, "a replica in step", func() bool {
 		return strings.Contains(replica.do("INFO", "replication"), "master_link_status:up")
 	})
-	return masters, replica
+	return masters
 }
 
 func urlsOf(servers []*server) (urls []string) {

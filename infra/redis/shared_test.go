@@ -68,7 +68,7 @@ func TestACopyThatFailsStopsNoOther(t *testing.T) {
 // TestACopyOnADeadMasterStopsNoOther looks for an order whose copies lie on
 // different masters, and kills the first one's.
 func TestACopyOnADeadMasterStopsNoOther(t *testing.T) {
-	masters, _ := startCluster(t)
+	masters := startCluster(t)
 	for _, m := range masters {
 		m.do("CONFIG", "SET", "cluster-require-full-coverage", "no")
 	}
