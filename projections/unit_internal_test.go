@@ -1,0 +1,63 @@
+package projections
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// A row is never read as it was before: what is in memory is the newest, what
+// is not in memory was written, and in the end everything is.
+func TestARowInMemoryIsTheNewest(t *testing.T) {
+	type row struct{ key, changes int }
+	rapid.Check(t, func(t *rapid.T) {
+		weights := rapid.SliceOfN(rapid.SampledFrom([]int{MaxCachedWeight, 1}), 12, 12).Draw(t, "weights") // generations of a few rows
+		rows := table[int, row]{weigh: func(r *row) int { return weights[r.key] }}
+		stored, newest := map[int]row{}, map[int]row{}
+		change := func(key int) {
+			v := rows.get(key)
+			if v == nil {
+				before, ok := stored[key]
+				if !ok {
+					before = row{key: key}
+				}
+				v = rows.keep(key, before)
+			}
+			if before := newest[key]; v.changes != before.changes {
+				t.Fatalf("row %d is read as of change %d of %d", key, v.changes, before.changes)
+			}
+			rows.touch(key)
+			v.changes++
+			newest[key] = *v
+		}
+		write := func(changed []row) {
+			for _, r := range changed {
+				stored[r.key] = r
+			}
+		}
+		for range rapid.IntRange(1, 400).Draw(t, "steps") {
+			switch step := rapid.IntRange(0, len(weights)+1).Draw(t, "step"); step {
+			case len(weights):
+				write(rows.resting())
+			case len(weights) + 1:
+				write(rows.dirty())
+				rows.settle()
+			default:
+				change(step)
+			}
+		}
+		write(rows.dirty())
+		for key, want := range newest {
+			if stored[key] != want {
+				t.Fatalf("row %d was written as of change %d of %d", key, stored[key].changes, want.changes)
+			}
+		}
+		unwritten := 0
+		for _, r := range rows.dirty() {
+			unwritten += weights[r.key]
+		}
+		if rows.unwritten != unwritten {
+			t.Fatalf("%d is said to be unwritten, and %d is", rows.unwritten, unwritten)
+		}
+	})
+}
