@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"slices"
 
 	"orderflow/domain"
 	"orderflow/readmodels"
@@ -105,13 +104,16 @@ func (u *unit) unwritten() int {
 
 // resting collects the older half of the changed rows and takes them as
 // written. What happens to an order happens within a stretch of the log, so
-// most of them will not change any more.
+// most of them will not change any more. What belongs to an order goes with it.
 func (u *unit) resting() Rows {
 	u.changed = nil // nobody follows a store that is built
-	return Rows{
-		Orders: u.orders.resting(), Payments: u.payments.resting(), Fulfilments: u.fulfilments.resting(),
-		Sales: u.sales.resting(), Stock: u.stock.resting(), Products: u.products.resting(),
+	r := Rows{
+		Orders: u.orders.resting(u.orders.older()), Sales: u.sales.resting(u.sales.older()),
+		Stock: u.stock.resting(u.stock.older()), Products: u.products.resting(u.products.older()),
 	}
+	orderIsThere := func(_ int, id domain.OrderID) bool { return u.orders.touched[id] == nil }
+	r.Payments, r.Fulfilments = u.payments.resting(orderIsThere), u.fulfilments.resting(orderIsThere)
+	return r
 }
 
 // settle says that the changed rows were written; it returns the orders among them.
@@ -198,16 +200,26 @@ func (t *table[K, V]) dirty() []V {
 	return rows
 }
 
-// resting returns the half of the changed rows that changed first, as written.
-func (t *table[K, V]) resting() []V {
-	rows := make([]V, (len(t.order)+1)/2)
-	for i, k := range t.order[:len(rows)] {
+// older chooses the half of the changed rows that changed first.
+func (t *table[K, V]) older() func(i int, k K) bool {
+	half := (len(t.order) + 1) / 2
+	return func(i int, _ K) bool { return i < half }
+}
+
+// resting returns the changed rows that are chosen, as written.
+func (t *table[K, V]) resting(chosen func(i int, k K) bool) (rows []V) {
+	unwritten := t.order[:0]
+	for i, k := range t.order {
+		if !chosen(i, k) {
+			unwritten = append(unwritten, k)
+			continue
+		}
 		v := t.touched[k]
-		rows[i] = *v
+		rows = append(rows, *v)
 		t.unwritten -= t.weighs(v)
 		delete(t.touched, k)
 	}
-	t.order = slices.Delete(t.order, 0, len(rows))
+	t.order = unwritten
 	t.forget()
 	return rows
 }

@@ -38,7 +38,7 @@ func TestARowInMemoryIsTheNewest(t *testing.T) {
 		for range rapid.IntRange(1, 400).Draw(t, "steps") {
 			switch step := rapid.IntRange(0, len(weights)+1).Draw(t, "step"); step {
 			case len(weights):
-				write(rows.resting())
+				write(rows.resting(rows.older()))
 			case len(weights) + 1:
 				write(rows.dirty())
 				rows.settle()
