@@ -4,6 +4,9 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"orderflow/domain"
+	"orderflow/readmodels"
 )
 
 // A row is never read as it was before: what is in memory is the newest, what
@@ -60,4 +63,38 @@ func TestARowInMemoryIsTheNewest(t *testing.T) {
 			t.Fatalf("%d is said to be unwritten, and %d is", rows.unwritten, unwritten)
 		}
 	})
+}
+
+// A store may need the order before what belongs to it, whatever changed first.
+func TestNothingRestsBeforeItsOrder(t *testing.T) {
+	u := newUnit(nil)
+	for _, id := range []domain.OrderID{"a", "b", "c", "d"} {
+		u.orders.keep(id, readmodels.Order{ID: id})
+		u.orders.touch(id)
+	}
+	for _, id := range []domain.OrderID{"d", "c", "b", "a"} {
+		u.payments.keep(id, readmodels.Payment{Order: id})
+		u.payments.touch(id)
+		u.fulfilments.keep(id, readmodels.Fulfilment{Order: id})
+		u.fulfilments.touch(id)
+	}
+	written := map[domain.OrderID]bool{}
+	for _, rows := range []Rows{u.resting(), u.dirty()} {
+		if len(rows.Orders) != 2 || len(rows.Payments) != 2 || len(rows.Fulfilments) != 2 {
+			t.Errorf("not half and half: %d orders, %d payments, %d fulfilments", len(rows.Orders), len(rows.Payments), len(rows.Fulfilments))
+		}
+		for _, o := range rows.Orders {
+			written[o.ID] = true
+		}
+		for _, p := range rows.Payments {
+			if !written[p.Order] {
+				t.Errorf("the payment of %s was written before its order", p.Order)
+			}
+		}
+		for _, f := range rows.Fulfilments {
+			if !written[f.Order] {
+				t.Errorf("the work on %s was written before the order", f.Order)
+			}
+		}
+	}
 }
