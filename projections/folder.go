@@ -76,8 +76,10 @@ func (f *folder) write(ctx context.Context, to eventlog.Position, rows Rows) err
 	return nil
 }
 
-// replay brings the store to a position: every event of the group's up to and
-// including it, and none after. progress is told after each batch.
+// replay brings a store that serves nobody to a position: every event of the
+// group's up to and including it, and none after. Rows are written once they
+// are at rest, so until it returns without an error they lag behind the
+// position, and then the store is of no use. progress is told after each batch.
 func (f *folder) replay(ctx context.Context, log Log, to eventlog.Position, progress func(at eventlog.Position, events int)) (events int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	q := newQueue(MaxRebuildBatchEvents)
@@ -95,16 +97,25 @@ func (f *folder) replay(ctx context.Context, log Log, to eventlog.Position, prog
 		if err != nil {
 			return events, err
 		}
-		if _, err := f.apply(ctx, batch); err != nil {
+		if err := f.fold(ctx, batch); err != nil {
 			return events, err
+		}
+		last := batch[len(batch)-1].Position
+		if f.unit.unwritten() > MaxUnwrittenWeight {
+			if err := f.write(ctx, last, f.unit.resting()); err != nil {
+				return events, err
+			}
 		}
 		events += len(batch)
 		if progress != nil {
-			progress(f.at, len(batch))
+			progress(last, len(batch))
 		}
 	}
-	if f.at < to {
-		return events, f.write(ctx, to, Rows{})
+	if f.at < to || f.unit.unwritten() > 0 {
+		if err := f.write(ctx, to, f.unit.dirty()); err != nil {
+			return events, err
+		}
+		f.unit.settle()
 	}
 	return events, nil
 }

@@ -34,14 +34,18 @@ const (
 	MaxBatchEvents = 1_000
 	// MaxBatchWait bounds how long the first event of a batch waits for company.
 	MaxBatchWait = 20 * time.Millisecond
-	// MaxRebuildBatchEvents bounds the events of one transaction of a rebuild:
-	// nobody waits for it, and an order whose events meet in one batch is written once.
+	// MaxRebuildBatchEvents bounds the events that a rebuild folds at once:
+	// nobody waits for it, and what is not in memory is loaded by one question.
 	MaxRebuildBatchEvents = 20_000
 	// MaxBatchBytes bounds the data of the events of one batch, as stored.
 	MaxBatchBytes = 32 << 20
 	// MaxCachedWeight bounds the rows a group keeps in memory between batches;
 	// a row weighs 1, and 1 more for each line. A line is about 100 bytes.
 	MaxCachedWeight = 1 << 16
+	// MaxUnwrittenWeight bounds the changed rows that a replay keeps in memory
+	// until they are at rest: some thousand orders, about 10 MiB. An order that
+	// is written twice costs twice.
+	MaxUnwrittenWeight = 1 << 16
 	// StoreRetryWait is how long a group waits after its store failed.
 	StoreRetryWait = time.Second
 	// IdleAdvanceWait is how often an idle group moves its position over

@@ -56,7 +56,9 @@ type StockKey struct {
 type Batch struct {
 	Above eventlog.Position // where the views must stand for the batch to apply
 	To    eventlog.Position // where they stand afterwards
-	Rows  Rows              // each row at most once; replaces the row of the same key
+	// Rows replace those of the same keys; each at most once. A payment or a
+	// fulfilment comes with its order or after it.
+	Rows Rows
 }
 
 // Store keeps the rows of one group in one version. Errors are Unavailable

@@ -96,6 +96,26 @@ func (u *unit) dirty() Rows {
 	}
 }
 
+// unwritten is the weight of the changed rows that are not written.
+func (u *unit) unwritten() int {
+	return u.orders.unwritten + u.payments.unwritten + u.fulfilments.unwritten +
+		u.sales.unwritten + u.stock.unwritten + u.products.unwritten
+}
+
+// resting collects the older half of the changed rows and takes them as
+// written. What happens to an order happens within a stretch of the log, so
+// most of them will not change any more. What belongs to an order goes with it.
+func (u *unit) resting() Rows {
+	u.changed = nil // nobody follows a store that is built
+	r := Rows{
+		Orders: u.orders.resting(u.orders.older()), Sales: u.sales.resting(u.sales.older()),
+		Stock: u.stock.resting(u.stock.older()), Products: u.products.resting(u.products.older()),
+	}
+	orderIsThere := func(_ int, id domain.OrderID) bool { return u.orders.touched[id] == nil }
+	r.Payments, r.Fulfilments = u.payments.resting(orderIsThere), u.fulfilments.resting(orderIsThere)
+	return r
+}
+
 // settle says that the changed rows were written; it returns the orders among them.
 func (u *unit) settle() []domain.OrderID {
 	u.orders.settle()
@@ -110,13 +130,15 @@ func (u *unit) settle() []domain.OrderID {
 }
 
 // table is the rows of one view. Two generations bound it: when the young one
-// is full it becomes the old one, and what was old and not asked for is forgotten.
+// is full it becomes the old one, and what was old and not asked for is forgotten,
+// unless it is still to be written.
 type table[K comparable, V any] struct {
 	young, old map[K]*V
 	touched    map[K]*V
 	order      []K // of touched, so that writes are in the order of the log
 	weigh      func(*V) int
-	weight     int
+	weight     int // of young
+	unwritten  int // weight of touched
 }
 
 // get returns a row that was loaded or created, else nil.
@@ -125,6 +147,9 @@ func (t *table[K, V]) get(k K) *V {
 		return v
 	}
 	v := t.old[k]
+	if v == nil {
+		v = t.touched[k]
+	}
 	if v != nil {
 		t.insert(k, v)
 	}
@@ -142,10 +167,14 @@ func (t *table[K, V]) insert(k K, v *V) {
 		t.young = map[K]*V{}
 	}
 	t.young[k] = v
-	t.weight++
-	if t.weigh != nil {
-		t.weight += t.weigh(v) - 1
+	t.weight += t.weighs(v)
+}
+
+func (t *table[K, V]) weighs(v *V) int {
+	if t.weigh == nil {
+		return 1
 	}
+	return t.weigh(v)
 }
 
 // touch marks a row as changed; it says whether it was not so before.
@@ -156,8 +185,10 @@ func (t *table[K, V]) touch(k K) bool {
 	if t.touched == nil {
 		t.touched = map[K]*V{}
 	}
-	t.touched[k] = t.get(k)
+	v := t.get(k)
+	t.touched[k] = v
 	t.order = append(t.order, k)
+	t.unwritten += t.weighs(v)
 	return true
 }
 
@@ -169,9 +200,38 @@ func (t *table[K, V]) dirty() []V {
 	return rows
 }
 
+// older chooses the half of the changed rows that changed first.
+func (t *table[K, V]) older() func(i int, k K) bool {
+	half := (len(t.order) + 1) / 2
+	return func(i int, _ K) bool { return i < half }
+}
+
+// resting returns the changed rows that are chosen, as written.
+func (t *table[K, V]) resting(chosen func(i int, k K) bool) (rows []V) {
+	unwritten := t.order[:0]
+	for i, k := range t.order {
+		if !chosen(i, k) {
+			unwritten = append(unwritten, k)
+			continue
+		}
+		v := t.touched[k]
+		rows = append(rows, *v)
+		t.unwritten -= t.weighs(v)
+		delete(t.touched, k)
+	}
+	t.order = unwritten
+	t.forget()
+	return rows
+}
+
 func (t *table[K, V]) settle() {
 	clear(t.touched)
-	t.order = t.order[:0]
+	t.order, t.unwritten = t.order[:0], 0
+	t.forget()
+}
+
+// forget begins a new generation when the young one is full.
+func (t *table[K, V]) forget() {
 	if t.weight > MaxCachedWeight/2 {
 		clear(t.old)
 		t.old, t.young, t.weight = t.young, t.old, 0

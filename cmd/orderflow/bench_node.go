@@ -18,6 +18,7 @@ import (
 	"orderflow/domain/eventlog"
 	"orderflow/domain/fulfilment"
 	"orderflow/domain/inventory"
+	"orderflow/domain/order"
 	"orderflow/projections"
 )
 
@@ -243,7 +244,11 @@ func copyOrder(ctx context.Context, log eventlog.Store, model, id domain.OrderID
 		}
 		var batch []eventlog.Pending
 		for ; i < len(events) && events[i].Stream == first.Stream; i++ {
-			batch = append(batch, rewrite(events[i], model, id))
+			p, err := placedNow(events[i], rewrite(events[i], model, id))
+			if err != nil {
+				return err
+			}
+			batch = append(batch, p)
 		}
 		s := eventlog.Stream(first.Stream.Category() + "-" + string(id))
 		if _, err := log.Append(ctx, s, first.Version-1, batch...); err != nil {
@@ -251,6 +256,24 @@ func copyOrder(ctx context.Context, log eventlog.Store, model, id domain.OrderID
 		}
 	}
 	return nil
+}
+
+// placedNow lets a copy of an order be placed at the time of the copy. Orders
+// do not all come in the same microsecond: an index by that time would then be
+// one by id, and its entries come in any order.
+func placedNow(r eventlog.Recorded, p eventlog.Pending) (eventlog.Pending, error) {
+	if r.Stream.Category() != order.Category {
+		return p, nil
+	}
+	r.Data = p.Data
+	fact, _, err := order.Codec.Decode(r)
+	if placed, ok := fact.(order.Placed); ok && err == nil {
+		placed.PlacedAt = time.Now().UTC()
+		var encoded eventlog.Pending
+		encoded, err = order.Codec.Encode(placed)
+		p.Data = encoded.Data
+	}
+	return p, err
 }
 
 // rewrite is an event of model as an event of another order; both ids are of one length.

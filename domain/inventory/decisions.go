@@ -67,7 +67,7 @@ func Adjust(id string, sku domain.SKU, delta int64, reason string) Decision {
 // what was released stays released.
 func Reserve(order domain.OrderID, units []Units) Decision {
 	return func(s State) ([]Event, error) {
-		if s.Orders[order] != Absent {
+		if s.Orders.of(order) != Absent {
 			return nil, nil
 		}
 		if err := domain.CheckName("The order", string(order)); err != nil {
@@ -94,7 +94,7 @@ func Reserve(order domain.OrderID, units []Units) Decision {
 // reserved is remembered, so that a late reservation finds it given up.
 func Release(order domain.OrderID) Decision {
 	return func(s State) ([]Event, error) {
-		switch s.Orders[order] {
+		switch s.Orders.of(order) {
 		case Freed, Short:
 			return nil, nil
 		case Held, Absent:
@@ -108,7 +108,7 @@ func Release(order domain.OrderID) Decision {
 // Commit takes what is set aside for an order off the books.
 func Commit(order domain.OrderID) Decision {
 	return func(s State) ([]Event, error) {
-		switch s.Orders[order] {
+		switch s.Orders.of(order) {
 		case Committal:
 			return nil, nil
 		case Held:
@@ -123,7 +123,7 @@ func Commit(order domain.OrderID) Decision {
 // news; its id with other units is a Mismatch.
 func Return(order domain.OrderID, id string, units []Units) Decision {
 	return func(s State) ([]Event, error) {
-		if s.Orders[order] != Committal {
+		if s.Orders.of(order) != Committal {
 			return nil, domain.Errorf(domain.Rejected, "No goods of %s have left this warehouse.", order)
 		}
 		merged, err := merge(units)

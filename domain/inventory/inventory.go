@@ -33,7 +33,7 @@ const (
 // evolved in place; see [Decider].
 type State struct {
 	Levels map[domain.SKU]Level          `json:"levels"`
-	Orders map[domain.OrderID]Standing   `json:"orders"` // every order ever seen, to recognise a repeat
+	Orders Standings                     `json:"orders"` // every order ever seen, to recognise a repeat
 	Held   map[domain.OrderID][]Units    `json:"held"`   // what is set aside, while it is
 	Shorts map[domain.OrderID][]Shortage `json:"shorts"` // what refused orders were short of
 	Done   map[string]string             `json:"done"`   // receipts, adjustments and returns to a digest of what they moved, to recognise a repeat
@@ -41,7 +41,7 @@ type State struct {
 
 // Reservation tells where an order stands, and what it was short of.
 func (s State) Reservation(id domain.OrderID) (Standing, []Shortage) {
-	return s.Orders[id], s.Shorts[id]
+	return s.Orders.of(id), s.Shorts[id]
 }
 
 // Decider folds the events of one warehouse. It changes states in place.
@@ -50,7 +50,7 @@ var Decider = decider.Decider[State, Event]{Evolve: evolve, Clone: clone}
 func evolve(s State, e Event) State {
 	if s.Levels == nil {
 		s = State{
-			Levels: map[domain.SKU]Level{}, Orders: map[domain.OrderID]Standing{}, Held: map[domain.OrderID][]Units{},
+			Levels: map[domain.SKU]Level{}, Orders: newStandings(), Held: map[domain.OrderID][]Units{},
 			Shorts: map[domain.OrderID][]Shortage{}, Done: map[string]string{},
 		}
 	}
@@ -63,16 +63,18 @@ func evolve(s State, e Event) State {
 		s.Done[adjustmentKey(e.Adjustment)] = digest(units)
 		s.move(units, +1, 0)
 	case Reserved:
-		s.Orders[e.Order], s.Held[e.Order] = Held, e.Units
+		s.Orders.set(e.Order, Held)
+		s.Held[e.Order] = e.Units
 		s.move(e.Units, 0, +1)
 	case Refused:
-		s.Orders[e.Order], s.Shorts[e.Order] = Short, e.Short
+		s.Orders.set(e.Order, Short)
+		s.Shorts[e.Order] = e.Short
 	case Released:
-		s.Orders[e.Order] = Freed
+		s.Orders.set(e.Order, Freed)
 		delete(s.Held, e.Order)
 		s.move(e.Units, 0, -1)
 	case Committed:
-		s.Orders[e.Order] = Committal
+		s.Orders.set(e.Order, Committal)
 		delete(s.Held, e.Order)
 		s.move(e.Units, -1, -1)
 	case Returned:
@@ -95,7 +97,7 @@ func (s State) move(units []Units, onHand, reserved int64) {
 // clone copies the maps; their slices are never changed once they are in.
 func clone(s State) State {
 	return State{
-		Levels: maps.Clone(s.Levels), Orders: maps.Clone(s.Orders), Held: maps.Clone(s.Held),
+		Levels: maps.Clone(s.Levels), Orders: s.Orders.clone(), Held: maps.Clone(s.Held),
 		Shorts: maps.Clone(s.Shorts), Done: maps.Clone(s.Done),
 	}
 }

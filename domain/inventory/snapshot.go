@@ -20,7 +20,7 @@ func DecodeSnapshot(data []byte) (s State, err error) {
 		return State{}, err
 	}
 	missing := 0
-	for _, lacks := range []bool{s.Levels == nil, s.Orders == nil, s.Held == nil, s.Shorts == nil, s.Done == nil} {
+	for _, lacks := range []bool{s.Levels == nil, s.Orders.usual == nil, s.Held == nil, s.Shorts == nil, s.Done == nil} {
 		if lacks {
 			missing++
 		}

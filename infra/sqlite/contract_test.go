@@ -1,12 +1,15 @@
 package sqlite_test
 
 import (
+	"slices"
 	"testing"
 
+	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/sqlite"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"
+	"orderflow/readmodels"
 	"orderflow/readmodels/readmodelstest"
 )
 
@@ -18,11 +21,23 @@ func TestReaders(t *testing.T) {
 	readmodelstest.Run(t, func(t *testing.T) (readmodelstest.Readers, func(readmodelstest.Rows)) {
 		v := open(t, t.TempDir())
 		return v, func(r readmodelstest.Rows) {
-			put(t, v, projections.Orders, projections.Rows{Orders: r.Orders, Payments: r.Payments, Fulfilments: r.Fulfilments, Sales: r.Sales})
+			put(t, v, projections.Orders, projections.Rows{Orders: withOrders(r), Payments: r.Payments, Fulfilments: r.Fulfilments, Sales: r.Sales})
 			put(t, v, projections.Stock, projections.Rows{Stock: r.Stock})
 			put(t, v, projections.Products, projections.Rows{Products: r.Products})
 		}
 	})
+}
+
+// withOrders adds the orders that are not there of work that is: in a log there
+// is none without its order.
+func withOrders(r readmodelstest.Rows) []readmodels.Order {
+	orders := slices.Clone(r.Orders)
+	for _, f := range r.Fulfilments {
+		if !slices.ContainsFunc(orders, func(o readmodels.Order) bool { return o.ID == f.Order }) {
+			orders = append(orders, readmodels.Order{ID: f.Order})
+		}
+	}
+	return orders
 }
 
 func put(t *testing.T, v *sqlite.Views, group string, rows projections.Rows) {
@@ -37,6 +52,32 @@ func put(t *testing.T, v *sqlite.Views, group string, rows projections.Rows) {
 	}
 	if err := s.Write(t.Context(), projections.Batch{Above: 0, To: 1, Rows: rows}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A payment or the work of an order that is not there is refused: it would have
+// the number of another.
+func TestWhatBelongsToNoOrderIsRefused(t *testing.T) {
+	g, err := projections.GroupOf(projections.Orders)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, rows := range map[string]projections.Rows{
+		"a payment": {Payments: []readmodels.Payment{{Order: "ord_nobody"}}},
+		"its work":  {Fulfilments: []readmodels.Fulfilment{{Order: "ord_nobody"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := open(t, t.TempDir()).Live(t.Context(), g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Write(t.Context(), projections.Batch{To: 1, Rows: rows}); domain.KindOf(err) != domain.Internal {
+				t.Errorf("it was written: %v", err)
+			}
+			if at, err := s.Position(t.Context()); at != 0 || err != nil {
+				t.Errorf("the view stands at %d, %v", at, err)
+			}
+		})
 	}
 }
 

@@ -2,7 +2,8 @@
 // version:
 //
 //	orders.live       names the serving version, replaced atomically: "3"
-//	orders-3.db       the serving version, in WAL mode: one writer, several readers
+//	orders-3.db       the serving version, in WAL mode: one writer, several readers, and
+//	                  one that moves what the WAL gathered
 //	orders-4.db       a version being built; removed at the next start unless promoted
 //	checkpoints.db    how far the sagas have read
 //	states.db         snapshots of long streams, for a log that keeps none

@@ -17,7 +17,7 @@ func fulfilmentView() view[readmodels.Fulfilment] {
 
 func bindFulfilment(args []any, f *readmodels.Fulfilment) ([]any, error) {
 	return append(args,
-		string(f.Order), string(f.Phase), string(f.Reason), f.AttentionStep, f.AttentionReason, f.PendingReturns,
+		string(f.Order), string(f.Order), string(f.Phase), string(f.Reason), f.AttentionStep, f.AttentionReason, f.PendingReturns,
 		f.CancelAsked, f.Finished, micros(f.StartedAt), micros(f.UpdatedAt), micros(f.QuietUntil), f.Position,
 	), nil
 }

@@ -16,7 +16,7 @@ func paymentView() view[readmodels.Payment] {
 
 func bindPayment(args []any, p *readmodels.Payment) ([]any, error) {
 	return append(args,
-		string(p.Order), string(p.Status), p.Amount.Minor, p.Amount.Currency, p.Captured.Minor, p.Captured.Currency,
+		string(p.Order), string(p.Order), string(p.Status), p.Amount.Minor, p.Amount.Currency, p.Captured.Minor, p.Captured.Currency,
 		p.Refunded.Minor, p.Refunded.Currency, p.Attempts, p.Gateway, p.Reference, p.Reason,
 		micros(p.RetryAt), micros(p.UpdatedAt), p.Position,
 	), nil

@@ -36,7 +36,20 @@ func (v *version) Write(ctx context.Context, b projections.Batch) error {
 		_, _ = v.exec(ctx, "ROLLBACK")
 		return unavailable(err)
 	}
+	v.committed(ctx)
 	return nil
+}
+
+// committed lets the WAL be moved. What goes wrong there is no fault of the
+// batch, and is tried again after another.
+func (v *version) committed(ctx context.Context) {
+	if v.mover == nil {
+		return
+	}
+	if v.mover.moved.CompareAndSwap(true, false) {
+		_, _ = v.exec(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+	}
+	v.mover.committed()
 }
 
 func (v *version) writeBatch(ctx context.Context, b projections.Batch) error {

@@ -19,15 +19,20 @@ import (
 const (
 	// maxReaders bounds the connections that answer questions.
 	maxReaders = 4
-	// writerCacheKiB and readerCacheKiB bound the pages one connection keeps in memory.
+	// writerCacheKiB, readerCacheKiB and moverCacheKiB bound the pages one
+	// connection keeps in memory; the mover reads none.
 	writerCacheKiB = 16 << 10
 	readerCacheKiB = 4 << 10
+	moverCacheKiB  = 64
 	// pageBytes is the size of a page, which is what one changed row costs in
 	// the WAL.
 	pageBytes = 4 << 10
 	// checkpointPages is how many pages the WAL gathers before they move to the
 	// file: pages that change often move once, not each time.
 	checkpointPages = 8_000
+	// overduePages is how many it gathers at most before a commit moves them
+	// itself, because the mover does not keep up: 64 MiB.
+	overduePages = 2 * checkpointPages
 	// maxWALBytes is what the WAL shrinks to after a long reader let it grow.
 	maxWALBytes = 64 << 20
 	// busyTimeoutMillis bounds the wait for a lock of another process.
@@ -46,6 +51,7 @@ type version struct {
 	building bool       // as it was opened: without a journal
 	db       *sql.DB
 	writer   *sql.Conn
+	mover    *mover               // nil while building
 	write    map[string]*sql.Stmt // by their text
 	bulk     map[bulk]*sql.Stmt
 
@@ -72,7 +78,7 @@ func dsn(path string, building bool, cacheKiB int) string {
 	} else {
 		add("journal_mode(wal)")
 		add("synchronous(normal)")
-		add("wal_autocheckpoint(%d)", checkpointPages)
+		add("wal_autocheckpoint(%d)", overduePages)
 		add("journal_size_limit(%d)", maxWALBytes)
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
@@ -104,7 +110,11 @@ func (v *version) open(ctx context.Context, building bool) (err error) {
 	}
 	v.read.SetMaxOpenConns(maxReaders)
 	v.read.SetMaxIdleConns(maxReaders)
-	return v.migrate(ctx)
+	if err := v.migrate(ctx); err != nil || building {
+		return err
+	}
+	v.mover, err = startMover(v.path)
+	return err
 }
 
 // errStale says that a file was filled by another schema or fold.
@@ -217,6 +227,9 @@ func (v *version) closeLocked() error {
 	}
 	v.closed = true
 	var errs []error
+	if v.mover != nil {
+		errs = append(errs, v.mover.close())
+	}
 	if v.read != nil {
 		errs = append(errs, v.read.Close())
 	}

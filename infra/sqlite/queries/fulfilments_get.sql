@@ -2,4 +2,4 @@ SELECT
   order_id, phase, reason, attention_step, attention_reason, pending_returns, cancel_asked,
   finished, started_at, updated_at, quiet_until, position
 FROM fulfilments
-WHERE order_id = ?1
+WHERE number = (SELECT number FROM orders WHERE id = ?1)

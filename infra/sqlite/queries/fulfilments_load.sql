@@ -2,4 +2,4 @@ SELECT
   order_id, phase, reason, attention_step, attention_reason, pending_returns, cancel_asked,
   finished, started_at, updated_at, quiet_until, position
 FROM fulfilments
-WHERE order_id IN (SELECT value FROM json_each(?1))
+WHERE number IN (SELECT number FROM orders WHERE id IN (SELECT value FROM json_each(?1)))

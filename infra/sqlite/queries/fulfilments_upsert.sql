@@ -1,9 +1,9 @@
 INSERT INTO fulfilments (
-  order_id, phase, reason, attention_step, attention_reason, pending_returns, cancel_asked,
+  number, order_id, phase, reason, attention_step, attention_reason, pending_returns, cancel_asked,
   finished, started_at, updated_at, quiet_until, position
 )
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (order_id) DO UPDATE SET
+VALUES (ifnull((SELECT number FROM orders WHERE id = ?), 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (number) DO UPDATE SET
   phase = excluded.phase,
   reason = excluded.reason,
   attention_step = excluded.attention_step,

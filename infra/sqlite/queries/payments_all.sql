@@ -1,6 +1,7 @@
 SELECT
-  order_id, status, amount_minor, amount_currency, captured_minor, captured_currency,
-  refunded_minor, refunded_currency, attempts, gateway, reference, reason, retry_at, updated_at,
-  position
-FROM payments
-ORDER BY order_id
+  p.order_id, p.status, p.amount_minor, p.amount_currency, p.captured_minor, p.captured_currency,
+  p.refunded_minor, p.refunded_currency, p.attempts, p.gateway, p.reference, p.reason, p.retry_at, p.updated_at,
+  p.position
+FROM orders AS o
+CROSS JOIN payments AS p ON p.number = o.number
+ORDER BY o.id

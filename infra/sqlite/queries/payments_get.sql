@@ -3,4 +3,4 @@ SELECT
   refunded_minor, refunded_currency, attempts, gateway, reference, reason, retry_at, updated_at,
   position
 FROM payments
-WHERE order_id = ?1
+WHERE number = (SELECT number FROM orders WHERE id = ?1)

@@ -3,4 +3,4 @@ SELECT
   refunded_minor, refunded_currency, attempts, gateway, reference, reason, retry_at, updated_at,
   position
 FROM payments
-WHERE order_id IN (SELECT value FROM json_each(?1))
+WHERE number IN (SELECT number FROM orders WHERE id IN (SELECT value FROM json_each(?1)))

@@ -1,10 +1,10 @@
 INSERT INTO payments (
-  order_id, status, amount_minor, amount_currency, captured_minor, captured_currency,
+  number, order_id, status, amount_minor, amount_currency, captured_minor, captured_currency,
   refunded_minor, refunded_currency, attempts, gateway, reference, reason, retry_at, updated_at,
   position
 )
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (order_id) DO UPDATE SET
+VALUES (ifnull((SELECT number FROM orders WHERE id = ?), 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (number) DO UPDATE SET
   status = excluded.status,
   amount_minor = excluded.amount_minor,
   amount_currency = excluded.amount_currency,

@@ -1,0 +1,127 @@
+package inventory
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+
+	"orderflow/domain"
+)
+
+// Standings tells where every order stands that a warehouse has ever seen. They
+// live as long as the warehouse, a million of them and more, so an id of the
+// usual length lies in the map itself: what has no pointers costs no work when
+// garbage is collected. As JSON it is a map[domain.OrderID]Standing.
+type Standings struct {
+	usual map[usualID]Standing
+	odd   map[domain.OrderID]Standing // of any other length; nil if there is none
+}
+
+// usualID is "ord_" and 26 letters and digits.
+type usualID [30]byte
+
+func newStandings() Standings { return Standings{usual: map[usualID]Standing{}} }
+
+func (s Standings) of(id domain.OrderID) Standing {
+	if len(id) != len(usualID{}) {
+		return s.odd[id]
+	}
+	return s.usual[usualID([]byte(id))]
+}
+
+func (s *Standings) set(id domain.OrderID, to Standing) {
+	if len(id) == len(usualID{}) {
+		s.usual[usualID([]byte(id))] = to
+		return
+	}
+	if s.odd == nil {
+		s.odd = map[domain.OrderID]Standing{}
+	}
+	s.odd[id] = to
+}
+
+func (s Standings) clone() Standings { return Standings{maps.Clone(s.usual), maps.Clone(s.odd)} }
+
+// MarshalJSON implements [json.Marshaler]: one order after the other, by id.
+func (s Standings) MarshalJSON() ([]byte, error) {
+	if s.usual == nil {
+		return []byte("null"), nil
+	}
+	ids := slices.AppendSeq(make([]usualID, 0, len(s.usual)), maps.Keys(s.usual))
+	slices.SortFunc(ids, func(a, b usualID) int { return bytes.Compare(a[:], b[:]) })
+	if len(s.odd) > 0 || slices.ContainsFunc(ids, isOdd) {
+		return json.Marshal(s.asMap())
+	}
+	data := append(make([]byte, 0, len(ids)*jsonBytes+len("{}")), '{')
+	for i, id := range ids {
+		if i > 0 {
+			data = append(data, ',')
+		}
+		data = append(append(append(data, '"'), id[:]...), `":`...)
+		data = strconv.AppendUint(data, uint64(s.usual[id]), 10)
+	}
+	return append(data, '}'), nil
+}
+
+// jsonBytes is what one order takes as JSON.
+const jsonBytes = len(usualID{}) + len(`"":4,`)
+
+// isOdd says that an id would have to be escaped, or might.
+func isOdd(id usualID) bool {
+	for _, c := range id {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return true
+		}
+	}
+	return false
+}
+
+func (s Standings) asMap() map[domain.OrderID]Standing {
+	all := make(map[domain.OrderID]Standing, len(s.usual)+len(s.odd))
+	maps.Copy(all, s.odd)
+	for id, standing := range s.usual {
+		all[domain.OrderID(id[:])] = standing
+	}
+	return all
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]. What MarshalJSON writes is read
+// by its form, and everything else as JSON.
+func (s *Standings) UnmarshalJSON(data []byte) error {
+	if read, ok := readStandings(data); ok {
+		*s = read
+		return nil
+	}
+	var all map[domain.OrderID]Standing
+	if err := json.Unmarshal(data, &all); err != nil || all == nil {
+		return err
+	}
+	*s = newStandings()
+	for id, standing := range all {
+		s.set(id, standing)
+	}
+	return nil
+}
+
+// readStandings reads `{"ord_…":4,"ord_…":2}` without escapes and spaces.
+func readStandings(data []byte) (s Standings, ok bool) {
+	const after, digit = 1 + len(usualID{}), len(`"":`) + len(usualID{})
+	if len(data) < len("{}") || data[0] != '{' || (len(data)-1)%jsonBytes != 0 {
+		return s, false
+	}
+	s.usual = make(map[usualID]Standing, len(data)/jsonBytes)
+	for rest := data[1:]; len(rest) > 0; rest = rest[jsonBytes:] {
+		id, standing := usualID(rest[1:after]), rest[digit]-'0'
+		end := byte(',')
+		if len(rest) == jsonBytes {
+			end = '}'
+		}
+		if rest[0] != '"' || isOdd(id) || rest[after] != '"' || rest[after+1] != ':' || standing > 9 || rest[digit+1] != end {
+			return s, false
+		}
+		s.usual[id] = Standing(standing)
+	}
+	return s, true
+}
