@@ -198,7 +198,7 @@ func waitFor(ctx context.Context, d time.Duration) error {
 }
 
 func (a *App) assembleAPI() error {
-	key, err := cursorKey(a.config.Data)
+	key, err := cursorKey(a.config)
 	if err != nil {
 		return err
 	}

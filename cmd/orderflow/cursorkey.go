@@ -1,7 +1,9 @@
 package main
 
 import (
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,9 +15,19 @@ import (
 // cursorKeyBytes is the length of the key that signs cursors.
 const cursorKeyBytes = 32
 
-// cursorKey returns the key of a data directory that signs the API's cursors,
-// and makes one at the first start, so that a cursor outlives a restart.
-func cursorKey(dir string) ([]byte, error) {
+// cursorKey returns the key that signs the API's cursors. Gateways of a fleet
+// have the same, from the secret that they share: a page that one gave out goes
+// on at another.
+func cursorKey(c config) ([]byte, error) {
+	if c.PeerSecret == "" {
+		return ownCursorKey(c.Data)
+	}
+	return hkdf.Key(sha256.New, []byte(c.PeerSecret), nil, "orderflow cursors", cursorKeyBytes)
+}
+
+// ownCursorKey is the key of a data directory, made at the first start, so that
+// a cursor outlives a restart.
+func ownCursorKey(dir string) ([]byte, error) {
 	path := filepath.Join(dir, "cursor.key")
 	key, err := os.ReadFile(path)
 	switch {

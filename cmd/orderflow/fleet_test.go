@@ -71,7 +71,11 @@ type fleet struct {
 // startFleet starts servers of its own, which it may hurt, and a fleet on them.
 func startFleet(t *testing.T) *fleet {
 	t.Helper()
-	f := &fleet{dir: filepath.Join(t.TempDir(), "fleet"), services: filepath.Join(t.TempDir(), "services")}
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { //nolint:gosec // PostgreSQL has a user of its own, who must pass
+		t.Fatal(err)
+	}
+	f := &fleet{dir: filepath.Join(dir, "fleet"), services: filepath.Join(dir, "services")}
 	t.Cleanup(func() { f.script(t, "services.sh", "stop", "--dir", f.services) })
 	f.script(t, "services.sh", "start", "--dir", f.services)
 	t.Cleanup(func() {
