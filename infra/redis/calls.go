@@ -74,8 +74,13 @@ func (r *Redis) call(ctx context.Context, lane int, f func(context.Context) erro
 	return unavailable(err)
 }
 
-// count sorts a failure by its kind.
+// count sorts a failure by its kind. In a cluster it may be that another
+// master serves the keys now: go-redis looks only once a minute, or when a
+// living node says so, and a dead one does not.
 func (r *Redis) count(err error) {
+	if c, ok := r.client.(*goredis.ClusterClient); ok {
+		c.ReloadState(context.Background()) // in the background, five times a second at most
+	}
 	var answered goredis.Error
 	var network net.Error
 	switch {

@@ -25,9 +25,9 @@
 // tag stands where the batch begins. If it does not, because a batch was
 // dropped, or Redis was flushed, or lost its newest writes in a failover, then
 // a new epoch begins with just the rows of this batch: every older row of the
-// tag is out of sight at once, wherever it may still lie. State and rows of a tag are in one slot, so they are
-// lost together or not at all: a tag that a failover takes back is a true
-// picture of an earlier moment. Rows that are evicted or expire are absent.
+// tag is out of sight at once, wherever it may still lie. State and rows of a
+// tag are in one slot, so they are lost together or not at all: a tag that a
+// failover takes back is a true picture of an earlier moment. Rows that are evicted or expire are absent.
 // Absent never means NotFound.
 //
 // A reader takes row and state in one command and believes them if the epochs
@@ -41,7 +41,8 @@
 // A call takes at most [Options].Timeout. After 5 failures in a row Redis is
 // left alone for a second, then one call tries; in a cluster this is counted
 // for groups of keys, so that a dead master does not take the others along.
-// Nothing is retried.
+// Each failure makes the client look who serves which keys now, and nothing
+// waits to be retried.
 //
 // # What is lost with Redis
 //

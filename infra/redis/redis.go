@@ -94,8 +94,10 @@ func universal(urls []string) (*goredis.UniversalOptions, error) {
 	}
 	u := &goredis.UniversalOptions{
 		ContextTimeoutEnabled:    true,
-		MaxRetries:               -1,            // a caller falls back instead
-		DialerRetries:            1,             // likewise
+		MaxRetries:               -1, // a caller falls back instead
+		DialerRetries:            1,  // likewise
+		MinRetryBackoff:          -1, // a call has no time to wait: in a cluster it is tried on other nodes at once
+		MaxRetryBackoff:          -1,
 		ReadTimeout:              mirrorTimeout, // the context of a call is shorter
 		WriteTimeout:             mirrorTimeout,
 		PoolSize:                 maxConnections,
