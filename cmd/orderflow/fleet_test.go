@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,9 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/IBM/sarama"
 	"github.com/redis/go-redis/v9"
 
+	"orderflow/infra/kafka"
 	"orderflow/infra/servicestest"
+	"orderflow/infra/simulator"
 )
 
 // blows is how often each disturbance comes while a whole file is imported.
@@ -56,6 +58,7 @@ func TestFleet(t *testing.T) {
 	}
 	logAgrees(t, f.node, compute(t, file, 0))
 	verifies(t, f.node)
+	f.published(t)
 	f.script(t, "fleet.sh", "stop", "--dir", f.dir) // the providers' books are closed
 	f.gatewayAgrees(t, compute(t, file, 0))
 }
@@ -194,23 +197,99 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// published holds what is in Kafka against the log: every event is there, each
+// under its own position.
+func (f *fleet) published(t *testing.T) {
+	t.Helper()
+	var log replayed
+	f.node.ask(t, &log, "audit", "replay")
+	c := sarama.NewConfig()
+	c.Version = sarama.V3_6_0_0
+	client, err := sarama.NewClient(strings.Split(f.environment["ORDERFLOW_KAFKA"], ","), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close() //nolint:errcheck // it only reads
+	partitions, err := client.Partitions(kafka.EventsTopic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, repeats := map[string]bool{}, 0
+	for _, p := range partitions {
+		eachMessage(t, client, p, func(m *sarama.ConsumerMessage) {
+			at := header(m, "ce_position")
+			if there[at] {
+				repeats++
+			}
+			there[at] = true
+		})
+	}
+	if int64(len(there)) != log.Events {
+		t.Errorf("%d events are in Kafka, %d in the log", len(there), log.Events)
+	}
+	t.Logf("%d events are in Kafka, %d of them again", len(there), repeats)
+}
+
+func header(m *sarama.ConsumerMessage, name string) string {
+	for _, h := range m.Headers {
+		if string(h.Key) == name {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+// eachMessage calls f for every message that a partition has now.
+func eachMessage(t *testing.T, client sarama.Client, partition int32, f func(*sarama.ConsumerMessage)) {
+	t.Helper()
+	end, err := client.GetOffset(kafka.EventsTopic, partition, sarama.OffsetNewest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end == 0 {
+		return
+	}
+	consumer, err := sarama.NewConsumerFromClient(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer consumer.Close() //nolint:errcheck // it only reads
+	messages, err := consumer.ConsumePartition(kafka.EventsTopic, partition, sarama.OffsetOldest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer messages.Close() //nolint:errcheck // it only reads
+	for m := range messages.Messages() {
+		f(m)
+		if m.Offset >= end-1 {
+			return
+		}
+	}
+}
+
 // gatewayAgrees holds the providers' own books against the file: the gateway's
 // are the payment process's, the carrier's those of the process with shipping.
 func (f *fleet) gatewayAgrees(t *testing.T, want figures) {
 	t.Helper()
-	var books []byte
-	for _, process := range []string{"payment", "stock"} {
-		data, err := os.ReadFile(filepath.Join(f.dir, process, "data", "simulator", "ledger.jsonl"))
+	books := func(process string) simulator.Summary {
+		t.Helper()
+		sum, err := simulator.ReadLedger(filepath.Join(f.dir, process, "data", "simulator", simulator.LedgerFile))
 		if err != nil {
 			t.Fatal(err)
 		}
-		books = append(books, data...)
+		return sum
 	}
-	dir := filepath.Join(t.TempDir(), "simulator")
-	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "ledger.jsonl"), books, 0o600)); err != nil {
-		t.Fatal(err)
+	money, parcels := books("payment"), books("stock")
+	if money.Captured["GBP"] != pence(t, want.captured) || money.Refunded["GBP"] != pence(t, want.refunded) {
+		t.Errorf("the gateway captured %v and refunded %v, the file says %d and %d",
+			money.Captured, money.Refunded, pence(t, want.captured), pence(t, want.refunded))
 	}
-	gatewayAgrees(t, node{data: filepath.Dir(dir)}, want)
+	if twice := money.DoubleCharged(); len(twice) > 0 {
+		t.Errorf("charged twice: %v", twice)
+	}
+	if have := parcels.Bookings - parcels.Cancellations; have != int64(want.confirmed) {
+		t.Errorf("the carrier has %d parcels, the file %d", have, want.confirmed)
+	}
 }
 
 // showLogs gives the end of what the processes said.
