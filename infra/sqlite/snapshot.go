@@ -21,6 +21,14 @@ type snapshot struct {
 
 // Snapshot implements [projections.Store].
 func (v *version) Snapshot(ctx context.Context) (projections.Snapshot, error) {
+	s, err := v.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (v *version) snapshot(ctx context.Context) (*snapshot, error) {
 	v.shelf.hold(v)
 	s := &snapshot{v: v}
 	if err := s.begin(ctx); err != nil {
@@ -43,26 +51,31 @@ func (s *snapshot) begin(ctx context.Context) (err error) {
 func (s *snapshot) Position() eventlog.Position { return s.at }
 
 func (s *snapshot) Rows(ctx context.Context) iter.Seq2[projections.Row, error] {
+	return s.rows(ctx, statement)
+}
+
+// rows yields what the _all statements find, as question has them.
+func (s *snapshot) rows(ctx context.Context, question func(name string) string) iter.Seq2[projections.Row, error] {
 	return func(yield func(projections.Row, error) bool) {
 		switch s.v.shelf.group.Name {
 		case projections.Orders:
-			_ = every(ctx, s, orderView(), yield) && every(ctx, s, paymentView(), yield) &&
-				every(ctx, s, fulfilmentView(), yield) && every(ctx, s, salesView(), yield)
+			_ = every(ctx, s, orderView(), question, yield) && every(ctx, s, paymentView(), question, yield) &&
+				every(ctx, s, fulfilmentView(), question, yield) && every(ctx, s, salesView(), question, yield)
 		case projections.Stock:
-			every(ctx, s, stockView(), yield)
+			every(ctx, s, stockView(), question, yield)
 		case projections.Products:
-			every(ctx, s, productView(), yield)
+			every(ctx, s, productView(), question, yield)
 		}
 	}
 }
 
 // every yields the rows of one view; it says whether to go on.
-func every[V any](ctx context.Context, s *snapshot, view view[V], yield func(projections.Row, error) bool) bool {
+func every[V any](ctx context.Context, s *snapshot, view view[V], question func(name string) string, yield func(projections.Row, error) bool) bool {
 	fail := func(err error) bool {
 		yield(projections.Row{View: view.name}, unavailable(err))
 		return false
 	}
-	rows, err := s.tx.QueryContext(ctx, statement(view.name+"_all"))
+	rows, err := s.tx.QueryContext(ctx, question(view.name+"_all"))
 	if err != nil {
 		return fail(err)
 	}
