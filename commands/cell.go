@@ -68,6 +68,7 @@ type cell[S any, E eventlog.Typed] struct {
 	draft   S    // head.state plus what is decided and not yet durable
 	drafted bool // false: draft must be made from head.state
 	heat    int  // above 0: of late, commands came more than one at a time
+	half    bool // head is where reading the stream broke off; not known yet
 	weight  int
 	snapped eventlog.Version // of the last snapshot begun
 
@@ -143,7 +144,7 @@ func (c *cell[S, E]) spoil() {
 // forget drops everything: the stream must be read from the start.
 func (c *cell[S, E]) forget() {
 	c.spoil()
-	c.weight = 0
+	c.weight, c.half = 0, false
 	c.set(func(h *head[S]) { *h = head[S]{} })
 }
 
@@ -203,7 +204,7 @@ func (cs *cells[S, E]) release(c *cell[S, E]) {
 	if c.refs--; c.refs > 0 {
 		return
 	}
-	if !c.head.known {
+	if !c.head.known && !c.half {
 		delete(cs.byStream, c.stream)
 		return
 	}

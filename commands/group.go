@@ -37,7 +37,7 @@ func (a *Aggregate[S, E]) settle(c *cell[S, E], group []*request[S, E]) {
 			refuse(group, errPanic(p))
 		}
 	}()
-	if !c.head.known && group[0].cause.Fresh && a.blind(ctx, c, group[0]) {
+	if !c.head.known && !c.half && group[0].cause.Fresh && a.blind(ctx, c, group[0]) {
 		c.putBack(group[1:])
 		return
 	}

@@ -29,18 +29,27 @@ const (
 	snapshotTimeout = time.Minute
 )
 
-// readWhole makes the head of a cell known.
+// readWhole makes the head of a cell known. Where it broke off the last time,
+// it goes on: a stream that takes longer to read than one round may last is
+// read in several.
 func (a *Aggregate[S, E]) readWhole(ctx context.Context, c *cell[S, E]) error {
-	c.forget()
-	c.set(func(h *head[S]) { h.state = a.decider.Initial })
-	if err := a.readSnapshot(ctx, c); err != nil {
+	if !c.half {
+		c.forget()
+		c.set(func(h *head[S]) { h.state = a.decider.Initial })
+		if err := a.readSnapshot(ctx, c); err != nil {
+			return err
+		}
+	}
+	c.half = true
+	if _, err := a.readTail(ctx, c); err != nil {
+		if domain.KindOf(err) != domain.Unavailable {
+			c.forget()
+		}
 		return err
 	}
-	_, err := a.readTail(ctx, c)
-	if err == nil {
-		a.maybeSnapshot(c)
-	}
-	return err
+	c.half = false
+	a.maybeSnapshot(c)
+	return nil
 }
 
 // readTail folds what follows the head and says how many events that were.
