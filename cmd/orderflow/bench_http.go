@@ -21,7 +21,7 @@ const (
 	// cores busy on either side. With a few, what is measured is how long a disk
 	// takes to sync, which those who wait share.
 	httpClients = 256
-	httpRounds  = 5  // for the node and for the empty handler, in turns
+	httpRounds  = 5 // for the node and for the empty handler, in turns
 	roundTime   = time.Second
 )
 
