@@ -141,12 +141,16 @@ func (d *draft) describe(metastream string, data []byte) {
 
 // commit writes what is drafted and tells everybody who has to know.
 func (d *draft) commit() (err error) {
+	if len(d.writes) == 0 {
+		return nil
+	}
 	for _, w := range d.writes {
 		d.engine.known.add(string(w.Stream))
 	}
+	for _, l := range d.lanes {
+		l.store()
+	}
 	switch len(d.writes) {
-	case 0:
-		return nil
 	case 1:
 		w := d.writes[0]
 		d.ends = make([]eventlog.Appended, 1)

@@ -17,6 +17,7 @@ type lane struct {
 	queue      []*request
 	heads      map[string]head
 	generation uint64 // moves when what is known is forgotten
+	storing    bool   // a write is on its way: readers may see more of it in the log than is known here
 
 	users int // guarded by lanes.mu
 }
@@ -32,12 +33,24 @@ func newLane(root string) *lane {
 	return &lane{root: root, hold: make(chan struct{}, 1), heads: map[string]head{}}
 }
 
-// known returns what is remembered of a stream, and the generation to store under.
+// known returns what is remembered of a stream, and the generation to store
+// under. While a write is on its way nothing is: whoever was woken by its event
+// must find that, and the log is asked.
 func (l *lane) known(stream string) (h head, ok bool, generation uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.storing {
+		return head{}, false, l.generation
+	}
 	h, ok = l.heads[stream]
 	return h, ok, l.generation
+}
+
+// store says that a write begins, whose end is moved or forget.
+func (l *lane) store() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.storing = true
 }
 
 // learn remembers what was loaded, unless something newer is known or all was
@@ -45,7 +58,7 @@ func (l *lane) known(stream string) (h head, ok bool, generation uint64) {
 func (l *lane) learn(stream string, h head, generation uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, ok := l.heads[stream]; !ok && l.generation == generation {
+	if _, ok := l.heads[stream]; !ok && !l.storing && l.generation == generation {
 		l.heads[stream] = h
 	}
 }
@@ -54,6 +67,8 @@ func (l *lane) learn(stream string, h head, generation uint64) {
 func (l *lane) moved(heads []drafted) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.storing = false
+	l.generation++ // what was loaded meanwhile may be from before
 	for _, h := range heads {
 		if rootOf(h.stream) == l.root { // a write may go to several lanes
 			l.heads[h.stream] = h.head
@@ -66,6 +81,7 @@ func (l *lane) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	clear(l.heads)
+	l.storing = false
 	l.generation++
 }
 
