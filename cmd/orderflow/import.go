@@ -65,7 +65,7 @@ func (c *importRetailCmd) Run(ctx context.Context, s streams, logger *slog.Logge
 	if err != nil {
 		return err
 	}
-	others, err := c.elsewhereFlags.fleet()
+	others, err := c.fleet()
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (c *probeCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return domain.Wrap(domain.Unavailable, err, "There is no answer from %s", base)
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was read
+	defer answer.Body.Close()
 	var said struct{ Status, Reason string }
 	if err := json.NewDecoder(io.LimitReader(answer.Body, maxProblemBytes)).Decode(&said); err != nil {
 		return domain.Wrap(domain.Unavailable, err, "What answers at %s is no orderflow", base)

@@ -41,12 +41,24 @@ func duties() []duty {
 	return []duty{
 		{role: roleGateway, help: "serves the public API", serves: true},
 		{role: roleOrder, help: "decides about orders and carries them through", saga: fulfilling.Name, decides: []commands.Command{
-			commands.PlaceOrder{}, commands.ConfirmOrder{}, commands.RejectOrder{}, commands.CancelOrder{}, commands.FinishCancel{},
-			commands.ReturnLines{}, commands.ResumeFulfilment{},
+			commands.PlaceOrder{},
+			commands.ConfirmOrder{},
+			commands.RejectOrder{},
+			commands.CancelOrder{},
+			commands.FinishCancel{},
+			commands.ReturnLines{},
+			commands.ResumeFulfilment{},
 		}},
 		{role: roleInventory, help: "decides about stock and products", decides: []commands.Command{
-			commands.ReceiveStock{}, commands.AdjustStock{}, commands.ReserveStock{}, commands.ReleaseStock{}, commands.CommitStock{},
-			commands.RestockReturn{}, commands.ListProduct{}, commands.RepriceProduct{}, commands.DelistProduct{},
+			commands.ReceiveStock{},
+			commands.AdjustStock{},
+			commands.ReserveStock{},
+			commands.ReleaseStock{},
+			commands.CommitStock{},
+			commands.RestockReturn{},
+			commands.ListProduct{},
+			commands.RepriceProduct{},
+			commands.DelistProduct{},
 		}},
 		{role: rolePayment, help: "takes the money and gives it back", saga: charging.Name},
 		{role: roleShipping, help: "books parcels and calls them off", saga: dispatching.Name, decides: []commands.Command{

@@ -35,7 +35,7 @@ func (c *serveCmd) Help() string {
 // Run serves.
 func (c *serveCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
 	begun := time.Now()
-	auth, err := c.authFlags.config()
+	auth, err := c.config()
 	if err != nil {
 		return err
 	}

@@ -162,7 +162,7 @@ func (b *Bus) ask(ctx context.Context, p *peer, body []byte) (commands.Reply, er
 	if err != nil {
 		return commands.Reply{}, b.unanswered(ctx, p, err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was read
+	defer answer.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(answer.Body, MaxBodyBytes))
 	if err != nil {
 		return commands.Reply{}, b.unanswered(ctx, p, err)

@@ -248,7 +248,8 @@ func TestBadBodiesAreRefused(t *testing.T) {
 // nobody is an address at which connections are refused.
 func nobody(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

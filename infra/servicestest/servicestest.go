@@ -55,26 +55,6 @@ func Postgres(t testing.TB) string {
 }
 
 // onServer runs a statement and returns its rows of one text each.
-// databases are those whose names begin so.
-func databases(t testing.TB, server, begin string) []string {
-	t.Helper()
-	ctx := context.WithoutCancel(t.Context())
-	c, err := pgx.Connect(ctx, server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close(ctx) //nolint:errcheck // it only asked
-	rows, err := c.Query(ctx, "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", begin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return names
-}
-
 func onServer(t testing.TB, server, statement string, args ...any) (texts []string) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context())

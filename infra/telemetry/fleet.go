@@ -51,8 +51,10 @@ func newFleetMetrics() fleetMetrics {
 }
 
 func (f fleetMetrics) all() []prometheus.Collector {
-	return []prometheus.Collector{f.commands, f.published, f.handled, f.aside, f.broken, f.again, f.relayed, f.behind,
-		f.tokens, f.unknown, f.limited, f.keys, f.unlimited}
+	return []prometheus.Collector{
+		f.commands, f.published, f.handled, f.aside, f.broken, f.again, f.relayed, f.behind,
+		f.tokens, f.unknown, f.limited, f.keys, f.unlimited,
+	}
 }
 
 // resultOf is the kind of an error, or ok.
