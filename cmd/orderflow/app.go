@@ -234,6 +234,9 @@ func (a *App) listenToPublic(ctx context.Context) (err error) {
 		return err
 	}
 	handler := a.publicHandler()
+	if !a.config.Auth.on() {
+		handler = onThisMachine(handler)
+	}
 	if a.edge != nil {
 		a.onClose(a.edge.Close)
 		handler = a.edge.Wrap(handler)

@@ -164,7 +164,7 @@ func showReport(s streams, r pebblelog.Report) error {
 	t.row("blocks", grouped(int64(r.Blocks)))
 	t.row("bytes of tables", grouped(r.Bytes))
 	t.row("broken places", grouped(int64(r.Broken)))
-	t.row("is what it was", yesNo(r.Loss == ""))
+	t.row("is what it was", yesNo(r.Loss == "" && r.Broken == 0))
 	if err := t.flush(); err != nil {
 		return err
 	}

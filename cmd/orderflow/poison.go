@@ -30,7 +30,7 @@ type brokersFlags struct {
 	Order  string `help:"Only messages about this order."`
 	Group  string `help:"Only messages that this group set aside, such as saga.fulfilment."`
 	Reason string `help:"Only messages set aside for this reason."`
-	Limit  int    `help:"At most so many." default:"100" placeholder:"N"`
+	Limit  int    `help:"At most so many (${default})." default:"100" placeholder:"N"`
 	JSON   bool   `help:"Print JSON for programs."`
 }
 
@@ -99,7 +99,15 @@ func (c *poisonListCmd) Run(ctx context.Context, s streams, logger *slog.Logger)
 	for _, v := range views {
 		t.row(v.ID, v.Group, v.Order, v.Reason, v.At.UTC().Format(time.RFC3339), v.Bytes, v.Text)
 	}
+	c.sayMore(s, len(views))
 	return t.flush()
+}
+
+// sayMore tells that there may be more than were asked for.
+func (f brokersFlags) sayMore(s streams, n int) {
+	if n >= f.Limit {
+		fmt.Fprintf(s.err, "orderflow: there may be more than these %d; see more with --limit\n", n)
+	}
 }
 
 type poisonReplayCmd struct {
@@ -141,6 +149,7 @@ func (c *poisonReplayCmd) Run(ctx context.Context, s streams, logger *slog.Logge
 	if err := firstErr(err, t.flush()); err != nil {
 		return err
 	}
+	c.sayMore(s, len(views))
 	if left := len(views) - report.Done; left > 0 {
 		return domain.Errorf(domain.Rejected, "%d of %d messages stay set aside; mend what they say first.", left, len(views))
 	}

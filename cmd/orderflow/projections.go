@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"orderflow/domain"
@@ -222,11 +223,31 @@ func (c *projectionsVerifyCmd) Run(ctx context.Context, s streams, logger *slog.
 		if err := c.show(s.out, rows); err != nil {
 			return err
 		}
+		if err := sayBehind(ctx, v, rows, s.err); err != nil {
+			return err
+		}
 		if different > 0 {
 			return domain.Errorf(domain.Internal, "%d differences between views and log: rebuild with `orderflow projections rebuild`", different)
 		}
 		return nil
 	})
+}
+
+// sayBehind tells of views that agree with the log as far as they have come,
+// and have not come to its end: an empty one agrees with the beginning.
+func sayBehind(ctx context.Context, v views, rows []reportView, w io.Writer) error {
+	all, err := v.Status(ctx)
+	if err != nil {
+		return err
+	}
+	for _, st := range all {
+		verified := slices.ContainsFunc(rows, func(r reportView) bool { return r.Group == st.Group })
+		if verified && st.LagEvents > 0 && st.State != projections.Following {
+			fmt.Fprintf(w, "orderflow: the view %s is at position %d, %s behind the log; it was verified up to there, and follows when a node runs\n",
+				st.Group, st.Position, grouped(st.LagEvents))
+		}
+	}
+	return nil
 }
 
 func verify(ctx context.Context, v views, name string, w io.Writer) (projections.Report, error) {

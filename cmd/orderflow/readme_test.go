@@ -19,8 +19,17 @@ import (
 // elsewhere are commands of the README that other tests run, or that are the tests.
 var elsewhere = map[string]string{
 	"go run ./cmd/orderflow demo": "testdata/script/demo.txtar",
-	"make test":                   "this is it",
-	"orderflow bench":             "it takes minutes",
+
+	"make fleet":                        "TestFleet",
+	"make fleet-stop":                   "TestFleet",
+	"set -a; source .fleet/env; set +a": "TestFleet",
+	".fleet/orderflow order list":       "TestFleet",
+	".fleet/orderflow import online-retail FILE --data CLIENT":     "TestFleet",
+	".fleet/orderflow poison list":                                 "infra/kafka",
+	".fleet/orderflow probe ready --private http://127.0.0.1:PORT": "TestFleet, by infra/deploy/fleet.sh",
+
+	"make test":       "this is it",
+	"orderflow bench": "it takes minutes",
 
 	"orderflow log backup --server http://127.0.0.1:8080 BACKUP":               brokenLogs,
 	"orderflow log verify --data DIR":                                          brokenLogs,

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -81,12 +83,16 @@ func (s *scanner) walk() error {
 			o.value = false
 			o.index++
 		case '"':
-			end := i + 1
+			end, escaped := i+1, false
 			for s.data[end] != '"' {
 				if s.data[end] == '\\' {
+					escaped = true
 					end++
 				}
 				end++
+			}
+			if escaped && halfCharacter(s.data[i+1:end]) {
+				return problem("malformed-json", "A string has half of a character: a \\u escape from D800 to DFFF without its other half.")
 			}
 			if err := s.text(s.data[i : end+1]); err != nil {
 				return err
@@ -98,6 +104,41 @@ func (s *scanner) walk() error {
 		}
 	}
 	return nil
+}
+
+// halfCharacter finds an escaped surrogate without its other half, which
+// encoding/json replaces by U+FFFD: two different texts would become one.
+func halfCharacter(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		if i++; text[i] != 'u' {
+			continue
+		}
+		r := escapedRune(text[i-1:])
+		i += 4
+		if !utf16.IsSurrogate(r) {
+			continue
+		}
+		if utf16.DecodeRune(r, escapedRune(text[i+1:])) == utf8.RuneError {
+			return true
+		}
+		i += len(`\u0000`)
+	}
+	return false
+}
+
+// escapedRune is what \uXXXX at the beginning of text stands for; 0 if there is none.
+func escapedRune(text []byte) rune {
+	if len(text) < len(`\u0000`) || text[0] != '\\' || text[1] != 'u' {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(n)
 }
 
 // text looks at a string; in an object and before a colon it is a member's name.

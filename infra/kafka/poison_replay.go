@@ -88,10 +88,10 @@ func (p Poison) replay(ctx context.Context, dryRun bool, r Record, kept *sarama.
 	if err != nil {
 		return Replay{r, StillPoison, err}, nil
 	}
+	if err := handed(ctx, to.Check, in); err != nil {
+		return Replay{r, StillPoison, err}, ctx.Err()
+	}
 	if dryRun {
-		if err := handed(ctx, to.Check, in); err != nil {
-			return Replay{r, StillPoison, err}, ctx.Err()
-		}
 		return Replay{r, WouldReplay, nil}, nil
 	}
 	if err := handed(ctx, to.Handle, in); err != nil {

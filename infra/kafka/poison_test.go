@@ -220,6 +220,16 @@ func TestReplayBeforeTheFix(t *testing.T) {
 			t.Errorf("dry run %t: %+v, error %v", dry, report, err)
 		}
 	}
+	// Nor is it handed to a handler that would take anything, such as one that
+	// publishes it again: it would come back, to every group.
+	poison.Handlers[feed.Group()] = kafka.Handler{Check: feed.Check, Handle: func(*message.Message) error {
+		t.Error("a message that cannot be read was handed on")
+		return nil
+	}}
+	report, err := poison.Replay(t.Context(), false, kafka.Filter{})
+	if err != nil || report.Done != 0 || report.Messages[0].Outcome != kafka.StillPoison {
+		t.Errorf("with a handler that takes anything: %+v, error %v", report, err)
+	}
 	for _, none := range []kafka.Filter{{Order: "ord_2"}, {Group: "x"}, {Topic: kafka.RetryTopic}, {Reason: kafka.BadBody}, {ID: "x"}} {
 		if n := count(none); n != 0 {
 			t.Errorf("filter %+v finds %d messages", none, n)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"orderflow/domain/eventlog"
@@ -46,7 +47,7 @@ func (l *Log) checkpoints() {
 		case <-l.failed:
 			return
 		}
-		if err := l.writeCheckpoint(); err != nil {
+		if err := l.writeCheckpoint(); err != nil && !isFull(err) {
 			l.fail(fmt.Errorf("write the checkpoint: %w", err))
 			return
 		}
@@ -60,6 +61,12 @@ func (l *Log) checkpoints() {
 		}
 		pause.Stop()
 	}
+}
+
+// isFull says that there was no room. The checkpoint before is whole, and only
+// further behind: the next one is written when there is room again.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // writeCheckpoint writes one for the newest event on disk, if it has moved.

@@ -33,7 +33,15 @@ func refusalOfLoss(dir string, reason error) error {
 	return refused(dir, &RefusedError{Loss: true, Reason: reason})
 }
 
+// errFull is for a log that cannot be opened for want of room.
+func errFull(dir string, reason error) error {
+	return domain.Wrap(domain.ReadOnly, reason, "The disk of the event log in %s is full, so the log cannot be opened. Nothing is known to be wrong with it: make room and start again.", dir)
+}
+
 func refused(dir string, r *RefusedError) error {
+	if isFull(r.Reason) {
+		return errFull(dir, r.Reason)
+	}
 	text := "is broken and is not opened. Nothing in it was deleted. Restore it from a backup"
 	if r.Loss {
 		text = "is not what it was and is not opened. Nothing in it was deleted. Restore it from a backup that is at least as long; " +

@@ -78,6 +78,9 @@ func Open(dir string, opts Options) (*Log, error) {
 	l.disk = &failstop{FS: l.opts.FS, dir: l.files.path(dbName), report: l.fail}
 	l.guard = newGuard(l.opts.Disk, l.opts.FS, dir, l.guardChanged)
 	if err := l.openUnlessFailing(); err != nil {
+		if isFull(err) {
+			return nil, errFull(dir, err)
+		}
 		return nil, err
 	}
 	l.checkpointer.due = make(chan struct{}, 1)

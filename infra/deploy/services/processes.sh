@@ -80,8 +80,10 @@ launch() {
 until_ready() {
   local what=$1 pidfile=$2 text=$3 deadline=$((SECONDS + READY_LIMIT_S))
   shift 3
+  local begun=$SECONDS
   until "$@" >/dev/null 2>&1; do
-    if ! ours "$pidfile" "$text"; then
+    # In its first moments a process has the command line of who launched it.
+    if ! ours "$pidfile" "$text" && { [ $((SECONDS - begun)) -ge 2 ] || ! kill -0 "$(head -n 1 "$pidfile")" 2>/dev/null; }; then
       echo "$what ended before it was ready"
       return 1
     fi
