@@ -13,7 +13,7 @@ func TestOnlyNamesOfThisMachineAreAnsweredWithoutAuthentication(t *testing.T) {
 		"orders.localhost:8080": 204, "localhost.:8080": 204,
 		"evil.example": 403, "evil.example:8080": 403, "127.0.0.1.evil.example": 403, "10.0.0.1:8080": 403, "localhost.evil.example": 403, "": 403, "[::]:8080": 403,
 	} {
-		r := httptest.NewRequest(http.MethodPost, "/v1/orders", nil)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/orders", nil)
 		r.Host = host
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)

@@ -54,7 +54,8 @@ func (f Fed) add(t *testing.T, i, n int) {
 	t.Helper()
 	e := []order.Event{
 		order.Placed{Order: id(i), Customer: "c"},
-		order.CancelRequested{Reason: domain.CustomerAsked}, order.Cancelled{},
+		order.CancelRequested{Reason: domain.CustomerAsked},
+		order.Cancelled{},
 	}[n]
 	put(t, f.Log, order.Stream(id(i)), eventlog.Version(n), encoded[order.Event](t, order.Codec, e, i, n))
 	put(t, f.Log, payment.Stream(id(i)), eventlog.Version(n), encoded[payment.Event](t, payment.Codec, payment.Voided{Reason: "test"}, i, n))
@@ -97,12 +98,12 @@ func settle(f sagas.Feed, p eventlog.Position) {
 
 // follow reads a feed until enough says so, and returns the highest version
 // seen of each stream. A version that comes before all below it came is an error.
-func follow(t *testing.T, feed sagas.Feed, above eventlog.Position, enough func(seen map[eventlog.Stream]eventlog.Version, r eventlog.Recorded) bool, categories ...string) map[eventlog.Stream]eventlog.Version {
+func follow(t *testing.T, feed sagas.Feed, enough func(seen map[eventlog.Stream]eventlog.Version, r eventlog.Recorded) bool, categories ...string) map[eventlog.Stream]eventlog.Version {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	seen := map[eventlog.Stream]eventlog.Version{}
-	for r, err := range feed.Subscribe(ctx, above, categories...) {
+	for r, err := range feed.Subscribe(ctx, 0, categories...) {
 		if err != nil {
 			t.Fatalf("after %v: %v", seen, err)
 		}
@@ -130,13 +131,13 @@ func whole(seen map[eventlog.Stream]eventlog.Version, _ eventlog.Recorded) bool 
 
 func everything(t *testing.T, f Fed) {
 	f.fill(t)
-	follow(t, f.Feed(), 0, whole, order.Category)
+	follow(t, f.Feed(), whole, order.Category)
 }
 
 func live(t *testing.T, f Fed) {
 	f.add(t, 0, 0)
 	later := false
-	follow(t, f.Feed(), 0, func(seen map[eventlog.Stream]eventlog.Version, _ eventlog.Recorded) bool {
+	follow(t, f.Feed(), func(seen map[eventlog.Stream]eventlog.Version, _ eventlog.Recorded) bool {
 		if !later {
 			later = true
 			f.add(t, 0, 1)
@@ -148,7 +149,7 @@ func live(t *testing.T, f Fed) {
 
 func oneCategory(t *testing.T, f Fed) {
 	f.fill(t)
-	for s := range follow(t, f.Feed(), 0, whole, order.Category) {
+	for s := range follow(t, f.Feed(), whole, order.Category) {
 		if s.Category() != order.Category {
 			t.Errorf("an event of %s came", s)
 		}
@@ -157,7 +158,7 @@ func oneCategory(t *testing.T, f Fed) {
 
 func twoCategories(t *testing.T, f Fed) {
 	f.fill(t)
-	follow(t, f.Feed(), 0, func(seen map[eventlog.Stream]eventlog.Version, r eventlog.Recorded) bool {
+	follow(t, f.Feed(), func(seen map[eventlog.Stream]eventlog.Version, r eventlog.Recorded) bool {
 		for i := range orders {
 			if seen[payment.Stream(id(i))] != events {
 				return false
