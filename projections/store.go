@@ -25,6 +25,24 @@ func (r Rows) Len() int {
 	return len(r.Orders) + len(r.Payments) + len(r.Fulfilments) + len(r.Sales) + len(r.Stock) + len(r.Products)
 }
 
+// Add adds one row; row is the readmodels struct of a view.
+func (r *Rows) Add(row any) {
+	switch row := row.(type) {
+	case readmodels.Order:
+		r.Orders = append(r.Orders, row)
+	case readmodels.Payment:
+		r.Payments = append(r.Payments, row)
+	case readmodels.Fulfilment:
+		r.Fulfilments = append(r.Fulfilments, row)
+	case readmodels.SalesDay:
+		r.Sales = append(r.Sales, row)
+	case readmodels.Stock:
+		r.Stock = append(r.Stock, row)
+	case readmodels.Product:
+		r.Products = append(r.Products, row)
+	}
+}
+
 // Keys names rows of any views; a key may stand in it more than once.
 type Keys struct {
 	Orders      []domain.OrderID

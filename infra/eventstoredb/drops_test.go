@@ -13,6 +13,7 @@ import (
 	"orderflow/domain/eventlog"
 	"orderflow/infra/eventstoredb"
 	"orderflow/infra/memory"
+	"orderflow/infra/servicestest"
 )
 
 // patience bounds the wait for what must come; it is only spent when something is broken.
@@ -61,10 +62,10 @@ func write(t *testing.T, log eventlog.Store, streams, n int) {
 func TestCutsLoseAndRepeatNothing(t *testing.T) {
 	n := serve(t, memory.New(), free, nil)
 	defer n.stop(t)
-	p := newProxy(t, n.address)
+	p := servicestest.NewProxy(t, n.address)
 	var c counts
-	log := connect(t, p.address, eventstoredb.Options{Hooks: c.hooks(), Timeout: patience})
-	p.cutAfter.Store(60_000)
+	log := connect(t, p.Address(), eventstoredb.Options{Hooks: c.hooks(), Timeout: patience})
+	p.CutAfter.Store(60_000)
 	const streams, each = 8, 150
 	var readers sync.WaitGroup
 	got := make([][]eventlog.Recorded, 3)
@@ -77,7 +78,7 @@ func TestCutsLoseAndRepeatNothing(t *testing.T) {
 	}
 	write(t, log, streams, each)
 	readers.Wait()
-	p.cutAfter.Store(0)
+	p.CutAfter.Store(0)
 	for i, categories := range [][]string{nil, {"a"}, {"b", "a"}} {
 		want := all(t, log.ReadAll(t.Context(), 0, categories...))
 		if len(got[i]) != len(want) {
@@ -89,8 +90,8 @@ func TestCutsLoseAndRepeatNothing(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d cuts, %d drops of subscriptions, %d repeats, %d clients", p.cuts.Load(), c.dropped.Load(), c.retried.Load(), c.connected.Load())
-	if c.dropped.Load() == 0 || c.retried.Load() == 0 || p.cuts.Load() < 3 {
+	t.Logf("%d cuts, %d drops of subscriptions, %d repeats, %d clients", p.Cuts.Load(), c.dropped.Load(), c.retried.Load(), c.connected.Load())
+	if c.dropped.Load() == 0 || c.retried.Load() == 0 || p.Cuts.Load() < 3 {
 		t.Error("the cuts hit too little")
 	}
 }
@@ -179,13 +180,13 @@ func TestRestartOfTheNode(t *testing.T) {
 // answers: each operation ends in time, with an error of the right kind.
 func TestNodeIsGone(t *testing.T) {
 	n := serve(t, memory.New(), free, nil)
-	p := newProxy(t, n.address)
+	p := servicestest.NewProxy(t, n.address)
 	const timeout = 1500 * time.Millisecond
-	mute := connect(t, p.address, eventstoredb.Options{Timeout: timeout})
+	mute := connect(t, p.Address(), eventstoredb.Options{Timeout: timeout})
 	if err := mute.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p.silent.Store(true) // the connection stands, and nothing comes
+	p.Mute.Store(true) // the connection stands, and nothing comes
 	gone := serve(t, memory.New(), free, nil)
 	gone.stop(t)
 	nobody := connect(t, gone.address, eventstoredb.Options{Timeout: timeout})
@@ -223,7 +224,7 @@ func TestNodeIsGone(t *testing.T) {
 			t.Errorf("%s, subscribe took %v", c.name, took)
 		}
 	}
-	p.cut()
+	p.Cut()
 	n.stop(t)
 }
 
@@ -239,18 +240,18 @@ func last(seq func(func(eventlog.Recorded, error) bool)) (err error) {
 func TestAnswerIsLost(t *testing.T) {
 	n := serve(t, memory.New(), free, nil)
 	defer n.stop(t)
-	p := newProxy(t, n.address)
-	lossy := connect(t, p.address, eventstoredb.Options{Timeout: 3 * time.Second})
+	p := servicestest.NewProxy(t, n.address)
+	lossy := connect(t, p.Address(), eventstoredb.Options{Timeout: 3 * time.Second})
 	direct := connect(t, n.address, eventstoredb.Options{})
 	if err := lossy.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p.silent.Store(true)
+	p.Mute.Store(true)
 	if _, err := lossy.Append(t.Context(), "a-1", 0, event("a-1", 0)); domain.KindOf(err) != domain.Unknown {
 		t.Errorf("err = %v, want kind unknown", err)
 	}
-	p.silent.Store(false)
-	p.cut()
+	p.Mute.Store(false)
+	p.Cut()
 	stored := all(t, direct.Read(t.Context(), "a-1", 0))
 	if len(stored) != 1 {
 		t.Fatalf("%d events are stored, want 1", len(stored))

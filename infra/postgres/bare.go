@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"orderflow/projections"
-	"orderflow/readmodels"
 )
 
 // bareBatchRows is how many rows one COPY of BareCopy holds: about what the
@@ -56,7 +55,7 @@ func (v *Views) BareCopy(ctx context.Context, g projections.Group) (bare Bare, e
 		if err != nil {
 			return bare, err
 		}
-		add(&batch, row.Value)
+		batch.Add(row.Value)
 		if batch.Len() == bareBatchRows {
 			if err := flush(); err != nil {
 				return bare, err
@@ -73,21 +72,4 @@ func (v *Views) BareCopy(ctx context.Context, g projections.Group) (bare Bare, e
 	}
 	bare.Elapsed += time.Since(start)
 	return bare, mapped(err)
-}
-
-func add(to *projections.Rows, row any) {
-	switch row := row.(type) {
-	case readmodels.Order:
-		to.Orders = append(to.Orders, row)
-	case readmodels.Payment:
-		to.Payments = append(to.Payments, row)
-	case readmodels.Fulfilment:
-		to.Fulfilments = append(to.Fulfilments, row)
-	case readmodels.SalesDay:
-		to.Sales = append(to.Sales, row)
-	case readmodels.Stock:
-		to.Stock = append(to.Stock, row)
-	case readmodels.Product:
-		to.Products = append(to.Products, row)
-	}
 }

@@ -298,7 +298,7 @@ func TestOutages(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	chance := rand.New(rand.NewPCG(seed, 1))
-	p, through := newProxy(t, url)
+	p, through := proxied(t, url)
 	log := memory.New()
 	h := &projectionstest.History{T: t, Log: log}
 	projector := runner(log, open(t, through))
@@ -313,7 +313,7 @@ func TestOutages(t *testing.T) {
 		last = h.Append(facts[:n]...)
 		facts = facts[n:]
 		<-time.After(time.Duration(chance.IntN(60)) * time.Millisecond) // the batch is somewhere between log and disk
-		p.cut()
+		p.Cut()
 		cuts++
 		if len(facts) == 0 {
 			t.Logf("%d cuts", cuts)
@@ -329,7 +329,7 @@ func TestOutages(t *testing.T) {
 func TestABuildThatIsCutOffLeavesTheViewAlone(t *testing.T) {
 	t.Parallel()
 	url := servicestest.Postgres(t)
-	p, through := newProxy(t, url)
+	p, through := proxied(t, url)
 	log := memory.New()
 	h := &projectionstest.History{T: t, Log: log}
 	last := h.Append(projectionstest.Mixed(3_000, 3)...)
@@ -337,7 +337,7 @@ func TestABuildThatIsCutOffLeavesTheViewAlone(t *testing.T) {
 	if _, err := r.Rebuild(t.Context(), projections.Orders, nil); err != nil {
 		t.Fatal(err)
 	}
-	_, err := r.Rebuild(t.Context(), projections.Orders, func(projections.Progress) { p.cut() })
+	_, err := r.Rebuild(t.Context(), projections.Orders, func(projections.Progress) { p.Cut() })
 	if domain.KindOf(err) != domain.Unavailable {
 		t.Errorf("a rebuild that was cut off: %v", err)
 	}

@@ -176,6 +176,9 @@ func TestAHolderThatWasEndedCannotWrite(t *testing.T) {
 
 func TestAHolderWithoutNetworkCannotWrite(t *testing.T) {
 	url := servicestest.Postgres(t)
-	p, through := newProxy(t, url)
-	zombie(t, url, through, func(*testing.T) { p.silent.Store(true) })
+	p, through := proxied(t, url)
+	zombie(t, url, through, func(*testing.T) {
+		p.Deaf.Store(true)
+		p.Mute.Store(true)
+	})
 }

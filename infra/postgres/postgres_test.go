@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"log/slog"
+	neturl "net/url"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -45,6 +46,18 @@ func open(t testing.TB, url string) *postgres.Views {
 		}
 	})
 	return v
+}
+
+// proxied returns a proxy to the server of a URL, and the URL that leads through it.
+func proxied(t testing.TB, url string) (p *servicestest.Proxy, through string) {
+	t.Helper()
+	u, err := neturl.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = servicestest.NewProxy(t, u.Host)
+	u.Host = p.Address()
+	return p, u.String()
 }
 
 func fresh(t testing.TB) *postgres.Views {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,12 +15,18 @@ import (
 	"orderflow/projections"
 )
 
+// proxied is a proxy to the node that tests share.
+func proxied(t *testing.T) *servicestest.Proxy {
+	t.Helper()
+	return servicestest.NewProxy(t, strings.TrimPrefix(servicestest.Redis(t), "redis://"))
+}
+
 // TestRedisIsAway opens a client where nobody listens: everything is asked
 // behind, and says Unavailable where there is nothing behind.
 func TestRedisIsAway(t *testing.T) {
-	p := newProxy(t, servicestest.Redis(t))
-	p.down()
-	r := open(t, redis.DefaultTimeout, p.url())
+	p := proxied(t)
+	p.Down()
+	r := open(t, redis.DefaultTimeout, "redis://"+p.Address())
 	v := newTruth()
 	r.Mirror().Wrote(projections.Orders, v.commit(idOf(1)))
 	row, err := r.Orders(v, nil).Order(t.Context(), idOf(1))
@@ -47,8 +54,8 @@ func TestRedisIsAway(t *testing.T) {
 // TestABlackHoleCostsOneTimeoutASecond asks 500 times while Redis swallows
 // everything, and again when it is back.
 func TestABlackHoleCostsOneTimeoutASecond(t *testing.T) {
-	p := newProxy(t, servicestest.Redis(t))
-	r := open(t, redis.DefaultTimeout, p.url())
+	p := proxied(t)
+	r := open(t, redis.DefaultTimeout, "redis://"+p.Address())
 	v := newTruth()
 	r.Mirror().Wrote(projections.Orders, v.commit(idOf(1)))
 	front := r.Orders(v, nil)
@@ -60,7 +67,7 @@ func TestABlackHoleCostsOneTimeoutASecond(t *testing.T) {
 	hits := func() int64 { ask(); return r.Stats().Hits }
 	eventually(t, "a first answer from Redis", func() bool { return hits() > 0 })
 
-	p.silent.Store(true)
+	p.Mute.Store(true)
 	before, begun := r.Stats(), time.Now()
 	for range 500 {
 		ask()
@@ -75,7 +82,7 @@ func TestABlackHoleCostsOneTimeoutASecond(t *testing.T) {
 	}
 	t.Logf("500 answers in %v, Redis tried %d times", took, tried)
 
-	p.silent.Store(false)
+	p.Mute.Store(false)
 	lost := r.Stats().Hits
 	eventually(t, "an answer from Redis again", func() bool {
 		r.Mirror().Wrote(projections.Orders, v.commit(idOf(1)))
@@ -87,10 +94,10 @@ func TestABlackHoleCostsOneTimeoutASecond(t *testing.T) {
 // TestASlowRedisHoldsUpNoProjection shows more than there is room for while
 // each answer takes longer than anybody waits.
 func TestASlowRedisHoldsUpNoProjection(t *testing.T) {
-	p := newProxy(t, servicestest.Redis(t))
-	r := open(t, redis.DefaultTimeout, p.url())
+	p := proxied(t)
+	r := open(t, redis.DefaultTimeout, "redis://"+p.Address())
 	mirror, v := r.Mirror(), newTruth()
-	p.delay.Store(int64(200 * time.Millisecond))
+	p.Delay.Store(int64(200 * time.Millisecond))
 	var longest time.Duration
 	chance := rand.New(rand.NewPCG(1, 2))
 	for range 20 * redis.MaxQueuedBatches {
@@ -102,11 +109,11 @@ func TestASlowRedisHoldsUpNoProjection(t *testing.T) {
 	if longest > 100*time.Millisecond { // a pause of the machine's; a call to Redis is 200
 		t.Errorf("the projection was held up for %v", longest)
 	}
-	p.delay.Store(0)
+	p.Delay.Store(0)
 	if s := r.Stats(); s.Dropped < 10*redis.MaxQueuedBatches {
 		t.Errorf("only %d batches were dropped: the test shows less than it says", s.Dropped)
 	}
-	check := &reader{front: open(t, patient, p.url()).Orders(v, nil)}
+	check := &reader{front: open(t, patient, "redis://"+p.Address()).Orders(v, nil)}
 	begun := r.Stats().Mirrored
 	eventually(t, "mirrored again", func() bool {
 		mirror.Wrote(projections.Orders, v.commit(someOrders(chance)...))
@@ -120,19 +127,19 @@ func TestASlowRedisHoldsUpNoProjection(t *testing.T) {
 
 // TestAResetIsNotForgotten resets while Redis is away, and shows nothing more.
 func TestAResetIsNotForgotten(t *testing.T) {
-	p := newProxy(t, servicestest.Redis(t))
+	p := proxied(t)
 	pair := newPair(t, []string{servicestest.Redis(t)})
 	prefix := servicestest.Prefix()
-	pair.projector = openAs(t, prefix, patient, p.url())
+	pair.projector = openAs(t, prefix, patient, "redis://"+p.Address())
 	pair.join(t, prefix, []string{servicestest.Redis(t)})
 	pair.wrote(t, batch(0, 9, stockAt(9)))
 	pair.answers(t, 9)
 	first := pair.epoch(t)
-	p.down()
+	p.Down()
 	pair.projector.Mirror().Reset(projections.Stock, 9) // other rows, and the same position
 	eventually(t, "noticed", func() bool { return pair.projector.Stats().Missed > 0 })
 	pair.answers(t, 9) // nobody could tell Redis
-	p.up()
+	p.Up()
 	eventually(t, "a new epoch", func() bool { return pair.epoch(t) != first })
 	pair.stands(t, 9)
 	pair.answers(t, 0)

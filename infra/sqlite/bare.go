@@ -7,7 +7,6 @@ import (
 
 	"orderflow/domain/eventlog"
 	"orderflow/projections"
-	"orderflow/readmodels"
 )
 
 // bareBatchRows is how many rows one transaction of BareInsert holds: about
@@ -50,7 +49,7 @@ func (v *Views) BareInsert(ctx context.Context, g projections.Group) (bare Bare,
 		if err != nil {
 			return bare, err
 		}
-		add(&batch, row.Value)
+		batch.Add(row.Value)
 		if batch.Len() == bareBatchRows {
 			if err := flush(); err != nil {
 				return bare, err
@@ -71,21 +70,4 @@ func (v *Views) BareInsert(ctx context.Context, g projections.Group) (bare Bare,
 // would be those by time, which are three.
 func asBegun(name string) string {
 	return strings.NewReplacer("ORDER BY id", "ORDER BY number", "ORDER BY o.id", "ORDER BY o.number").Replace(statement(name))
-}
-
-func add(to *projections.Rows, row any) {
-	switch row := row.(type) {
-	case readmodels.Order:
-		to.Orders = append(to.Orders, row)
-	case readmodels.Payment:
-		to.Payments = append(to.Payments, row)
-	case readmodels.Fulfilment:
-		to.Fulfilments = append(to.Fulfilments, row)
-	case readmodels.SalesDay:
-		to.Sales = append(to.Sales, row)
-	case readmodels.Stock:
-		to.Stock = append(to.Stock, row)
-	case readmodels.Product:
-		to.Products = append(to.Products, row)
-	}
 }
