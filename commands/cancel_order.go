@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
 	"orderflow/domain/shipment"
 )
@@ -18,6 +19,8 @@ type CancelOrder struct {
 
 // CommandName implements [Command].
 func (CancelOrder) CommandName() string { return "cancel_order" }
+
+func (c CancelOrder) about() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c CancelOrder) do(ctx context.Context, l *Local) (Reply, error) {
 	if c.Reason == "" {
@@ -43,6 +46,8 @@ type FinishCancel struct {
 
 // CommandName implements [Command].
 func (FinishCancel) CommandName() string { return "finish_cancel" }
+
+func (c FinishCancel) about() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c FinishCancel) do(ctx context.Context, l *Local) (Reply, error) {
 	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), order.Cancel())

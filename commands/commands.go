@@ -20,8 +20,14 @@ import (
 type Command interface {
 	// CommandName is the name on the wire and in metrics; it never changes.
 	CommandName() string
+	// about is the stream that it is decided on first.
+	about() eventlog.Stream
 	do(ctx context.Context, l *Local) (Reply, error)
 }
+
+// StreamOf names the stream that a command is decided on first: a process that
+// gets all commands of a stream decides about it from memory.
+func StreamOf(c Command) eventlog.Stream { return c.about() }
 
 // Reply says what became of a command.
 type Reply struct {

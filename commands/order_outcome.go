@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
 )
 
@@ -18,6 +19,8 @@ type ConfirmOrder struct {
 
 // CommandName implements [Command].
 func (ConfirmOrder) CommandName() string { return "confirm_order" }
+
+func (c ConfirmOrder) about() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c ConfirmOrder) do(ctx context.Context, l *Local) (Reply, error) {
 	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), order.Confirm(order.Confirmed{
@@ -34,6 +37,8 @@ type RejectOrder struct {
 
 // CommandName implements [Command].
 func (RejectOrder) CommandName() string { return "reject_order" }
+
+func (c RejectOrder) about() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c RejectOrder) do(ctx context.Context, l *Local) (Reply, error) {
 	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), order.Reject(c.Reason, c.Detail))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
 )
 
@@ -38,6 +39,8 @@ type History struct {
 
 // CommandName implements [Command].
 func (PlaceOrder) CommandName() string { return "place_order" }
+
+func (c PlaceOrder) about() eventlog.Stream { return order.Stream(c.OrderID()) }
 
 // OrderID is the id that the order has or will have.
 func (c PlaceOrder) OrderID() domain.OrderID { return domain.NewOrderID(c.Customer, c.IdempotencyKey) }

@@ -5,6 +5,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/catalog"
+	"orderflow/domain/eventlog"
 )
 
 // ListProduct puts an article on sale.
@@ -16,6 +17,8 @@ type ListProduct struct {
 
 // CommandName implements [Command].
 func (ListProduct) CommandName() string { return "list_product" }
+
+func (c ListProduct) about() eventlog.Stream { return catalog.Stream(c.SKU) }
 
 func (c ListProduct) do(ctx context.Context, l *Local) (Reply, error) {
 	if err := domain.CheckName("The SKU", string(c.SKU)); err != nil {
@@ -33,6 +36,8 @@ type RepriceProduct struct {
 // CommandName implements [Command].
 func (RepriceProduct) CommandName() string { return "reprice_product" }
 
+func (c RepriceProduct) about() eventlog.Stream { return catalog.Stream(c.SKU) }
+
 func (c RepriceProduct) do(ctx context.Context, l *Local) (Reply, error) {
 	if err := domain.CheckName("The SKU", string(c.SKU)); err != nil {
 		return Reply{}, err
@@ -47,6 +52,8 @@ type DelistProduct struct {
 
 // CommandName implements [Command].
 func (DelistProduct) CommandName() string { return "delist_product" }
+
+func (c DelistProduct) about() eventlog.Stream { return catalog.Stream(c.SKU) }
 
 func (c DelistProduct) do(ctx context.Context, l *Local) (Reply, error) {
 	if err := domain.CheckName("The SKU", string(c.SKU)); err != nil {

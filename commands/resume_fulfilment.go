@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 	"orderflow/domain/fulfilment"
+	"orderflow/domain/order"
 )
 
 // ResumeFulfilment lets the work on an order that needed attention go on.
@@ -16,6 +18,9 @@ type ResumeFulfilment struct {
 
 // CommandName implements [Command].
 func (ResumeFulfilment) CommandName() string { return "resume_fulfilment" }
+
+// about implements [Command]: the fulfilment is decided where its order is.
+func (c ResumeFulfilment) about() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c ResumeFulfilment) do(ctx context.Context, l *Local) (Reply, error) {
 	if err := domain.CheckName("The operator", c.By); err != nil {

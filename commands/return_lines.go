@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
 )
 
@@ -19,6 +20,8 @@ type ReturnLines struct {
 
 // CommandName implements [Command].
 func (ReturnLines) CommandName() string { return "return_lines" }
+
+func (c ReturnLines) about() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c ReturnLines) do(ctx context.Context, l *Local) (Reply, error) {
 	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order), c.Return),

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/domain/order"
 	"orderflow/domain/shipment"
 )
 
@@ -14,6 +16,8 @@ type DispatchShipment struct {
 
 // CommandName implements [Command].
 func (DispatchShipment) CommandName() string { return "dispatch_shipment" }
+
+func (c DispatchShipment) about() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c DispatchShipment) do(ctx context.Context, l *Local) (Reply, error) {
 	return transact(ctx, l.Shipments, shipment.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), shipment.Dispatch())
@@ -26,6 +30,8 @@ type DeliverShipment struct {
 
 // CommandName implements [Command].
 func (DeliverShipment) CommandName() string { return "deliver_shipment" }
+
+func (c DeliverShipment) about() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c DeliverShipment) do(ctx context.Context, l *Local) (Reply, error) {
 	return transact(ctx, l.Shipments, shipment.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), shipment.Deliver())

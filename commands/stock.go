@@ -1,9 +1,11 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 	"orderflow/domain/inventory"
 )
 
@@ -17,6 +19,10 @@ type ReceiveStock struct {
 
 // CommandName implements [Command].
 func (ReceiveStock) CommandName() string { return "receive_stock" }
+
+func (c ReceiveStock) about() eventlog.Stream {
+	return inventory.Stream(cmp.Or(c.Warehouse, domain.DefaultWarehouse))
+}
 
 func (c ReceiveStock) do(ctx context.Context, l *Local) (Reply, error) {
 	w, err := warehouse(c.Warehouse)
@@ -38,6 +44,10 @@ type AdjustStock struct {
 // CommandName implements [Command].
 func (AdjustStock) CommandName() string { return "adjust_stock" }
 
+func (c AdjustStock) about() eventlog.Stream {
+	return inventory.Stream(cmp.Or(c.Warehouse, domain.DefaultWarehouse))
+}
+
 func (c AdjustStock) do(ctx context.Context, l *Local) (Reply, error) {
 	w, err := warehouse(c.Warehouse)
 	if err != nil {
@@ -57,6 +67,8 @@ type ReserveStock struct {
 
 // CommandName implements [Command].
 func (ReserveStock) CommandName() string { return "reserve_stock" }
+
+func (c ReserveStock) about() eventlog.Stream { return inventory.Stream(c.Warehouse) }
 
 func (c ReserveStock) do(ctx context.Context, l *Local) (Reply, error) {
 	var standing inventory.Standing
@@ -85,6 +97,8 @@ type ReleaseStock struct {
 // CommandName implements [Command].
 func (ReleaseStock) CommandName() string { return "release_stock" }
 
+func (c ReleaseStock) about() eventlog.Stream { return inventory.Stream(c.Warehouse) }
+
 func (c ReleaseStock) do(ctx context.Context, l *Local) (Reply, error) {
 	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(ctx, c, c.Order, string(c.Order)), inventory.Release(c.Order))
 }
@@ -97,6 +111,8 @@ type CommitStock struct {
 
 // CommandName implements [Command].
 func (CommitStock) CommandName() string { return "commit_stock" }
+
+func (c CommitStock) about() eventlog.Stream { return inventory.Stream(c.Warehouse) }
 
 func (c CommitStock) do(ctx context.Context, l *Local) (Reply, error) {
 	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(ctx, c, c.Order, string(c.Order)), inventory.Commit(c.Order))
@@ -112,6 +128,8 @@ type RestockReturn struct {
 
 // CommandName implements [Command].
 func (RestockReturn) CommandName() string { return "restock_return" }
+
+func (c RestockReturn) about() eventlog.Stream { return inventory.Stream(c.Warehouse) }
 
 func (c RestockReturn) do(ctx context.Context, l *Local) (Reply, error) {
 	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(ctx, c, c.Order, string(c.Order), c.Return),
