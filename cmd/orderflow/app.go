@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -167,36 +164,6 @@ func (a *App) follow() {
 	}
 }
 
-// whileHolding does a work whenever its lease is this process's, until ctx is
-// done: one that was lost is asked for again.
-func (a *App) whileHolding(ctx context.Context, lease role, work func(ctx context.Context, token int64) error) error {
-	for {
-		err := a.leases.Hold(ctx, string(lease), work)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		a.logger.WarnContext(ctx, "the work of a lease ended and is taken up again", "lease", string(lease), "error", err)
-		if err := waitFor(ctx, leaseAgain); err != nil {
-			return err
-		}
-	}
-}
-
-// leaseAgain is how long a process that lost a lease waits before it asks for it again.
-const leaseAgain = 500 * time.Millisecond
-
-// waitFor waits, or less if ctx is done.
-func waitFor(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
 func (a *App) assembleAPI() error {
 	key, err := cursorKey(a.config)
 	if err != nil {
@@ -326,58 +293,3 @@ func (a *App) Close() error {
 }
 
 func (a *App) onClose(f func() error) { a.closers = append(a.closers, f) }
-
-// listener is one port and the server behind it.
-type listener struct {
-	socket net.Listener
-	server *http.Server
-}
-
-func listenOn(ctx context.Context, address string, h http.Handler, logger *slog.Logger, flag string) (*listener, error) {
-	server := httpapi.NewOpenServer(address, h, logger) // config.check says which addresses may be open
-	var lc net.ListenConfig
-	socket, err := lc.Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, domain.Wrap(domain.Unavailable, &portError{err}, "Cannot listen on %s; choose another address with %s, where port 0 takes a free one", address, flag)
-	}
-	return &listener{socket: socket, server: server}, nil
-}
-
-// portError says that an address could not be listened on.
-type portError struct{ error }
-
-func (e *portError) Unwrap() error { return e.error }
-
-func (l *listener) url() string {
-	if l == nil {
-		return ""
-	}
-	return "http://" + l.socket.Addr().String()
-}
-
-func (l *listener) serve() error {
-	if err := l.server.Serve(l.socket); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
-}
-
-// drain answers the requests that are under way, for drainTimeout at most.
-func (l *listener) drain(ctx context.Context) {
-	if l == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	if l.server.Shutdown(ctx) != nil {
-		_ = l.server.Close()
-	}
-}
-
-func (l *listener) close() error {
-	_ = l.socket.Close() // closed before if it was served
-	if err := l.server.Close(); !errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil
-}

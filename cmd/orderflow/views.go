@@ -32,11 +32,6 @@ type follows interface {
 	Status(ctx context.Context) ([]projections.Status, error)
 }
 
-// leases let one of several processes do a work; see postgres.Leases.
-type leases interface {
-	Hold(ctx context.Context, name string, work func(ctx context.Context, token int64) error) error
-}
-
 // keeper opens what a node keeps beside the log. The services are those that
 // have a place of their own: see postgres.Server.
 type keeper interface {
@@ -117,14 +112,6 @@ func (e *embedded) close() error {
 		errs = append(errs, e.closers[i]())
 	}
 	return errors.Join(errs...)
-}
-
-// alone holds every lease at once: nobody else could.
-type alone struct{}
-
-// Hold implements leases.
-func (alone) Hold(ctx context.Context, _ string, work func(context.Context, int64) error) error {
-	return work(ctx, 1)
 }
 
 // onPostgres keeps everything in PostgreSQL, one database for each service.

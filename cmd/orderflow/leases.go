@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"time"
+)
+
+// leases let one of several processes do a work; see postgres.Leases.
+type leases interface {
+	Hold(ctx context.Context, name string, work func(ctx context.Context, token int64) error) error
+}
+
+// alone holds every lease at once: nobody else could.
+type alone struct{}
+
+// Hold implements leases.
+func (alone) Hold(ctx context.Context, _ string, work func(context.Context, int64) error) error {
+	return work(ctx, 1)
+}
+
+// whileHolding does a work whenever its lease is this process's, until ctx is
+// done: one that was lost is asked for again.
+func (a *App) whileHolding(ctx context.Context, lease role, work func(ctx context.Context, token int64) error) error {
+	for {
+		err := a.leases.Hold(ctx, string(lease), work)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		a.logger.WarnContext(ctx, "the work of a lease ended and is taken up again", "lease", string(lease), "error", err)
+		if err := waitFor(ctx, leaseAgain); err != nil {
+			return err
+		}
+	}
+}
+
+// leaseAgain is how long a process that lost a lease waits before it asks for it again.
+const leaseAgain = 500 * time.Millisecond
+
+// waitFor waits, or less if ctx is done.
+func waitFor(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
