@@ -10,6 +10,7 @@
 //	domain/eventlog/    the contract of the log; eventlogtest/ is the suite every store passes
 //	domain/order/ inventory/ payment/ shipment/ catalog/ fulfilment/   one aggregate each: events, state, decisions
 //	commands/           one file per request; how a decision becomes an append; commandstest/ is the suite of its ports
+//	following/          reading the log for what must keep up with it: what becomes of a failure, and when nothing comes
 //	sagas/              the driver; fulfilling/ charging/ dispatching/ do the work that spans aggregates; sagastest/ is the suite of feeds
 //	readmodels/         what readers see: one file per view; readmodelstest/ is the suite every store of views passes
 //	projections/        event → change of a view; runner, rebuild, verify; projectionstest/ makes histories and tries stores

@@ -136,7 +136,7 @@ func TestNewStreamCostsOneAppendAndNoRead(t *testing.T) {
 	defer a.Close()
 	_, r, err := a.Transact(ctx(), "tally-1", commands.Cause{Command: "c", Fresh: true}, add("x", 1, 2))
 	must(t, err)
-	if s.reads.Load() != 0 || s.appends.Load() != 1 || r != (commands.Result{Version: 2, Position: 2, Events: 2}) {
+	if s.reads.Load() != 0 || s.appends.Load() != 1 || r != (commands.Result{Version: 2, Position: end(t, s), Events: 2}) {
 		t.Errorf("%d reads, %d appends, %+v", s.reads.Load(), s.appends.Load(), r)
 	}
 }

@@ -99,7 +99,7 @@ func TestWaitingCommandsShareOneAppend(t *testing.T) {
 					wantKind(t, got.err, domain.KindOf(want.err))
 					continue
 				}
-				if got.err != nil || got.state.Sum != want.state.Sum || got.Version != want.Version || got.Events != want.Events || got.Position != 5 {
+				if got.err != nil || got.state.Sum != want.state.Sum || got.Version != want.Version || got.Events != want.Events || got.Position != end(t, s) {
 					t.Errorf("command %d: %+v, want %+v", i, got, want)
 				}
 			}

@@ -113,3 +113,11 @@ func within(t testing.TB, what string, c <-chan struct{}) {
 		t.Fatalf("%s did not come", what)
 	}
 }
+
+// end is the position of the last event.
+func end(t *testing.T, s *store) eventlog.Position {
+	t.Helper()
+	p, err := s.End(t.Context())
+	must(t, err)
+	return p
+}

@@ -21,11 +21,12 @@ const (
 	Unknown                 // it may or may not have happened; ask before repeating
 	Exhausted               // a limit on rate, size or number was reached
 	ReadOnly                // the store takes no writes now; reads go on
+	Incomplete              // a stream lacks events; nothing can be decided on it until they are restored
 )
 
 // kindNames are the kinds' names in metrics, logs and between processes.
 var kindNames = [...]string{ //nolint:gochecknoglobals // a constant table
-	"internal", "invalid", "rejected", "not_found", "conflict", "unavailable", "mismatch", "unknown", "exhausted", "read_only",
+	"internal", "invalid", "rejected", "not_found", "conflict", "unavailable", "mismatch", "unknown", "exhausted", "read_only", "incomplete",
 }
 
 // String is the kind's name in metrics, logs and between processes.

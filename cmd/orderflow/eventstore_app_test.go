@@ -83,7 +83,7 @@ func refused(t *testing.T, c config) error {
 
 // TestAppOnEventStore runs a node twice on a log that is served.
 func TestAppOnEventStore(t *testing.T) {
-	c := config{Data: t.TempDir(), EventStore: storeOn(t, memory.New())}
+	c := config{Data: t.TempDir(), EventStore: storeOn(t, memory.NewDense())}
 	work(t, c, "one")
 	work(t, c, "two")
 	if _, err := os.Stat(c.logDir()); err == nil {
@@ -93,7 +93,7 @@ func TestAppOnEventStore(t *testing.T) {
 
 // TestViewsOfAnotherLog are refused wherever the other log is.
 func TestViewsOfAnotherLog(t *testing.T) {
-	one, two, empty := storeOn(t, memory.New()), storeOn(t, memory.New()), storeOn(t, memory.New())
+	one, two, empty := storeOn(t, memory.NewDense()), storeOn(t, memory.NewDense()), storeOn(t, memory.NewDense())
 	first := config{Data: t.TempDir(), EventStore: one}
 	work(t, first, "one")
 	work(t, config{Data: t.TempDir(), EventStore: two}, "two")
@@ -126,11 +126,11 @@ func TestViewsOfAnotherLog(t *testing.T) {
 
 // TestLogThatWasSetBack is refused: the views are ahead of it.
 func TestLogThatWasSetBack(t *testing.T) {
-	kept := memory.New()
+	kept := memory.NewDense()
 	c := config{Data: t.TempDir(), EventStore: storeOn(t, kept)}
 	work(t, c, "one")
 	var at time.Time
-	earlier := memory.NewAt(func() time.Time { return at }) // the same first event, and not much more
+	earlier := memory.NewDenseAt(func() time.Time { return at }) // the same first event, and not much more
 	n := 0
 	for r, err := range kept.ReadAll(t.Context(), 0) {
 		if err != nil {
@@ -154,7 +154,7 @@ func TestLogThatWasSetBack(t *testing.T) {
 // TestTwoLogsThatBeginAlike are two logs, as after the same import into both.
 func TestTwoLogsThatBeginAlike(t *testing.T) {
 	begun := func() *memory.Log {
-		log := memory.New()
+		log := memory.NewDense()
 		p := eventlog.Pending{ID: eventlog.EventID{1}, Type: "product.listed.v1", Data: []byte(`{"sku":"A","name":"","price":{"minor":1,"currency":"GBP"}}`)}
 		if _, err := log.Append(t.Context(), "product-A", 0, p); err != nil {
 			t.Fatal(err)
@@ -171,7 +171,7 @@ func TestTwoLogsThatBeginAlike(t *testing.T) {
 
 // TestLogThatIsExchanged ends the work of a node: its server came back with other data.
 func TestLogThatIsExchanged(t *testing.T) {
-	first, second := memory.New(), memory.New()
+	first, second := memory.NewDense(), memory.NewDense()
 	var lc net.ListenConfig
 	serve := func(log engine.Log, address string) (at string, stop func()) {
 		server, err := esdbserver.New(t.Context(), esdbserver.Options{Log: log, Insecure: true})
@@ -213,7 +213,7 @@ func TestLogThatIsExchanged(t *testing.T) {
 
 // TestAuditAmongOthers counts what other programs wrote apart.
 func TestAuditAmongOthers(t *testing.T) {
-	log := memory.New()
+	log := memory.NewDense()
 	work(t, config{Data: t.TempDir(), EventStore: storeOn(t, log)}, "one")
 	alone, err := replay(t.Context(), log, func(eventlog.Position) {})
 	if err != nil {
@@ -247,7 +247,7 @@ func TestStoreIsNotThere(t *testing.T) {
 
 // TestDataDirectoryIsOurs keeps a second node off the views of the first.
 func TestDataDirectoryIsOurs(t *testing.T) {
-	c := config{Data: t.TempDir(), EventStore: storeOn(t, memory.New())}
+	c := config{Data: t.TempDir(), EventStore: storeOn(t, memory.NewDense())}
 	app, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)

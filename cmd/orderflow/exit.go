@@ -38,7 +38,7 @@ func exitCode(err error) int {
 		return exitRejected
 	case domain.Unavailable, domain.Exhausted, domain.ReadOnly, domain.Unknown:
 		return exitUnavailable
-	case domain.Internal:
+	case domain.Internal, domain.Incomplete:
 	}
 	return exitFailed
 }

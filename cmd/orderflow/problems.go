@@ -45,6 +45,8 @@ func kindOfProblem(p httpapi.Problem) domain.Kind {
 		return domain.Unknown
 	case "read-only":
 		return domain.ReadOnly
+	case "incomplete-stream":
+		return domain.Incomplete
 	}
 	return kindOfStatus(p.Status)
 }

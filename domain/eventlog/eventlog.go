@@ -57,8 +57,13 @@ func (s Stream) ID() string {
 // event has version 1.
 type Version int64
 
-// Position orders all events of the log. Positions strictly increase and need
-// not be dense; 0 is before the first event.
+// Position orders all events of the log. Positions strictly increase and have
+// gaps: an EventStoreDB gives out byte offsets. 0 is before the first event.
+//
+// Only 0 and what a log gave out are positions of it: with an event, in an
+// answer, as its end or as a watermark. A number beside one, such as p - 1, is
+// not, and a log refuses it. So readers save, send and compare positions, and
+// never compute them.
 type Position int64
 
 // EventID identifies one event for ever. It is derived from the command and
@@ -119,14 +124,20 @@ type Store interface {
 	// stored), Unknown (the answer was lost; repeat to find out).
 	Append(ctx context.Context, s Stream, version Version, events ...Pending) (Appended, error)
 
-	// Read yields the events of s above version in order, and then stops. An
-	// unknown stream yields nothing.
+	// Read yields the events of s above version in order, without a hole, and
+	// then stops. An unknown stream yields nothing. If the event after version,
+	// or one between two others, is missing because the stream was truncated or
+	// deleted where it is kept, Read ends with kind Incomplete; see [Whole].
 	Read(ctx context.Context, s Stream, above Version) iter.Seq2[Recorded, error]
 
 	// ReadAll yields every event above a position in order, and then stops at
 	// what was the end when it got there. If categories are given, it yields
 	// only events of streams in them. Nothing ever appears at or below a
 	// position that a reader has passed. A yielded error is the last thing.
+	//
+	// above may be the position of any event, of another category or of one that
+	// is gone by now; the reading goes on behind it. A number up to the end that
+	// is no position is refused with kind Invalid. Above the end there is nothing.
 	ReadAll(ctx context.Context, above Position, categories ...string) iter.Seq2[Recorded, error]
 
 	// Subscribe is ReadAll that goes on: at the end it waits for what comes,
@@ -138,7 +149,9 @@ type Store interface {
 // Ended tells where the log ends, for figures of lag. Every Store of this
 // module implements it.
 type Ended interface {
-	// End returns the position of the last event, 0 for an empty log.
+	// End returns the position of the newest event of any kind, the store's own
+	// included; 0 for a log without any. It takes the same time whatever stands
+	// at the end.
 	End(ctx context.Context) (Position, error)
 }
 

@@ -91,7 +91,7 @@ func connect(t testing.TB, connection string) *esdb.Client {
 
 // fresh is a node on an empty log in memory and a client of it.
 func fresh(t testing.TB) *esdb.Client {
-	return connect(t, "esdb://"+serve(t, memory.New()).address+"?tls=false")
+	return connect(t, "esdb://"+serve(t, memory.NewDense()).address+"?tls=false")
 }
 
 func ctx(t testing.TB) context.Context {

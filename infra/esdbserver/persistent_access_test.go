@@ -33,7 +33,7 @@ func TestWhoMayDoWhatWithGroups(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := serve(t, memory.New(), func(o *esdbserver.Options) { o.Insecure, o.Certificate = false, &pair })
+	n := serve(t, memory.NewDense(), func(o *esdbserver.Options) { o.Insecure, o.Certificate = false, &pair })
 	conn, err := grpc.NewClient(n.address, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}))) //nolint:gosec // our own node, on the loopback
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,7 @@ func same(t testing.TB, what string, err error, trailers metadata.MD, code codes
 
 // TestWhatGroupsRefuse has a row for each way to be wrong.
 func TestWhatGroupsRefuse(t *testing.T) {
-	n := serve(t, memory.New())
+	n := serve(t, memory.NewDense())
 	raw := rawPersistent(t, n.address)
 	identify := func(name string) *shared.StreamIdentifier { return &shared.StreamIdentifier{StreamName: []byte(name)} }
 	good := func() *persistent.CreateReq {
@@ -150,7 +150,7 @@ func TestWhatGroupsRefuse(t *testing.T) {
 
 // TestOldRequests are those of clients from before there were groups on $all.
 func TestOldRequests(t *testing.T) {
-	n := serve(t, memory.New())
+	n := serve(t, memory.NewDense())
 	raw := rawPersistent(t, n.address)
 	id := &shared.StreamIdentifier{StreamName: []byte("s")}
 	if _, err := raw.Create(ctx(t), &persistent.CreateReq{Options: &persistent.CreateReq_Options{

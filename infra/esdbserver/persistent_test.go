@@ -183,7 +183,7 @@ func TestGroupsOnAll(t *testing.T) {
 }
 
 func TestAGroupEndsItsClients(t *testing.T) {
-	n := serve(t, memory.New())
+	n := serve(t, memory.NewDense())
 	c, raw := connect(t, "esdb://"+n.address+"?tls=false"), rawPersistent(t, n.address)
 	settings := esdb.SubscriptionSettingsDefault()
 	settings.MaxSubscriberCount = 1
@@ -229,7 +229,7 @@ func readOptions(group string) *persistent.ReadReq {
 
 // TestABrokenConfiguration keeps nobody from streams.
 func TestABrokenConfiguration(t *testing.T) {
-	log := memory.New()
+	log := memory.NewDense()
 	n, stop := start(t, log)
 	mustAppend(t, connect(t, "esdb://"+n.address+"?tls=false"), "s", event("a"))
 	if _, err := n.Engine().Append(ctx(t), engine.Write{Stream: "$persistentSubscriptionConfig", Expected: engine.Any, Events: []engine.Proposed{

@@ -78,7 +78,7 @@ func answers(t *testing.T, c streams.StreamsClient, r *streams.ReadReq) ([]*stre
 
 // TestExtras says what clients get that know more than events, and that others do not.
 func TestExtras(t *testing.T) {
-	n := serve(t, memory.New())
+	n := serve(t, memory.NewDense())
 	mustAppend(t, connect(t, "esdb://"+n.address+"?tls=false"), "s", event("a"), event("b"))
 	c := streams.NewStreamsClient(n.dial(t))
 	for _, r := range []struct {
@@ -125,7 +125,7 @@ func TestExtras(t *testing.T) {
 
 // TestCombinations says which reads are refused.
 func TestCombinations(t *testing.T) {
-	n := serve(t, memory.New())
+	n := serve(t, memory.NewDense())
 	c := streams.NewStreamsClient(n.dial(t))
 	byType := func(window any, multiplier uint32) *streams.ReadReq_Options_Filter {
 		f := &streams.ReadReq_Options_FilterOptions{
@@ -184,7 +184,7 @@ func TestCombinations(t *testing.T) {
 
 // TestMissingProperties says that a client is told which it has to send.
 func TestMissingProperties(t *testing.T) {
-	c := streams.NewStreamsClient(serve(t, memory.New()).dial(t))
+	c := streams.NewStreamsClient(serve(t, memory.NewDense()).dial(t))
 	var trailers metadata.MD
 	a, err := c.Append(ctx(t), grpc.Trailer(&trailers))
 	if err != nil {
@@ -208,7 +208,7 @@ func TestMissingProperties(t *testing.T) {
 // TestFeatures says that names are in lower case: the official client takes
 // others for an old server.
 func TestFeatures(t *testing.T) {
-	got, err := serverfeatures.NewServerFeaturesClient(serve(t, memory.New()).dial(t)).GetSupportedMethods(ctx(t), empty())
+	got, err := serverfeatures.NewServerFeaturesClient(serve(t, memory.NewDense()).dial(t)).GetSupportedMethods(ctx(t), empty())
 	if err != nil {
 		t.Fatal(err)
 	}

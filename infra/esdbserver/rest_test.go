@@ -16,7 +16,7 @@ import (
 // refused is not cut off, and gets the reason when it asks for it.
 func TestReasonAfterTheRest(t *testing.T) {
 	const messages = 2_000
-	c, err := grpc.NewClient(serve(t, memory.New()).address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	c, err := grpc.NewClient(serve(t, memory.NewDense()).address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,7 +91,7 @@ func TestRestart(t *testing.T) {
 // with no call under way.
 func TestKeepalive(t *testing.T) {
 	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx(t), "tcp", serve(t, memory.New()).address)
+	conn, err := dialer.DialContext(ctx(t), "tcp", serve(t, memory.NewDense()).address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestKeepalive(t *testing.T) {
 func TestHooks(t *testing.T) {
 	type call struct{ method, code string }
 	calls, subscribers, appended := make(chan call, 100), make(chan int, 10), make(chan [2]int, 10)
-	n := serve(t, memory.New(), func(o *esdbserver.Options) {
+	n := serve(t, memory.NewDense(), func(o *esdbserver.Options) {
 		o.Hooks = esdbserver.Hooks{
 			Called:     func(method, code string, _ time.Duration) { calls <- call{method, code} },
 			Appended:   func(events, bytes int) { appended <- [2]int{events, bytes} },
@@ -173,7 +173,7 @@ func (brittle) ReadAllBack(context.Context, eventlog.Position) iter.Seq2[eventlo
 
 // TestPanic says that a call that panics ends alone.
 func TestPanic(t *testing.T) {
-	c := connect(t, "esdb://"+serve(t, brittle{memory.New()}).address+"?tls=false")
+	c := connect(t, "esdb://"+serve(t, brittle{memory.NewDense()}).address+"?tls=false")
 	_, err := drain(c.ReadAll(ctx(t), esdb.ReadAllOptions{Direction: esdb.Backwards, From: esdb.End{}}, 1))
 	if err == nil || !strings.Contains(err.Error(), "Exception was thrown by handler.") {
 		t.Errorf("%v", err)
@@ -184,7 +184,7 @@ func TestPanic(t *testing.T) {
 // TestClosedBeforeItServes says that a node that is stopped while it starts
 // does not serve for ever.
 func TestClosedBeforeItServes(t *testing.T) {
-	s, err := esdbserver.New(t.Context(), esdbserver.Options{Log: memory.New(), Insecure: true})
+	s, err := esdbserver.New(t.Context(), esdbserver.Options{Log: memory.NewDense(), Insecure: true})
 	if err != nil {
 		t.Fatal(err)
 	}

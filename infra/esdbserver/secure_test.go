@@ -32,7 +32,7 @@ func secure(t *testing.T) (n node, ca string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, memory.New(), func(o *esdbserver.Options) { o.Insecure, o.Certificate = false, &certificate }), filepath.Join(dir, "ca", "ca.crt")
+	return serve(t, memory.NewDense(), func(o *esdbserver.Options) { o.Insecure, o.Certificate = false, &certificate }), filepath.Join(dir, "ca", "ca.crt")
 }
 
 // as connects with a login and a password, "" for nobody's.
@@ -229,8 +229,8 @@ func TestPort(t *testing.T) {
 	pool := x509.NewCertPool()
 	pool.AddCert(authority)
 	for base, transport := range map[string]*http.Transport{
-		"https://" + n.address:                     {TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}, // as browsers and curl do
-		"http://" + serve(t, memory.New()).address: {},
+		"https://" + n.address:                          {TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}, // as browsers and curl do
+		"http://" + serve(t, memory.NewDense()).address: {},
 	} {
 		client := http.Client{Transport: transport, Timeout: patience}
 		for path, status := range map[string]int{
@@ -253,6 +253,6 @@ func TestPort(t *testing.T) {
 
 // TestDiscovery connects by gossip.
 func TestDiscovery(t *testing.T) {
-	n := serve(t, memory.New())
+	n := serve(t, memory.NewDense())
 	mustAppend(t, connect(t, "esdb://"+n.address+","+n.address+"?tls=false"), "s", event("a"))
 }

@@ -21,7 +21,7 @@ func served(t testing.TB, kept engine.Log) eventlog.Store {
 }
 
 func TestContractOnMemory(t *testing.T) {
-	eventlogtest.Run(t, func(t testing.TB) eventlog.Store { return served(t, memory.New()) })
+	eventlogtest.Run(t, func(t testing.TB) eventlog.Store { return served(t, memory.NewDense()) })
 }
 
 func TestContractOnPebble(t *testing.T) {
@@ -33,7 +33,7 @@ func TestContractOnPebble(t *testing.T) {
 func TestContractOverTLS(t *testing.T) {
 	certificate, path := certify(t)
 	eventlogtest.Run(t, func(t testing.TB) eventlog.Store {
-		n := serve(t, memory.New(), free, certificate)
+		n := serve(t, memory.NewDense(), free, certificate)
 		t.Cleanup(func() { n.stop(t) })
 		return open(t, "esdb://admin:changeit@"+n.address+"?tlsCaFile="+path, eventstoredb.Options{})
 	})

@@ -60,7 +60,7 @@ func write(t *testing.T, log eventlog.Store, streams, n int) {
 // TestCutsLoseAndRepeatNothing cuts every connection again and again, in the
 // middle of whatever the node says, while writers write and subscribers read.
 func TestCutsLoseAndRepeatNothing(t *testing.T) {
-	n := serve(t, memory.New(), free, nil)
+	n := serve(t, memory.NewDense(), free, nil)
 	defer n.stop(t)
 	p := servicestest.NewProxy(t, n.address)
 	var c counts
@@ -126,7 +126,7 @@ func all(t *testing.T, seq func(func(eventlog.Recorded, error) bool)) (list []ev
 // TestRestartOfTheNode stops the node for so long that the library's client
 // closes for good, and starts another one on the same log: everything goes on.
 func TestRestartOfTheNode(t *testing.T) {
-	kept := memory.New()
+	kept := memory.NewDense()
 	n := serve(t, kept, free, nil)
 	var c counts
 	log := connect(t, n.address, eventstoredb.Options{Hooks: c.hooks(), Timeout: patience})
@@ -179,7 +179,7 @@ func TestRestartOfTheNode(t *testing.T) {
 // TestNodeIsGone asks a port where nobody listens, and one where nobody
 // answers: each operation ends in time, with an error of the right kind.
 func TestNodeIsGone(t *testing.T) {
-	n := serve(t, memory.New(), free, nil)
+	n := serve(t, memory.NewDense(), free, nil)
 	p := servicestest.NewProxy(t, n.address)
 	const timeout = 1500 * time.Millisecond
 	mute := connect(t, p.Address(), eventstoredb.Options{Timeout: timeout})
@@ -187,7 +187,7 @@ func TestNodeIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Mute.Store(true) // the connection stands, and nothing comes
-	gone := serve(t, memory.New(), free, nil)
+	gone := serve(t, memory.NewDense(), free, nil)
 	gone.stop(t)
 	nobody := connect(t, gone.address, eventstoredb.Options{Timeout: timeout})
 	for _, c := range []struct {
@@ -238,7 +238,7 @@ func last(seq func(func(eventlog.Recorded, error) bool)) (err error) {
 // TestAnswerIsLost drops the node's answers to appends: Unknown, or the true
 // answer once it can be had; and the events are there once.
 func TestAnswerIsLost(t *testing.T) {
-	n := serve(t, memory.New(), free, nil)
+	n := serve(t, memory.NewDense(), free, nil)
 	defer n.stop(t)
 	p := servicestest.NewProxy(t, n.address)
 	lossy := connect(t, p.Address(), eventstoredb.Options{Timeout: 3 * time.Second})
@@ -267,7 +267,7 @@ func TestAnswerIsLost(t *testing.T) {
 
 // TestClosing ends what is under way.
 func TestClosing(t *testing.T) {
-	n := serve(t, memory.New(), free, nil)
+	n := serve(t, memory.NewDense(), free, nil)
 	defer n.stop(t)
 	log := connect(t, n.address, eventstoredb.Options{})
 	write(t, log, 1, 1)

@@ -10,7 +10,7 @@ import (
 
 func TestFeed(t *testing.T) {
 	sagastest.RunFeed(t, func(t *testing.T) sagastest.Fed {
-		log := served(t, memory.New())
+		log := served(t, memory.NewDense())
 		return sagastest.Fed{Log: log, Feed: func() sagas.Feed { return log }}
 	})
 }

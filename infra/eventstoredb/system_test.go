@@ -42,7 +42,7 @@ func put(t *testing.T, c *esdb.Client, stream, kind string, n int) {
 // TestSystemEventsAreHidden fills the log with what a server writes for itself,
 // more than one page of it, between and behind ours.
 func TestSystemEventsAreHidden(t *testing.T) {
-	n := serve(t, memory.New(), free, nil)
+	n := serve(t, memory.NewDense(), free, nil)
 	defer n.stop(t)
 	log, other := connect(t, n.address, eventstoredb.Options{}), stranger(t, n.address)
 	put(t, other, "$stats-0.0.0.0:2113", "$statsCollected", 300)
@@ -73,7 +73,7 @@ func TestSystemEventsAreHidden(t *testing.T) {
 
 // TestDeletedStreams deletes one so that it can begin again, and one for ever.
 func TestDeletedStreams(t *testing.T) {
-	n := serve(t, memory.New(), free, nil)
+	n := serve(t, memory.NewDense(), free, nil)
 	defer n.stop(t)
 	log, other := connect(t, n.address, eventstoredb.Options{}), stranger(t, n.address)
 	write(t, log, 2, 3) // a-0 and b-1

@@ -163,6 +163,11 @@ var problemTypes = map[string]ProblemType{ //nolint:gochecknoglobals // a consta
 		"The store protects itself, as when the disk is nearly full. Reads go on.",
 		"Send it again later; the operator must make room.",
 	},
+	"incomplete-stream": {
+		"A part of the record is missing", http.StatusInternalServerError, 0,
+		"The event log holds this order's or article's stream without some of its events: it was truncated or deleted there. Nothing is decided about it until they are restored.",
+		"Tell the operator the instance; repeating the request does not help.",
+	},
 	"internal": {
 		"Something went wrong here", http.StatusInternalServerError, 0,
 		"A fault of the server, not of the request.",
@@ -176,6 +181,7 @@ var kindProblems = map[domain.Kind]string{ //nolint:gochecknoglobals // a consta
 	domain.NotFound: "not-found", domain.Conflict: "conflict", domain.Unavailable: "unavailable",
 	domain.Mismatch: "idempotency-key-reused", domain.Unknown: "outcome-unknown",
 	domain.Exhausted: "limit-exceeded", domain.ReadOnly: "read-only",
+	domain.Incomplete: "incomplete-stream",
 }
 
 // statusProblems says what huma's own refusals are.

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"iter"
+	"sort"
 
 	"orderflow/domain/eventlog"
 )
@@ -10,22 +11,22 @@ import (
 // ReadBack implements eventlog.Backwards.
 func (l *Log) ReadBack(ctx context.Context, s eventlog.Stream, below eventlog.Version) iter.Seq2[eventlog.Recorded, error] {
 	l.mu.RLock()
-	positions := l.streams[s] // only ever appended to
+	places := l.streams[s] // only ever appended to
 	l.mu.RUnlock()
-	positions = positions[:max(0, min(below-1, eventlog.Version(len(positions))))]
-	return l.back(ctx, len(positions), func(i int) eventlog.Position { return positions[i] })
+	places = places[:max(0, min(below-1, eventlog.Version(len(places))))]
+	return l.back(ctx, len(places), func(i int) int { return places[i] })
 }
 
 // ReadAllBack implements eventlog.Backwards.
 func (l *Log) ReadAllBack(ctx context.Context, below eventlog.Position) iter.Seq2[eventlog.Recorded, error] {
 	l.mu.RLock()
-	end := eventlog.Position(len(l.all))
+	n := sort.Search(len(l.all), func(i int) bool { return l.all[i].Position >= below })
 	l.mu.RUnlock()
-	return l.back(ctx, int(max(0, min(below-1, end))), func(i int) eventlog.Position { return eventlog.Position(i + 1) })
+	return l.back(ctx, n, func(i int) int { return i })
 }
 
-// back yields the events at n positions, the last one first.
-func (l *Log) back(ctx context.Context, n int, position func(int) eventlog.Position) iter.Seq2[eventlog.Recorded, error] {
+// back yields the events at n places, the last one first.
+func (l *Log) back(ctx context.Context, n int, place func(int) int) iter.Seq2[eventlog.Recorded, error] {
 	return func(yield func(eventlog.Recorded, error) bool) {
 		for i := n - 1; i >= 0; i-- {
 			if err := ctx.Err(); err != nil {
@@ -33,9 +34,10 @@ func (l *Log) back(ctx context.Context, n int, position func(int) eventlog.Posit
 				return
 			}
 			l.mu.RLock()
-			r := l.all[position(i)-1]
+			r := l.all[place(i)]
+			_, gone := l.gone[place(i)]
 			l.mu.RUnlock()
-			if !yield(r, nil) {
+			if !gone && !yield(r, nil) {
 				return
 			}
 		}
@@ -46,9 +48,9 @@ func (l *Log) back(ctx context.Context, n int, position func(int) eventlog.Posit
 func (l *Log) Find(_ context.Context, id eventlog.EventID) (eventlog.Recorded, bool, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	p, ok := l.ids[id]
-	if !ok {
+	i, ok := l.ids[id]
+	if _, gone := l.gone[i]; !ok || gone {
 		return eventlog.Recorded{}, false, nil
 	}
-	return l.all[p-1], true, nil
+	return l.all[i], true, nil
 }

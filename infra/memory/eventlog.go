@@ -19,15 +19,19 @@ import (
 const chunkEvents = 256
 
 // Log is an eventlog.Store in memory, with every capability that a store may
-// have. Nothing survives the process. It is safe for concurrent use.
+// have. Its positions have irregular gaps, as those of an EventStoreDB do, and
+// it refuses every other number. Nothing survives the process. It is safe for
+// concurrent use.
 type Log struct {
 	clock func() time.Time
+	gap   func(i int) eventlog.Position // between the events i-1 and i
 
 	mu         sync.RWMutex
-	all        []eventlog.Recorded // the event at position p is all[p-1]
-	streams    map[eventlog.Stream][]eventlog.Position
-	categories map[string][]eventlog.Position
-	ids        map[eventlog.EventID]eventlog.Position // of the newest event under each id
+	all        []eventlog.Recorded       // in the order of their positions
+	gone       map[int]struct{}          // places in all whose events were scavenged
+	streams    map[eventlog.Stream][]int // places in all
+	categories map[string][]int
+	ids        map[eventlog.EventID]int // of the newest event under each id
 	snapshots  map[eventlog.Stream]snapshot
 	grown      chan struct{} // closed and replaced at every append
 }
@@ -38,12 +42,66 @@ func New() *Log { return NewAt(time.Now) }
 // NewAt returns an empty log that asks clock for the time of each append.
 func NewAt(clock func() time.Time) *Log {
 	return &Log{
-		clock:      clock,
-		streams:    map[eventlog.Stream][]eventlog.Position{},
-		categories: map[string][]eventlog.Position{},
-		ids:        map[eventlog.EventID]eventlog.Position{},
+		clock: clock, gap: irregular,
+		gone:       map[int]struct{}{},
+		streams:    map[eventlog.Stream][]int{},
+		categories: map[string][]int{},
+		ids:        map[eventlog.EventID]int{},
 		snapshots:  map[eventlog.Stream]snapshot{},
 		grown:      make(chan struct{}),
+	}
+}
+
+// NewDense returns an empty log whose positions are 1, 2, 3 and so on, as those
+// of the embedded log are. An EventStoreDB node keeps its events in such a log.
+func NewDense() *Log { return NewDenseAt(time.Now) }
+
+// NewDenseAt is [NewDense] with the clock of [NewAt].
+func NewDenseAt(clock func() time.Time) *Log {
+	l := NewAt(clock)
+	l.gap = func(int) eventlog.Position { return 1 }
+	return l
+}
+
+// irregular spreads positions as a server does whose positions are byte offsets:
+// a few hundred apart, never evenly.
+func irregular(i int) eventlog.Position {
+	const least, spread = 90, 700
+	return least + eventlog.Position(uint64(i)*0x9E3779B97F4A7C15>>32%spread) //nolint:gosec // a hash below spread
+}
+
+// place returns where the first event above p is in all. It refuses a number
+// that is not a position.
+func (l *Log) place(p eventlog.Position) (int, error) {
+	i := sort.Search(len(l.all), func(i int) bool { return l.all[i].Position > p })
+	if p <= 0 || i == len(l.all) || i > 0 && l.all[i-1].Position == p {
+		return i, nil
+	}
+	return 0, domain.Errorf(domain.Invalid, "%d is not a position of the log.", p)
+}
+
+// At implements eventlog.Located.
+func (l *Log) At(_ context.Context, p eventlog.Position) (eventlog.Recorded, bool, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	i := sort.Search(len(l.all), func(i int) bool { return l.all[i].Position >= p })
+	if i == len(l.all) || l.all[i].Position != p {
+		return eventlog.Recorded{}, false, nil
+	}
+	if _, gone := l.gone[i]; gone {
+		return eventlog.Recorded{}, false, nil
+	}
+	return l.all[i], true, nil
+}
+
+// Scavenge removes the events of s below a version, as an EventStoreDB does after
+// the stream was truncated. Their positions stay positions.
+func (l *Log) Scavenge(s eventlog.Stream, below eventlog.Version) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	places := l.streams[s]
+	for _, i := range places[:min(max(int(below)-1, 0), len(places))] {
+		l.gone[i] = struct{}{}
 	}
 }
 
@@ -102,17 +160,25 @@ func (l *Log) AppendTogether(ctx context.Context, writes ...eventlog.Write) ([]e
 func (l *Log) add(w eventlog.Write, at time.Time) eventlog.Appended {
 	stream, category := l.streams[w.Stream], w.Stream.Category()
 	for i, e := range w.Events {
-		position := eventlog.Position(len(l.all) + 1)
+		place := len(l.all)
 		l.all = append(l.all, eventlog.Recorded{
-			ID: e.ID, Stream: w.Stream, Version: w.Version + eventlog.Version(i) + 1, Position: position,
+			ID: e.ID, Stream: w.Stream, Version: w.Version + eventlog.Version(i) + 1, Position: l.end() + l.gap(place),
 			Type: e.Type, Data: slices.Clone(e.Data), Meta: e.Meta, At: at,
 		})
-		stream = append(stream, position)
-		l.categories[category] = append(l.categories[category], position)
-		l.ids[e.ID] = position
+		stream = append(stream, place)
+		l.categories[category] = append(l.categories[category], place)
+		l.ids[e.ID] = place
 	}
 	l.streams[w.Stream] = stream
-	return eventlog.Appended{Version: eventlog.Version(len(stream)), Position: stream[len(stream)-1]}
+	return eventlog.Appended{Version: eventlog.Version(len(stream)), Position: l.end()}
+}
+
+// end is the position of the last event, 0 if there is none.
+func (l *Log) end() eventlog.Position {
+	if len(l.all) == 0 {
+		return 0
+	}
+	return l.all[len(l.all)-1].Position
 }
 
 // repeated answers a write that is not at the stream's end: as it was answered
@@ -124,70 +190,95 @@ func (l *Log) repeated(w eventlog.Write) (eventlog.Appended, error) {
 		return eventlog.Appended{}, eventlog.ErrConflict(w.Stream, w.Version, have)
 	}
 	for i, e := range w.Events {
-		if l.all[stream[int(w.Version)+i]-1].ID != e.ID {
+		if l.all[stream[int(w.Version)+i]].ID != e.ID {
 			return eventlog.Appended{}, eventlog.ErrConflict(w.Stream, w.Version, have)
 		}
 	}
-	return eventlog.Appended{Version: last, Position: stream[last-1]}, nil
+	return eventlog.Appended{Version: last, Position: l.all[stream[last-1]].Position}, nil
 }
 
 // Read implements eventlog.Store.
 func (l *Log) Read(ctx context.Context, s eventlog.Stream, above eventlog.Version) iter.Seq2[eventlog.Recorded, error] {
-	return func(yield func(eventlog.Recorded, error) bool) {
+	return eventlog.Whole(s, above, func(yield func(eventlog.Recorded, error) bool) {
 		next := int(max(above, 0))
 		for {
 			if err := ctx.Err(); err != nil {
 				yield(eventlog.Recorded{}, err)
 				return
 			}
-			chunk := l.streamChunk(s, next)
+			chunk, read := l.streamChunk(s, next)
 			for _, r := range chunk {
 				if !yield(r, nil) {
 					return
 				}
 			}
-			if len(chunk) < chunkEvents {
+			if read > 0 && len(chunk) == 0 {
+				yield(eventlog.Recorded{}, eventlog.ErrIncomplete(s, eventlog.Version(next)+1, 0))
 				return
 			}
-			next += len(chunk)
+			if read < chunkEvents {
+				return
+			}
+			next += read
 		}
-	}
+	})
 }
 
-func (l *Log) streamChunk(s eventlog.Stream, next int) []eventlog.Recorded {
+// streamChunk returns the next events of s that are there, and how many there were.
+func (l *Log) streamChunk(s eventlog.Stream, next int) (chunk []eventlog.Recorded, read int) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	positions := l.streams[s]
-	positions = positions[min(next, len(positions)):]
-	return l.recorded(positions[:min(len(positions), chunkEvents)])
+	places := l.streams[s]
+	places = places[min(next, len(places)):]
+	places = places[:min(len(places), chunkEvents)]
+	return l.recorded(places), len(places)
 }
 
-func (l *Log) recorded(positions []eventlog.Position) []eventlog.Recorded {
-	chunk := make([]eventlog.Recorded, len(positions))
-	for i, p := range positions {
-		chunk[i] = l.all[p-1]
+// recorded returns the events at places, without those that are gone.
+func (l *Log) recorded(places []int) (chunk []eventlog.Recorded) {
+	for _, i := range places {
+		if _, gone := l.gone[i]; !gone {
+			chunk = append(chunk, l.all[i])
+		}
 	}
 	return chunk
 }
 
 // ReadAll implements eventlog.Store.
 func (l *Log) ReadAll(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error] {
-	return l.scan(ctx, above, false, categories)
+	return l.scan(ctx, scan{above: above, categories: categories})
 }
 
 // Subscribe implements eventlog.Store.
 func (l *Log) Subscribe(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error] {
-	return l.scan(ctx, above, true, categories)
+	return l.scan(ctx, scan{above: above, categories: categories, follow: true})
 }
 
-func (l *Log) scan(ctx context.Context, above eventlog.Position, follow bool, categories []string) iter.Seq2[eventlog.Recorded, error] {
+// SubscribeWatermarked implements eventlog.Watermarked.
+func (l *Log) SubscribeWatermarked(ctx context.Context, above eventlog.Position, passed func(eventlog.Watermark), categories ...string) iter.Seq2[eventlog.Recorded, error] {
+	return l.scan(ctx, scan{above: above, categories: categories, follow: true, passed: passed})
+}
+
+// scan says what to read of the whole log.
+type scan struct {
+	above      eventlog.Position
+	categories []string
+	follow     bool                     // wait at the end
+	passed     func(eventlog.Watermark) // may be nil
+}
+
+func (l *Log) scan(ctx context.Context, s scan) iter.Seq2[eventlog.Recorded, error] {
 	return func(yield func(eventlog.Recorded, error) bool) {
-		for at := max(above, 0); ; {
+		for at := max(s.above, 0); ; {
 			if err := ctx.Err(); err != nil {
 				yield(eventlog.Recorded{}, err)
 				return
 			}
-			chunk, passed, grown := l.chunk(at, categories)
+			chunk, passed, end, grown, err := l.chunk(at, s.categories)
+			if err != nil {
+				yield(eventlog.Recorded{}, err)
+				return
+			}
 			for _, r := range chunk {
 				if err := ctx.Err(); err != nil {
 					yield(eventlog.Recorded{}, err)
@@ -199,9 +290,12 @@ func (l *Log) scan(ctx context.Context, above eventlog.Position, follow bool, ca
 			}
 			switch {
 			case grown == nil:
-			case !follow:
+			case !s.follow:
 				return
 			default:
+				if s.passed != nil {
+					s.passed(eventlog.Watermark{Position: end, CaughtUp: true})
+				}
 				select {
 				case <-grown:
 				case <-ctx.Done():
@@ -212,43 +306,44 @@ func (l *Log) scan(ctx context.Context, above eventlog.Position, follow bool, ca
 	}
 }
 
-// chunk returns the next events above a position and the position they reach;
-// grown is not nil if that is the end, and is closed when there is more.
-func (l *Log) chunk(above eventlog.Position, categories []string) (chunk []eventlog.Recorded, passed eventlog.Position, grown <-chan struct{}) {
+// chunk returns the next events above a position, the position they reach, and
+// the end of the log; grown is not nil if that is reached, and is closed when
+// there is more.
+func (l *Log) chunk(above eventlog.Position, categories []string) (chunk []eventlog.Recorded, passed, end eventlog.Position, grown <-chan struct{}, err error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	end := eventlog.Position(len(l.all))
-	if len(categories) == 0 {
-		from := min(above, end)
-		to := min(from+chunkEvents, end)
-		chunk = slices.Clone(l.all[from:to])
-		if to == end {
-			grown = l.grown
-		}
-		return chunk, max(above, to), grown
+	from, err := l.place(above)
+	if err != nil {
+		return nil, 0, 0, nil, err
 	}
-	positions := l.inCategories(above, categories)
-	if len(positions) < chunkEvents {
-		return l.recorded(positions), max(above, end), l.grown
+	places, end := l.places(from, categories), l.end()
+	chunk = l.recorded(places)
+	if len(places) < chunkEvents {
+		return chunk, max(above, end), end, l.grown, nil
 	}
-	return l.recorded(positions), positions[len(positions)-1], nil
+	return chunk, l.all[places[len(places)-1]].Position, end, nil, nil
 }
 
-// inCategories merges the positions above one of the given categories, at most a chunk.
-func (l *Log) inCategories(above eventlog.Position, categories []string) []eventlog.Position {
-	var merged []eventlog.Position
-	for _, c := range slices.Compact(slices.Sorted(slices.Values(categories))) {
-		positions := l.categories[c]
-		from := sort.Search(len(positions), func(i int) bool { return positions[i] > above })
-		merged = append(merged, positions[from:min(from+chunkEvents, len(positions))]...)
+// places lists what comes from a place on, of the given categories if there are any, at most a chunk.
+func (l *Log) places(from int, categories []string) (list []int) {
+	if len(categories) == 0 {
+		for i := from; i < min(from+chunkEvents, len(l.all)); i++ {
+			list = append(list, i)
+		}
+		return list
 	}
-	slices.Sort(merged)
-	return merged[:min(len(merged), chunkEvents)]
+	for _, c := range slices.Compact(slices.Sorted(slices.Values(categories))) {
+		places := l.categories[c]
+		first := sort.SearchInts(places, from)
+		list = append(list, places[first:min(first+chunkEvents, len(places))]...)
+	}
+	slices.Sort(list)
+	return list[:min(len(list), chunkEvents)]
 }
 
 // End implements eventlog.Ended.
 func (l *Log) End(context.Context) (eventlog.Position, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return eventlog.Position(len(l.all)), nil
+	return l.end(), nil
 }

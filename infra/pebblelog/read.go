@@ -48,17 +48,23 @@ func (l *Log) Read(ctx context.Context, s eventlog.Stream, above eventlog.Versio
 
 // ReadAll implements eventlog.Store.
 func (l *Log) ReadAll(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error] {
-	return l.scan(ctx, above, false, categories)
+	return l.scan(ctx, above, nil, false, categories)
 }
 
 // Subscribe implements eventlog.Store.
 func (l *Log) Subscribe(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error] {
-	return l.scan(ctx, above, true, categories)
+	return l.scan(ctx, above, nil, true, categories)
 }
 
-// scan reads chunk by chunk, and at the end stops or waits for more. Between
-// chunks it holds nothing, so a slow caller costs nobody anything.
-func (l *Log) scan(ctx context.Context, above eventlog.Position, follow bool, categories []string) iter.Seq2[eventlog.Recorded, error] {
+// SubscribeWatermarked implements eventlog.Watermarked.
+func (l *Log) SubscribeWatermarked(ctx context.Context, above eventlog.Position, passed func(eventlog.Watermark), categories ...string) iter.Seq2[eventlog.Recorded, error] {
+	return l.scan(ctx, above, passed, true, categories)
+}
+
+// scan reads chunk by chunk, and at the end stops, or calls told, if it is not
+// nil, and waits for more. Between chunks it holds nothing, so a slow caller
+// costs nobody anything. Positions are dense, so every number up to the end is one.
+func (l *Log) scan(ctx context.Context, above eventlog.Position, told func(eventlog.Watermark), follow bool, categories []string) iter.Seq2[eventlog.Recorded, error] {
 	categories = slices.Compact(slices.Sorted(slices.Values(categories)))
 	return func(yield func(eventlog.Recorded, error) bool) {
 		for at := max(above, 0); ; {
@@ -84,6 +90,9 @@ func (l *Log) scan(ctx context.Context, above eventlog.Position, follow bool, ca
 			}
 			if !follow {
 				return
+			}
+			if told != nil {
+				told(eventlog.Watermark{Position: end, CaughtUp: true})
 			}
 			select {
 			case <-grown:
@@ -320,6 +329,21 @@ func closed(it *pebble.Iterator, p eventlog.Position) error {
 // broken says where the log cannot be read. It is never passed over.
 func broken(p eventlog.Position, err error) error {
 	return domain.Wrap(domain.Internal, fmt.Errorf("pebblelog: %w", err), "The log is broken at position %d.", p)
+}
+
+// At implements eventlog.Located.
+func (l *Log) At(_ context.Context, p eventlog.Position) (r eventlog.Recorded, ok bool, err error) {
+	if end, _ := l.tail.position(); p <= 0 || p > end {
+		return r, false, nil
+	}
+	err = l.reading(func() error {
+		chunk, err := l.fetch([]eventlog.Position{p})
+		if len(chunk) > 0 {
+			r, ok = chunk[0], true
+		}
+		return err
+	})
+	return r, ok, err
 }
 
 // End implements eventlog.Ended.

@@ -106,7 +106,7 @@ func statusOf(k domain.Kind) int {
 		return http.StatusTooManyRequests
 	case domain.Unavailable, domain.Unknown, domain.ReadOnly:
 		return http.StatusServiceUnavailable
-	case domain.Internal:
+	case domain.Internal, domain.Incomplete:
 	}
 	return http.StatusInternalServerError
 }

@@ -214,7 +214,7 @@ func (l look) outcome(ctx context.Context, receipt Receipt, err error) (bool, ti
 		return l.recorded(l.record(ctx, payment.Decline(l.GatewayName, reason(err))))
 	case domain.Unavailable:
 		return l.deferUntil(ctx, reason(err), time.Now().Add(l.pause(l.p.Tries)))
-	case domain.Internal, domain.Invalid, domain.NotFound, domain.Conflict, domain.Mismatch, domain.Unknown, domain.Exhausted, domain.ReadOnly:
+	case domain.Internal, domain.Invalid, domain.NotFound, domain.Conflict, domain.Mismatch, domain.Unknown, domain.Exhausted, domain.ReadOnly, domain.Incomplete:
 	}
 	return l.loseOutcome(ctx, err)
 }

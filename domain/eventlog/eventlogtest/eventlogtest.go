@@ -1,8 +1,9 @@
 // Package eventlogtest is the contract every eventlog.Store passes, and the
 // check that stored forms only grow.
 //
-// The suite assumes no more than the contract says: positions may have holes
-// and start anywhere, the store may set the time, an append may be slow.
+// The suite assumes no more than the contract says: positions may have gaps
+// and start anywhere, the store may set the time and hold events of its own, an
+// append may be slow.
 package eventlogtest
 
 import (
@@ -56,6 +57,11 @@ func Run(t *testing.T, open func(testing.TB) eventlog.Store) {
 		{"Subscribe/SlowOneHoldsBackNoWriter", slowSubscriber},
 		{"Subscribe/FromTheEndWaits", subscribeFromEnd},
 		{"End/IsTheLastPosition", endIsLast},
+		{"Position/OnlyWhatWasGivenOutIsOne", onlyPositions},
+		{"Position/OfAnotherCategoryIsOne", positionOfAnotherCategory},
+		{"Position/AtFindsItsEvent", atFindsEvents},
+		{"Watermark/FollowsWhatIsOfOthers", watermarks},
+		{"Watermark/CaughtUpComesByItself", caughtUpComesByItself},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}

@@ -29,7 +29,7 @@ func fill(t *testing.T, resources string) original {
 	if err != nil {
 		t.Fatalf("the data set cannot be rebuilt: %v", err)
 	}
-	log := memory.New()
+	log := memory.NewDense()
 	address, stop := serve(t, log, "")
 	if err := conformance.Fill(t.Context(), "esdb://"+address+"?tls=false", dataset); err != nil {
 		t.Fatalf("the data set cannot be stored: %v", err)

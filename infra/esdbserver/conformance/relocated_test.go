@@ -136,7 +136,7 @@ func (r relocated) End(ctx context.Context) (eventlog.Position, error) {
 
 // TestRelocated reads a small log from every position, both ways.
 func TestRelocated(t *testing.T) {
-	inner := memory.New()
+	inner := memory.NewDense()
 	old := time.Date(2020, 1, 12, 18, 0, 0, 0, time.UTC)
 	r := relocated{inner, []place{{10, old}, {20, old}, {21, old}}}
 	for i := range 5 {

@@ -29,7 +29,7 @@ func TestForms(t *testing.T) {
 		{"what looks like an envelope", false, "\x00\x01\x00\x00", ``, "\x00\x01\x00\x00\x00\x01\x00\x00"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			log := memory.New()
+			log := memory.NewDense()
 			e := newEngine(t, log)
 			must(t, e, "s", engine.Any, []engine.Proposed{{ID: id("a"), Type: "t", JSON: c.json, Data: []byte(c.data), Metadata: []byte(c.metadata)}})
 			for r, err := range log.ReadAll(ctx(t), 0) {
@@ -53,7 +53,7 @@ func FuzzStored(f *testing.F) {
 	f.Add([]byte("\x00\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), []byte(`1@s`), false)
 	f.Add([]byte(`{"$tb":1,"$maxCount":2,"$maxAge":3,"$acl":{"$r":["a"]}}`), []byte(`{"$userStreamAcl":{"$r":"a"}}`), true)
 	f.Fuzz(func(t *testing.T, data, metadata []byte, json bool) {
-		log := memory.New()
+		log := memory.NewDense()
 		e := engine.New(log, engine.Options{})
 		defer e.Close()
 		if _, err := log.Append(t.Context(), "$$raw", 0, eventlog.Pending{ID: id("raw"), Type: "t", Data: data}); err != nil {

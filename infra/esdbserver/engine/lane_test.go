@@ -39,7 +39,7 @@ func (g *gated) Append(ctx context.Context, s eventlog.Stream, v eventlog.Versio
 // TestHotStream says that what waits for a stream is written at once, in order,
 // and that repeats among it are recognised.
 func TestHotStream(t *testing.T) {
-	log := &gated{Log: memory.New(), entered: make(chan struct{}), gate: make(chan error)}
+	log := &gated{Log: memory.NewDense(), entered: make(chan struct{}), gate: make(chan error)}
 	e := newEngine(t, log)
 	type result struct {
 		engine.Written
@@ -87,7 +87,7 @@ func TestHotStream(t *testing.T) {
 // TestUnknownOutcome says that after a write of which nobody knows what became
 // of it the log is asked again.
 func TestUnknownOutcome(t *testing.T) {
-	log := &lossy{Log: memory.New()}
+	log := &lossy{Log: memory.NewDense()}
 	e := newEngine(t, log)
 	must(t, e, "s", engine.NoStream, events("a"))
 	log.lose.Store(true)
@@ -158,7 +158,7 @@ func TestWriters(t *testing.T) {
 
 // TestGivenUp says that who gives up while it waits has stored nothing.
 func TestGivenUp(t *testing.T) {
-	log := &gated{Log: memory.New(), entered: make(chan struct{}), gate: make(chan error)}
+	log := &gated{Log: memory.NewDense(), entered: make(chan struct{}), gate: make(chan error)}
 	e := newEngine(t, log)
 	var wg sync.WaitGroup
 	wg.Go(func() { must(t, e, "s", engine.Any, events("a")) })

@@ -40,7 +40,7 @@ func TestTruncation(t *testing.T) {
 		t.Run(c.metadata, func(t *testing.T) {
 			now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 			clock := func() time.Time { return now }
-			e := engine.New(memory.NewAt(clock), engine.Options{Clock: clock})
+			e := engine.New(memory.NewDenseAt(clock), engine.Options{Clock: clock})
 			defer e.Close()
 			for _, name := range []string{"a", "b", "c"} {
 				must(t, e, "test-1", engine.Any, events(name))
@@ -146,7 +146,7 @@ func TestMetadataReopens(t *testing.T) {
 
 // TestMetastream says that it shows its newest event, and ends with its stream.
 func TestMetastream(t *testing.T) {
-	e := newEngine(t, memory.New())
+	e := newEngine(t, memory.NewDense())
 	must(t, e, "$$test-1", engine.Any, metadata(`"old"`))
 	must(t, e, "$$test-1", engine.Any, metadata(`"new"`))
 	if names, err := named(t, e, "$$test-1"); err != nil || !slices.Equal(names, []string{"new"}) {
@@ -189,7 +189,7 @@ func TestACL(t *testing.T) {
 func TestOldEvents(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	clock := func() time.Time { return now }
-	e := engine.New(memory.NewAt(clock), engine.Options{Clock: clock})
+	e := engine.New(memory.NewDenseAt(clock), engine.Options{Clock: clock})
 	defer e.Close()
 	const length = 500
 	for i := range length {

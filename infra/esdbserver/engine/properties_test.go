@@ -76,7 +76,7 @@ func stored(t *rapid.T, log engine.Log) string {
 func TestTogetherAsOneByOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		before, waiting := steps().Draw(t, "before"), steps().Draw(t, "waiting")
-		oneLog, log := memory.New(), &gated{Log: memory.New(), entered: make(chan struct{}), gate: make(chan error)}
+		oneLog, log := memory.NewDense(), &gated{Log: memory.NewDense(), entered: make(chan struct{}), gate: make(chan error)}
 		one, together := engine.New(oneLog, engine.Options{}), engine.New(log, engine.Options{})
 		defer one.Close()
 		defer together.Close()

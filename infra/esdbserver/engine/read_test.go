@@ -92,7 +92,7 @@ func TestReadAll(t *testing.T) {
 
 // TestLinks follows links to what is there, what is hidden and what never was.
 func TestLinks(t *testing.T) {
-	e := newEngine(t, memory.New())
+	e := newEngine(t, memory.NewDense())
 	must(t, e, "test-1", engine.Any, events("a", "b"))
 	must(t, e, "gone-1", engine.Any, events("c"))
 	if _, err := e.Delete(ctx(t), "gone-1", engine.Any); err != nil {

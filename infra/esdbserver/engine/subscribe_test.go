@@ -91,7 +91,7 @@ func TestSubscribeStream(t *testing.T) {
 // TestLiveIsNotTruncated says that who is there sees all that is appended,
 // though $maxCount would hide some of it from who comes later.
 func TestLiveIsNotTruncated(t *testing.T) {
-	e := newEngine(t, memory.New())
+	e := newEngine(t, memory.NewDense())
 	must(t, e, "$$s", engine.Any, metadata(`{"$maxCount":1}`))
 	must(t, e, "s", engine.Any, events("a", "b"))
 	live := follow(t, e.SubscribeStream(ctx(t), "s", -1, false))
@@ -130,7 +130,7 @@ func TestSubscribeAll(t *testing.T) {
 
 // TestSubscriptionsEnd says why they end.
 func TestSubscriptionsEnd(t *testing.T) {
-	e := engine.New(memory.New(), engine.Options{})
+	e := engine.New(memory.NewDense(), engine.Options{})
 	given, cancel := context.WithCancel(t.Context())
 	one := follow(t, e.SubscribeStream(given, "s", -1, false))
 	two := follow(t, e.SubscribeAll(ctx(t), 0, false, nil, engine.Checkpoints{}))
@@ -149,7 +149,7 @@ func TestSubscriptionsEnd(t *testing.T) {
 
 // TestFallingBehind says that who was live and gets far behind catches up again.
 func TestFallingBehind(t *testing.T) {
-	e := newEngine(t, memory.New())
+	e := newEngine(t, memory.NewDense())
 	all := follow(t, e.SubscribeAll(ctx(t), 0, false, nil, engine.Checkpoints{}))
 	stream := follow(t, e.SubscribeStream(ctx(t), "s", -1, false))
 	expect(t, all, "caught up")

@@ -26,7 +26,7 @@ func (l lateAnswers) Append(ctx context.Context, s eventlog.Stream, v eventlog.V
 // Whoever was woken by an event finds it, even if the append that stored it has
 // not come back yet: a client elsewhere may act on it, and would find nothing.
 func TestWhoWasWokenByAnEventFindsIt(t *testing.T) {
-	log := lateAnswers{memory.New(), make(chan struct{}), make(chan struct{})}
+	log := lateAnswers{memory.NewDense(), make(chan struct{}), make(chan struct{})}
 	e := newEngine(t, log)
 	for n := range 3 { // the first one is of a stream that was looked for before
 		if n == 0 {

@@ -56,7 +56,7 @@ func BenchmarkMachine(b *testing.B) {
 // acknowledges every event by itself.
 func BenchmarkGroup(b *testing.B) {
 	const events = 20_000
-	e := engine.New(memory.New(), engine.Options{})
+	e := engine.New(memory.NewDense(), engine.Options{})
 	defer e.Close()
 	for i := range events / 1_000 {
 		w := engine.Write{Stream: "orders", Expected: engine.Any}

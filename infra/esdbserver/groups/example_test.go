@@ -14,7 +14,7 @@ import (
 // A group hands out the events of a stream and remembers what was acknowledged.
 func Example() {
 	ctx := context.Background()
-	node := engine.New(memory.New(), engine.Options{})
+	node := engine.New(memory.NewDense(), engine.Options{})
 	defer node.Close()
 	all, err := groups.Open(ctx, node, groups.Options{})
 	if err != nil {

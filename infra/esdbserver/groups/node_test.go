@@ -31,7 +31,7 @@ type node struct {
 }
 
 func newNode(t *testing.T) *node {
-	n := &node{t: t, log: memory.New()}
+	n := &node{t: t, log: memory.NewDense()}
 	n.engine = engine.New(n.log, engine.Options{})
 	n.api = n.engine
 	n.open()

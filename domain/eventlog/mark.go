@@ -1,0 +1,74 @@
+package eventlog
+
+import "context"
+
+// Mark is a place in the log that can be recognised again: a position together
+// with the id of the event there. The zero Mark is before the first event; every
+// log has it.
+type Mark struct {
+	Position Position
+	ID       EventID // zero if only the position is known
+}
+
+// MarkOf returns the mark of an event.
+func MarkOf(r Recorded) Mark { return Mark{Position: r.Position, ID: r.ID} }
+
+// Located finds events by position. Every [Store] of this module implements it.
+type Located interface {
+	// At returns the event at p, the store's own events included. ok is false
+	// if p is not a position of this log, or if its event is gone.
+	At(ctx context.Context, p Position) (r Recorded, ok bool, err error)
+}
+
+// Checkpoint is how far a reader has come. It holds only positions that the log
+// gave out.
+type Checkpoint struct {
+	// Event is the last event that was dealt with, in log order: every event for
+	// the reader at or below it was dealt with too. Its id proves at the next
+	// start that the log is still the same one.
+	Event Mark
+	// Passed is an event above Event up to which the log holds nothing else for
+	// the reader, so that the next start need not walk through it; zero if
+	// unknown.
+	Passed Mark
+}
+
+// Position returns the position up to which everything was dealt with.
+func (c Checkpoint) Position() Position { return max(c.Event.Position, c.Passed.Position) }
+
+// Resume returns where a reader with checkpoint c goes on in log: at Passed if
+// the log still has it, else at Event. It returns ok = false and position 0 if
+// the log does not have the event of c at its position any more: then the log
+// was replaced, or it was set back and has grown again, and the reader has to
+// begin with the first event.
+//
+// An Event without an id, as versions before v1 saved it, needs only to be a
+// position of the log.
+func (c Checkpoint) Resume(ctx context.Context, log Located) (above Checkpoint, ok bool, err error) {
+	if ok, err := has(ctx, log, c.Event); err != nil || !ok {
+		return Checkpoint{}, false, err
+	}
+	above.Event = c.Event
+	if c.Passed.Position <= c.Event.Position || c.Passed.ID == (EventID{}) {
+		return above, true, nil
+	}
+	if ok, err = has(ctx, log, c.Passed); err != nil {
+		return Checkpoint{}, false, err
+	}
+	if ok {
+		above.Passed = c.Passed
+	}
+	return above, true, nil
+}
+
+// has reports whether log has the event of m at its position.
+func has(ctx context.Context, log Located, m Mark) (bool, error) {
+	if m.Position <= 0 {
+		return true, nil
+	}
+	r, ok, err := log.At(ctx, m.Position)
+	if err != nil || !ok {
+		return false, err
+	}
+	return m.ID == (EventID{}) || m.ID == r.ID, nil
+}
