@@ -49,8 +49,8 @@ type App struct {
 	redis      *redis.Redis // nil without one
 	groups     []string     // of consumers that run here
 	drivers    []*sagas.Driver
-	background []func(context.Context) error // what else runs while the node does
-	logKnown   bool                          // it is written down which log the views follow
+	background []part // what else runs while the node does
+	logKnown   bool   // it is written down which log the views follow
 	metrics    atomic.Pointer[telemetry.Metrics]
 	started    atomic.Bool // what it follows was reached once
 	draining   atomic.Bool
@@ -155,10 +155,10 @@ func (a *App) follow() {
 	follows, run := a.keeper.follower(a.Runner, a.Log)
 	a.Follows = follows
 	if run != nil {
-		a.background = append(a.background, run)
+		a.runs("view reader", run)
 	}
 	if a.config.Roles.projects() {
-		a.background = append(a.background, func(ctx context.Context) error {
+		a.runs("projector", func(ctx context.Context) error {
 			return a.whileHolding(ctx, roleProjector, func(ctx context.Context, _ int64) error { return a.Runner.Run(ctx) })
 		})
 	}
@@ -229,13 +229,13 @@ func (a *App) Run(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	group, failed := errgroup.WithContext(work)
-	for _, run := range a.background {
-		group.Go(func() error { return ended(failed, run(failed)) })
+	for _, p := range a.background {
+		group.Go(func() error { return p.until(failed) })
 	}
 	group.Go(func() error { return a.keepToLog(failed) })
 	group.Go(func() error { return a.startUp(failed) })
 	for _, d := range a.drivers {
-		group.Go(func() error { return ended(failed, d.Run(failed)) })
+		group.Go(func() error { return part{"saga " + d.Saga.Name, d.Run}.until(failed) })
 	}
 	for _, l := range a.listeners() {
 		group.Go(l.serve)
@@ -270,6 +270,30 @@ func (a *App) showDraining(failed context.Context) {
 // listeners are those that there are; the private one ends last.
 func (a *App) listeners() []*listener {
 	return slices.DeleteFunc([]*listener{a.public, a.peers, a.private}, func(l *listener) bool { return l == nil })
+}
+
+// part is work that goes on as long as the node does.
+type part struct {
+	name string
+	run  func(context.Context) error
+}
+
+// runs adds a part to the node.
+func (a *App) runs(name string, run func(context.Context) error) {
+	a.background = append(a.background, part{name, run})
+}
+
+// until runs the part until ctx is done. If it ends before, by an error or
+// without one, that is an error of the node: nobody else would notice.
+func (p part) until(ctx context.Context) error {
+	err := p.run(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err == nil:
+		return domain.Errorf(domain.Internal, "The %s ended although the node goes on", p.name)
+	}
+	return domain.Wrap(domain.KindOf(err), err, "The %s ended", p.name)
 }
 
 // ended turns the error of work that was told to end into nil.

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"time"
+
+	"orderflow/domain"
+	"orderflow/following"
 )
 
 // leases let one of several processes do a work; see postgres.Leases.
@@ -19,12 +22,16 @@ func (alone) Hold(ctx context.Context, _ string, work func(context.Context, int6
 }
 
 // whileHolding does a work whenever its lease is this process's, until ctx is
-// done: one that was lost is asked for again.
+// done: a lease that was lost is asked for again. Work that failed for good, by
+// the table of package following, is not begun again; its error is returned.
 func (a *App) whileHolding(ctx context.Context, lease role, work func(ctx context.Context, token int64) error) error {
 	for {
 		err := a.leases.Hold(ctx, string(lease), work)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if kind := domain.KindOf(err); err != nil && following.RemedyFor(kind) == following.End {
+			return domain.Wrap(kind, err, "The work of the lease %s failed", lease)
 		}
 		a.logger.WarnContext(ctx, "the work of a lease ended and is taken up again", "lease", string(lease), "error", err)
 		if err := waitFor(ctx, leaseAgain); err != nil {

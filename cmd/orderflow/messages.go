@@ -42,7 +42,7 @@ func (a *App) retryQueue(charging *sagas.Driver) {
 		_, at, ok := a.Gateway.Ready()
 		return time.Until(at), ok
 	}
-	a.background = append(a.background, func(ctx context.Context) error {
+	a.runs("retry queue", func(ctx context.Context) error {
 		return a.kafka.RetryQueue().Run(ctx, ready, charging.Wake)
 	})
 }
@@ -56,7 +56,7 @@ func (a *App) relay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.background = append(a.background, func(ctx context.Context) error {
+	a.runs("relay", func(ctx context.Context) error {
 		return a.whileHolding(ctx, roleRelay, func(ctx context.Context, token int64) error {
 			return kafka.Relay{Kafka: a.kafka, Log: a.Log, Checkpoints: fencedBy(checkpoints, token)}.Run(ctx)
 		})

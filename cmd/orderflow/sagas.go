@@ -61,7 +61,7 @@ func (a *App) charging(checkpoints sagas.Checkpoints) *sagas.Driver {
 		Gateway: a.Gateway, GatewayName: providerName, Payments: a.local.Payments, Fulfilments: a.local.Fulfilments,
 		Stepped: m.Stepped(charging.Name), Deferred: m.PaymentDeferred,
 	}), checkpoints)
-	a.background = append(a.background, func(ctx context.Context) error { return hurryAlong(ctx, closed, driver) })
+	a.runs("watch over the gateway's breaker", func(ctx context.Context) error { return hurryAlong(ctx, closed, driver) })
 	a.retryQueue(driver)
 	return driver
 }

@@ -69,12 +69,27 @@ func (f fresh) query(q url.Values) url.Values {
 	return q
 }
 
-// while runs the node as long as f runs, and returns f's error or else the node's.
+// while runs the node as long as f runs, and returns f's error or else the
+// node's. If a part of the node ends first, f's context is canceled, and the
+// result is why that part ended.
 func (a *App) while(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	ran := make(chan error, 1)
-	go func() { ran <- a.Run(ctx) }()
+	go func() {
+		err := a.Run(ctx)
+		if err != nil {
+			a.logger.ErrorContext(ctx, "a part of the node has ended, so all of it ends", "kind", domain.KindOf(err).String(), "error", err)
+		}
+		ran <- err
+		cancel()
+	}()
 	err := f(ctx)
+	select {
+	case ended := <-ran: // before f: what f says comes of that
+		return firstErr(ended, err)
+	default:
+	}
 	cancel()
 	return firstErr(err, <-ran)
 }
