@@ -18,11 +18,11 @@ func (c *Cluster) Resign(to int) {
 }
 
 // Elect makes a node the leader of a cluster that has none, as after the death
-// of its leader.
+// of its leader, or whose leader is stopped.
 func (c *Cluster) Elect(leader int) {
 	c.t.Helper()
 	c.move(func() string {
-		if c.leader != nobody {
+		if c.leader != nobody && !c.nodes[c.leader].stopped {
 			return "there is a leader; use Resign"
 		}
 		return c.lead(leader)

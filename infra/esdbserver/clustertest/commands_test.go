@@ -273,7 +273,7 @@ func TestTheMajorityIsNeeded(t *testing.T) {
 // to take in another one.
 func TestKillLosesAnswers(t *testing.T) {
 	log := newHeldLog()
-	c := clustertest.New(t, log, clustertest.Options{})
+	c := clusterOn(t, log)
 	leader := dial(t, c.Address(0))
 	ctx := onLeader(within(t, patience))
 	type outcome struct {
@@ -307,7 +307,7 @@ func TestKillLosesAnswers(t *testing.T) {
 // TestLoseQuorumLosesAnswers does the same without a death.
 func TestLoseQuorumLosesAnswers(t *testing.T) {
 	log := newHeldLog()
-	c := clustertest.New(t, log, clustertest.Options{})
+	c := clusterOn(t, log)
 	leader := dial(t, c.Address(0))
 	call, cancel := context.WithCancel(onLeader(within(t, patience)))
 	defer cancel()

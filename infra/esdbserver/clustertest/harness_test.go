@@ -43,8 +43,16 @@ func TestMain(m *testing.M) {
 
 func fresh(t *testing.T) *clustertest.Cluster {
 	t.Helper()
-	return clustertest.New(t, memory.NewDense(), clustertest.Options{})
+	return clusterOn(t, memory.NewDense())
 }
+
+func clusterOn(t *testing.T, log engine.Log) *clustertest.Cluster {
+	t.Helper()
+	return clustertest.New(t, log, clustertest.Options{})
+}
+
+// trailer has a call store its trailers.
+func trailer(md *metadata.MD) grpc.CallOption { return grpc.Trailer(md) }
 
 func within(t testing.TB, d time.Duration) context.Context {
 	t.Helper()
