@@ -122,7 +122,7 @@ func (c *Cluster) Stop(i int) {
 }
 
 // Continue ends Stop. What came in the meantime is answered now, in the role
-// that the node has now.
+// that the node has now; after Stop and TwoLeaders it believes that it leads.
 func (c *Cluster) Continue(i int) {
 	c.t.Helper()
 	c.move(func() string {

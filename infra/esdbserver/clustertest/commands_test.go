@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"orderflow/infra/esdbserver/clustertest"
+	"orderflow/infra/memory"
 )
 
 func TestAFollowerServesWhatDoesNotAskForTheLeader(t *testing.T) {
@@ -56,7 +57,13 @@ func TestAFollowerSendsToTheLeader(t *testing.T) {
 		t.Errorf("after the confirmation came %v", m)
 	}
 	wantNotLeader(t, "subscribe", err, sub.Trailer(), c.Address(0))
-	if n := c.Counts(2); n.NotLeader != 3 || n.Connections != 1 || n.Subscribers != 0 {
+	sub = follower.subscribeTo(ctx, "x")
+	if err := next(sub, isConfirmation); err != nil {
+		t.Fatalf("the subscription to a stream is not confirmed: %v", err)
+	}
+	_, err = sub.Recv()
+	wantNotLeader(t, "subscribe to a stream", err, sub.Trailer(), c.Address(0))
+	if n := c.Counts(2); n.NotLeader != 4 || n.Connections != 1 || n.Subscribers != 0 {
 		t.Errorf("counts %+v", n)
 	}
 }
@@ -385,4 +392,61 @@ func TestAStoppedNodeCanBeKilled(t *testing.T) {
 	}
 	c.Start(2)
 	dial(t, c.Address(2)).mustAppend("x")
+}
+
+// TestAStoppedLeaderComesBack believes that it leads, as one does that was
+// halted while others elected.
+func TestAStoppedLeaderComesBack(t *testing.T) {
+	c := fresh(t)
+	known := dial(t, c.Address(0))
+	known.mustAppend("x")
+	c.Stop(0)
+	c.TwoLeaders(1, long)
+	c.Continue(0)
+	_, _, err := known.append(onLeader(within(t, short)), "x")
+	wantDeadline(t, "append to the former leader", err)
+	if got := gossiped(t, c, 0); got != [...]string{"Leader", "Follower", "Follower"} {
+		t.Errorf("told %v", got)
+	}
+	c.Resign(2)
+	_, trailers, err := known.append(onLeader(within(t, patience)), "x")
+	wantNotLeader(t, "append once it knows", err, trailers, c.Address(2))
+}
+
+// complaints is a test that may fail.
+type complaints struct {
+	testing.TB
+	n int
+}
+
+func (c *complaints) Errorf(string, ...any) { c.n++ }
+
+func TestCommandsThatMakeNoSenseFailTheTest(t *testing.T) {
+	of := &complaints{TB: t}
+	c := clustertest.New(of, memory.NewDense(), clustertest.Options{})
+	for name, command := range map[string]func(){
+		"resign to itself":        func() { c.Resign(0) },
+		"elect a second one":      func() { c.Elect(1) },
+		"regain what is not lost": func() { c.RegainQuorum(1) },
+		"two leaders of one":      func() { c.TwoLeaders(0, long) },
+		"start what runs":         func() { c.Start(1) },
+		"continue what runs":      func() { c.Continue(1) },
+	} {
+		of.n = 0
+		command()
+		if of.n != 1 || c.Leader() != 0 {
+			t.Errorf("%s: %d complaints, node %d leads", name, of.n, c.Leader())
+		}
+	}
+	c.Kill(0)
+	of.n = 0
+	c.Kill(0)
+	c.Stop(0)
+	c.Elect(0)
+	c.Resign(1)
+	c.LoseQuorum()
+	c.Elect(1)
+	if of.n != 5 {
+		t.Errorf("%d complaints, want 5", of.n)
+	}
 }

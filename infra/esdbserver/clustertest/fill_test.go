@@ -2,7 +2,6 @@ package clustertest_test
 
 import (
 	"testing"
-	"time"
 
 	"orderflow/domain/eventlog"
 	"orderflow/infra/esdbserver/clustertest"
@@ -10,9 +9,6 @@ import (
 	"orderflow/infra/memory"
 	"orderflow/infra/pebblelog"
 )
-
-// manySystemEvents is the tail of which a real system told.
-const manySystemEvents = 1_000_000
 
 func TestFillSystem(t *testing.T) {
 	ctx := within(t, patience)
@@ -52,25 +48,18 @@ func TestFillSystem(t *testing.T) {
 	}
 }
 
-// TestFillSystemIsFast bounds nothing but the patience of whoever waits for the
-// tests; it logs how fast it is.
-func TestFillSystemIsFast(t *testing.T) {
-	if testing.Short() {
-		t.Skip("10^6 events, twice")
-	}
-	onDisk, err := pebblelog.Open(t.TempDir(), pebblelog.Options{IndexIDs: true})
+// BenchmarkFillSystem is about one event.
+func BenchmarkFillSystem(b *testing.B) {
+	onDisk, err := pebblelog.Open(b.TempDir(), pebblelog.Options{IndexIDs: true})
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
-	defer onDisk.Close()
+	defer onDisk.Close() //nolint:errcheck // the directory goes with it
 	for name, log := range map[string]engine.Log{"memory": memory.NewDense(), "pebble": onDisk} {
-		begun := time.Now()
-		if err := clustertest.FillSystem(within(t, 10*patience), log, manySystemEvents); err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("%s: %d events in %v", name, manySystemEvents, time.Since(begun))
-		if end, err := log.End(t.Context()); err != nil || end != manySystemEvents {
-			t.Errorf("%s: the log ends at %d, %v", name, end, err)
-		}
+		b.Run(name, func(b *testing.B) {
+			if err := clustertest.FillSystem(b.Context(), log, b.N); err != nil {
+				b.Fatal(err)
+			}
+		})
 	}
 }

@@ -141,6 +141,23 @@ func (r raw) readAll(ctx context.Context) (ids map[string]int, trailers metadata
 	}
 }
 
+// subscribeTo subscribes to a stream from its start.
+func (r raw) subscribeTo(ctx context.Context, stream string) streams.Streams_ReadClient {
+	r.t.Helper()
+	request := all(&streams.ReadReq_Options{
+		CountOption: &streams.ReadReq_Options_Subscription{Subscription: &streams.ReadReq_Options_SubscriptionOptions{}},
+	})
+	request.Options.StreamOption = &streams.ReadReq_Options_Stream{Stream: &streams.ReadReq_Options_StreamOptions{
+		StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte(stream)},
+		RevisionOption:   &streams.ReadReq_Options_StreamOptions_Start{Start: &shared.Empty{}},
+	}}
+	call, err := r.Read(ctx, request)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return call
+}
+
 // subscribe subscribes to $all from its start.
 func (r raw) subscribe(ctx context.Context) streams.Streams_ReadClient {
 	r.t.Helper()
