@@ -60,6 +60,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Hooks are called on what happens, for metrics.
 	Hooks Hooks
+	// Cluster makes the node one of several; nil is a node alone.
+	Cluster *Cluster
 }
 
 // Server is one node.
@@ -104,7 +106,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{
 		options: o, logger: o.Logger, started: o.Clock(), closed: make(chan struct{}),
-		engine: engine.New(o.Log, engine.Options{Clock: o.Clock, Logger: o.Logger}),
+		engine: o.newEngine(),
 	}
 	s.users = newUsers(s.engine)
 	if err := s.users.begin(ctx, o.FirstPassword); err != nil {
@@ -122,6 +124,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		grpc.WaitForHandlers(true),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
+		grpc.ChainUnaryInterceptor(o.Cluster.unary()...),
+		grpc.ChainStreamInterceptor(o.Cluster.stream()...),
 	)
 	streams.RegisterStreamsServer(s.grpc, &streamsService{Server: s})
 	gossip.RegisterGossipServer(s.grpc, &gossipService{Server: s})
@@ -174,7 +178,7 @@ func (s *Server) Close() error {
 	s.once.Do(func() {
 		close(s.closed)
 		s.closePersistent()
-		s.engine.Close()
+		s.closeEngine()
 		s.door.close()
 		drained := make(chan struct{})
 		go func() {
