@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/kafka"
 	"orderflow/infra/telemetry"
@@ -57,17 +58,35 @@ func (a *App) relay(ctx context.Context) error {
 		return err
 	}
 	a.background = append(a.background, func(ctx context.Context) error {
-		return a.whileHolding(ctx, roleRelay, func(ctx context.Context, token int64) error {
+		return a.relayUntilEnd(ctx, func(ctx context.Context, token int64) error {
 			return kafka.Relay{Kafka: a.kafka, Log: a.Log, Checkpoints: fencedBy(checkpoints, token)}.Run(ctx)
 		})
 	})
 	return nil
 }
 
+// relayUntilEnd runs the relay whenever its lease is this process's. A Conflict
+// says that another process has it; any other failure of the relay is the end.
+func (a *App) relayUntilEnd(ctx context.Context, run func(context.Context, int64) error) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	err := a.whileHolding(ctx, roleRelay, func(held context.Context, token int64) error {
+		err := run(held, token)
+		if held.Err() == nil && err != nil && domain.KindOf(err) != domain.Conflict {
+			end(err)
+		}
+		return err
+	})
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
 // fenced are checkpoints that know who may save.
 type fenced interface {
-	LoadFenced(ctx context.Context, name string, token int64) (eventlog.Position, error)
-	SaveFenced(ctx context.Context, name string, p eventlog.Position, token int64) error
+	LoadFenced(ctx context.Context, name string, token int64) (eventlog.Checkpoint, error)
+	SaveFenced(ctx context.Context, name string, at eventlog.Checkpoint, token int64) error
 }
 
 // fencedBy lets only the holder of the newest token save, where checkpoints are shared.
@@ -84,13 +103,13 @@ type byToken struct {
 }
 
 // LoadCheckpoint implements sagas.Checkpoints.
-func (b byToken) LoadCheckpoint(ctx context.Context, name string) (eventlog.Position, error) {
+func (b byToken) LoadCheckpoint(ctx context.Context, name string) (eventlog.Checkpoint, error) {
 	return b.LoadFenced(ctx, name, b.token)
 }
 
 // SaveCheckpoint implements sagas.Checkpoints.
-func (b byToken) SaveCheckpoint(ctx context.Context, name string, p eventlog.Position) error {
-	return b.SaveFenced(ctx, name, p, b.token)
+func (b byToken) SaveCheckpoint(ctx context.Context, name string, at eventlog.Checkpoint) error {
+	return b.SaveFenced(ctx, name, at, b.token)
 }
 
 // queues are how far the groups of this process are behind.
