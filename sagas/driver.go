@@ -8,90 +8,119 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/following"
 )
 
-// Run drives the saga until ctx is done or the feed breaks. When it returns,
-// nothing of it runs any more.
+// Run drives the saga until ctx is done or the feed fails for good. When it
+// returns, nothing of it runs any more.
+//
+// A feed that fails is subscribed to again, as following.RemedyFor says. If the
+// log is not the one any more that the checkpoint is of, every order is looked
+// at from the first event on.
 func (d *Driver) Run(ctx context.Context) error {
-	from := eventlog.Position(0)
+	d.running.Store(true)
+	defer d.running.Store(false)
+	var from eventlog.Checkpoint
 	if d.Checkpoints != nil {
 		var err error
 		if from, err = d.Checkpoints.LoadCheckpoint(ctx, d.Saga.Name); err != nil {
 			return err
 		}
-		if from, err = d.within(ctx, from); err != nil {
-			return err
-		}
 	}
-	d.lanes.passed(from)
 	ctx, stop := context.WithCancel(ctx)
 	var background, looks sync.WaitGroup
+	background.Go(func() { d.follower.Watch(ctx) })
+	begin := sync.OnceFunc(func() {
+		background.Go(func() { d.keepTime(ctx, &looks) })
+		background.Go(func() { d.watch(ctx, &looks) })
+		background.Go(func() { d.saveProgress(ctx) })
+	})
+	proven := false
 	defer func() {
 		stop()
 		background.Wait()
 		looks.Wait()
-		d.checkpoint(context.WithoutCancel(ctx))
+		if proven {
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), LastSave)
+			defer cancel()
+			d.checkpoint(last)
+		}
 	}()
-	background.Go(func() { d.keepTime(ctx, &looks) })
-	background.Go(func() { d.watch(ctx, &looks) })
-	background.Go(func() { d.saveProgress(ctx) })
-	for r, err := range d.Feed.Subscribe(ctx, from, d.Saga.Categories...) {
+	for {
+		above, err := d.follower.Resume(ctx, from)
+		if err == nil {
+			d.lanes.restart(above)
+			proven = true
+			begin()
+			err = d.follow(ctx, &looks, above)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !d.follower.Rewinds(err):
+			return d.follower.Failure(err)
+		}
+		d.Logger.WarnContext(ctx, "the log refused the place of the saga, which is proven again", "saga", d.Saga.Name, "kind", domain.KindOf(err).String(), "error", err)
+		if proven {
+			from = d.lanes.done()
+		}
+	}
+}
+
+// follow looks at the orders whose events come above a place, until the feed
+// ends. The error is never nil.
+func (d *Driver) follow(ctx context.Context, looks *sync.WaitGroup, above eventlog.Checkpoint) error {
+	passed := func(w eventlog.Watermark) { d.lanes.watermark(w.Position) }
+	for r, err := range d.follower.Follow(ctx, above.Position(), passed) {
 		if err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return domain.Wrap(domain.KindOf(err), err, "The feed of saga %s broke", d.Saga.Name)
+			return err
 		}
 		if !d.Saga.Wakes(r.Type) {
-			d.lanes.passed(r.Position)
+			d.lanes.passed(eventlog.MarkOf(r))
 			d.settled(r.Position)
 			continue
 		}
-		d.look(ctx, &looks, domain.OrderID(r.Stream.ID()), r.Position)
+		if err := d.look(ctx, looks, domain.OrderID(r.Stream.ID()), eventlog.MarkOf(r)); err != nil {
+			return err // nothing behind an event may be read that has no lane
+		}
 	}
 	return ctx.Err()
 }
 
-// within is the checkpoint from, or 0 if the feed ends before it: then it is
-// another log than the one that was followed, or it was set back, and what is
-// new in it would lie below the checkpoint.
-func (d *Driver) within(ctx context.Context, from eventlog.Position) (eventlog.Position, error) {
-	log, ok := d.Feed.(eventlog.Ended)
-	if !ok || from == 0 {
-		return from, nil
+// Ready returns nil if the saga keeps up: it runs, has caught up once with the
+// feed, and neither fails nor stands still. Otherwise it returns the reason,
+// with kind Unavailable.
+func (d *Driver) Ready() error {
+	if !d.running.Load() {
+		return domain.Errorf(domain.Unavailable, "The saga %s does not run.", d.Saga.Name)
 	}
-	end, err := log.End(ctx)
-	if err != nil {
-		return 0, domain.Wrap(domain.KindOf(err), err, "The end of the feed of saga %s is not known", d.Saga.Name)
-	}
-	if from <= end {
-		return from, nil
-	}
-	d.Logger.WarnContext(ctx, "the checkpoint is beyond the end of the log, which was replaced or set back; every order is looked at again",
-		"saga", d.Saga.Name, "checkpoint", int64(from), "end", int64(end))
-	return 0, nil
+	return d.follower.Ready()
 }
 
+// Health returns how the saga keeps up with the feed, as of the last look. A
+// [Settler] tells no positions; its lag is to be asked for where it keeps its place.
+func (d *Driver) Health() following.Health { return d.follower.Health() }
+
 // look begins a look at order in a lane of its own, or notes that it must be
-// looked at again.
-func (d *Driver) look(ctx context.Context, looks *sync.WaitGroup, order domain.OrderID, p eventlog.Position) {
-	tries, started, err := d.lanes.enter(ctx, order, p)
-	if err != nil || !started {
-		return
+// looked at again. It fails when ctx is done first.
+func (d *Driver) look(ctx context.Context, looks *sync.WaitGroup, order domain.OrderID, event eventlog.Mark) error {
+	tries, started, err := d.lanes.enter(ctx, order, event)
+	if err == nil && started {
+		d.crew.take(ctx, looks, task{order, tries}, d.lookUntilDone)
 	}
-	d.crew.take(ctx, looks, task{order, tries}, d.lookUntilDone)
+	return err
 }
 
 // lookUntilDone looks at an order for as long as something comes meanwhile.
 func (d *Driver) lookUntilDone(ctx context.Context, t task) {
 	for {
-		later, failed := d.react(ctx, t.order)
+		later, err := d.react(ctx, t.order)
 		switch {
-		case failed && ctx.Err() != nil:
+		case err != nil && ctx.Err() != nil:
 			return // the lane stays taken, so the checkpoint stays before its event
-		case failed:
+		case err != nil:
 			t.tries++
-			d.lanes.wait(t.order, time.Now().Add(pause(t.tries)), t.tries)
+			d.lanes.wait(t.order, time.Now().Add(pause(err, t.tries)), t.tries)
 		case !later.IsZero():
 			t.tries = 0
 			d.lanes.wait(t.order, later, 0)
@@ -108,21 +137,31 @@ func (d *Driver) lookUntilDone(ctx context.Context, t task) {
 	}
 }
 
-func (d *Driver) react(ctx context.Context, order domain.OrderID) (again time.Time, failed bool) {
+func (d *Driver) react(ctx context.Context, order domain.OrderID) (again time.Time, err error) {
 	start := time.Now()
-	again, err := d.Saga.React(ctx, order)
+	again, err = d.Saga.React(ctx, order)
 	if d.Observer.Reacted != nil {
 		d.Observer.Reacted(d.Saga.Name, err, time.Since(start))
 	}
-	if err != nil && !errors.Is(err, context.Canceled) {
+	switch {
+	case ctx.Err() != nil:
+	case domain.KindOf(err) == domain.Incomplete:
+		d.lacks(ctx, order, err)
+	case err == nil:
+		d.restored(ctx, order)
+	case !errors.Is(err, context.Canceled):
 		d.Logger.WarnContext(ctx, "saga step failed; it will be tried again",
 			"saga", d.Saga.Name, "order", string(order), "kind", domain.KindOf(err).String(), "error", err)
 	}
-	return again, err != nil
+	return again, err
 }
 
-// pause doubles from FirstRetry to LastRetry.
-func pause(tries int) time.Duration {
+// pause doubles from FirstRetry to LastRetry. An order whose stream lacks events
+// waits for a person, so it waits LastRetry at once.
+func pause(err error, tries int) time.Duration {
+	if domain.KindOf(err) == domain.Incomplete {
+		return LastRetry
+	}
 	p := FirstRetry
 	for range tries - 1 {
 		if p *= 2; p >= LastRetry {
@@ -140,7 +179,7 @@ func (d *Driver) keepTime(ctx context.Context, looks *sync.WaitGroup) {
 		order, at, ok := d.lanes.earliest()
 		left := time.Until(at)
 		if ok && left <= 0 {
-			d.look(ctx, looks, order, 0)
+			_ = d.look(ctx, looks, order, eventlog.Mark{}) // fails only with ctx
 			if d.lanes.isWaiting(order) && ctx.Err() == nil {
 				// The order is in a lane that was told to look again, and its
 				// alarm rings on: silence it.
@@ -178,7 +217,7 @@ func (d *Driver) watch(ctx context.Context, looks *sync.WaitGroup) {
 		}
 		for _, order := range orders {
 			if !d.lanes.isWaiting(order) {
-				d.look(ctx, looks, order, 0)
+				_ = d.look(ctx, looks, order, eventlog.Mark{}) // fails only with ctx
 			}
 		}
 		if d.Observer.Lanes != nil {
@@ -190,30 +229,5 @@ func (d *Driver) watch(ctx context.Context, looks *sync.WaitGroup) {
 			return
 		case <-ticker.C:
 		}
-	}
-}
-
-func (d *Driver) saveProgress(ctx context.Context) {
-	if d.Checkpoints == nil {
-		return
-	}
-	ticker := time.NewTicker(CheckpointEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			d.checkpoint(ctx)
-		}
-	}
-}
-
-func (d *Driver) checkpoint(ctx context.Context) {
-	if d.Checkpoints == nil {
-		return
-	}
-	if err := d.Checkpoints.SaveCheckpoint(ctx, d.Saga.Name, d.lanes.done()); err != nil && ctx.Err() == nil {
-		d.Logger.WarnContext(ctx, "checkpoint not saved; events will be looked at again after a restart", "saga", d.Saga.Name, "error", err)
 	}
 }

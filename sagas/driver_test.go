@@ -1,12 +1,10 @@
 package sagas_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,29 +26,59 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type bench struct {
 	t     *testing.T
 	log   *memory.Log
+	feed  sagas.Feed // nil: the log
 	marks *checkpoints
 	watch standing
 	react func(ctx context.Context, id domain.OrderID) (time.Time, error)
 
-	logger *slog.Logger // nil discards
+	logger   *slog.Logger // nil discards
+	observer sagas.Observer
 }
 
+// checkpoints keep what a driver saves, and hold it against the log: only what
+// the log gave out, with the ids of its events.
 type checkpoints struct {
-	mu sync.Mutex
-	at eventlog.Position
+	t   *testing.T
+	log eventlog.Located // nil: not looked at
+
+	mu    sync.Mutex
+	at    eventlog.Checkpoint
+	saves int
 }
 
-func (c *checkpoints) LoadCheckpoint(context.Context, string) (eventlog.Position, error) {
+func (c *checkpoints) LoadCheckpoint(context.Context, string) (eventlog.Checkpoint, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.at, nil
 }
 
-func (c *checkpoints) SaveCheckpoint(_ context.Context, _ string, p eventlog.Position) error {
+func (c *checkpoints) SaveCheckpoint(ctx context.Context, _ string, at eventlog.Checkpoint) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.at = p
+	c.at = at
+	c.saves++
+	if c.log == nil {
+		return nil
+	}
+	for what, m := range map[string]eventlog.Mark{"event": at.Event, "passed": at.Passed} {
+		if m.Position == 0 {
+			continue
+		}
+		if r, ok, err := c.log.At(ctx, m.Position); err != nil || !ok || r.ID != m.ID {
+			c.t.Errorf("save %d: the %s %+v is not of the log, which has %v there: %t, %v", c.saves, what, m, r.ID, ok, err)
+		}
+	}
+	if at.Passed.Position != 0 && at.Passed.Position <= at.Event.Position {
+		c.t.Errorf("save %d: passed %d is not above the event at %d", c.saves, at.Passed.Position, at.Event.Position)
+	}
 	return nil
+}
+
+// position is how far the last saved checkpoint is.
+func (c *checkpoints) position() eventlog.Position {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at.Position()
 }
 
 type standing func() []domain.OrderID
@@ -59,7 +87,8 @@ func (s standing) Standing(context.Context, time.Time, int) ([]domain.OrderID, e
 	return s(), nil
 }
 
-func (b *bench) place(id domain.OrderID) {
+// place appends an event of an order, and returns its mark.
+func (b *bench) place(id domain.OrderID) eventlog.Mark {
 	b.t.Helper()
 	stream := order.Stream(id)
 	var version eventlog.Version
@@ -70,9 +99,11 @@ func (b *bench) place(id domain.OrderID) {
 		version = r.Version
 	}
 	e := eventlog.Pending{ID: eventlog.NewEventID(fmt.Sprint(id, version), stream, 0), Type: "order.placed.v1", Data: []byte(`{}`)}
-	if _, err := b.log.Append(b.t.Context(), stream, version, e); err != nil {
+	at, err := b.log.Append(b.t.Context(), stream, version, e)
+	if err != nil {
 		b.t.Fatal(err)
 	}
+	return eventlog.Mark{Position: at.Position, ID: e.ID}
 }
 
 // run drives until stop is called, which returns Run's error.
@@ -83,7 +114,10 @@ func (b *bench) run() (d *sagas.Driver, stop func() error) {
 			Name: "test", Categories: []string{order.Category},
 			Wakes: func(string) bool { return true }, React: b.react,
 		},
-		Feed: b.log, Checkpoints: b.marks, Lanes: 4, Logger: b.logger,
+		Feed: b.log, Checkpoints: b.marks, Lanes: 4, Logger: b.logger, Observer: b.observer,
+	}
+	if b.feed != nil {
+		driver.Feed = b.feed
 	}
 	if b.watch != nil {
 		driver.Standing = b.watch
@@ -97,7 +131,8 @@ func (b *bench) run() (d *sagas.Driver, stop func() error) {
 func inBubble(t *testing.T, test func(*bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		test(&bench{t: t, log: memory.New(), marks: &checkpoints{}})
+		log := memory.New()
+		test(&bench{t: t, log: log, marks: &checkpoints{t: t, log: log}})
 	})
 }
 
@@ -157,49 +192,19 @@ func TestCheckpointWaitsForTheSlowest(t *testing.T) {
 			return time.Time{}, nil
 		}
 		_, stop := b.run()
-		b.place("a")
+		before := b.place("a")
 		b.place("held")
-		b.place("b")
+		last := b.place("b")
 		time.Sleep(3 * sagas.CheckpointEvery)
-		if p, _ := b.marks.LoadCheckpoint(b.t.Context(), ""); p != 1 {
-			b.t.Errorf("checkpoint %d, want 1: the event at 2 is not dealt with", p)
+		if p := b.marks.position(); p != before.Position {
+			b.t.Errorf("checkpoint %d, want %d: the event behind it is not dealt with", p, before.Position)
 		}
 		close(hold)
 		time.Sleep(3 * sagas.CheckpointEvery)
-		if p, _ := b.marks.LoadCheckpoint(b.t.Context(), ""); p != 3 {
-			b.t.Errorf("checkpoint %d, want 3", p)
+		if b.marks.at.Event != last {
+			b.t.Errorf("checkpoint %+v, want %+v", b.marks.at, last)
 		}
 		_ = stop()
-	})
-}
-
-// A checkpoint beyond the end of the log is one of another log: the driver says
-// so and begins at the start, or new orders would stand still.
-func TestCheckpointBeyondTheEnd(t *testing.T) {
-	inBubble(t, func(b *bench) {
-		b.marks.at = 1_000
-		var said bytes.Buffer
-		b.logger = slog.New(slog.NewTextHandler(&said, nil))
-		var looks []domain.OrderID
-		b.react = func(_ context.Context, id domain.OrderID) (time.Time, error) {
-			looks = append(looks, id)
-			return time.Time{}, nil
-		}
-		b.place("before")
-		_, stop := b.run()
-		synctest.Wait()
-		b.place("after")
-		synctest.Wait()
-		_ = stop()
-		if len(looks) != 2 || looks[0] != "before" || looks[1] != "after" {
-			b.t.Errorf("looked at %v at once, want both orders", looks)
-		}
-		if p, _ := b.marks.LoadCheckpoint(b.t.Context(), ""); p != 2 {
-			b.t.Errorf("checkpoint %d, want 2", p)
-		}
-		if text := said.String(); !strings.Contains(text, "beyond the end") || !strings.Contains(text, "checkpoint=1000 end=1") {
-			b.t.Errorf("the operator was told %q", text)
-		}
 	})
 }
 

@@ -1,10 +1,8 @@
 package sagas
 
 import (
-	"container/heap"
 	"context"
 	"sync"
-	"time"
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
@@ -20,24 +18,24 @@ type lanes struct {
 	busy    map[domain.OrderID]*lane
 	due     alarms
 	waiting map[domain.OrderID]*alarm
-	changed chan struct{} // told when the earliest alarm may have changed
-	read    eventlog.Position
+	changed chan struct{}       // told when the earliest alarm may have changed
+	read    eventlog.Checkpoint // everything up to here was read
 }
 
 // lane is one order being looked at.
 type lane struct {
-	since eventlog.Position // its first event that is not dealt with; 0 if none
-	again bool              // something came while it was looked at
-	next  eventlog.Position // the first of what came
+	before place // of its first event that is not dealt with
+	again  bool  // something came while it was looked at
+	next   place // before the first event of what came
 
 	held, coming []eventlog.Position // if lanes.hold: what this look deals with, and what came since
 }
 
-type alarm struct {
-	order domain.OrderID
-	at    time.Time
-	tries int // failed looks so far
-	index int // in the heap; -1 when taken out
+// place is how far the feed was read when an event came. A reader knows no
+// position just below an event but the one of what it read before.
+type place struct {
+	at    eventlog.Checkpoint
+	taken bool // false: there is no event
 }
 
 func newLanes(n int) *lanes {
@@ -47,11 +45,11 @@ func newLanes(n int) *lanes {
 	}
 }
 
-// enter begins a look at order because of the event at p (0: no event). It
-// waits for a free lane; started is false when the order is looked at already
-// and will be again.
-func (l *lanes) enter(ctx context.Context, order domain.OrderID, p eventlog.Position) (tries int, started bool, err error) {
-	if l.join(order, p) {
+// enter begins a look at order because of an event (zero: no event). It waits
+// for a free lane; started is false when the order is looked at already and
+// will be again.
+func (l *lanes) enter(ctx context.Context, order domain.OrderID, event eventlog.Mark) (tries int, started bool, err error) {
+	if l.join(order, event) {
 		return 0, false, nil
 	}
 	select {
@@ -61,15 +59,14 @@ func (l *lanes) enter(ctx context.Context, order domain.OrderID, p eventlog.Posi
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.joinLocked(order, p) { // somebody else began while we waited
+	if l.joinLocked(order, event) { // somebody else began while we waited
 		<-l.slots
 		return 0, false, nil
 	}
-	l.busy[order] = &lane{since: p}
-	if l.hold && p > 0 {
-		l.busy[order].held = []eventlog.Position{p}
+	l.busy[order] = &lane{before: l.take(event)}
+	if l.hold && event.Position > 0 {
+		l.busy[order].held = []eventlog.Position{event.Position}
 	}
-	l.read = max(l.read, p)
 	if a := l.waiting[order]; a != nil {
 		tries = a.tries
 		l.drop(a)
@@ -77,25 +74,40 @@ func (l *lanes) enter(ctx context.Context, order domain.OrderID, p eventlog.Posi
 	return tries, true, nil
 }
 
-func (l *lanes) join(order domain.OrderID, p eventlog.Position) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.joinLocked(order, p)
+// take notes that an event was read, and returns the place before it.
+func (l *lanes) take(event eventlog.Mark) place {
+	if event.Position == 0 {
+		return place{}
+	}
+	before := place{l.read, true}
+	l.readTo(event)
+	return before
 }
 
-func (l *lanes) joinLocked(order domain.OrderID, p eventlog.Position) bool {
+func (l *lanes) readTo(event eventlog.Mark) {
+	if event.Position > l.read.Position() {
+		l.read = eventlog.Checkpoint{Event: event}
+	}
+}
+
+func (l *lanes) join(order domain.OrderID, event eventlog.Mark) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.joinLocked(order, event)
+}
+
+func (l *lanes) joinLocked(order domain.OrderID, event eventlog.Mark) bool {
 	have, ok := l.busy[order]
 	if !ok {
 		return false
 	}
-	l.read = max(l.read, p)
-	if !have.again {
-		have.again, have.next = true, p
-	} else if have.next == 0 {
-		have.next = p
+	before := l.take(event)
+	have.again = true
+	if !have.next.taken {
+		have.next = before
 	}
-	if l.hold && p > 0 && len(have.coming) < MaxHeld {
-		have.coming = append(have.coming, p)
+	if l.hold && event.Position > 0 && len(have.coming) < MaxHeld {
+		have.coming = append(have.coming, event.Position)
 	}
 	return true
 }
@@ -108,7 +120,7 @@ func (l *lanes) leave(order domain.OrderID) (held []eventlog.Position, again boo
 	have := l.busy[order]
 	held, have.held, have.coming = have.held, have.coming, nil
 	if have.again {
-		have.again, have.since, have.next = false, have.next, 0
+		have.again, have.before, have.next = false, have.next, place{}
 		return held, true
 	}
 	delete(l.busy, order)
@@ -116,127 +128,47 @@ func (l *lanes) leave(order domain.OrderID) (held []eventlog.Position, again boo
 	return held, false
 }
 
-// wake has order looked at at once, and once more if it is being looked at.
-func (l *lanes) wake(order domain.OrderID) {
-	if !l.join(order, 0) {
-		l.wait(order, time.Time{}, 0)
+// passed notes that an event was read that wakes nobody.
+func (l *lanes) passed(event eventlog.Mark) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.readTo(event)
+}
+
+// watermark notes that there is nothing to read up to p.
+func (l *lanes) watermark(p eventlog.Position) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p > l.read.Position() {
+		l.read.Passed = eventlog.Mark{Position: p}
 	}
 }
 
-// passed notes that an event was read that wakes nobody.
-func (l *lanes) passed(p eventlog.Position) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.read = max(l.read, p)
-}
-
-// done is the position below which every event was dealt with.
-func (l *lanes) done() eventlog.Position {
+// done returns how far every event was dealt with: up to the last one before
+// the first that is not.
+func (l *lanes) done() eventlog.Checkpoint {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	low := l.read
 	for _, b := range l.busy {
-		for _, p := range [2]eventlog.Position{b.since, b.next} {
-			if p > 0 && p <= low {
-				low = p - 1
+		for _, p := range [2]place{b.before, b.next} {
+			if p.taken && p.at.Position() < low.Position() {
+				low = p.at
 			}
 		}
 	}
 	return low
 }
 
-// wait looks at order again at a moment. Beyond MaxTimers it does nothing: the
-// watchdog finds the order.
-func (l *lanes) wait(order domain.OrderID, at time.Time, tries int) {
+// restart notes that the feed is read from c on. What is under way counts as
+// not dealt with from there: its own places may be of another log.
+func (l *lanes) restart(c eventlog.Checkpoint) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if a := l.waiting[order]; a != nil {
-		l.drop(a)
+	l.read = c
+	for _, b := range l.busy {
+		for _, p := range [2]*place{&b.before, &b.next} {
+			p.at = c
+		}
 	}
-	if len(l.due) >= MaxTimers {
-		return
-	}
-	a := &alarm{order: order, at: at, tries: tries}
-	l.waiting[order] = a
-	heap.Push(&l.due, a)
-	l.tell()
-}
-
-// isWaiting says whether order has an alarm.
-func (l *lanes) isWaiting(order domain.OrderID) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.waiting[order] != nil
-}
-
-// silence takes away the alarm of order that was set for a moment.
-func (l *lanes) silence(order domain.OrderID, at time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if a := l.waiting[order]; a != nil && !a.at.After(at) {
-		l.drop(a)
-	}
-}
-
-// earliest is the next alarm; ok is false if there is none.
-func (l *lanes) earliest() (order domain.OrderID, at time.Time, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.due) == 0 {
-		return "", time.Time{}, false
-	}
-	return l.due[0].order, l.due[0].at, true
-}
-
-func (l *lanes) hurry() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, a := range l.due {
-		a.at = time.Time{} // all equal: still a heap
-	}
-	l.tell()
-}
-
-func (l *lanes) counts() (busy, timers int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.busy), len(l.due)
-}
-
-func (l *lanes) drop(a *alarm) {
-	heap.Remove(&l.due, a.index)
-	delete(l.waiting, a.order)
-}
-
-func (l *lanes) tell() {
-	select {
-	case l.changed <- struct{}{}:
-	default:
-	}
-}
-
-// alarms is a heap by time.
-type alarms []*alarm
-
-func (a alarms) Len() int           { return len(a) }
-func (a alarms) Less(i, j int) bool { return a[i].at.Before(a[j].at) }
-func (a alarms) Swap(i, j int) {
-	a[i], a[j] = a[j], a[i]
-	a[i].index, a[j].index = i, j
-}
-
-// Push implements heap.Interface.
-func (a *alarms) Push(x any) {
-	item := x.(*alarm) //nolint:forcetypeassert // only wait pushes
-	item.index = len(*a)
-	*a = append(*a, item)
-}
-
-// Pop implements heap.Interface.
-func (a *alarms) Pop() any {
-	old := *a
-	last := old[len(old)-1]
-	*a = old[:len(old)-1]
-	last.index = -1
-	return last
 }

@@ -15,10 +15,13 @@ import (
 	"context"
 	"iter"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/following"
 )
 
 // Limits of a driver; each may be set lower in [Driver].
@@ -40,6 +43,12 @@ const (
 	FirstRetry = 100 * time.Millisecond
 	// LastRetry is the longest pause after a failed look.
 	LastRetry = time.Minute
+	// LastSave bounds the last checkpoint of a driver that ends, in a time in
+	// which the log may not answer.
+	LastSave = 5 * time.Second
+	// MaxTruncated bounds the orders that are known to lack events; beyond it
+	// one is reported more than once.
+	MaxTruncated = 10_000
 )
 
 // Saga is one kind of work.
@@ -71,8 +80,12 @@ type Settler interface {
 // Checkpoints keep the place of a feed. They are a cache: a place that is lost
 // or old makes a saga look again at orders it has finished.
 type Checkpoints interface {
-	LoadCheckpoint(ctx context.Context, name string) (eventlog.Position, error)
-	SaveCheckpoint(ctx context.Context, name string, p eventlog.Position) error
+	// LoadCheckpoint returns what was last saved under a name, and the zero
+	// Checkpoint if there is nothing. What an older version saved is an Event
+	// without an id.
+	LoadCheckpoint(ctx context.Context, name string) (eventlog.Checkpoint, error)
+	// SaveCheckpoint replaces what is saved under a name; it may go back.
+	SaveCheckpoint(ctx context.Context, name string, c eventlog.Checkpoint) error
 }
 
 // Standing finds orders whose work is not finished and that had no event since a moment.
@@ -84,6 +97,13 @@ type Standing interface {
 type Observer struct {
 	Reacted func(saga string, err error, took time.Duration)
 	Lanes   func(saga string, busy, timers int)
+	// Incomplete is called for every order that is found to stand still because
+	// a stream of it was truncated.
+	Incomplete func(saga string)
+	// FeedFailed is called for every failure of the feed, with what is done
+	// about it; Stalled when the feed brings nothing although there is more.
+	FeedFailed func(saga string, kind domain.Kind, remedy following.Remedy)
+	Stalled    func(saga string)
 }
 
 // Stepped is told of every step of a saga that was done or that failed; nil is
@@ -107,9 +127,14 @@ type Driver struct {
 	Logger      *slog.Logger
 	Lanes       int // at most; MaxLanes if 0
 
-	lanes   *lanes
-	crew    *crew
-	settled func(eventlog.Position)
+	lanes    *lanes
+	crew     *crew
+	settled  func(eventlog.Position)
+	follower *following.Follower
+	running  *atomic.Bool
+
+	mu        *sync.Mutex // guards truncated
+	truncated map[domain.OrderID]struct{}
 }
 
 // NewDriver makes d ready to run.
@@ -125,7 +150,21 @@ func NewDriver(d Driver) *Driver {
 	if feed, ok := d.Feed.(Settler); ok {
 		d.settled, d.lanes.hold, d.Checkpoints = feed.Settled, true, nil
 	}
+	d.follower, d.running = following.New(d.following()), &atomic.Bool{}
+	d.mu, d.truncated = &sync.Mutex{}, map[domain.OrderID]struct{}{}
 	return &d
+}
+
+func (d *Driver) following() following.Config {
+	name, o := d.Saga.Name, d.Observer
+	c := following.Config{Name: "saga " + name, Log: d.Feed, Categories: d.Saga.Categories, Logger: d.Logger}
+	if o.FeedFailed != nil {
+		c.Failed = func(kind domain.Kind, remedy following.Remedy) { o.FeedFailed(name, kind, remedy) }
+	}
+	if o.Stalled != nil {
+		c.Stalled = func() { o.Stalled(name) }
+	}
+	return c
 }
 
 // Hurry looks at once at every order that waits for a moment: whatever it

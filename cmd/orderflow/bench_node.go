@@ -181,8 +181,9 @@ func (a *App) passOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	seen := eventlog.Checkpoint{Event: eventlog.Mark{Position: end}} // which gets its id when a saga proves it
 	for _, d := range a.drivers {
-		if err := d.Checkpoints.SaveCheckpoint(ctx, d.Saga.Name, end); err != nil {
+		if err := d.Checkpoints.SaveCheckpoint(ctx, d.Saga.Name, seen); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/kafka"
 	"orderflow/infra/telemetry"
@@ -66,8 +67,8 @@ func (a *App) relay(ctx context.Context) error {
 
 // fenced are checkpoints that know who may save.
 type fenced interface {
-	LoadFenced(ctx context.Context, name string, token int64) (eventlog.Position, error)
-	SaveFenced(ctx context.Context, name string, p eventlog.Position, token int64) error
+	LoadFenced(ctx context.Context, name string, token int64) (eventlog.Checkpoint, error)
+	SaveFenced(ctx context.Context, name string, at eventlog.Checkpoint, token int64) error
 }
 
 // fencedBy lets only the holder of the newest token save, where checkpoints are shared.
@@ -84,13 +85,13 @@ type byToken struct {
 }
 
 // LoadCheckpoint implements sagas.Checkpoints.
-func (b byToken) LoadCheckpoint(ctx context.Context, name string) (eventlog.Position, error) {
+func (b byToken) LoadCheckpoint(ctx context.Context, name string) (eventlog.Checkpoint, error) {
 	return b.LoadFenced(ctx, name, b.token)
 }
 
 // SaveCheckpoint implements sagas.Checkpoints.
-func (b byToken) SaveCheckpoint(ctx context.Context, name string, p eventlog.Position) error {
-	return b.SaveFenced(ctx, name, p, b.token)
+func (b byToken) SaveCheckpoint(ctx context.Context, name string, at eventlog.Checkpoint) error {
+	return b.SaveFenced(ctx, name, at, b.token)
 }
 
 // queues are how far the groups of this process are behind.

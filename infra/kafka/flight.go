@@ -15,29 +15,29 @@ type flight struct {
 	mu      sync.Mutex
 	up      []*sent // in the order of the log; the first is not acknowledged
 	bytes   int
-	at      eventlog.Position // all up to here are acknowledged
+	at      eventlog.Checkpoint // all up to here are acknowledged
 	err     error
 	changed chan struct{} // closed and replaced when up shrinks
 }
 
 type sent struct {
-	at       eventlog.Position
-	since    time.Time // when the log took it
+	at       eventlog.Checkpoint // acknowledged with it: Passed is where nothing was to be sent behind it
+	since    time.Time           // when the log took it
 	bytes    int
 	messages int // not acknowledged
 }
 
-func newFlight(from eventlog.Position) *flight {
+func newFlight(from eventlog.Checkpoint) *flight {
 	return &flight{failed: make(chan struct{}), at: from, changed: make(chan struct{})}
 }
 
 // start takes an event in, once there is room. The function it returns is to be
 // called for each of its messages, with what became of it.
-func (f *flight) start(ctx context.Context, at eventlog.Position, since time.Time, bytes, messages int) (func(error), error) {
+func (f *flight) start(ctx context.Context, event eventlog.Mark, since time.Time, bytes, messages int) (func(error), error) {
 	for {
 		f.mu.Lock()
 		if len(f.up) == 0 || len(f.up) < RelayInFlight && f.bytes+bytes <= RelayInFlightBytes {
-			s := &sent{at, since, bytes, messages}
+			s := &sent{eventlog.Checkpoint{Event: event}, since, bytes, messages}
 			f.up = append(f.up, s)
 			f.bytes += bytes
 			f.mu.Unlock()
@@ -52,6 +52,19 @@ func (f *flight) start(ctx context.Context, at eventlog.Position, since time.Tim
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+	}
+}
+
+// passed notes that nothing is to be sent behind the last event up to p.
+func (f *flight) passed(p eventlog.Position) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	last := &f.at
+	if n := len(f.up); n > 0 {
+		last = &f.up[n-1].at
+	}
+	if p > last.Position() {
+		last.Passed = eventlog.Mark{Position: p}
 	}
 }
 
@@ -85,9 +98,9 @@ func (f *flight) cause() error {
 	return f.err
 }
 
-// landed is the position up to which all is acknowledged, and how long the
-// next event has been in the log; 0 if there is none.
-func (f *flight) landed() (at eventlog.Position, behind time.Duration) {
+// landed returns how far all is acknowledged, and how long the next event has
+// been in the log; 0 if there is none.
+func (f *flight) landed() (at eventlog.Checkpoint, behind time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.up) > 0 {

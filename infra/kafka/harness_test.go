@@ -111,6 +111,28 @@ func history(t testing.TB, log *memory.Log, orders, events int) {
 	}
 }
 
+// endOf returns the position of the last event of a log.
+func endOf(t testing.TB, log eventlog.Ended) eventlog.Position {
+	t.Helper()
+	end, err := log.End(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return end
+}
+
+// eventsOf counts the events of a log.
+func eventsOf(t testing.TB, log *memory.Log) (n int) {
+	t.Helper()
+	for _, err := range log.ReadAll(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
 func orderID(i int) domain.OrderID { return domain.OrderID(fmt.Sprintf("ord_%06d", i)) }
 
 // everything reads a topic from its start to its end.

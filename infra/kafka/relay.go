@@ -2,12 +2,14 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"sync"
 	"time"
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/following"
 )
 
 // RelayName is the name of the relay's checkpoint.
@@ -22,13 +24,13 @@ type Log interface {
 // Checkpoints keep the relay's place. Conflict says that another relay has
 // taken over; a place that is lost makes the relay publish the log again.
 type Checkpoints interface {
-	LoadCheckpoint(ctx context.Context, name string) (eventlog.Position, error)
-	SaveCheckpoint(ctx context.Context, name string, p eventlog.Position) error
+	LoadCheckpoint(ctx context.Context, name string) (eventlog.Checkpoint, error)
+	SaveCheckpoint(ctx context.Context, name string, c eventlog.Checkpoint) error
 }
 
-// Relay publishes every event of the log. Who holds a lease runs it, with a
-// context that ends with the lease; two at once do no harm but noise. All
-// fields but Premium must be given.
+// Relay publishes every event of the log. The holder of a lease runs it, with a
+// context that ends with the lease; two at once do no harm but noise. Kafka, Log
+// and Checkpoints must be given.
 //
 //	log ─▶ marshalled ─▶ in flight, at most RelayInFlight ─▶ acknowledged, in order ─▶ checkpoint
 //
@@ -39,88 +41,100 @@ type Relay struct {
 	Log         Log
 	Checkpoints Checkpoints
 	Premium     func(domain.CustomerID) bool // whose payments are retried first; nil: nobody's
+	// Follower reads the log; nil: one is made. A caller that gives one, made
+	// with [Relay.Following], can ask it how the relay keeps up.
+	Follower *following.Follower
 }
 
-// Run publishes until ctx is done or another relay has taken over: then it
-// fails with Conflict. Trouble with the brokers, the log or the checkpoints is
-// waited for. When it returns, nothing of it runs any more.
+// Following returns the configuration of the relay's follower.
+func (r Relay) Following() following.Config {
+	observer := r.Kafka.config.Observer
+	return following.Config{
+		Name: RelayName, Log: r.Log, Categories: Categories(), Logger: r.Kafka.config.Logger,
+		Failed: func(kind domain.Kind, remedy following.Remedy) {
+			if remedy == following.Retry { // Run reports the others
+				observer.RelayError(domain.Errorf(kind, "The log cannot be followed."))
+			}
+		},
+	}
+}
+
+// Run publishes until ctx is done, or another relay has taken over, which is a
+// Conflict, or something fails that does not pass. When it returns, nothing of it
+// runs any more. What becomes of a failure depends on what failed:
+//
+//	the log           as following.RemedyFor says: waited for, or the checkpoint is proven again, or the end
+//	the brokers       waited for, unless they are configured in a way that cannot work (Internal)
+//	the checkpoints   waited for, unless it is a Conflict
 func (r Relay) Run(ctx context.Context) error {
-	var rest pauses
+	if r.Follower == nil {
+		r.Follower = following.New(r.Following())
+	}
+	var background sync.WaitGroup
+	defer background.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	background.Go(func() { r.Follower.Watch(ctx) })
+	p := patience{Relay: r}
 	for {
 		begun := time.Now()
-		err := r.pass(ctx)
-		switch {
-		case ctx.Err() != nil:
+		moved, err := r.pass(ctx)
+		if ctx.Err() != nil {
 			return ctx.Err()
-		case domain.KindOf(err) == domain.Conflict:
+		}
+		if moved || time.Since(begun) > SettledAfter {
+			p.reset()
+		}
+		if err, over := p.over(err); over {
 			return err
 		}
-		if time.Since(begun) > SettledAfter {
-			rest.reset()
-		}
-		r.Kafka.config.Observer.RelayError(err)
-		r.Kafka.config.Logger.WarnContext(ctx, "the relay begins again from its checkpoint",
-			"kind", domain.KindOf(err).String(), "pause", max(rest.next, FirstPause).String(), "error", err)
-		if err := rest.wait(ctx); err != nil {
+		if err := p.wait(ctx, err); err != nil {
 			return err
 		}
 	}
 }
 
-// pass publishes from the checkpoint on until something fails.
-func (r Relay) pass(ctx context.Context) error {
+// pass publishes from the checkpoint on until something fails; moved says
+// whether anything was acknowledged.
+func (r Relay) pass(ctx context.Context) (moved bool, err error) {
 	if err := r.Kafka.CreateTopics(ctx); err != nil {
-		return err
+		return false, err
 	}
-	from, err := r.Checkpoints.LoadCheckpoint(ctx, RelayName)
+	saved, err := r.Checkpoints.LoadCheckpoint(ctx, RelayName)
 	if err != nil {
-		return err
+		return false, ofCheckpoints(err)
 	}
-	if from, err = r.within(ctx, from); err != nil {
-		return err
+	from, err := r.Follower.Resume(ctx, saved)
+	if err != nil {
+		return false, ofLog{err}
 	}
-	p := &passing{Relay: r, flight: newFlight(from), categories: Categories()}
+	p := &passing{Relay: r, flight: newFlight(from)}
 	inner, stop := context.WithCancelCause(ctx)
 	var saver sync.WaitGroup
 	saver.Go(func() { stop(p.save(inner)) })
-	stop(p.publish(inner, from)) // the first cause counts
+	stop(p.publish(inner, from.Position())) // the first cause counts
 	saver.Wait()
 	cause := context.Cause(inner)
-	if domain.KindOf(cause) != domain.Conflict {
+	if _, over := errors.AsType[overtaken](cause); !over {
 		p.last(ctx)
 	}
-	return cause
-}
-
-// within is the checkpoint, or 0 if the log ends before it: then it is another
-// log, or it was set back, and what is new in it lies below the checkpoint.
-func (r Relay) within(ctx context.Context, from eventlog.Position) (eventlog.Position, error) {
-	log, ok := r.Log.(eventlog.Ended)
-	if !ok || from == 0 {
-		return from, nil
-	}
-	end, err := log.End(ctx)
-	if err != nil || from <= end {
-		return from, err
-	}
-	r.Kafka.config.Logger.WarnContext(ctx, "the relay's checkpoint is beyond the end of the log, which was replaced or set back; it is published again",
-		"checkpoint", int64(from), "end", int64(end))
-	return 0, nil
+	at, _ := p.flight.landed()
+	return at.Event != from.Event, cause
 }
 
 // passing is one pass over the log.
 type passing struct {
 	Relay
-	flight     *flight
-	categories []string
+	flight *flight
 }
 
 func (p *passing) publish(ctx context.Context, from eventlog.Position) error {
 	publisher := p.Kafka.Publisher()
 	events, retries := p.Kafka.Topic(EventsTopic), p.Kafka.Topic(RetryTopic)
-	for r, err := range p.Log.Subscribe(ctx, from, p.categories...) {
+	passed := func(w eventlog.Watermark) { p.flight.passed(w.Position) }
+	for r, err := range p.Follower.Follow(ctx, from, passed) {
 		if err != nil {
-			return err
+			return ofLog{err}
 		}
 		retry, err := p.retry(ctx, r)
 		if err != nil {
@@ -130,7 +144,7 @@ func (p *passing) publish(ctx context.Context, from eventlog.Position) error {
 		if retry != nil {
 			messages++
 		}
-		landed, err := p.flight.start(ctx, r.Position, r.At, len(r.Data), messages)
+		landed, err := p.flight.start(ctx, eventlog.MarkOf(r), r.At, len(r.Data), messages)
 		if err != nil {
 			return err
 		}
@@ -146,7 +160,7 @@ func (p *passing) publish(ctx context.Context, from eventlog.Position) error {
 			return err
 		}
 	}
-	return domain.Errorf(domain.Unavailable, "The log came to an end.")
+	return ctx.Err()
 }
 
 // save keeps the place until ctx is done or something fails.
@@ -171,11 +185,12 @@ func (p *passing) save(ctx context.Context) error {
 const lastTimeout = 2 * time.Second
 
 // checkpoint saves how far everything is acknowledged. It is saved also when
-// it did not move: who does not save does not learn of a successor.
+// it did not move: a relay that does not save does not learn of its successor.
 func (p *passing) checkpoint(ctx context.Context) error {
-	at, behind := p.flight.landed()
-	p.Kafka.config.Observer.Relayed(int64(at), behind.Seconds())
-	return p.Checkpoints.SaveCheckpoint(ctx, RelayName, at)
+	landed, behind := p.flight.landed()
+	at := p.Follower.Checkpoint(ctx, landed)
+	p.Kafka.config.Observer.Relayed(int64(at.Position()), behind.Seconds())
+	return ofCheckpoints(p.Checkpoints.SaveCheckpoint(ctx, RelayName, at))
 }
 
 // last waits for what is in flight, as long as a lease may last, and saves the place.

@@ -20,7 +20,7 @@ func TestRelayPublishesEveryEventInOrder(t *testing.T) {
 	const orders, events = 50, 2_000
 	history(t, log, orders, events)
 	stop := running(t, kafka.Relay{Kafka: k, Log: log, Checkpoints: places}.Run)
-	eventually(t, "the checkpoint is the end of the log", func() bool { return place(t, places) == events })
+	eventually(t, "the checkpoint is the end of the log", func() bool { return place(t, places) == endOf(t, log) })
 	if err := stop(); !errors.Is(err, context.Canceled) {
 		t.Errorf("the relay ended with %v", err)
 	}
@@ -43,11 +43,11 @@ func TestRelayPublishesEveryEventInOrder(t *testing.T) {
 func TestRelayGoesOnFromItsCheckpoint(t *testing.T) {
 	k, log, places := brokers(t), memory.New(), &memory.Checkpoints{}
 	history(t, log, 10, 100)
-	if err := places.SaveCheckpoint(t.Context(), kafka.RelayName, 60); err != nil {
+	if err := places.SaveCheckpoint(t.Context(), kafka.RelayName, eventlog.Checkpoint{Event: markOf(t, log, 60)}); err != nil {
 		t.Fatal(err)
 	}
 	stop := running(t, kafka.Relay{Kafka: k, Log: log, Checkpoints: places}.Run)
-	eventually(t, "the rest is published", func() bool { return place(t, places) == 100 })
+	eventually(t, "the rest is published", func() bool { return place(t, places) == endOf(t, log) })
 	_ = stop()
 	if all := everything(t, k, kafka.EventsTopic); len(all) != 40 {
 		t.Errorf("%d events were published, want the 40 above the checkpoint", len(all))
@@ -65,20 +65,21 @@ func TestTheCheckpointWaitsForTheBrokers(t *testing.T) {
 	log, places := memory.New(), &fenced{}
 	history(t, log, 5, 10)
 	stop := running(t, kafka.Relay{Kafka: silenced, Log: log, Checkpoints: places}.Run)
-	eventually(t, "ten events are acknowledged", func() bool { return place(t, &places.Checkpoints) == 10 })
+	ten := endOf(t, log)
+	eventually(t, "ten events are acknowledged", func() bool { return place(t, &places.Checkpoints) == ten })
 	speak := network.hush()
 	defer speak()
 	appendTo(t, log, 5, 10) // behind the history, to the same orders
 	saved := places.saved.Load()
 	eventually(t, "the checkpoint was saved twice more", func() bool { return places.saved.Load() >= saved+2 })
-	if p := place(t, &places.Checkpoints); p != 10 {
-		t.Errorf("the checkpoint is %d, and only 10 events are acknowledged", p)
+	if p := place(t, &places.Checkpoints); p != ten {
+		t.Errorf("the checkpoint is %d, and only the events up to %d are acknowledged", p, ten)
 	}
 	network.cut(true) // nothing that is under way arrives
 	_ = stop()
 	_ = silenced.Close()
 	running(t, kafka.Relay{Kafka: k, Log: log, Checkpoints: places}.Run)
-	eventually(t, "the next relay has published all", func() bool { return place(t, &places.Checkpoints) == 60 })
+	eventually(t, "the next relay has published all", func() bool { return place(t, &places.Checkpoints) == endOf(t, log) })
 	ids := map[string]bool{}
 	for _, m := range everything(t, k, kafka.EventsTopic) {
 		ids[header(m, "ce_id")] = true
@@ -99,23 +100,11 @@ func TestRelayEndsWhenAnotherHasTakenOver(t *testing.T) {
 		done <- err
 		return err
 	})
-	eventually(t, "ten events are acknowledged", func() bool { return place(t, &places.Checkpoints) == 10 })
+	eventually(t, "ten events are acknowledged", func() bool { return place(t, &places.Checkpoints) == endOf(t, log) })
 	places.fence()
 	if err := <-done; domain.KindOf(err) != domain.Conflict {
 		t.Errorf("the relay ended with %v, want a conflict", err)
 	}
-}
-
-// A checkpoint beyond the end of the log is one of another log.
-func TestRelayBeginsAgainOnAnotherLog(t *testing.T) {
-	k, log, places := brokers(t), memory.New(), &memory.Checkpoints{}
-	history(t, log, 1, 3)
-	if err := places.SaveCheckpoint(t.Context(), kafka.RelayName, 1_000); err != nil {
-		t.Fatal(err)
-	}
-	stop := running(t, kafka.Relay{Kafka: k, Log: log, Checkpoints: places}.Run)
-	eventually(t, "the log is published from its start", func() bool { return place(t, places) == 3 })
-	_ = stop()
 }
 
 func place(t testing.TB, places *memory.Checkpoints) eventlog.Position {
@@ -124,7 +113,22 @@ func place(t testing.TB, places *memory.Checkpoints) eventlog.Position {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return p.Position()
+}
+
+// markOf returns the mark of the n-th event of a log.
+func markOf(t testing.TB, log *memory.Log, n int) eventlog.Mark {
+	t.Helper()
+	for r, err := range log.ReadAll(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n--; n == 0 {
+			return eventlog.MarkOf(r)
+		}
+	}
+	t.Fatal("the log has fewer events")
+	return eventlog.Mark{}
 }
 
 // fenced are checkpoints that another relay can take over.
@@ -141,7 +145,7 @@ func (f *fenced) fence() {
 	f.taken = true
 }
 
-func (f *fenced) SaveCheckpoint(ctx context.Context, name string, p eventlog.Position) error {
+func (f *fenced) SaveCheckpoint(ctx context.Context, name string, at eventlog.Checkpoint) error {
 	f.mu.Lock()
 	taken := f.taken
 	f.mu.Unlock()
@@ -149,5 +153,5 @@ func (f *fenced) SaveCheckpoint(ctx context.Context, name string, p eventlog.Pos
 		return domain.Errorf(domain.Conflict, "another relay holds the lease")
 	}
 	defer f.saved.Add(1)
-	return f.Checkpoints.SaveCheckpoint(ctx, name, p)
+	return f.Checkpoints.SaveCheckpoint(ctx, name, at)
 }

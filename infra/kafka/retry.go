@@ -85,8 +85,13 @@ func (p *passing) retry(ctx context.Context, r eventlog.Recorded) (*message.Mess
 	}
 	id := domain.OrderID(r.Stream.ID())
 	placed, found, err := p.placed(ctx, id)
+	if domain.KindOf(err) == domain.Incomplete && err != nil { // one order; the others go on
+		p.Kafka.config.Logger.ErrorContext(ctx, "a payment was put off of an order whose stream was truncated: it is not put into the retry queue; restore the events, and the saga retries the payment",
+			"order", string(id), "position", int64(r.Position), "error", err)
+		return nil, nil //nolint:nilnil // as above
+	}
 	if err != nil {
-		return nil, err
+		return nil, ofLog{err}
 	}
 	if !found {
 		p.Kafka.config.Logger.WarnContext(ctx, "a payment was put off of an order that nobody placed", "order", string(id), "position", int64(r.Position))

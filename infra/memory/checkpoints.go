@@ -11,22 +11,22 @@ import (
 // process ends. The zero value is ready.
 type Checkpoints struct {
 	mu sync.Mutex
-	at map[string]eventlog.Position
+	at map[string]eventlog.Checkpoint
 }
 
-// LoadCheckpoint returns the position last saved under a name, 0 if there is none.
-func (c *Checkpoints) LoadCheckpoint(_ context.Context, name string) (eventlog.Position, error) {
+// LoadCheckpoint returns what was last saved under a name, zero if there is nothing.
+func (c *Checkpoints) LoadCheckpoint(_ context.Context, name string) (eventlog.Checkpoint, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.at[name], nil
 }
 
-// SaveCheckpoint replaces the position of a name.
-func (c *Checkpoints) SaveCheckpoint(_ context.Context, name string, at eventlog.Position) error {
+// SaveCheckpoint replaces what is saved under a name.
+func (c *Checkpoints) SaveCheckpoint(_ context.Context, name string, at eventlog.Checkpoint) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.at == nil {
-		c.at = map[string]eventlog.Position{}
+		c.at = map[string]eventlog.Checkpoint{}
 	}
 	c.at[name] = at
 	return nil

@@ -112,24 +112,3 @@ func TestStates(t *testing.T) {
 		return s
 	})
 }
-
-func TestCheckpointsSurviveARestart(t *testing.T) {
-	t.Parallel()
-	url := servicestest.Postgres(t)
-	for _, service := range []string{"order", "payment", "shipping"} {
-		for i, want := range []eventlog.Position{0, 7} {
-			c, err := serve(t, url).Checkpoints(t.Context(), service)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if at, err := c.LoadCheckpoint(t.Context(), "fulfilment"); err != nil || at != want {
-				t.Errorf("%s, opening %d: at %d, %v; want %d", service, i, at, err, want)
-			}
-			for _, at := range []eventlog.Position{9, 7} {
-				if err := c.SaveCheckpoint(t.Context(), "fulfilment", at); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-	}
-}

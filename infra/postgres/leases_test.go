@@ -126,7 +126,7 @@ func zombie(t *testing.T, url, through string, cut func(t *testing.T)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := checkpoints.SaveFenced(t.Context(), "charging", 5, token); err != nil {
+	if err := checkpoints.SaveFenced(t.Context(), "charging", place(5), token); err != nil {
 		t.Fatal(err)
 	}
 	next := hold(t.Context(), leases(t, url), "charging")
@@ -144,20 +144,20 @@ func zombie(t *testing.T, url, through string, cut func(t *testing.T)) {
 	if newer <= token {
 		t.Errorf("the second token is %d, the first was %d", newer, token)
 	}
-	if at, err := checkpoints.LoadFenced(t.Context(), "charging", newer); err != nil || at != 5 {
-		t.Errorf("the second holder begins at %d, %v", at, err)
+	if at, err := checkpoints.LoadFenced(t.Context(), "charging", newer); err != nil || at != place(5) {
+		t.Errorf("the second holder begins at %v, %v", at, err)
 	}
-	if err := checkpoints.SaveFenced(t.Context(), "charging", 99, token); domain.KindOf(err) != domain.Conflict {
+	if err := checkpoints.SaveFenced(t.Context(), "charging", place(99), token); domain.KindOf(err) != domain.Conflict {
 		t.Errorf("the first holder wrote: %v", err)
 	}
 	if _, err := checkpoints.LoadFenced(t.Context(), "charging", token); domain.KindOf(err) != domain.Conflict {
 		t.Errorf("the first holder began again: %v", err)
 	}
-	if err := checkpoints.SaveFenced(t.Context(), "charging", 6, newer); err != nil {
+	if err := checkpoints.SaveFenced(t.Context(), "charging", place(6), newer); err != nil {
 		t.Error(err)
 	}
-	if at, err := checkpoints.LoadCheckpoint(t.Context(), "charging"); err != nil || at != 6 {
-		t.Errorf("the checkpoint is %d, %v", at, err)
+	if at, err := checkpoints.LoadCheckpoint(t.Context(), "charging"); err != nil || at != place(6) {
+		t.Errorf("the checkpoint is %v, %v", at, err)
 	}
 	close(next.let)
 	if err := soon(t, next.ended, "the second holder's end"); err != nil {

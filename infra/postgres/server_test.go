@@ -192,19 +192,19 @@ func TestEndedQuestionsAreUnavailable(t *testing.T) {
 	blocker := connect(t, url, "order")
 	exec(t, blocker, "BEGIN")
 	exec(t, blocker, "LOCK TABLE checkpoints")
-	if err := c.SaveCheckpoint(t.Context(), "w", 1); domain.KindOf(err) != domain.Unavailable {
+	if err := c.SaveCheckpoint(t.Context(), "w", place(1)); domain.KindOf(err) != domain.Unavailable {
 		t.Errorf("a statement that takes too long: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := c.SaveCheckpoint(ctx, "w", 1); domain.KindOf(err) != domain.Unavailable {
+	if err := c.SaveCheckpoint(ctx, "w", place(1)); domain.KindOf(err) != domain.Unavailable {
 		t.Errorf("a caller who left: %v", err)
 	}
 	exec(t, blocker, "ROLLBACK")
 	exec(t, blocker, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
 	deadline := time.Now().Add(patience)
 	for { // the first use of a connection that was ended may fail
-		err := c.SaveCheckpoint(t.Context(), "w", 7)
+		err := c.SaveCheckpoint(t.Context(), "w", place(7))
 		if err == nil {
 			break
 		}
@@ -212,8 +212,8 @@ func TestEndedQuestionsAreUnavailable(t *testing.T) {
 			t.Fatalf("after the sessions were ended: %v", err)
 		}
 	}
-	if at, err := c.LoadCheckpoint(t.Context(), "w"); err != nil || at != 7 {
-		t.Errorf("at %d, %v", at, err)
+	if at, err := c.LoadCheckpoint(t.Context(), "w"); err != nil || at != place(7) {
+		t.Errorf("at %v, %v", at, err)
 	}
 }
 
@@ -334,7 +334,7 @@ func TestFailuresHaveAKind(t *testing.T) {
 		exec(t, admin, `CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
 			BEGIN RAISE EXCEPTION USING ERRCODE = '`+state+`', MESSAGE = 'made to fail'; END $$;
 			CREATE OR REPLACE TRIGGER fail BEFORE INSERT ON checkpoints EXECUTE FUNCTION fail()`)
-		if err := c.SaveCheckpoint(t.Context(), "w", 1); domain.KindOf(err) != want {
+		if err := c.SaveCheckpoint(t.Context(), "w", place(1)); domain.KindOf(err) != want {
 			t.Errorf("%s is %v (%v), not %v", state, domain.KindOf(err), err, want)
 		}
 	}

@@ -45,24 +45,56 @@ func openCheckpoints(ctx context.Context, path string) (*Checkpoints, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(ctx, embedded("schema/checkpoints.sql")); err != nil {
+	if err := marked(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return &Checkpoints{db: db}, nil
 }
 
-// LoadCheckpoint returns the position last saved under a name, 0 if there is none.
-func (c *Checkpoints) LoadCheckpoint(ctx context.Context, name string) (at eventlog.Position, err error) {
-	err = c.db.QueryRowContext(ctx, statement("checkpoint_load"), name).Scan(&at)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
+// marked makes the table, and gives one that an older version made the columns
+// for the ids of events.
+func marked(ctx context.Context, db *sql.DB) error {
+	if _, err := db.ExecContext(ctx, embedded("schema/checkpoints.sql")); err != nil {
+		return err
 	}
-	return at, unavailable(err)
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // it is committed below, or something failed before
+	var has bool
+	if err := tx.QueryRowContext(ctx, statement("checkpoint_marks")).Scan(&has); err != nil || has {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, embedded("schema/checkpoints_marks.sql")); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
-// SaveCheckpoint replaces the position of a name.
-func (c *Checkpoints) SaveCheckpoint(ctx context.Context, name string, at eventlog.Position) error {
-	_, err := c.db.ExecContext(ctx, statement("checkpoint_save"), name, int64(at))
+// LoadCheckpoint returns what was last saved under a name, zero if there is
+// nothing. What an older version saved has no ids.
+func (c *Checkpoints) LoadCheckpoint(ctx context.Context, name string) (at eventlog.Checkpoint, err error) {
+	var idOf eventlog.Position
+	var id, passed []byte
+	err = c.db.QueryRowContext(ctx, statement("checkpoint_load"), name).Scan(&at.Event.Position, &idOf, &id, &at.Passed.Position, &passed)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return eventlog.Checkpoint{}, nil
+	case err != nil:
+		return eventlog.Checkpoint{}, unavailable(err)
+	case idOf != at.Event.Position: // an older version has saved since
+		return eventlog.Checkpoint{Event: eventlog.Mark{Position: at.Event.Position}}, nil
+	}
+	copy(at.Event.ID[:], id)
+	copy(at.Passed.ID[:], passed)
+	return at, nil
+}
+
+// SaveCheckpoint replaces what is saved under a name.
+func (c *Checkpoints) SaveCheckpoint(ctx context.Context, name string, at eventlog.Checkpoint) error {
+	_, err := c.db.ExecContext(ctx, statement("checkpoint_save"), name,
+		int64(at.Event.Position), at.Event.ID[:], int64(at.Passed.Position), at.Passed.ID[:])
 	return unavailable(err)
 }
 

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"orderflow/domain"
-	"orderflow/domain/eventlog"
 	"orderflow/infra/sqlite"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"
@@ -65,26 +64,5 @@ func TestWhatBelongsToNoOrderIsRefused(t *testing.T) {
 				t.Errorf("the view stands at %d, %v", at, err)
 			}
 		})
-	}
-}
-
-func TestCheckpointsSurviveARestart(t *testing.T) {
-	dir := t.TempDir()
-	for i, want := range []eventlog.Position{0, 7} {
-		c, err := sqlite.OpenCheckpoints(t.Context(), dir, quiet())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if at, err := c.LoadCheckpoint(t.Context(), "fulfilment"); err != nil || at != want {
-			t.Errorf("opening %d: at %d, %v; want %d", i, at, err, want)
-		}
-		for _, at := range []eventlog.Position{9, 7} {
-			if err := c.SaveCheckpoint(t.Context(), "fulfilment", at); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := c.Close(); err != nil {
-			t.Fatal(err)
-		}
 	}
 }

@@ -1,4 +1,4 @@
 INSERT INTO checkpoints (name, position, token) VALUES ($1, 0, $2)
 ON CONFLICT (name) DO UPDATE SET token = excluded.token
 WHERE checkpoints.token <= excluded.token
-RETURNING position
+RETURNING position, marked, id, passed, passed_id

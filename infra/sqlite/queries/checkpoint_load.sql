@@ -1,1 +1,1 @@
-SELECT position FROM checkpoints WHERE name = ?1
+SELECT position, marked, id, passed, passed_id FROM checkpoints WHERE name = ?1

@@ -1,0 +1,156 @@
+package following
+
+import (
+	"context"
+	"fmt"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+// Resume proves that the log is still the one that c was taken from, and
+// returns where to go on. If it is not, Resume logs one warning that says why,
+// and returns the zero Checkpoint: the reader begins with the first event. The
+// follower begins anew, too.
+//
+// A log that does not answer is waited for, as RemedyFor says. A log that cannot
+// find events by position is believed, unless c lies beyond its end.
+func (f *Follower) Resume(ctx context.Context, c eventlog.Checkpoint) (above eventlog.Checkpoint, err error) {
+	f.Begin()
+	for pause := FirstPause; ; pause = min(2*pause, LastPause) {
+		above, why, err := f.prove(ctx, c)
+		switch {
+		case ctx.Err() != nil:
+			return eventlog.Checkpoint{}, ctx.Err()
+		case err != nil && f.again(ctx, err, pause):
+			continue
+		case ctx.Err() != nil:
+			return eventlog.Checkpoint{}, ctx.Err()
+		case err != nil:
+			return eventlog.Checkpoint{}, err
+		case why != "":
+			f.config.Logger.WarnContext(ctx, "the checkpoint is not one of this log; everything is read again from the first event",
+				"reader", f.config.Name, "position", int64(c.Event.Position), "reason", why)
+		}
+		f.Begin()
+		return above, nil
+	}
+}
+
+// prove returns where to go on after c; why says, if it is not empty, what
+// speaks against c.
+func (f *Follower) prove(ctx context.Context, c eventlog.Checkpoint) (above eventlog.Checkpoint, why string, err error) {
+	if c.Event.Position <= 0 && c.Passed.Position <= 0 {
+		return eventlog.Checkpoint{}, "", nil
+	}
+	log, ok := f.config.Log.(eventlog.Located)
+	if !ok {
+		return f.within(ctx, c)
+	}
+	above, proven, err := c.Resume(ctx, log)
+	if err != nil {
+		return eventlog.Checkpoint{}, "", err
+	}
+	if !proven {
+		why, err = f.against(ctx, log, c.Event)
+		return eventlog.Checkpoint{}, why, err
+	}
+	if above.Event.ID == (eventlog.EventID{}) && above.Event.Position > 0 { // of an older version: from now on it is known
+		r, ok, err := log.At(ctx, above.Event.Position)
+		if err != nil {
+			return eventlog.Checkpoint{}, "", err
+		}
+		if ok {
+			above.Event.ID = r.ID
+		}
+	}
+	return above, "", nil
+}
+
+// against says why the log does not have m.
+func (f *Follower) against(ctx context.Context, log eventlog.Located, m eventlog.Mark) (string, error) {
+	if ended, ok := f.config.Log.(eventlog.Ended); ok {
+		end, err := ended.End(ctx)
+		if err != nil {
+			return "", err
+		}
+		if m.Position > end {
+			return beyond(end), nil
+		}
+	}
+	r, ok, err := log.At(ctx, m.Position)
+	switch {
+	case err != nil:
+		return "", err
+	case !ok:
+		return "the log has no event at this position: it was replaced, set back or scavenged, or the checkpoint is of an older version", nil
+	}
+	return fmt.Sprintf("the log has another event at this position, of %s: it was replaced, or set back and has grown since", r.Stream), nil
+}
+
+// within returns c, unless it lies beyond the end of a log that has no At.
+func (f *Follower) within(ctx context.Context, c eventlog.Checkpoint) (above eventlog.Checkpoint, why string, err error) {
+	log, ok := f.config.Log.(eventlog.Ended)
+	if !ok {
+		return c, "", nil
+	}
+	end, err := log.End(ctx)
+	switch {
+	case err != nil:
+		return eventlog.Checkpoint{}, "", err
+	case c.Position() > end:
+		return eventlog.Checkpoint{}, beyond(end), nil
+	}
+	return c, "", nil
+}
+
+func beyond(end eventlog.Position) string {
+	return fmt.Sprintf("it is beyond the end of the log, %d: the log was replaced, or set back", end)
+}
+
+// Checkpoint returns how far a reader is that has dealt with everything up to
+// dealt, in the form to be saved: Passed is as high as is known, and has the id
+// of its event, so that the next start can prove it. Where there is no such
+// event, Passed is left out. Checkpoint notes dealt as Applied.
+func (f *Follower) Checkpoint(ctx context.Context, dealt eventlog.Checkpoint) eventlog.Checkpoint {
+	f.mu.Lock()
+	f.health.Position = max(f.health.Position, dealt.Position())
+	passed, named, began := f.health.Position, f.named, f.began
+	f.mu.Unlock()
+	if dealt.Passed.ID != (eventlog.EventID{}) && dealt.Passed.Position > named.Position {
+		named = dealt.Passed
+	}
+	if passed > max(dealt.Event.Position, named.Position) {
+		if m, ok := f.mark(ctx, passed); ok {
+			named = m
+		}
+	}
+	dealt.Passed = eventlog.Mark{}
+	if named.Position > dealt.Event.Position {
+		dealt.Passed = named
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.began == began {
+		f.named = named
+	}
+	return dealt
+}
+
+// mark returns the mark of the event at p; ok is false if it cannot be found now.
+func (f *Follower) mark(ctx context.Context, p eventlog.Position) (m eventlog.Mark, ok bool) {
+	log, ok := f.config.Log.(eventlog.Located)
+	if !ok {
+		return m, false
+	}
+	r, ok, err := log.At(ctx, p)
+	if err != nil || !ok {
+		return m, false
+	}
+	return eventlog.MarkOf(r), true
+}
+
+// Failure returns err with the name of the reader, for the one that ends with it.
+func (f *Follower) Failure(err error) error {
+	return domain.Wrap(domain.KindOf(err), err, "The %s cannot follow the log any more", f.config.Name)
+}

@@ -1,0 +1,186 @@
+package following
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+var errReopen = errors.New("the subscription is opened anew")
+
+// Follow yields the events above a position, and calls passed (which may be
+// nil) as [eventlog.Watermarked] says. Failures whose remedy is Retry are waited
+// for, and the subscription goes on where it was. Any other failure, and the
+// end of ctx, is yielded as the last thing; see [Follower.Rewinds].
+func (f *Follower) Follow(ctx context.Context, above eventlog.Position, passed func(eventlog.Watermark)) iter.Seq2[eventlog.Recorded, error] {
+	return func(yield func(eventlog.Recorded, error) bool) {
+		s := subscription{Follower: f, at: above, passed: passed, yield: yield}
+		f.Applied(above)
+		for pause := FirstPause; ; pause = min(2*pause, LastPause) {
+			before := s.at
+			err, gone := s.once(ctx)
+			if err == nil {
+				err = domain.Errorf(domain.Unavailable, "The subscription ended without an error.")
+			}
+			switch {
+			case gone:
+				return
+			case ctx.Err() != nil:
+				yield(eventlog.Recorded{}, ctx.Err())
+				return
+			}
+			if s.at > before {
+				pause = FirstPause
+			}
+			if !errors.Is(err, errReopen) && !f.again(ctx, err, pause) {
+				if ctx.Err() != nil {
+					err = ctx.Err()
+				}
+				yield(eventlog.Recorded{}, err)
+				return
+			}
+			if err := s.same(ctx); err != nil {
+				f.again(ctx, err, 0)
+				yield(eventlog.Recorded{}, err)
+				return
+			}
+		}
+	}
+}
+
+// subscription is one call of Follow.
+type subscription struct {
+	*Follower
+	at     eventlog.Position // up to which everything was yielded
+	last   eventlog.Mark     // the last event that was
+	passed func(eventlog.Watermark)
+	yield  func(eventlog.Recorded, error) bool
+}
+
+// once subscribes and yields until the subscription ends; gone says that the
+// reader wants no more.
+func (s *subscription) once(ctx context.Context) (err error, gone bool) { //nolint:revive // the error is what is asked for, gone the exception
+	inner, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s.open(cancel, s.at)
+	defer s.waits(nil)
+	told := func(w eventlog.Watermark) {
+		s.at = max(s.at, w.Position)
+		s.moved(w)
+		if s.passed != nil {
+			s.passed(w)
+		}
+	}
+	for r, err := range eventlog.Follow(inner, s.config.Log, s.at, told, s.config.Categories...) {
+		if err != nil {
+			if cause := context.Cause(inner); cause != nil && ctx.Err() == nil {
+				return cause, false
+			}
+			return err, false
+		}
+		s.came(r)
+		if !s.yield(r, nil) {
+			return nil, true
+		}
+		s.waits(cancel)
+		s.at, s.last = r.Position, eventlog.MarkOf(r)
+	}
+	return nil, false
+}
+
+// same returns an error of kind Invalid if another event stands now where the
+// last one came from: what answers after a failure is another log.
+func (s *subscription) same(ctx context.Context) error {
+	log, ok := s.config.Log.(eventlog.Located)
+	if !ok || s.last.Position == 0 {
+		return nil
+	}
+	r, ok, err := log.At(ctx, s.last.Position)
+	if err != nil || !ok || r.ID == s.last.ID {
+		return nil //nolint:nilerr // the subscription will say it
+	}
+	return domain.Errorf(domain.Invalid, "At position %d the log has another event than the one that was read there: it was replaced, or set back.", s.last.Position)
+}
+
+// again reports whether something is to be tried again after err, and waits before that.
+func (f *Follower) again(ctx context.Context, err error, pause time.Duration) bool {
+	kind := domain.KindOf(err)
+	remedy := RemedyFor(kind)
+	f.config.Failed(kind, remedy)
+	f.mu.Lock()
+	f.health.Failures++
+	f.health.Err = err
+	n := f.health.Failures
+	f.mu.Unlock()
+	if remedy != Retry {
+		return false
+	}
+	if n == LoudAfter {
+		f.config.Logger.WarnContext(ctx, "the log cannot be followed; it is tried again", "reader", f.config.Name, "failures", n, "kind", kind.String(), "error", err)
+	}
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+// Rewinds reports whether a reader whose Follow or Resume ended with err is to
+// call Resume again with the checkpoint it has, and go on from there. It is not,
+// if only a person can mend err, or after MaxRewinds that brought neither an
+// event nor a watermark: then the reader ends with err.
+func (f *Follower) Rewinds(err error) bool {
+	if RemedyFor(domain.KindOf(err)) != Rewind {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rewinds++
+	return f.rewinds <= MaxRewinds
+}
+
+// open notes that a subscription begins above a position.
+func (f *Follower) open(reopen context.CancelCauseFunc, at eventlog.Position) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reopen, f.reading, f.opened, f.seen = reopen, true, f.config.Now(), max(f.seen, at)
+}
+
+// waits notes that the follower waits for the log; nil that it does not follow.
+func (f *Follower) waits(reopen context.CancelCauseFunc) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reopen, f.reading = reopen, reopen != nil
+}
+
+// came notes that an event came, which the reader has now.
+func (f *Follower) came(r eventlog.Recorded) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reading = false
+	f.alive(r.Position)
+}
+
+// moved notes a watermark.
+func (f *Follower) moved(w eventlog.Watermark) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.health.CaughtUp = f.health.CaughtUp || w.CaughtUp
+	f.alive(w.Position)
+}
+
+// alive notes that the subscription has yielded everything up to p, and forgets
+// failures. The caller holds mu.
+func (f *Follower) alive(p eventlog.Position) {
+	if f.health.Failures >= LoudAfter {
+		f.config.Logger.Info("the log is followed again", "reader", f.config.Name, "failures", f.health.Failures)
+	}
+	f.health.Failures, f.health.Err, f.rewinds = 0, nil, 0
+	f.seen, f.behind, f.since = max(f.seen, p), false, f.config.Now()
+}

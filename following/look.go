@@ -1,0 +1,231 @@
+package following
+
+import (
+	"context"
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+// Health is how a follower keeps up.
+type Health struct {
+	CaughtUp bool              // it has reached what was the end when it began
+	Position eventlog.Position // up to which everything was applied
+	End      eventlog.Position // of the log, when it was last asked
+	Oldest   time.Time         // when the oldest event that is not applied was stored; zero if there is none
+	Quiet    time.Duration     // how long the subscription brings nothing although there is something; 0 if it keeps up
+	Failures int               // failed subscriptions in a row
+	Err      error             // of the last one; nil once an event or a watermark came
+}
+
+// Watch looks every LookEvery whether the follower keeps up, until ctx is done.
+func (f *Follower) Watch(ctx context.Context) {
+	every := time.NewTicker(LookEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+			f.Look(ctx)
+		}
+	}
+}
+
+// Look compares the follower with the log. It reports a stall, and ends one that
+// lasts by subscribing anew. If the log ends before what was read from it for
+// StalledAfter, the subscription ends with kind Invalid.
+func (f *Follower) Look(ctx context.Context) {
+	log, ok := f.config.Log.(readable)
+	if !ok {
+		return
+	}
+	found, err := f.ahead(ctx, log)
+	if err != nil {
+		return // that the log does not answer, its callers and the subscription say
+	}
+	act, ok := f.judge(found)
+	if !ok {
+		return
+	}
+	if act.report {
+		f.report(ctx, act)
+	}
+	if act.reopen == nil {
+		return
+	}
+	if act.cause == errReopen { //nolint:errorlint // it is this very value
+		f.config.Logger.WarnContext(ctx, "the subscription is opened anew on a fresh connection", "reader", f.config.Name, "quiet", act.Quiet.Round(time.Second).String())
+		if r, ok := f.config.Log.(Reconnecting); ok {
+			r.Reconnect()
+		}
+	}
+	act.reopen(act.cause)
+}
+
+// ahead is what a look found.
+type ahead struct {
+	began    int // the follower has not begun anew since, if it is the same
+	end      eventlog.Position
+	oldest   time.Time         // when the first event above what was applied was stored
+	seen     eventlog.Position // the subscription had yielded everything up to here
+	more     bool              // there was an event above seen
+	caughtUp bool
+}
+
+// ahead asks the log for its end, and for the first events for the reader above
+// what was applied and above what was yielded. A subscription that has not
+// caught up walks there by itself; a second walk would be in its way.
+func (f *Follower) ahead(ctx context.Context, log readable) (a ahead, err error) {
+	f.mu.Lock()
+	at := f.health.Position
+	a.began, a.seen, a.caughtUp = f.began, f.seen, f.health.CaughtUp
+	f.mu.Unlock()
+	if a.end, err = log.End(ctx); err != nil || !a.caughtUp {
+		return a, err
+	}
+	if a.oldest, err = f.first(ctx, log, at, a.end); err != nil {
+		return a, err
+	}
+	if a.oldest.IsZero() {
+		f.appliedIn(a.began, a.end)
+		return a, nil
+	}
+	if a.seen <= at {
+		a.more = true
+		return a, nil
+	}
+	next, err := f.first(ctx, log, a.seen, a.end)
+	a.more = !next.IsZero()
+	return a, err
+}
+
+// first returns when the first event for the reader above a position and up to
+// end was stored; zero if there is none.
+func (f *Follower) first(ctx context.Context, log readable, above, end eventlog.Position) (time.Time, error) {
+	if above >= end {
+		return time.Time{}, nil
+	}
+	for r, err := range log.ReadAll(ctx, above, f.config.Categories...) {
+		if err != nil {
+			return time.Time{}, err
+		}
+		if r.Position <= end {
+			return r.At, nil
+		}
+		break
+	}
+	return time.Time{}, nil
+}
+
+// act is what is to be done after a look.
+type act struct {
+	Health
+	stalled, report bool
+	reopen          context.CancelCauseFunc // nil if the subscription stays
+	cause           error                   // with which it ends
+}
+
+// judge takes in what a look found; ok is false if it is of before the follower began anew.
+func (f *Follower) judge(a ahead) (do act, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if a.began != f.began {
+		return act{}, false
+	}
+	now := f.config.Now()
+	f.health.End, f.health.Oldest = a.end, a.oldest
+	switch {
+	case a.seen < f.seen: // something came since
+	case a.more:
+		f.behind = true
+	case a.caughtUp:
+		f.behind, f.since = false, now
+		f.seen = max(f.seen, a.end)
+	}
+	quiet := f.quiet(now)
+	do.stalled = quiet >= StalledAfter
+	do.report = do.stalled != f.loud
+	f.loud = do.stalled
+	switch {
+	case f.setBack(a, now):
+		do.reopen, f.short = f.reopen, time.Time{}
+		do.cause = domain.Errorf(domain.Invalid, "The log ends at %d, before position %d that was read from it: it was set back, or replaced.", a.end, a.seen)
+	case do.stalled && f.reopen != nil && now.Sub(later(f.since, f.opened)) >= ReopenAfter:
+		do.reopen, do.cause, f.opened = f.reopen, errReopen, now
+	}
+	do.Health = f.health
+	do.Quiet = quiet
+	return do, true
+}
+
+// setBack reports whether the log has ended for StalledAfter before what was
+// read from it. The caller holds mu.
+func (f *Follower) setBack(a ahead, now time.Time) bool {
+	switch {
+	case a.end >= a.seen:
+		f.short = time.Time{}
+	case f.short.IsZero():
+		f.short = now
+	}
+	return !f.short.IsZero() && now.Sub(f.short) >= StalledAfter && f.reopen != nil
+}
+
+func (f *Follower) report(ctx context.Context, do act) {
+	if !do.stalled {
+		f.config.Logger.InfoContext(ctx, "the log is followed again", "reader", f.config.Name)
+		return
+	}
+	f.config.Stalled()
+	lag := "unknown"
+	if !do.Oldest.IsZero() {
+		lag = f.config.Now().Sub(do.Oldest).Round(time.Second).String()
+	}
+	f.config.Logger.ErrorContext(ctx, "nothing comes from the log although there is more", "reader", f.config.Name,
+		"quiet", do.Quiet.Round(time.Second).String(), "position", int64(do.Position), "end", int64(do.End), "lag", lag)
+}
+
+// quiet is how long the subscription has brought nothing although there is
+// something. The caller holds mu.
+func (f *Follower) quiet(now time.Time) time.Duration {
+	if !f.reading || f.health.CaughtUp && !f.behind {
+		return 0
+	}
+	from := f.since
+	if !f.loud { // a subscription that was just opened gets its time
+		from = later(from, f.opened)
+	}
+	return max(0, now.Sub(from))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Health returns how the follower keeps up, as of the last look.
+func (f *Follower) Health() Health {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h := f.health
+	h.Quiet = f.quiet(f.config.Now())
+	return h
+}
+
+// Ready returns nil, or why the reader cannot be relied on now, in one sentence,
+// with kind Unavailable.
+func (f *Follower) Ready() error {
+	h := f.Health()
+	switch {
+	case h.Failures >= LoudAfter:
+		return domain.Wrap(domain.Unavailable, h.Err, "The %s cannot follow the log; %d tries failed.", f.config.Name, h.Failures)
+	case h.Quiet >= StalledAfter:
+		return domain.Errorf(domain.Unavailable, "The %s stands still at position %d of %d for %s.", f.config.Name, h.Position, h.End, h.Quiet.Round(time.Second))
+	case !h.CaughtUp:
+		return domain.Errorf(domain.Unavailable, "The %s has not caught up with the log; it is at position %d of %d.", f.config.Name, h.Position, h.End)
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package sagas
+
+import (
+	"container/heap"
+	"time"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+// alarm is an order that waits for a moment.
+type alarm struct {
+	order domain.OrderID
+	at    time.Time
+	tries int // failed looks so far
+	index int // in the heap; -1 when taken out
+}
+
+// wake has order looked at at once, and once more if it is being looked at.
+func (l *lanes) wake(order domain.OrderID) {
+	if !l.join(order, eventlog.Mark{}) {
+		l.wait(order, time.Time{}, 0)
+	}
+}
+
+// wait looks at order again at a moment. Beyond MaxTimers it does nothing: the
+// watchdog finds the order.
+func (l *lanes) wait(order domain.OrderID, at time.Time, tries int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.waiting[order]; a != nil {
+		l.drop(a)
+	}
+	if len(l.due) >= MaxTimers {
+		return
+	}
+	a := &alarm{order: order, at: at, tries: tries}
+	l.waiting[order] = a
+	heap.Push(&l.due, a)
+	l.tell()
+}
+
+// isWaiting says whether order has an alarm.
+func (l *lanes) isWaiting(order domain.OrderID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waiting[order] != nil
+}
+
+// silence takes away the alarm of order that was set for a moment.
+func (l *lanes) silence(order domain.OrderID, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.waiting[order]; a != nil && !a.at.After(at) {
+		l.drop(a)
+	}
+}
+
+// earliest is the next alarm; ok is false if there is none.
+func (l *lanes) earliest() (order domain.OrderID, at time.Time, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.due) == 0 {
+		return "", time.Time{}, false
+	}
+	return l.due[0].order, l.due[0].at, true
+}
+
+func (l *lanes) hurry() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.due {
+		a.at = time.Time{} // all equal: still a heap
+	}
+	l.tell()
+}
+
+func (l *lanes) counts() (busy, timers int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.busy), len(l.due)
+}
+
+func (l *lanes) drop(a *alarm) {
+	heap.Remove(&l.due, a.index)
+	delete(l.waiting, a.order)
+}
+
+func (l *lanes) tell() {
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// alarms is a heap by time.
+type alarms []*alarm
+
+func (a alarms) Len() int           { return len(a) }
+func (a alarms) Less(i, j int) bool { return a[i].at.Before(a[j].at) }
+func (a alarms) Swap(i, j int) {
+	a[i], a[j] = a[j], a[i]
+	a[i].index, a[j].index = i, j
+}
+
+// Push implements heap.Interface.
+func (a *alarms) Push(x any) {
+	item := x.(*alarm) //nolint:forcetypeassert // only wait pushes
+	item.index = len(*a)
+	*a = append(*a, item)
+}
+
+// Pop implements heap.Interface.
+func (a *alarms) Pop() any {
+	old := *a
+	last := old[len(old)-1]
+	*a = old[:len(old)-1]
+	last.index = -1
+	return last
+}
