@@ -279,7 +279,7 @@ func (f *Follower) Look(ctx context.Context) {
 	f.mu.Lock()
 	now := f.config.Now()
 	f.health.End, f.health.Oldest = end, oldest
-	if oldest.IsZero() {
+	if oldest.IsZero() && f.health.CaughtUp {
 		f.since = now
 	}
 	quiet := f.quiet(now)

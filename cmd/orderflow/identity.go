@@ -105,11 +105,11 @@ func farthest(ctx context.Context, views projections.Views) (at eventlog.Positio
 		if err != nil {
 			return 0, err
 		}
-		p, err := store.Position(ctx)
+		c, err := store.Checkpoint(ctx)
 		if err != nil {
 			return 0, err
 		}
-		at = max(at, p)
+		at = max(at, c.Position())
 	}
 	return at, nil
 }
