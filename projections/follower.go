@@ -50,6 +50,7 @@ type follower struct {
 	pending    time.Time // of the oldest event being applied, or of the one that broke the group
 	writtenAt  time.Time
 	rebuilding bool
+	caughtUp   bool      // it has had what was the end of the log when it began
 	doubt      error     // why the rows may be those of another log; nil if they are not
 	unwell     time.Time // since when it does not get on; zero while it does
 	lost       time.Time // since when the log cannot be followed; zero while it can
@@ -121,12 +122,16 @@ func (f *follower) follow(ctx context.Context) error {
 	f.become(Following, nil)
 	ctx, cancel := context.WithCancel(ctx)
 	q, read := newQueue(MaxBatchEvents), make(chan struct{})
-	f.mu.Lock()
-	f.queue = q
-	f.mu.Unlock()
-	if from < f.source.Health().Position {
+	if _, tells := f.log.(eventlog.Watermarked); !tells {
+		q.pass(eventlog.Watermark{CaughtUp: true}) // it is believed
+	}
+	back := from < f.source.Health().Position
+	if back {
 		f.source.Begin()
 	}
+	f.mu.Lock()
+	f.queue, f.caughtUp = q, f.caughtUp && !back
+	f.mu.Unlock()
 	go func() {
 		defer close(read)
 		q.fill(ctx, f.source.Follow(ctx, from, func(w eventlog.Watermark) { f.found(); q.pass(w) }))
@@ -305,11 +310,12 @@ func (f *follower) become(s State, err error) {
 	f.moved = make(chan struct{})
 }
 
-// well notes that the view gets on.
+// well notes that the view gets on. The caller holds writing.
 func (f *follower) well() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.unwell = time.Time{}
+	f.caughtUp = f.caughtUp || f.queue.caughtUp(f.folder.at())
 }
 
 // lose notes that the log cannot be followed, found that it can.

@@ -23,7 +23,9 @@ type queue struct {
 	events []event
 	spare  []event // the batch taken last
 	bytes  int
+	last   eventlog.Position  // of the newest event that came
 	passed eventlog.Watermark // as the subscription told it last
+	goal   eventlog.Position  // of the last event before it caught up
 	end    error              // after the last event: io.EOF or what went wrong
 }
 
@@ -61,7 +63,7 @@ func (q *queue) put(ctx context.Context, e event) error {
 	for {
 		q.mu.Lock()
 		if !q.full() {
-			q.events = append(q.events, e)
+			q.events, q.last = append(q.events, e), e.Position
 			q.bytes += e.size
 			wake := len(q.events) == 1 || q.full()
 			q.mu.Unlock()
@@ -100,7 +102,18 @@ type patience struct {
 func (q *queue) pass(w eventlog.Watermark) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if w.CaughtUp && !q.passed.CaughtUp {
+		q.goal = q.last
+	}
 	q.passed = w
+}
+
+// caughtUp says whether a view at a position has what was the end of the log
+// when the subscription began.
+func (q *queue) caughtUp(at eventlog.Position) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.passed.CaughtUp && at >= q.goal
 }
 
 // take returns the next batch, in order; nothing when patience ended with an

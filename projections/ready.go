@@ -34,8 +34,10 @@ func (f *follower) ready() error {
 		return domain.Wrap(domain.Unavailable, f.err, "The view %s has been tried again since %s.", f.group.Name, f.unwell.UTC().Format(timeOfDay))
 	case !f.lost.IsZero() && now.Sub(f.lost) >= following.StalledAfter:
 		return domain.Wrap(domain.Unavailable, h.Err, "The view %s has not been able to follow the log since %s.", f.group.Name, f.lost.UTC().Format(timeOfDay))
-	case !h.CaughtUp || h.Quiet >= following.StalledAfter:
+	case h.Quiet >= following.StalledAfter:
 		return f.source.Ready()
+	case !f.caughtUp:
+		return domain.Errorf(domain.Unavailable, "The view %s has not caught up with the log; it is at position %d of %d.", f.group.Name, f.at.Load(), h.End)
 	}
 	return nil
 }
