@@ -15,6 +15,7 @@ import (
 func Run(t *testing.T, open func(t *testing.T) projections.Views) {
 	for name, check := range map[string]func(*testing.T, projections.Views){
 		"a batch applies once and from where it says": batchesApplyOnce,
+		"a checkpoint is kept with its ids":           checkpointsAreKept,
 		"a row replaces the row of its key":           rowsReplace,
 		"what is loaded is what was written":          loads,
 		"a snapshot stays as it was":                  snapshots,
@@ -109,6 +110,46 @@ func batchesApplyOnce(t *testing.T, v projections.Views) {
 	stands(t, s, 5, "a@5 b@5 ")
 	write(t, s, 5, 7)
 	stands(t, s, 7, "a@5 b@5 ")
+}
+
+// marks are checkpoints as views write them: of an event, past the events of
+// others, and back again.
+func marks() []eventlog.Checkpoint {
+	event := eventlog.Mark{Position: 5, ID: eventlog.EventID{5, 0xff, 1}}
+	return []eventlog.Checkpoint{
+		{Event: event},
+		{Event: event, Passed: eventlog.Mark{Position: 1 << 40, ID: eventlog.EventID{9}}},
+		{Event: event, Passed: eventlog.Mark{Position: 1<<40 + 300}},
+		{Event: event},
+		{Event: eventlog.Mark{Position: 7}},
+		{Event: eventlog.Mark{Position: 800, ID: eventlog.EventID{8}}, Passed: eventlog.Mark{Position: 900, ID: eventlog.EventID{9}}},
+	}
+}
+
+func checkpointsAreKept(t *testing.T, v projections.Views) {
+	follow := func(s projections.Store, from eventlog.Position) {
+		t.Helper()
+		for _, c := range marks() {
+			if err := s.Write(t.Context(), projections.Batch{Above: from, To: c}); err != nil {
+				t.Fatal(err)
+			}
+			if have, err := s.Checkpoint(t.Context()); err != nil || have != c {
+				t.Errorf("the checkpoint is %+v, %v; want %+v", have, err, c)
+			}
+			from = c.Position()
+		}
+	}
+	follow(live(t, v, projections.Products), 0)
+	b := build(t, v, projections.Products)
+	follow(b, 0)
+	if err := b.Promote(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	last := marks()[len(marks())-1]
+	if have, err := live(t, v, projections.Products).Checkpoint(t.Context()); err != nil || have != last {
+		t.Errorf("after promoting the checkpoint is %+v, %v; want %+v", have, err, last)
+	}
+	follow(b, last.Position())
 }
 
 func rowsReplace(t *testing.T, v projections.Views) {
