@@ -159,6 +159,7 @@ func (h *healing) until(ok func() bool, format string, what func() any) {
 // computes the views of so many groups anew.
 func (h *healing) heals(groups int) {
 	h.Helper()
+	h.verifiable()
 	g := &gate{open: make(chan struct{})}
 	kept := Order{Number: 0, Lines: 2}.ID()
 	stop := h.reads(kept)
@@ -187,6 +188,17 @@ func (h *healing) heals(groups int) {
 			h.Errorf("the next start warns of %q", w.all())
 		}
 	})
+}
+
+// verifiable checks that views in doubt can be compared with the log all the same.
+func (h *healing) verifiable() {
+	h.Helper()
+	r := projections.NewRunner(projections.Config{Log: h.log, Views: h.views, Logger: slog.New(slog.DiscardHandler)})
+	for _, g := range projections.Groups() {
+		if _, err := r.Verify(h.Context(), g.Name, nil); err != nil {
+			h.Errorf("%s cannot be verified while it is in doubt: %v", g.Name, err)
+		}
+	}
 }
 
 // inDoubt checks what a runner says while views are computed anew.
