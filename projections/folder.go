@@ -15,23 +15,27 @@ type folder struct {
 	group Group
 	store Store
 	unit  *unit
-	at    eventlog.Position // where the store stands
-	wrote func(Batch)       // told after each commit; nil for nobody
+	stand eventlog.Checkpoint // of the store
+	next  eventlog.Position   // where the log is read on
+	wrote func(Batch)         // told after each commit; nil for nobody
 }
 
 func newFolder(ctx context.Context, g Group, s Store) (*folder, error) {
-	at, err := s.Position(ctx)
+	stand, err := s.Checkpoint(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &folder{group: g, store: s, unit: newUnit(s), at: at}, nil
+	return &folder{group: g, store: s, unit: newUnit(s), stand: stand, next: stand.Event.Position}, nil
 }
+
+// at is the position of the store.
+func (f *folder) at() eventlog.Position { return f.stand.Position() }
 
 // apply folds events and writes rows and position in one transaction. Events
 // at or below the position were applied before and are passed over. After an
 // error the store stands where it stood. It returns the orders that changed.
 func (f *folder) apply(ctx context.Context, events []event) ([]domain.OrderID, error) {
-	for len(events) > 0 && events[0].Position <= f.at {
+	for len(events) > 0 && events[0].Position <= f.at() {
 		events = events[1:]
 	}
 	if len(events) == 0 {
@@ -41,7 +45,7 @@ func (f *folder) apply(ctx context.Context, events []event) ([]domain.OrderID, e
 		f.unit = newUnit(f.store) // its rows are ahead of the store
 		return nil, err
 	}
-	if err := f.write(ctx, events[len(events)-1].Position, f.unit.dirty()); err != nil {
+	if err := f.write(ctx, after(events), f.unit.dirty()); err != nil {
 		f.unit = newUnit(f.store)
 		return nil, err
 	}
@@ -64,12 +68,20 @@ func (f *folder) fold(ctx context.Context, events []event) error {
 	return nil
 }
 
-func (f *folder) write(ctx context.Context, to eventlog.Position, rows Rows) error {
-	b := Batch{Above: f.at, To: to, Rows: rows}
+// after is the checkpoint of a store to which events were applied.
+func after(events []event) eventlog.Checkpoint {
+	return eventlog.Checkpoint{Event: eventlog.MarkOf(events[len(events)-1].Recorded)}
+}
+
+func (f *folder) write(ctx context.Context, to eventlog.Checkpoint, rows Rows) error {
+	b := Batch{Above: f.at(), To: to, Rows: rows}
 	if err := f.store.Write(ctx, b); err != nil {
+		if domain.KindOf(err) == domain.Invalid { // of the log it would mean that a position is none
+			return domain.Wrap(domain.Internal, err, "The store of the view %s refuses its rows.", f.group.Name)
+		}
 		return err
 	}
-	f.at = to
+	f.stand, f.next = to, to.Position()
 	if f.wrote != nil {
 		f.wrote(b)
 	}
@@ -86,11 +98,12 @@ func (f *folder) replay(ctx context.Context, log Log, to eventlog.Position, prog
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		q.fill(ctx, until(log.ReadAll(ctx, f.at, f.group.Categories...), to))
+		q.fill(ctx, until(log.ReadAll(ctx, f.next, f.group.Categories...), to))
 	}()
 	defer func() { cancel(); <-read }()
+	reached := eventlog.Checkpoint{Event: f.stand.Event}
 	for {
-		batch, err := q.take(ctx, patience{})
+		batch, _, err := q.take(ctx, patience{})
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -100,24 +113,38 @@ func (f *folder) replay(ctx context.Context, log Log, to eventlog.Position, prog
 		if err := f.fold(ctx, batch); err != nil {
 			return events, err
 		}
-		last := batch[len(batch)-1].Position
+		reached = after(batch)
 		if f.unit.unwritten() > MaxUnwrittenWeight {
-			if err := f.write(ctx, last, f.unit.resting()); err != nil {
+			if err := f.write(ctx, reached, f.unit.resting()); err != nil {
 				return events, err
 			}
 		}
 		events += len(batch)
 		if progress != nil {
-			progress(last, len(batch))
+			progress(reached.Position(), len(batch))
 		}
 	}
-	if f.at < to || f.unit.unwritten() > 0 {
-		if err := f.write(ctx, to, f.unit.dirty()); err != nil {
-			return events, err
-		}
-		f.unit.settle()
+	return events, f.finish(ctx, log, reached, to)
+}
+
+// finish writes what a replay has left and notes that it came to a position.
+func (f *folder) finish(ctx context.Context, log Log, reached eventlog.Checkpoint, to eventlog.Position) (err error) {
+	if f.at() >= to && f.unit.unwritten() == 0 {
+		return nil
 	}
-	return events, nil
+	if to > reached.Position() {
+		if reached.Passed, err = markAt(ctx, log, to); err != nil {
+			return err
+		}
+	}
+	if err := f.write(ctx, reached, f.unit.dirty()); err != nil {
+		return err
+	}
+	f.unit.settle()
+	if reached.Passed.ID == (eventlog.EventID{}) {
+		f.next = reached.Event.Position // to may be no position of this log
+	}
+	return nil
 }
 
 // until ends a sequence before the first event above a position.
@@ -134,21 +161,42 @@ func until(seq iter.Seq2[eventlog.Recorded, error], last eventlog.Position) iter
 	}
 }
 
-// skip moves the position to the end of the log when none of the group's own
-// events lies between; otherwise it does nothing.
-func (f *folder) skip(ctx context.Context, log Log) error {
-	end, err := log.End(ctx)
-	if err != nil || end <= f.at {
-		return err
-	}
-	for r, err := range log.ReadAll(ctx, f.at, f.group.Categories...) {
-		if err != nil {
+// skip moves the position over events of others: to the end of the log if none
+// of the group's own events lies between. It looks for them only above what the
+// subscription has passed; before that has caught up it does not look at all,
+// because the subscription walks there by itself.
+func (f *folder) skip(ctx context.Context, log Log, passed eventlog.Watermark) (err error) {
+	to := max(f.next, passed.Position)
+	if passed.CaughtUp {
+		if to, err = clearUpTo(ctx, log, to, f.group.Categories); err != nil {
 			return err
 		}
+	}
+	if to <= f.at() {
+		return nil
+	}
+	mark, err := markAt(ctx, log, to)
+	if err != nil {
+		return err
+	}
+	return f.write(ctx, eventlog.Checkpoint{Event: f.stand.Event, Passed: mark}, Rows{})
+}
+
+// clearUpTo returns the end of the log if no event of the categories lies
+// between, and from otherwise.
+func clearUpTo(ctx context.Context, log Log, from eventlog.Position, categories []string) (eventlog.Position, error) {
+	end, err := log.End(ctx)
+	if err != nil || end <= from {
+		return from, err
+	}
+	for r, err := range log.ReadAll(ctx, from, categories...) {
+		if err != nil {
+			return from, err
+		}
 		if r.Position <= end {
-			return nil
+			return from, nil
 		}
 		break
 	}
-	return f.write(ctx, end, Rows{})
+	return end, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/following"
 )
 
 // urgentWait is how long the first event of a batch waits for company while
@@ -28,6 +29,9 @@ type follower struct {
 	changes *Changes
 	mirror  Mirror
 
+	source  *following.Follower
+	backlog *backlog
+
 	nudge   chan struct{} // somebody waits: do not linger, and look past the events of others
 	renewed chan struct{} // a rebuild put new rows in place
 	waiting atomic.Int64  // callers of await
@@ -46,17 +50,34 @@ type follower struct {
 	pending    time.Time // of the oldest event being applied, or of the one that broke the group
 	writtenAt  time.Time
 	rebuilding bool
+	caughtUp   bool      // it has had what was the end of the log when it began
+	doubt      error     // why the rows may be those of another log; nil if they are not
+	unwell     time.Time // since when it does not get on; zero while it does
+	lost       time.Time // since when the log cannot be followed; zero while it can
 }
 
 func newFollower(c Config, g Group, changes *Changes) *follower {
-	return &follower{
+	f := &follower{
 		group: g, log: c.Log, views: c.Views, now: c.Now, changes: changes, mirror: c.Mirror,
-		logger: c.Logger.With("view", g.Name), state: Stopped,
+		logger: c.Logger.With("view", g.Name), state: Stopped, backlog: newBacklog(c.Log, g),
 		nudge: make(chan struct{}, 1), renewed: make(chan struct{}, 1), moved: make(chan struct{}),
 	}
+	f.source = following.New(following.Config{
+		Name: "view " + g.Name, Log: c.Log, Categories: g.Categories, Logger: c.Logger, Now: c.Now,
+		Failed: func(domain.Kind, following.Remedy) { f.lose() },
+	})
+	return f
 }
 
+// run follows until ctx is done. What ends the following is tried again after
+// the view's checkpoint was proven again; only what a person has to mend leaves
+// the view standing still.
 func (f *follower) run(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { f.source.Watch(ctx) })
+	defer watch.Wait()
+	defer stop()
 	for ctx.Err() == nil {
 		begun := time.Now()
 		err := f.follow(ctx)
@@ -67,51 +88,64 @@ func (f *follower) run(ctx context.Context) {
 			f.logger.Info("another process wrote the view or replaced it; it is opened again", "err", err)
 			continue
 		}
-		var again <-chan time.Time
-		if kind := domain.KindOf(err); kind == domain.Internal || kind == domain.Invalid {
-			f.become(Broken, err)
-			f.logger.Error("the view stands still until it is rebuilt", "err", err)
-		} else {
-			f.become(Retrying, err)
-			f.logger.Warn("the view is tried again", "err", err, "wait", StoreRetryWait)
-			t := time.NewTimer(StoreRetryWait)
-			defer t.Stop()
-			again = t.C
-		}
-		select {
-		case <-ctx.Done():
-		case <-again:
-		case <-f.renewed:
-		}
+		f.rest(ctx, err)
 	}
 	f.become(Stopped, nil)
 }
 
+// rest waits after a failure until following may go on.
+func (f *follower) rest(ctx context.Context, err error) {
+	var again <-chan time.Time
+	if following.RemedyFor(domain.KindOf(err)) == following.End {
+		f.become(Broken, err)
+		f.logger.Error("the view stands still until it is rebuilt", "err", err)
+	} else {
+		f.become(Retrying, err)
+		f.logger.Warn("the view is tried again", "err", err, "wait", StoreRetryWait)
+		t := time.NewTimer(StoreRetryWait)
+		defer t.Stop()
+		again = t.C
+	}
+	select {
+	case <-ctx.Done():
+	case <-again:
+	case <-f.renewed:
+	}
+}
+
 // follow applies events until something goes wrong.
 func (f *follower) follow(ctx context.Context) error {
-	if err := f.open(ctx); err != nil {
+	from, err := f.open(ctx)
+	if err != nil {
 		return err
 	}
 	f.become(Following, nil)
 	ctx, cancel := context.WithCancel(ctx)
 	q, read := newQueue(MaxBatchEvents), make(chan struct{})
+	if _, tells := f.log.(eventlog.Watermarked); !tells {
+		q.pass(eventlog.Watermark{CaughtUp: true}) // it is believed
+	}
+	back := from < f.source.Health().Position
+	if back {
+		f.source.Begin()
+	}
 	f.mu.Lock()
-	f.queue = q
+	f.queue, f.caughtUp = q, f.caughtUp && !back
 	f.mu.Unlock()
 	go func() {
 		defer close(read)
-		q.fill(ctx, f.log.Subscribe(ctx, eventlog.Position(f.at.Load()), f.group.Categories...))
+		q.fill(ctx, f.source.Follow(ctx, from, func(w eventlog.Watermark) { f.found(); q.pass(w) }))
 	}()
 	defer func() { cancel(); <-read }()
 	idle := time.NewTicker(IdleAdvanceWait)
 	defer idle.Stop()
 	for {
-		batch, err := q.take(ctx, patience{idle: idle.C, nudge: f.nudge, batch: f.linger})
+		batch, passed, err := q.take(ctx, patience{idle: idle.C, nudge: f.nudge, batch: f.linger})
 		if err != nil {
 			return err
 		}
 		begun := time.Now()
-		if err := f.apply(ctx, batch); err != nil {
+		if err := f.apply(ctx, batch, passed); err != nil {
 			return err
 		}
 		f.took = time.Since(begun)
@@ -126,67 +160,104 @@ func (f *follower) linger() time.Duration {
 }
 
 // apply commits one batch and tells the world. An empty batch means that
-// nothing came for a while.
-func (f *follower) apply(ctx context.Context, batch []event) error {
+// nothing came for a while; passed is then how far the subscription has looked.
+func (f *follower) apply(ctx context.Context, batch []event, passed eventlog.Watermark) error {
 	f.writing.Lock()
 	defer f.writing.Unlock()
-	before := f.folder.at
+	before := f.folder.at()
 	if len(batch) == 0 {
-		if err := f.folder.skip(ctx, f.log); err != nil {
+		passed.CaughtUp = f.source.Health().CaughtUp
+		if err := f.folder.skip(ctx, f.log, passed); err != nil {
 			return err
 		}
 	} else {
+		f.found()
 		f.setPending(batch[0].At)
 		changed, err := f.folder.apply(ctx, batch)
 		if err != nil {
 			return err
 		}
 		f.setPending(time.Time{})
-		if f.folder.at > before {
-			defer f.changes.Publish(Change{Group: f.group.Name, Position: f.folder.at, Orders: changed})
+		if f.folder.at() > before {
+			defer f.changes.Publish(Change{Group: f.group.Name, Position: f.folder.at(), Orders: changed})
 		}
 	}
-	if f.folder.at > before {
+	if f.folder.at() > before {
 		f.advanced()
 	}
+	f.well()
 	return nil
 }
 
-// open finds the serving store: the one there was may have been replaced by
-// another process. One that is ahead of the log followed a log that is no more,
-// as after restoring an older backup: it is computed anew.
-func (f *follower) open(ctx context.Context) error {
-	f.writing.Lock()
-	at, err := f.reopen(ctx)
-	f.writing.Unlock()
+// open begins with the serving store and returns where the log is read on. A
+// store whose checkpoint is not in the log followed a log that is no more, as
+// after restoring an older backup: it is computed anew beside the old rows,
+// which serve meanwhile.
+func (f *follower) open(ctx context.Context) (from eventlog.Position, err error) {
+	doubt, err := f.begin(ctx)
+	if err == nil && doubt != nil {
+		err = f.recompute(ctx, doubt)
+	}
 	if err != nil {
-		return err
+		return 0, err
 	}
-	end, err := f.log.End(ctx) // after the position, which another process may move
-	if err != nil || at <= end {
-		return err
+	f.trust(nil)
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	return f.folder.next, nil
+}
+
+// begin opens the store that serves now, which another process may have put in
+// place, and proves it.
+func (f *follower) begin(ctx context.Context) (doubt, err error) {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	if err := f.reopen(ctx); err != nil {
+		return nil, err
 	}
-	f.logger.Warn("the view is ahead of the log and is computed anew", "position", at, "end", end)
-	_, err = f.rebuild(ctx, nil)
+	if doubt, err = f.folder.prove(ctx, f.log); err != nil {
+		return nil, err
+	}
+	f.folder.wrote = f.mirrored
+	f.at.Store(int64(f.folder.at()))
+	f.mirror.Reset(f.group.Name, f.folder.at()) // other rows may be in place
+	return doubt, nil
+}
+
+// recompute computes the view anew because of a doubt, which is logged once.
+func (f *follower) recompute(ctx context.Context, doubt error) error {
+	if f.trust(doubt) {
+		f.logger.Warn("the view is computed anew beside its old rows, which serve meanwhile", "err", doubt)
+	}
+	f.become(Recomputing, doubt)
+	_, err := f.rebuild(ctx, nil)
 	return err
 }
 
-// reopen begins with the store that serves now. The caller holds writing.
-func (f *follower) reopen(ctx context.Context) (eventlog.Position, error) {
+// trust notes why the rows are in doubt, nil if they are not; it says whether
+// they were in no doubt before.
+func (f *follower) trust(doubt error) (before bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before = f.doubt == nil
+	f.doubt = doubt
+	return before
+}
+
+// reopen takes the store that serves now. The caller holds writing.
+func (f *follower) reopen(ctx context.Context) error {
 	s, err := f.views.Live(ctx, f.group)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	fresh, err := newFolder(ctx, f.group, s)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	fresh.wrote = f.mirrored
 	f.folder = fresh
-	f.at.Store(int64(fresh.at))
+	f.at.Store(int64(fresh.at()))
 	f.opened.Store(true)
-	f.mirror.Reset(f.group.Name, fresh.at) // another process may have put other rows in place
-	return fresh.at, nil
+	return nil
 }
 
 // position is where the serving rows stand.
@@ -196,10 +267,12 @@ func (f *follower) position(ctx context.Context) (eventlog.Position, error) {
 	}
 	f.writing.Lock()
 	defer f.writing.Unlock()
-	if f.folder != nil {
-		return f.folder.at, nil
+	if f.folder == nil {
+		if err := f.reopen(ctx); err != nil {
+			return 0, err
+		}
 	}
-	return f.reopen(ctx)
+	return f.folder.at(), nil
 }
 
 // mirrored shows a committed batch to the mirror. The caller holds writing.
@@ -207,7 +280,9 @@ func (f *follower) mirrored(b Batch) { f.mirror.Wrote(f.group.Name, b) }
 
 // advanced makes the folder's new position known. The caller holds writing.
 func (f *follower) advanced() {
-	f.at.Store(int64(f.folder.at))
+	at := f.folder.at()
+	f.at.Store(int64(at))
+	f.source.Applied(at)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.writtenAt = f.now()
@@ -227,7 +302,33 @@ func (f *follower) become(s State, err error) {
 	if s == Following {
 		f.pending = time.Time{}
 	}
+	if s == Retrying && f.unwell.IsZero() {
+		f.unwell = f.now()
+	}
 	f.state, f.err = s, err
 	close(f.moved)
 	f.moved = make(chan struct{})
+}
+
+// well notes that the view gets on. The caller holds writing.
+func (f *follower) well() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unwell = time.Time{}
+	f.caughtUp = f.caughtUp || f.queue.caughtUp(f.folder.at())
+}
+
+// lose notes that the log cannot be followed, found that it can.
+func (f *follower) lose() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lost.IsZero() {
+		f.lost = f.now()
+	}
+}
+
+func (f *follower) found() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lost = time.Time{}
 }

@@ -82,10 +82,10 @@ func TestTheMirrorIsShownEveryCommitInOrderAndForGood(t *testing.T) {
 	for _, g := range projections.Groups() {
 		at := eventlog.Position(0)
 		for i, b := range m.batches[g.Name] {
-			if b.Above != at || b.To <= at {
-				t.Errorf("%s: batch %d goes from %d to %d, the one before ended at %d", g.Name, i, b.Above, b.To, at)
+			if b.Above != at || b.To.Position() <= at {
+				t.Errorf("%s: batch %d goes from %d to %d, the one before ended at %d", g.Name, i, b.Above, b.To.Position(), at)
 			}
-			at = b.To
+			at = b.To.Position()
 			if now := fmt.Sprintf("%+v", b); now != m.looked[g.Name][i] {
 				t.Errorf("%s: batch %d changed after it was shown\nwas %s\nis  %s", g.Name, i, m.looked[g.Name][i], now)
 			}

@@ -23,7 +23,10 @@ type queue struct {
 	events []event
 	spare  []event // the batch taken last
 	bytes  int
-	end    error // after the last event: io.EOF or what went wrong
+	last   eventlog.Position  // of the newest event that came
+	passed eventlog.Watermark // as the subscription told it last
+	goal   eventlog.Position  // of the last event before it caught up
+	end    error              // after the last event: io.EOF or what went wrong
 }
 
 func newQueue(maxEvents int) *queue {
@@ -60,7 +63,7 @@ func (q *queue) put(ctx context.Context, e event) error {
 	for {
 		q.mu.Lock()
 		if !q.full() {
-			q.events = append(q.events, e)
+			q.events, q.last = append(q.events, e), e.Position
 			q.bytes += e.size
 			wake := len(q.events) == 1 || q.full()
 			q.mu.Unlock()
@@ -94,10 +97,30 @@ type patience struct {
 	batch func() (wait time.Duration) // how long the first event waits for company; nil for not at all
 }
 
+// pass notes how far the subscription has looked; the events up to there are in
+// the queue or were taken.
+func (q *queue) pass(w eventlog.Watermark) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if w.CaughtUp && !q.passed.CaughtUp {
+		q.goal = q.last
+	}
+	q.passed = w
+}
+
+// caughtUp says whether a view at a position has what was the end of the log
+// when the subscription began.
+func (q *queue) caughtUp(at eventlog.Position) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.passed.CaughtUp && at >= q.goal
+}
+
 // take returns the next batch, in order; nothing when patience ended with an
-// empty queue; the end of the sequence as an error after its last event. A
+// empty queue, and then how far the subscription has looked: all events up to
+// there were taken; the end of the sequence as an error after its last event. A
 // batch is valid until the next take.
-func (q *queue) take(ctx context.Context, p patience) ([]event, error) {
+func (q *queue) take(ctx context.Context, p patience) ([]event, eventlog.Watermark, error) {
 	var deadline <-chan time.Time
 	nudged := false
 	for {
@@ -107,12 +130,12 @@ func (q *queue) take(ctx context.Context, p patience) ([]event, error) {
 			batch := q.swap()
 			q.mu.Unlock()
 			signal(q.room)
-			return batch, nil
+			return batch, eventlog.Watermark{}, nil
 		}
-		end := q.end
+		end, passed := q.end, q.passed
 		q.mu.Unlock()
 		if n == 0 && (end != nil || nudged) {
-			return nil, end
+			return nil, passed, end
 		}
 		if n > 0 && deadline == nil {
 			t := time.NewTimer(p.batch())
@@ -128,7 +151,7 @@ func (q *queue) take(ctx context.Context, p patience) ([]event, error) {
 		case <-p.idle:
 			nudged = true
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, eventlog.Watermark{}, ctx.Err()
 		}
 	}
 }

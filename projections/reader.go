@@ -55,8 +55,8 @@ type Reader struct {
 
 // watched is a group that other processes project.
 type watched struct {
-	name  string
-	group Group
+	name    string
+	backlog *backlog // nil without a log
 
 	looking sync.Mutex // held while the store is asked
 
@@ -67,6 +67,7 @@ type watched struct {
 	err   error
 	seen  time.Time     // when the mark changed last
 	moved chan struct{} // closed and replaced when mark or state changes
+	stuck stuck
 }
 
 // NewReader returns a Reader. Await and Status work without Run too; changes
@@ -83,7 +84,11 @@ func NewReader(c ReaderConfig) *Reader {
 	}
 	r := &Reader{config: c, changes: NewChanges()}
 	for _, g := range c.Groups {
-		r.groups = append(r.groups, &watched{name: g.Name, group: g, state: Stopped, moved: make(chan struct{})})
+		w := &watched{name: g.Name, state: Stopped, moved: make(chan struct{})}
+		if c.Log != nil {
+			w.backlog = newBacklog(c.Log, g)
+		}
+		r.groups = append(r.groups, w)
 	}
 	return r
 }
@@ -229,8 +234,8 @@ func awaitMove(ctx context.Context, moved <-chan struct{}) (look bool, err error
 	}
 }
 
-// Status tells how each group stands, as far as can be seen from here: Lag and
-// Rebuilding are known to the process that projects.
+// Status tells how each group stands, as far as can be seen from here: whether
+// it is stalled, broken or rebuilt is known to the process that projects.
 func (r *Reader) Status(ctx context.Context) ([]Status, error) {
 	all := make([]Status, len(r.groups))
 	for i, w := range r.groups {
@@ -258,8 +263,14 @@ func (r *Reader) status(ctx context.Context, w *watched) (Status, error) {
 	if s.End, err = r.config.Log.End(ctx); err != nil {
 		return Status{}, err
 	}
-	s.LagEvents, err = lag(ctx, r.config.Log, w.group, s.Position, s.End)
-	return s, err
+	n, first, err := w.backlog.look(ctx, s.Position, s.End, maxLookTime)
+	if err != nil {
+		return Status{}, err
+	}
+	if s.LagEvents = int64(n); n > 0 {
+		s.Lag = max(0, r.config.Now().Sub(first.stored))
+	}
+	return s, nil
 }
 
 func (r *Reader) watched(group string) (*watched, error) {

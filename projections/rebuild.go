@@ -63,7 +63,7 @@ func (f *follower) rebuild(ctx context.Context, progress func(Progress)) (Rebuil
 	if err := f.replace(ctx, fresh, b, &done, progress); err != nil {
 		return done, err
 	}
-	done.Position, done.Elapsed = fresh.at, f.now().Sub(start)
+	done.Position, done.Elapsed = fresh.at(), f.now().Sub(start)
 	f.logger.Info("the view was rebuilt", "position", done.Position, "events", done.Events, "elapsed", done.Elapsed)
 	return done, nil
 }
@@ -104,11 +104,11 @@ func (f *follower) replace(ctx context.Context, fresh *folder, b Building, done 
 	}
 	f.folder = fresh
 	fresh.wrote = f.mirrored
-	f.mirror.Reset(f.group.Name, fresh.at)
+	f.mirror.Reset(f.group.Name, fresh.at())
 	f.opened.Store(true)
 	f.advanced()
 	signal(f.renewed)
-	f.changes.Publish(Change{Group: f.group.Name, Position: fresh.at, Missed: true})
+	f.changes.Publish(Change{Group: f.group.Name, Position: fresh.at(), Missed: true})
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/following"
 )
 
 // State is how a group fares.
@@ -17,6 +18,12 @@ const (
 	Following State = "following"
 	Retrying  State = "retrying" // its store or the log failed; tried again by itself
 	Broken    State = "broken"   // an event cannot be projected; stands still until rebuilt
+	// Stalled is behind, and nothing has come from the log for
+	// [following.StalledAfter]; it subscribes anew by itself.
+	Stalled State = "stalled"
+	// Recomputing is computed anew by itself: what it was computed from is not in
+	// the log any more. Its old rows serve meanwhile.
+	Recomputing State = "recomputing"
 )
 
 // Status is how a group stands.
@@ -26,10 +33,10 @@ type Status struct {
 	Error    string            // why it is Retrying or Broken, else empty
 	Position eventlog.Position // up to where its rows reflect the log
 	End      eventlog.Position // the end of the log
-	// LagEvents is how far the end of the log is ahead, in positions, and 0
-	// when none of what is ahead is of this group.
+	// LagEvents is how many events of the group are not applied; [MaxLagEvents]
+	// stands for that many or more.
 	LagEvents int64
-	// Lag is the age of the oldest event that is known and not yet applied; 0 when there is none.
+	// Lag is the age of the oldest event that is not applied; 0 when there is none.
 	Lag        time.Duration
 	Rebuilding bool
 	WrittenAt  time.Time // of the last commit in this process; zero before
@@ -44,44 +51,72 @@ func (f *follower) status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	behind, err := lag(ctx, f.log, f.group, at, end)
-	if err != nil {
-		return Status{}, err
-	}
+	s := f.seen(at, end)
+	return s, f.lag(ctx, &s)
+}
+
+// seen is the status without the lag.
+func (f *follower) seen(at, end eventlog.Position) Status {
+	h := f.source.Health()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := Status{
-		Group: f.group.Name, State: f.state, Position: at, End: end,
-		LagEvents: behind, Rebuilding: f.rebuilding, WrittenAt: f.writtenAt,
+		Group: f.group.Name, State: f.state, Position: at, End: end, Rebuilding: f.rebuilding, WrittenAt: f.writtenAt,
 	}
-	if f.err != nil {
-		s.Error = f.err.Error()
+	err := f.err
+	switch {
+	case f.state != Following:
+	case h.Failures > 0:
+		s.State, err = Retrying, h.Err
+	case h.Quiet >= following.StalledAfter:
+		s.State, err = Stalled, f.source.Ready()
 	}
-	oldest := f.pending
-	if oldest.IsZero() && f.queue != nil {
-		oldest, _ = f.queue.oldest()
+	if err != nil {
+		s.Error = err.Error()
 	}
+	return s
+}
+
+// lag fills in how much is not applied. What the group has in hand is known;
+// the log is asked for the rest, unless the subscription is on its way through
+// events of others: a second walk would only be in its way.
+func (f *follower) lag(ctx context.Context, s *Status) error {
+	h := f.source.Health()
+	f.mu.Lock()
+	oldest, known := f.pending, 0
+	if f.queue != nil {
+		first, n := f.queue.oldest()
+		if known = n; oldest.IsZero() {
+			oldest = first
+		}
+	}
+	if !oldest.IsZero() {
+		known = max(known, 1)
+	}
+	at, limit := s.Position, maxLookTime
+	if f.doubt != nil {
+		at = 0
+	}
+	f.mu.Unlock()
+	running := s.State != Stopped
+	if walking := running && s.State == Following && !h.CaughtUp && h.Quiet < following.LookEvery && known == 0; walking {
+		return nil
+	}
+	if !running {
+		limit = 0 // somebody asks once, and waits
+	}
+	n, first, err := f.backlog.look(ctx, at, s.End, limit)
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		oldest = first.stored
+	}
+	s.LagEvents = int64(min(max(n, known), MaxLagEvents))
 	if !oldest.IsZero() {
 		s.Lag = max(0, f.now().Sub(oldest))
 	}
-	return s, nil
-}
-
-// lag counts the positions ahead, if one of them up to end is of this group.
-func lag(ctx context.Context, log Log, g Group, at, end eventlog.Position) (int64, error) {
-	if at >= end {
-		return 0, nil
-	}
-	for r, err := range log.ReadAll(ctx, at, g.Categories...) {
-		switch {
-		case err != nil:
-			return 0, err
-		case r.Position <= end:
-			return int64(end - at), nil
-		}
-		break
-	}
-	return 0, nil
+	return nil
 }
 
 // await registers before it looks, so that a commit between the two is not missed.
@@ -92,13 +127,13 @@ func (f *follower) await(ctx context.Context, at eventlog.Position) error {
 	defer f.waiting.Add(-1)
 	for {
 		f.mu.Lock()
-		moved, state, err := f.moved, f.state, f.err
+		moved, state, err, doubt := f.moved, f.state, f.err, f.doubt
 		f.mu.Unlock()
 		have, perr := f.position(ctx)
 		switch {
 		case perr != nil:
 			return perr
-		case have >= at:
+		case have >= at && doubt == nil:
 			return nil
 		case state == Broken:
 			return domain.Wrap(domain.Unavailable, err, "The view %s stands still at position %d.", f.group.Name, have)

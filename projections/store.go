@@ -70,10 +70,10 @@ type StockKey struct {
 	SKU       domain.SKU
 }
 
-// Batch is one transaction: rows, and the position they bring the views to.
+// Batch is one transaction: rows, and the checkpoint they bring the views to.
 type Batch struct {
-	Above eventlog.Position // where the views must stand for the batch to apply
-	To    eventlog.Position // where they stand afterwards
+	Above eventlog.Position   // where the views must stand for the batch to apply
+	To    eventlog.Checkpoint // where they stand afterwards; it may be below Above
 	// Rows replace those of the same keys; each at most once. A payment or a
 	// fulfilment comes with its order or after it.
 	Rows Rows
@@ -82,14 +82,16 @@ type Batch struct {
 // Store keeps the rows of one group in one version. Errors are Unavailable
 // when trying again may help, and Internal when the store is damaged.
 type Store interface {
-	// Position is up to where the rows reflect the log; 0 when empty.
-	Position(ctx context.Context) (eventlog.Position, error)
+	// Checkpoint returns how far the rows reflect the log, as the last batch had
+	// it; zero when empty. Rows that a program wrote which kept no ids have an
+	// Event with a position alone.
+	Checkpoint(ctx context.Context) (eventlog.Checkpoint, error)
 
 	// Load returns the rows there are among those named, in any order.
 	Load(ctx context.Context, k Keys) (Rows, error)
 
-	// Write applies a batch, all or nothing. If the store does not stand at
-	// b.Above nothing is written and the error has kind Conflict, so a batch
+	// Write applies a batch, all or nothing. If the position of the store's
+	// checkpoint is not b.Above nothing is written and the error has kind Conflict, so a batch
 	// delivered twice, or by two projectors, applies once.
 	Write(ctx context.Context, b Batch) error
 

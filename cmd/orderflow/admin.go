@@ -56,7 +56,7 @@ func (a *App) adminHandler() http.Handler {
 		answer(w, func() (any, error) { return a.Runner.Verify(r.Context(), r.PathValue("group"), ignore) })
 	})
 	mux.HandleFunc("POST "+adminReplay, func(w http.ResponseWriter, r *http.Request) {
-		answer(w, func() (any, error) { return replay(r.Context(), a.Log, func(eventlog.Position) {}) })
+		answer(w, func() (any, error) { return replay(r.Context(), a.Log, func(eventlog.Position, int64) {}) })
 	})
 	mux.HandleFunc("POST "+adminLog, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return a.verifyLog(r.Context()) })

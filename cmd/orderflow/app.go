@@ -49,8 +49,9 @@ type App struct {
 	redis      *redis.Redis // nil without one
 	groups     []string     // of consumers that run here
 	drivers    []*sagas.Driver
-	background []part // what else runs while the node does
-	logKnown   bool   // it is written down which log the views follow
+	background []part      // what else runs while the node does
+	projecting atomic.Bool // this process keeps the views now
+	logKnown   bool        // it is written down which log the views follow
 	metrics    atomic.Pointer[telemetry.Metrics]
 	started    atomic.Bool // what it follows was reached once
 	draining   atomic.Bool
@@ -159,7 +160,11 @@ func (a *App) follow() {
 	}
 	if a.config.Roles.projects() {
 		a.runs("projector", func(ctx context.Context) error {
-			return a.whileHolding(ctx, roleProjector, func(ctx context.Context, _ int64) error { return a.Runner.Run(ctx) })
+			return a.whileHolding(ctx, roleProjector, func(ctx context.Context, _ int64) error {
+				a.projecting.Store(true)
+				defer a.projecting.Store(false)
+				return a.Runner.Run(ctx)
+			})
 		})
 	}
 }

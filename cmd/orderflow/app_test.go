@@ -102,7 +102,7 @@ func TestReplayFollowsOrders(t *testing.T) {
 	for i := range orders - 1 {
 		add(i, order.Confirmed{})
 	}
-	r, err := replay(t.Context(), log, func(eventlog.Position) {})
+	r, err := replay(t.Context(), log, func(eventlog.Position, int64) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestReplayRefusesTheUnknown(t *testing.T) {
 	if _, err := log.Append(t.Context(), "order-x", 0, p); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := replay(t.Context(), log, func(eventlog.Position) {}); err == nil {
+	if r, err := replay(t.Context(), log, func(eventlog.Position, int64) {}); err == nil {
 		t.Errorf("an unknown event was added up: %+v", r)
 	}
 }

@@ -82,9 +82,9 @@ func (c *auditReplayCmd) replay(ctx context.Context, s streams, logger *slog.Log
 	if err != nil {
 		return replayed{}, err
 	}
-	bar := newProgress(s.err, "replaying", int64(end))
+	bar := newProgress(s.err, "replaying", 0)
 	defer bar.end()
-	return replay(ctx, log, func(p eventlog.Position) { bar.set(int64(p)) })
+	return replay(ctx, log, func(at eventlog.Position, events int64) { bar.reach(at, end, events) })
 }
 
 // replay adds up a whole log. Events are decoded and added up in stretches by
@@ -92,7 +92,7 @@ func (c *auditReplayCmd) replay(ctx context.Context, s streams, logger *slog.Log
 // status of each order, is followed in the log's order.
 //
 //	reader ─▶ stretches ─▶ workers ─▶ tallies, in the log's order ─▶ sum
-func replay(ctx context.Context, log eventlog.Store, progress func(eventlog.Position)) (replayed, error) {
+func replay(ctx context.Context, log eventlog.Store, progress func(at eventlog.Position, events int64)) (replayed, error) {
 	begun := time.Now()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -127,7 +127,7 @@ func replay(ctx context.Context, log eventlog.Store, progress func(eventlog.Posi
 		if err := all.add(part.tally); err != nil {
 			return replayed{}, err
 		}
-		progress(all.position)
+		progress(all.position, all.events)
 	}
 	if err := ctx.Err(); err != nil {
 		return replayed{}, err

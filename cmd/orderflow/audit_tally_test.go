@@ -44,7 +44,7 @@ func TestReplayIsExactOrRefuses(t *testing.T) {
 			p, err := inventory.Codec.Encode(inventory.Received{Receipt: "r", Units: []inventory.Units{{SKU: "a", Quantity: n}}})
 			add(i, inventory.Stream(domain.Warehouse(fmt.Sprint("w", i))), p, err)
 		}
-		r, err := replay(context.Background(), log, func(eventlog.Position) {})
+		r, err := replay(context.Background(), log, func(eventlog.Position, int64) {})
 		if !captured.IsInt64() || !received.IsInt64() {
 			if err == nil || domain.KindOf(err) != domain.Exhausted {
 				t.Fatalf("captured %v, received %v: %+v, %v", captured, received, r, err)

@@ -88,7 +88,7 @@ func (b *bench) replay(ctx context.Context) (figure, error) {
 		return figure{}, err
 	}
 	defer log.Close() //nolint:errcheck // it is thrown away
-	r, err := replay(ctx, log, func(eventlog.Position) {})
+	r, err := replay(ctx, log, func(eventlog.Position, int64) {})
 	if err != nil {
 		return figure{}, err
 	}

@@ -56,7 +56,7 @@ func (p *play) showOutcomes(ctx context.Context, s streams) error {
 
 // showBooks holds the log and the gateway's own ledger against each other.
 func (a *App) showBooks(ctx context.Context, s streams) error {
-	log, err := replay(ctx, a.Log, func(eventlog.Position) {})
+	log, err := replay(ctx, a.Log, func(eventlog.Position, int64) {})
 	if err != nil {
 		return err
 	}

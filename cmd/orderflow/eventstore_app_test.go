@@ -215,14 +215,14 @@ func TestLogThatIsExchanged(t *testing.T) {
 func TestAuditAmongOthers(t *testing.T) {
 	log := memory.NewDense()
 	work(t, config{Data: t.TempDir(), EventStore: storeOn(t, log)}, "one")
-	alone, err := replay(t.Context(), log, func(eventlog.Position) {})
+	alone, err := replay(t.Context(), log, func(eventlog.Position, int64) {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := log.Append(t.Context(), "theirs", 0, eventlog.Pending{ID: eventlog.EventID{1}, Type: "Seen", Data: []byte("?")}); err != nil {
 		t.Fatal(err)
 	}
-	among, err := replay(t.Context(), log, func(eventlog.Position) {})
+	among, err := replay(t.Context(), log, func(eventlog.Position, int64) {})
 	if err != nil || among.ForeignEvents != 1 {
 		t.Fatal(among, err)
 	}
@@ -272,7 +272,7 @@ func TestAuditIsTheSameOnEveryLog(t *testing.T) {
 	t.Cleanup(func() { _ = kept.Close() })
 	work(t, c, "one")
 	figures := func(log eventlog.Store) replayed {
-		r, err := replay(t.Context(), log, func(eventlog.Position) {})
+		r, err := replay(t.Context(), log, func(eventlog.Position, int64) {})
 		if err != nil {
 			t.Fatal(err)
 		}

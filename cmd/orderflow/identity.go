@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,30 +32,53 @@ func isSystem(r eventlog.Recorded) bool {
 	return strings.HasPrefix(string(r.Stream), "$") || strings.HasPrefix(r.Type, "$")
 }
 
-// identify returns the identity of a log as it is now.
-func identify(ctx context.Context, log eventLog) (identity, error) {
+// identifyWait bounds the search for the first event of a log. A node's own
+// events before it are left out where the log is kept, so it takes one read.
+const identifyWait = time.Minute
+
+// identify returns the identity of a log as it is now, and where its first event is.
+func identify(ctx context.Context, log eventLog) (identity, eventlog.Position, error) {
 	is := identity{Log: embeddedLog}
 	if remote, ok := log.(pinged); ok {
 		is.Log = "EventStoreDB at " + remote.Name()
 	}
-	for r, err := range log.ReadAll(ctx, 0) {
-		if err != nil {
-			return is, err
-		}
-		if !isSystem(r) {
-			// The same command gives the same id in every log, so the time is in it;
-			// what sees it through EventStoreDB's protocol sees less of it.
-			is.FirstEvent = hex.EncodeToString(r.ID[:]) + " " + r.At.Truncate(time.Microsecond).Format(time.RFC3339Nano)
-			break
+	bounded, cancel := context.WithTimeout(ctx, identifyWait)
+	defer cancel()
+	for r, err := range log.ReadAll(bounded, 0) {
+		switch {
+		case err != nil && bounded.Err() != nil && ctx.Err() == nil:
+			return is, 0, domain.Wrap(domain.Unavailable, err, "The first event of %s was not found within %s.", is.Log, identifyWait)
+		case err != nil:
+			return is, 0, err
+		case !isSystem(r):
+			is.FirstEvent = firstEventOf(r)
+			return is, r.Position, nil
 		}
 	}
-	return is, nil
+	return is, 0, nil
+}
+
+// firstEventOf names an event. The same command gives the same id in every log,
+// so the time is in it; what sees it through EventStoreDB's protocol sees less of it.
+func firstEventOf(r eventlog.Recorded) string {
+	return hex.EncodeToString(r.ID[:]) + " " + r.At.Truncate(time.Microsecond).Format(time.RFC3339Nano)
+}
+
+// begins reports whether a log has the first event of an identity at a position.
+// It reads one event; false may also mean that the log cannot tell.
+func (is identity) begins(ctx context.Context, log eventLog, first eventlog.Position) bool {
+	located, ok := log.(eventlog.Located)
+	if !ok || first <= 0 {
+		return false
+	}
+	r, ok, err := located.At(ctx, first)
+	return err == nil && ok && firstEventOf(r) == is.FirstEvent
 }
 
 // checkViews refuses views that follow another log. It says whether the log
 // has an identity yet; see [App.keepToLog].
 func checkViews(ctx context.Context, k keeper, log eventLog, views projections.Views) (known bool, err error) {
-	now, err := identify(ctx, log)
+	now, _, err := identify(ctx, log)
 	if err != nil {
 		return false, err
 	}
@@ -98,6 +122,21 @@ func errAhead(k keeper, at, end eventlog.Position, now identity) error {
 		"To have them computed anew, %s.", k.where(), at, now.Log, end, k.instead())
 }
 
+// warnOfDoubts says which views were computed from events that the log does not
+// have any more. Where a node runs it computes them anew by itself.
+func warnOfDoubts(ctx context.Context, log eventLog, views projections.Views, logger *slog.Logger) error {
+	for _, g := range projections.Groups() {
+		doubt, err := projections.Doubt(ctx, log, views, g)
+		if err != nil {
+			return err
+		}
+		if doubt != nil {
+			logger.WarnContext(ctx, "the view has to be computed anew: start a node, or use `orderflow projections rebuild`", "view", g.Name, "err", doubt)
+		}
+	}
+	return nil
+}
+
 // farthest is the position of the views that are ahead of the others.
 func farthest(ctx context.Context, views projections.Views) (at eventlog.Position, err error) {
 	for _, g := range projections.Groups() {
@@ -105,11 +144,11 @@ func farthest(ctx context.Context, views projections.Views) (at eventlog.Positio
 		if err != nil {
 			return 0, err
 		}
-		p, err := store.Position(ctx)
+		c, err := store.Checkpoint(ctx)
 		if err != nil {
 			return 0, err
 		}
-		at = max(at, p)
+		at = max(at, c.Position())
 	}
 	return at, nil
 }
@@ -135,13 +174,17 @@ func (a *App) keepToLog(ctx context.Context) error {
 	}
 	every := time.NewTicker(logCheckEvery)
 	defer every.Stop()
-	for {
+	for first := eventlog.Position(0); ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-every.C:
 		}
-		now, err := identify(ctx, a.Log)
+		if ours.begins(ctx, a.Log, first) {
+			continue
+		}
+		now, at, err := identify(ctx, a.Log)
+		first = at
 		if err == nil && now.FirstEvent != ours.FirstEvent { // one that cannot be reached is told of elsewhere
 			return errOtherLog(a.keeper, ours, now)
 		}
@@ -172,7 +215,7 @@ func (a *App) rememberLog(ctx context.Context) error {
 		if isSystem(r) {
 			continue
 		}
-		now, err := identify(ctx, a.Log)
+		now, _, err := identify(ctx, a.Log)
 		if err != nil {
 			return err
 		}

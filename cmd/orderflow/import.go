@@ -153,7 +153,7 @@ func (a *App) awaitViews(ctx context.Context) error {
 				return errors.Join(err, statusErr)
 			}
 			n := slices.IndexFunc(now, func(s projections.Status) bool { return s.Group == group.Group })
-			if n < 0 || now[n].Position <= at {
+			if n < 0 || now[n].Position <= at && !now[n].Rebuilding {
 				return domain.Wrap(domain.KindOf(err), err, "All is imported, but the views of %s do not follow", group.Group)
 			}
 			at = now[n].Position

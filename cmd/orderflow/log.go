@@ -16,6 +16,7 @@ import (
 	"orderflow/infra/eventstoredb"
 	"orderflow/infra/pebblelog"
 	"orderflow/infra/telemetry"
+	"orderflow/projections"
 )
 
 // eventLog is a node's log, wherever it is kept.
@@ -112,11 +113,28 @@ func (a *App) ready(ctx context.Context) error {
 	if err := a.keeper.ping(ctx); err != nil {
 		return err
 	}
+	if err := a.viewsReady(ctx); err != nil {
+		return err
+	}
 	switch log := a.Log.(type) {
 	case measured:
 		return log.Stats(ctx).ReadOnly
 	case pinged:
 		return log.Ping(ctx)
+	}
+	return nil
+}
+
+// viewsReady says why the views cannot be relied on, or nil: those that this
+// process keeps, and those that it reads.
+func (a *App) viewsReady(ctx context.Context) error {
+	if a.projecting.Load() {
+		if err := a.Runner.Ready(ctx); err != nil {
+			return err
+		}
+	}
+	if reader, ok := a.Follows.(*projections.Reader); ok && a.config.Roles.serves() {
+		return reader.Ready(ctx)
 	}
 	return nil
 }

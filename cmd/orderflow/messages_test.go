@@ -16,7 +16,7 @@ func TestARelayThatCannotGoOnIsTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &App{leases: alone{}, logger: slog.New(slog.DiscardHandler)}
 		runs := 0
-		err := a.relayUntilEnd(t.Context(), func(context.Context, int64) error {
+		err := a.whileHolding(t.Context(), roleRelay, func(context.Context, int64) error {
 			if runs++; runs < 3 {
 				return domain.Errorf(domain.Conflict, "another relay holds the lease")
 			}
@@ -26,7 +26,7 @@ func TestARelayThatCannotGoOnIsTheEnd(t *testing.T) {
 			t.Errorf("after %d runs it ended with %v", runs, err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		err = a.relayUntilEnd(ctx, func(ctx context.Context, _ int64) error {
+		err = a.whileHolding(ctx, roleRelay, func(ctx context.Context, _ int64) error {
 			cancel()
 			<-ctx.Done()
 			return ctx.Err()

@@ -5,11 +5,14 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"orderflow/domain/eventlog"
 )
 
 // Limits of the progress bar.
 const (
 	barCells     = 30
+	percent      = 100
 	barPauseTime = 100 * time.Millisecond // between two drawings: a terminal is slow
 )
 
@@ -47,6 +50,23 @@ func (p *progress) set(done int64) {
 	full := int(min(done, p.total) * barCells / p.total)
 	fmt.Fprintf(p.w, "\r%s  [%s%s]  %s of %s  %s/s\x1b[K", p.label,
 		strings.Repeat("=", full), strings.Repeat(" ", barCells-full), grouped(done), grouped(p.total), grouped(int64(rate)))
+}
+
+// reach says how far a log was read and how many events that were. Positions
+// have gaps: they tell the share that is done, and nothing else.
+func (p *progress) reach(at, end eventlog.Position, events int64) {
+	if p.w == nil || time.Since(p.drawn) < barPauseTime {
+		return
+	}
+	p.drawn = time.Now()
+	share := 1.0
+	if end > 0 {
+		share = min(float64(at)/float64(end), 1)
+	}
+	full := int(share * barCells)
+	rate := float64(events) / max(time.Since(p.begun).Seconds(), 1e-9)
+	fmt.Fprintf(p.w, "\r%s  [%s%s]  %d %%  %s events  %s/s\x1b[K", p.label,
+		strings.Repeat("=", full), strings.Repeat(" ", barCells-full), int(share*percent), grouped(events), grouped(int64(rate)))
 }
 
 // end clears the line, so that what is printed next stands alone.

@@ -61,6 +61,9 @@ func (n node) with(ctx context.Context, logger *slog.Logger, use func(views) err
 	if _, err := checkViews(ctx, keeper, log, store); err != nil {
 		return err
 	}
+	if err := warnOfDoubts(ctx, log, store, logger); err != nil {
+		return err
+	}
 	return use(projections.NewRunner(projections.Config{Log: log, Views: store, Logger: logger}))
 }
 
@@ -115,7 +118,7 @@ func (c *projectionsListCmd) Run(ctx context.Context, s streams, logger *slog.Lo
 		}
 		t := newTable(s.out, "group", "state", "position", "end", "lag events", "lag", "error")
 		for _, r := range rows {
-			t.row(r.Group, stateInWords(r.State), r.Position, r.End, grouped(r.LagEvents), seconds(r.LagSeconds), r.Error)
+			t.row(r.Group, stateInWords(r.State), r.Position, r.End, lagInWords(r.LagEvents), seconds(r.LagSeconds), r.Error)
 		}
 		return t.flush()
 	})
@@ -127,6 +130,14 @@ func stateInWords(state string) string {
 		return "not running: no node works on this directory"
 	}
 	return state
+}
+
+// lagInWords says of events that are counted no further that there may be more.
+func lagInWords(events int64) string {
+	if events >= projections.MaxLagEvents {
+		return grouped(events) + " or more"
+	}
+	return grouped(events)
 }
 
 type projectionsRebuildCmd struct {
@@ -177,8 +188,7 @@ func rebuild(ctx context.Context, v views, name string, w io.Writer) (projection
 
 // follow shows how far a rebuild or a verification has come.
 func (p *progress) follow(at projections.Progress) {
-	p.total = int64(at.End)
-	p.set(int64(at.Position))
+	p.reach(at.Position, at.End, at.Events)
 }
 
 type projectionsVerifyCmd struct {
@@ -243,8 +253,8 @@ func sayBehind(ctx context.Context, v views, rows []reportView, w io.Writer) err
 	for _, st := range all {
 		verified := slices.ContainsFunc(rows, func(r reportView) bool { return r.Group == st.Group })
 		if verified && st.LagEvents > 0 && st.State != projections.Following {
-			fmt.Fprintf(w, "orderflow: the view %s is at position %d, %s behind the log; it was verified up to there, and follows when a node runs\n",
-				st.Group, st.Position, grouped(st.LagEvents))
+			fmt.Fprintf(w, "orderflow: the view %s is at position %d, %s events behind the log; it was verified up to there, and follows when a node runs\n",
+				st.Group, st.Position, lagInWords(st.LagEvents))
 		}
 	}
 	return nil

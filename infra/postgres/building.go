@@ -35,7 +35,7 @@ type building struct {
 	conn *pgx.Conn
 
 	mu       sync.Mutex // guards all below, and conn while flight is nil
-	at       eventlog.Position
+	at       eventlog.Checkpoint
 	flight   chan error // of the batch being written; nil when none is
 	failed   error      // ends the build
 	before   int64      // the version that served when the build began,
@@ -82,12 +82,12 @@ func (b *building) begin(ctx context.Context, l *shelf) error {
 	})
 }
 
-// Position implements [projections.Store].
-func (b *building) Position(ctx context.Context) (eventlog.Position, error) {
+// Checkpoint implements [projections.Store].
+func (b *building) Checkpoint(ctx context.Context) (eventlog.Checkpoint, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.promoted {
-		return b.version.Position(ctx)
+		return b.version.Checkpoint(ctx)
 	}
 	return b.at, b.settle(ctx)
 }
@@ -99,7 +99,7 @@ func (b *building) Write(ctx context.Context, batch projections.Batch) error {
 	if b.promoted {
 		return b.version.Write(ctx, batch)
 	}
-	if batch.Above != b.at {
+	if batch.Above != b.at.Position() {
 		return domain.Errorf(domain.Conflict, "The view is not at position %d.", batch.Above)
 	}
 	into := b.buffers[0]
@@ -234,7 +234,7 @@ func (b *building) Snapshot(ctx context.Context) (projections.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.at = b.at
+	s.at = b.at.Position()
 	return s, nil
 }
 

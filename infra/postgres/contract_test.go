@@ -74,11 +74,11 @@ func put(t testing.TB, v *postgres.Views, group string, rows projections.Rows) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, err := s.Position(t.Context())
+	at, err := s.Checkpoint(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Write(t.Context(), projections.Batch{Above: at, To: at + 1, Rows: rows}); err != nil {
+	if err := s.Write(t.Context(), projections.Batch{Above: at.Position(), To: projectionstest.At(at.Position() + 1), Rows: rows}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -91,7 +91,7 @@ func build(t testing.TB, v *postgres.Views, group string, rows projections.Rows)
 		t.Fatal(err)
 	}
 	for at := range eventlog.Position(2) {
-		if err := b.Write(t.Context(), projections.Batch{Above: at, To: at + 1, Rows: rows}); err != nil {
+		if err := b.Write(t.Context(), projections.Batch{Above: at, To: projectionstest.At(at + 1), Rows: rows}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -86,13 +86,13 @@ func (b *building) change(ctx context.Context) error {
 		if err := tx.QueryRow(ctx, statement("version_hold"), l.group.Name, l.tag).Scan(&id, &at); err != nil {
 			return err
 		}
-		if moved := id != b.before || at != int64(b.beforeAt); moved && at > int64(b.at) {
-			return domain.Errorf(domain.Conflict, "The view went on to position %d while this version was built up to %d.", at, b.at)
+		if moved := id != b.before || at != int64(b.beforeAt); moved && at > int64(b.at.Position()) {
+			return domain.Errorf(domain.Conflict, "The view went on to position %d while this version was built up to %d.", at, b.at.Position())
 		}
 		if _, err := tx.Exec(ctx, statement("version_retire"), id); err != nil {
 			return err
 		}
-		served, err := tx.Exec(ctx, statement("version_serve"), b.id, int64(b.at))
+		served, err := tx.Exec(ctx, statement("version_serve"), append([]any{b.id}, bindStand(b.at)...)...)
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func (b *building) change(ctx context.Context) error {
 		if err := l.show(ctx, tx, b.version); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, statement("notify"), fmt.Sprint(l.group.Name, " ", b.at))
+		_, err = tx.Exec(ctx, statement("notify"), fmt.Sprint(l.group.Name, " ", b.at.Position()))
 		return err
 	})
 }

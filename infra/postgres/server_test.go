@@ -16,6 +16,7 @@ import (
 	"orderflow/infra/postgres"
 	"orderflow/infra/servicestest"
 	"orderflow/projections"
+	"orderflow/projections/projectionstest"
 	"orderflow/readmodels"
 )
 
@@ -130,7 +131,7 @@ func TestAUserWhoMayNotCreateDatabases(t *testing.T) {
 }
 
 func orders(o ...readmodels.Order) projections.Batch {
-	return projections.Batch{To: 1, Rows: projections.Rows{Orders: o}}
+	return projections.Batch{To: projectionstest.At(1), Rows: projections.Rows{Orders: o}}
 }
 
 // TestBadTextIsInvalid writes what PostgreSQL cannot hold, to a serving version
@@ -282,7 +283,7 @@ func TestABuildThatFellBehindIsRefused(t *testing.T) {
 	if err := b.Promote(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := old.Write(t.Context(), projections.Batch{Above: 1, To: 2}); domain.KindOf(err) != domain.Conflict {
+	if err := old.Write(t.Context(), projections.Batch{Above: 1, To: projectionstest.At(2)}); domain.KindOf(err) != domain.Conflict {
 		t.Errorf("a writer of the old version: %v", err)
 	}
 	if o, err := there.Order(t.Context(), "a"); err != nil || o.Detail != "new" {
@@ -306,8 +307,8 @@ func TestProgramsOfAnotherFoldKeepTheirOwnVersions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if at, err := live.Position(t.Context()); err != nil || at != eventlog.Position(0) {
-		t.Errorf("the new program begins at %d, %v", at, err)
+	if at, err := live.Checkpoint(t.Context()); err != nil || at != (eventlog.Checkpoint{}) {
+		t.Errorf("the new program begins at %+v, %v", at, err)
 	}
 	var n int
 	if err := c.QueryRow(t.Context(), "SELECT count(*) FROM versions").Scan(&n); err != nil || n != 2 {

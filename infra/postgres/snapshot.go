@@ -26,10 +26,12 @@ func (v *version) Snapshot(ctx context.Context) (projections.Snapshot, error) {
 	}
 	ctx, cancel := v.shelf.server.within(ctx)
 	defer cancel()
-	if err := s.conn.QueryRow(ctx, statement("version_position"), v.id).Scan(&s.at); err != nil {
+	stand, err := scanStand(s.conn.QueryRow(ctx, statement("version_checkpoint"), v.id))
+	if err != nil {
 		_ = s.Close() // the first error is the one to tell
 		return nil, gone(err)
 	}
+	s.at = stand.Position()
 	return s, nil
 }
 

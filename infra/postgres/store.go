@@ -16,11 +16,11 @@ func (v *version) Write(ctx context.Context, b projections.Batch) error {
 	ctx, cancel := v.shelf.server.within(ctx)
 	defer cancel()
 	batch := &pgx.Batch{}
-	batch.Queue(statement("version_advance"), v.id, int64(b.Above), int64(b.To))
+	batch.Queue(statement("version_advance"), append([]any{v.id, int64(b.Above)}, bindStand(b.To)...)...)
 	if err := v.queueRows(batch, b.Rows); err != nil {
 		return err
 	}
-	batch.Queue(statement("notify"), fmt.Sprint(v.shelf.group.Name, " ", b.To))
+	batch.Queue(statement("notify"), fmt.Sprint(v.shelf.group.Name, " ", b.To.Position()))
 	return gone(v.shelf.pool.SendBatch(ctx, batch).Close())
 }
 

@@ -1,10 +1,8 @@
 package postgres
 
 import (
-	"context"
 	"fmt"
 
-	"orderflow/domain/eventlog"
 	"orderflow/projections"
 )
 
@@ -20,12 +18,4 @@ var _ projections.Store = (*version)(nil)
 
 func newVersion(l *shelf, id int64) *version {
 	return &version{shelf: l, id: id, texts: newTexts(fmt.Sprintf("%s_%d", l.group.Name, id))}
-}
-
-// Position implements [projections.Store].
-func (v *version) Position(ctx context.Context) (at eventlog.Position, err error) {
-	ctx, cancel := v.shelf.server.within(ctx)
-	defer cancel()
-	err = v.shelf.pool.QueryRow(ctx, statement("version_position"), v.id).Scan(&at)
-	return at, mapped(err)
 }

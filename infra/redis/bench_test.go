@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 	"orderflow/infra/servicestest"
 	"orderflow/infra/sqlite"
 	"orderflow/projections"
@@ -37,7 +38,7 @@ func BenchmarkOrder(b *testing.B) {
 		rows.Orders = append(rows.Orders, usual(i))
 	}
 	put(b, v, projections.Orders, rows)
-	r.Mirror().Wrote(projections.Orders, projections.Batch{To: 1, Rows: rows})
+	r.Mirror().Wrote(projections.Orders, projections.Batch{To: projectionstest.At(1), Rows: rows})
 	eventually(b, "mirrored", func() bool { return r.Stats().Mirrored == 1_000 })
 	for name, from := range map[string]readmodels.Orders{"redis": r.Orders(nowhere{}, nil), "sqlite": v} {
 		b.Run(name, func(b *testing.B) {
@@ -60,19 +61,20 @@ func BenchmarkMirror(b *testing.B) {
 	for i := range 200 {
 		rows.Orders = append(rows.Orders, usual(i))
 	}
-	batch := projections.Batch{Rows: rows}
+	batch, at := projections.Batch{Rows: rows}, eventlog.Position(0)
 	done := func() int64 { s := r.Stats(); return s.Mirrored + 200*s.Missed }
 	for b.Loop() {
-		batch.Above, batch.To = batch.To, batch.To+1
+		at++
+		batch.Above, batch.To = at-1, projectionstest.At(at)
 		r.Mirror().Wrote(projections.Orders, batch)
-		for done() < int64(batch.To)*200 {
+		for done() < int64(at)*200 {
 			<-time.After(20 * time.Microsecond)
 		}
 	}
 	if s := r.Stats(); s.Missed > 0 || s.Dropped > 0 {
 		b.Errorf("stats are %+v", s)
 	}
-	b.ReportMetric(float64(batch.To)*200/b.Elapsed().Seconds(), "rows/s")
+	b.ReportMetric(float64(at)*200/b.Elapsed().Seconds(), "rows/s")
 }
 
 func BenchmarkLimiter(b *testing.B) {
@@ -93,7 +95,7 @@ func BenchmarkAvailable(b *testing.B) {
 		s.SKU = domain.SKU(rune('a' + i))
 		rows.Stock, skus = append(rows.Stock, s), append(skus, s.SKU)
 	}
-	r.Mirror().Wrote(projections.Stock, projections.Batch{To: 1, Rows: rows})
+	r.Mirror().Wrote(projections.Stock, projections.Batch{To: projectionstest.At(1), Rows: rows})
 	eventually(b, "mirrored", func() bool { return r.Stats().Mirrored == 10 })
 	for b.Loop() {
 		if have, err := r.Available().Read(context.Background(), place, skus...); err != nil || len(have) != 10 {

@@ -10,6 +10,7 @@ import (
 	"orderflow/infra/redis"
 	"orderflow/infra/sqlite"
 	"orderflow/projections"
+	"orderflow/projections/projectionstest"
 	"orderflow/readmodels"
 	"orderflow/readmodels/readmodelstest"
 )
@@ -83,8 +84,8 @@ func readers(t *testing.T, urls []string, mirrored bool) {
 			if !mirrored {
 				return
 			}
-			r.Mirror().Wrote(projections.Orders, projections.Batch{To: 1, Rows: projections.Rows{Orders: rows.Orders}})
-			r.Mirror().Wrote(projections.Stock, projections.Batch{To: 1, Rows: projections.Rows{Stock: rows.Stock}})
+			r.Mirror().Wrote(projections.Orders, projections.Batch{To: projectionstest.At(1), Rows: projections.Rows{Orders: rows.Orders}})
+			r.Mirror().Wrote(projections.Stock, projections.Batch{To: projectionstest.At(1), Rows: projections.Rows{Stock: rows.Stock}})
 			eventually(t, "mirrored", func() bool { return r.Stats().Epochs == 2*16 })
 			for _, o := range rows.Orders {
 				if len(o.Lines) < 1_000 { // longer ones are left to the views
@@ -112,7 +113,7 @@ func put(t testing.TB, v *sqlite.Views, group string, rows projections.Rows) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Write(t.Context(), projections.Batch{Above: 0, To: 1, Rows: rows}); err != nil {
+	if err := s.Write(t.Context(), projections.Batch{Above: 0, To: projectionstest.At(1), Rows: rows}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"orderflow/domain/eventlog"
-	"orderflow/projections"
 )
 
 // keep tells all tags that the mirror is there.
@@ -81,7 +80,7 @@ func (m *Mirror) up(ctx context.Context, well []tag) {
 	for g := range m.tags {
 		for n := range m.tags[g] {
 			if state := m.tags[g][n]; state.reset && !state.down {
-				m.send(ctx, shown{group: g, batch: projections.Batch{Above: m.sent[g], To: m.sent[g]}})
+				m.send(ctx, shown{group: g, above: m.sent[g], to: m.sent[g]})
 				break
 			}
 		}

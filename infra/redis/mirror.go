@@ -48,9 +48,10 @@ var _ projections.Mirror = (*Mirror)(nil)
 
 // shown is one batch, or the position of a reset.
 type shown struct {
-	group int
-	batch projections.Batch
-	reset bool // nothing from before may be shown again
+	group     int
+	above, to eventlog.Position
+	rows      projections.Rows
+	reset     bool // nothing from before may be shown again
 }
 
 // tagState is what the mirror knows of one tag.
@@ -73,14 +74,14 @@ func (r *Redis) Mirror() *Mirror {
 // Wrote implements [projections.Mirror].
 func (m *Mirror) Wrote(group string, b projections.Batch) {
 	if g, ok := groupOf(group); ok {
-		m.put(shown{group: g, batch: b})
+		m.put(shown{group: g, above: b.Above, to: b.To.Position(), rows: b.Rows})
 	}
 }
 
 // Reset implements [projections.Mirror].
 func (m *Mirror) Reset(group string, at eventlog.Position) {
 	if g, ok := groupOf(group); ok {
-		m.put(shown{group: g, batch: projections.Batch{Above: at, To: at}, reset: true})
+		m.put(shown{group: g, above: at, to: at, reset: true})
 	}
 }
 
@@ -89,7 +90,7 @@ func (m *Mirror) Reset(group string, at eventlog.Position) {
 func (m *Mirror) put(s shown) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n := s.batch.Rows.Len()
+	n := s.rows.Len()
 	if len(m.queue) > 0 && (len(m.queue) >= maxQueuedBatches || m.rows+n > maxQueuedRows) {
 		m.r.stats.dropped.Add(int64(len(m.queue)))
 		m.forget(s.group, &s)
@@ -109,8 +110,8 @@ func (m *Mirror) forget(group int, s *shown) {
 		case old.group == group:
 			s.reset = true
 		default:
-			old.batch.Rows = projections.Rows{}
-			old.batch.Above = old.batch.To
+			old.rows = projections.Rows{}
+			old.above = old.to
 			resets = append(resets[:0], old)
 		}
 	}
@@ -127,7 +128,7 @@ func (m *Mirror) next() (s shown, ok bool) {
 	s = m.queue[0]
 	m.queue[0] = shown{}
 	m.queue = m.queue[1:]
-	m.rows -= s.batch.Rows.Len()
+	m.rows -= s.rows.Len()
 	return s, true
 }
 

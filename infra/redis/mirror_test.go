@@ -15,6 +15,7 @@ import (
 	"orderflow/infra/redis"
 	"orderflow/infra/servicestest"
 	"orderflow/projections"
+	"orderflow/projections/projectionstest"
 	"orderflow/readmodels"
 )
 
@@ -26,7 +27,7 @@ func stockAt(at eventlog.Position) readmodels.Stock {
 }
 
 func batch(above, to eventlog.Position, rows ...readmodels.Stock) projections.Batch {
-	return projections.Batch{Above: above, To: to, Rows: projections.Rows{Stock: rows}}
+	return projections.Batch{Above: above, To: projectionstest.At(to), Rows: projections.Rows{Stock: rows}}
 }
 
 // pair is a projector and a reader with clients of their own.
@@ -54,7 +55,7 @@ func (p *pair) join(t testing.TB, prefix string, urls []string) {
 func (p *pair) wrote(t testing.TB, b projections.Batch) {
 	t.Helper()
 	p.projector.Mirror().Wrote(projections.Stock, b)
-	p.stands(t, b.To)
+	p.stands(t, b.To.Position())
 }
 
 // stands waits until the article's tag is at a position.
@@ -292,10 +293,10 @@ func TestAnyKeyMayBeEvicted(t *testing.T) {
 func TestLongRowsAreLeftToTheViews(t *testing.T) {
 	r := open(t, patient, servicestest.Redis(t))
 	o := readmodels.Order{ID: "o", Position: 1}
-	r.Mirror().Wrote(projections.Orders, projections.Batch{To: 1, Rows: projections.Rows{Orders: []readmodels.Order{o}}})
+	r.Mirror().Wrote(projections.Orders, projections.Batch{To: projectionstest.At(1), Rows: projections.Rows{Orders: []readmodels.Order{o}}})
 	front := r.Orders(nowhere{}, nil)
 	eventually(t, "the short row", func() bool { _, err := front.Order(context.Background(), "o"); return err == nil })
 	o.Detail = strings.Repeat("x", 70_000)
-	r.Mirror().Wrote(projections.Orders, projections.Batch{Above: 1, To: 2, Rows: projections.Rows{Orders: []readmodels.Order{o}}})
+	r.Mirror().Wrote(projections.Orders, projections.Batch{Above: 1, To: projectionstest.At(2), Rows: projections.Rows{Orders: []readmodels.Order{o}}})
 	eventually(t, "no row", func() bool { _, err := front.Order(context.Background(), "o"); return errors.Is(err, errNowhere) })
 }

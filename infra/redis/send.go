@@ -22,8 +22,8 @@ type patch struct {
 
 // send brings one batch to all tags that are not down, in one round trip.
 func (m *Mirror) send(ctx context.Context, s shown) {
-	m.sent[s.group] = s.batch.To
-	patches, err := m.split(s.group, s.batch.Rows)
+	m.sent[s.group] = s.to
+	patches, err := m.split(s.group, s.rows)
 	if err != nil { // no row can do this; were one to, the tags begin anew
 		m.r.logger.Error("a batch cannot be mirrored", "err", err)
 		m.r.stats.missed.Add(tagCount)
@@ -40,7 +40,7 @@ func (m *Mirror) send(ctx context.Context, s shown) {
 		going = append(going, &patches[n])
 	}
 	m.exec(ctx, going, func(p *patch) (keys []string, args []any) {
-		return p.keys, p.arguments(m.mode(p.tag), s.batch.Above, s.batch.To, m.r.tagLife.Milliseconds())
+		return p.keys, p.arguments(m.mode(p.tag), s.above, s.to, m.r.tagLife.Milliseconds())
 	}, m.r.apply)
 	for _, p := range going {
 		m.learn(p)

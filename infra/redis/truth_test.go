@@ -15,6 +15,7 @@ import (
 	"orderflow/domain/eventlog"
 	"orderflow/infra/redis"
 	"orderflow/projections"
+	"orderflow/projections/projectionstest"
 	"orderflow/readmodels"
 )
 
@@ -40,13 +41,13 @@ func rowAt(id domain.OrderID, at eventlog.Position) readmodels.Order {
 func (v *truth) commit(ids ...domain.OrderID) projections.Batch {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	b := projections.Batch{Above: v.at, To: v.at + eventlog.Position(len(ids)) + 1}
+	b := projections.Batch{Above: v.at, To: projectionstest.At(v.at + eventlog.Position(len(ids)) + 1)}
 	for i, id := range ids {
 		at := v.at + eventlog.Position(i) + 1
 		v.versions[id] = append(v.versions[id], at)
 		b.Rows.Orders = append(b.Rows.Orders, rowAt(id, at))
 	}
-	v.at = b.To
+	v.at = b.To.Position()
 	return b
 }
 

@@ -36,13 +36,15 @@ func (v *Views) BareInsert(ctx context.Context, g projections.Group) (bare Bare,
 	}
 	defer scratch.Discard(context.WithoutCancel(ctx)) //nolint:errcheck // the next start removes what is left
 	var batch projections.Rows
-	at := eventlog.Position(0)
+	var at eventlog.Checkpoint // counts batches: the scratch file is of no log
 	flush := func() error {
+		above := at.Position()
+		at.Event.Position++
 		start := time.Now()
-		err := scratch.Write(ctx, projections.Batch{Above: at, To: at + 1, Rows: batch})
+		err := scratch.Write(ctx, projections.Batch{Above: above, To: at, Rows: batch})
 		bare.Elapsed += time.Since(start)
 		bare.Rows += int64(batch.Len())
-		at, batch = at+1, projections.Rows{}
+		batch = projections.Rows{}
 		return err
 	}
 	for row, err := range from.rows(ctx, asBegun) {

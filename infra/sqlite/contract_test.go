@@ -36,7 +36,7 @@ func put(t *testing.T, v *sqlite.Views, group string, rows projections.Rows) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Write(t.Context(), projections.Batch{Above: 0, To: 1, Rows: rows}); err != nil {
+	if err := s.Write(t.Context(), projections.Batch{Above: 0, To: projectionstest.At(1), Rows: rows}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -57,11 +57,11 @@ func TestWhatBelongsToNoOrderIsRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := s.Write(t.Context(), projections.Batch{To: 1, Rows: rows}); domain.KindOf(err) != domain.Internal {
+			if err := s.Write(t.Context(), projections.Batch{To: projectionstest.At(1), Rows: rows}); domain.KindOf(err) != domain.Internal {
 				t.Errorf("it was written: %v", err)
 			}
-			if at, err := s.Position(t.Context()); at != 0 || err != nil {
-				t.Errorf("the view stands at %d, %v", at, err)
+			if at, err := s.Checkpoint(t.Context()); at != (eventlog.Checkpoint{}) || err != nil {
+				t.Errorf("the view stands at %+v, %v", at, err)
 			}
 		})
 	}

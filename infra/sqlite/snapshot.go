@@ -45,7 +45,9 @@ func (s *snapshot) begin(ctx context.Context) (err error) {
 	if s.tx, err = s.conn.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}); err != nil {
 		return err
 	}
-	return s.tx.QueryRowContext(ctx, statement("meta_position")).Scan(&s.at)
+	stand, err := scanStand(s.tx.QueryRowContext(ctx, statement("meta_checkpoint")))
+	s.at = stand.Position()
+	return err
 }
 
 func (s *snapshot) Position() eventlog.Position { return s.at }

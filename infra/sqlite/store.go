@@ -53,7 +53,7 @@ func (v *version) committed(ctx context.Context) {
 }
 
 func (v *version) writeBatch(ctx context.Context, b projections.Batch) error {
-	moved, err := v.exec(ctx, statement("meta_advance"), int64(b.Above), int64(b.To))
+	moved, err := v.exec(ctx, statement("meta_advance"), append([]any{int64(b.Above)}, bindStand(b.To)...)...)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	"orderflow/domain"
-	"orderflow/domain/eventlog"
 	"orderflow/projections"
 )
 
@@ -132,14 +131,17 @@ func (v *version) migrate(ctx context.Context) error {
 		if errors.Is(err, sql.ErrNoRows) || err == nil && tag != v.shelf.tag {
 			return errStale
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return v.mark(ctx)
 	}
 	tx, err := v.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	for _, schema := range v.shelf.schema() {
+	for _, schema := range append(v.shelf.schema(), embedded("schema/meta_marks.sql")) {
 		if _, err := tx.ExecContext(ctx, schema); err != nil {
 			return err
 		}
@@ -148,15 +150,6 @@ func (v *version) migrate(ctx context.Context) error {
 		return err
 	}
 	return tx.Commit()
-}
-
-// Position implements [projections.Store].
-func (v *version) Position(ctx context.Context) (at eventlog.Position, err error) {
-	stmt, err := v.query(ctx, "meta_position")
-	if err != nil {
-		return 0, err
-	}
-	return at, unavailable(stmt.QueryRowContext(ctx).Scan(&at))
 }
 
 // query returns a prepared question.

@@ -26,7 +26,7 @@ func TestTheWALIsMovedBesideTheCommits(t *testing.T) {
 	at := eventlog.Position(0)
 	commit := func() {
 		t.Helper()
-		b := projections.Batch{Above: at, To: at + 1}
+		b := projections.Batch{Above: at, To: eventlog.Checkpoint{Event: eventlog.Mark{Position: at + 1}}}
 		for i := range 500 {
 			id := domain.NewOrderID("customer", fmt.Sprint(at, i))
 			b.Rows.Orders = append(b.Rows.Orders, readmodels.Order{ID: id, Lines: make([]readmodels.OrderLine, 10)})

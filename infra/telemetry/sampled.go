@@ -19,7 +19,7 @@ type sampledMetric struct {
 func sampled() []sampledMetric {
 	group, provider, currency, aggregate := []string{"group"}, []string{"provider"}, []string{"currency"}, []string{"aggregate"}
 	return []sampledMetric{
-		{"orderflow_projection_lag_events", "Positions that a group of views is behind the log.", group},
+		{"orderflow_projection_lag_events", "Events of a group of views that it has not applied; 1000 stands for that many or more.", group},
 		{"orderflow_projection_lag_seconds", "Age of the oldest event that a group of views has not applied.", group},
 		{"orderflow_projection_position", "Up to where a group of views reflects the log.", group},
 		{"orderflow_projection_following", "1 while a group of views follows the log, else 0.", group},

@@ -15,6 +15,7 @@ import (
 func Run(t *testing.T, open func(t *testing.T) projections.Views) {
 	for name, check := range map[string]func(*testing.T, projections.Views){
 		"a batch applies once and from where it says": batchesApplyOnce,
+		"a checkpoint is kept with its ids":           checkpointsAreKept,
 		"a row replaces the row of its key":           rowsReplace,
 		"what is loaded is what was written":          loads,
 		"a snapshot stays as it was":                  snapshots,
@@ -23,6 +24,11 @@ func Run(t *testing.T, open func(t *testing.T) projections.Views) {
 	} {
 		t.Run(name, func(t *testing.T) { check(t, open(t)) })
 	}
+}
+
+// At is the checkpoint of an event at a position, whose id is not known.
+func At(p eventlog.Position) eventlog.Checkpoint {
+	return eventlog.Checkpoint{Event: eventlog.Mark{Position: p}}
 }
 
 func live(t *testing.T, v projections.Views, group string) projections.Store {
@@ -53,7 +59,7 @@ func build(t *testing.T, v projections.Views, group string) projections.Building
 
 func write(t *testing.T, s projections.Store, above, to eventlog.Position, skus ...string) {
 	t.Helper()
-	if err := s.Write(t.Context(), projections.Batch{Above: above, To: to, Rows: products(to, skus...)}); err != nil {
+	if err := s.Write(t.Context(), projections.Batch{Above: above, To: At(to), Rows: products(to, skus...)}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -75,8 +81,8 @@ func stands(t *testing.T, s projections.Store, at eventlog.Position, want string
 	if have := shown(t, snap); snap.Position() != at || have != want {
 		t.Errorf("the store is at %d with %s; want %d with %s", snap.Position(), have, at, want)
 	}
-	if have, err := s.Position(t.Context()); err != nil || have != at {
-		t.Errorf("the position is %d, %v; want %d", have, err, at)
+	if have, err := s.Checkpoint(t.Context()); err != nil || have.Position() != at {
+		t.Errorf("the checkpoint is %+v, %v; want position %d", have, err, at)
 	}
 }
 
@@ -96,7 +102,7 @@ func batchesApplyOnce(t *testing.T, v projections.Views) {
 	stands(t, s, 0, "")
 	write(t, s, 0, 5, "b", "a")
 	for _, above := range []eventlog.Position{0, 4, 6} {
-		err := s.Write(t.Context(), projections.Batch{Above: above, To: 9, Rows: products(9, "c", "a")})
+		err := s.Write(t.Context(), projections.Batch{Above: above, To: At(9), Rows: products(9, "c", "a")})
 		if domain.KindOf(err) != domain.Conflict {
 			t.Errorf("a batch from %d on a store at 5 answers %v, not Conflict", above, err)
 		}
@@ -104,6 +110,46 @@ func batchesApplyOnce(t *testing.T, v projections.Views) {
 	stands(t, s, 5, "a@5 b@5 ")
 	write(t, s, 5, 7)
 	stands(t, s, 7, "a@5 b@5 ")
+}
+
+// marks are checkpoints as views write them: of an event, past the events of
+// others, and back again.
+func marks() []eventlog.Checkpoint {
+	event := eventlog.Mark{Position: 5, ID: eventlog.EventID{5, 0xff, 1}}
+	return []eventlog.Checkpoint{
+		{Event: event},
+		{Event: event, Passed: eventlog.Mark{Position: 1 << 40, ID: eventlog.EventID{9}}},
+		{Event: event, Passed: eventlog.Mark{Position: 1<<40 + 300}},
+		{Event: event},
+		{Event: eventlog.Mark{Position: 7}},
+		{Event: eventlog.Mark{Position: 800, ID: eventlog.EventID{8}}, Passed: eventlog.Mark{Position: 900, ID: eventlog.EventID{9}}},
+	}
+}
+
+func checkpointsAreKept(t *testing.T, v projections.Views) {
+	follow := func(s projections.Store, from eventlog.Position) {
+		t.Helper()
+		for _, c := range marks() {
+			if err := s.Write(t.Context(), projections.Batch{Above: from, To: c}); err != nil {
+				t.Fatal(err)
+			}
+			if have, err := s.Checkpoint(t.Context()); err != nil || have != c {
+				t.Errorf("the checkpoint is %+v, %v; want %+v", have, err, c)
+			}
+			from = c.Position()
+		}
+	}
+	follow(live(t, v, projections.Products), 0)
+	b := build(t, v, projections.Products)
+	follow(b, 0)
+	if err := b.Promote(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	last := marks()[len(marks())-1]
+	if have, err := live(t, v, projections.Products).Checkpoint(t.Context()); err != nil || have != last {
+		t.Errorf("after promoting the checkpoint is %+v, %v; want %+v", have, err, last)
+	}
+	follow(b, last.Position())
 }
 
 func rowsReplace(t *testing.T, v projections.Views) {
@@ -128,7 +174,7 @@ func loads(t *testing.T, v projections.Views) {
 	}
 	stock := live(t, v, projections.Stock)
 	rows := []readmodels.Stock{{Warehouse: "w", SKU: "a"}, {Warehouse: "w", SKU: "b"}, {Warehouse: "x", SKU: "a", Reserved: 7}}
-	if err := stock.Write(t.Context(), projections.Batch{To: 1, Rows: projections.Rows{Stock: rows}}); err != nil {
+	if err := stock.Write(t.Context(), projections.Batch{To: At(1), Rows: projections.Rows{Stock: rows}}); err != nil {
 		t.Fatal(err)
 	}
 	r, err = stock.Load(t.Context(), projections.Keys{Stock: []projections.StockKey{{Warehouse: "x", SKU: "a"}, {Warehouse: "x", SKU: "b"}}})
@@ -137,7 +183,7 @@ func loads(t *testing.T, v projections.Views) {
 	}
 	orders := live(t, v, projections.Orders)
 	day := readmodels.SalesDay{Day: readmodels.Day(Start()), Currency: "GBP", Orders: 3}
-	if err := orders.Write(t.Context(), projections.Batch{To: 1, Rows: projections.Rows{Sales: []readmodels.SalesDay{day}}}); err != nil {
+	if err := orders.Write(t.Context(), projections.Batch{To: At(1), Rows: projections.Rows{Sales: []readmodels.SalesDay{day}}}); err != nil {
 		t.Fatal(err)
 	}
 	r, err = orders.Load(t.Context(), projections.Keys{Sales: []projections.SalesKey{{Day: day.Day, Currency: "GBP"}, {Day: day.Day, Currency: "EUR"}}})

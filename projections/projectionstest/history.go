@@ -29,6 +29,7 @@ type Fact struct {
 type History struct {
 	T        testing.TB
 	Log      eventlog.Store
+	Salt     string // of the ids: the same events of another salt are other events
 	versions map[eventlog.Stream]eventlog.Version
 }
 
@@ -42,7 +43,7 @@ func (h *History) Append(facts ...Fact) (last eventlog.Position) {
 		h.versions = map[eventlog.Stream]eventlog.Version{}
 	}
 	for _, f := range facts {
-		f.Pending.ID = eventlog.NewEventID(fmt.Sprint(h.versions[f.Stream]), f.Stream, 0)
+		f.Pending.ID = eventlog.NewEventID(fmt.Sprint(h.Salt, h.versions[f.Stream]), f.Stream, 0)
 		done, err := h.Log.Append(context.Background(), f.Stream, h.versions[f.Stream], f.Pending)
 		if err != nil {
 			h.T.Fatal(err)

@@ -1,1 +1,1 @@
-SELECT advance($1, $2, $3)
+SELECT advance($1, $2, $3, $4, $5, $6, $7)

@@ -1,0 +1,1 @@
+SELECT position, event_position, event_id, passed_position, passed_id FROM versions WHERE id = $1

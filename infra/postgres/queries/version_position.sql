@@ -1,1 +1,0 @@
-SELECT position FROM versions WHERE id = $1

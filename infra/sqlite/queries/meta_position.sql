@@ -1,1 +1,0 @@
-SELECT position FROM meta WHERE id = 1
