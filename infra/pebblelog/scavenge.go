@@ -165,6 +165,9 @@ func (l *Log) removeIDs(batch *pebble.Batch, ids []eventlog.EventID, positions [
 
 // FirstVersion implements eventlog.Scavenging.
 func (l *Log) FirstVersion(_ context.Context, s eventlog.Stream) (v eventlog.Version, err error) {
+	if !l.scavenged.Load() {
+		return 1, nil
+	}
 	err = l.reading(func() error {
 		v, err = l.firstVersion(s)
 		return err
