@@ -18,12 +18,12 @@ func (l *Log) ReadBack(ctx context.Context, s eventlog.Stream, below eventlog.Ve
 	return func(yield func(eventlog.Recorded, error) bool) {
 		at := below
 		end, _ := l.tail.position()
-		l.back(ctx, yield, func() ([]eventlog.Recorded, error) {
+		l.back(ctx, yield, func() ([]eventlog.Recorded, bool, error) {
 			chunk, err := l.streamBack(s, at, end)
 			if len(chunk) > 0 {
 				at = chunk[len(chunk)-1].Version
 			}
-			return chunk, err
+			return chunk, len(chunk) > 0, err
 		})
 	}
 }
@@ -36,24 +36,21 @@ func (l *Log) ReadAllBack(ctx context.Context, below eventlog.Position) iter.Seq
 		if at > end {
 			at = end + 1
 		}
-		l.back(ctx, yield, func() ([]eventlog.Recorded, error) {
-			chunk, err := l.logBack(at)
-			if len(chunk) > 0 {
-				at = chunk[len(chunk)-1].Position
-			}
-			return chunk, err
+		l.back(ctx, yield, func() (chunk []eventlog.Recorded, more bool, err error) {
+			chunk, at, err = l.logBack(at)
+			return chunk, at > 1, err
 		})
 	}
 }
 
-// back yields chunk after chunk until there is an empty one; next runs while
-// the database is kept open, and its error is the last thing.
-func (l *Log) back(ctx context.Context, yield func(eventlog.Recorded, error) bool, next func() ([]eventlog.Recorded, error)) {
-	for {
+// back yields chunk after chunk until next says that there are no more; next
+// runs while the database is kept open, and its error is the last thing.
+func (l *Log) back(ctx context.Context, yield func(eventlog.Recorded, error) bool, next func() (chunk []eventlog.Recorded, more bool, err error)) {
+	for more := true; more; {
 		var chunk []eventlog.Recorded
 		err := ctx.Err()
 		if err == nil {
-			err = l.reading(func() (err error) { chunk, err = next(); return err })
+			err = l.reading(func() (err error) { chunk, more, err = next(); return err })
 		}
 		for _, r := range chunk {
 			if !yield(r, nil) {
@@ -62,8 +59,6 @@ func (l *Log) back(ctx context.Context, yield func(eventlog.Recorded, error) boo
 		}
 		if err != nil {
 			yield(eventlog.Recorded{}, err)
-		}
-		if err != nil || len(chunk) == 0 {
 			return
 		}
 	}
@@ -79,10 +74,10 @@ func (l *Log) streamBack(s eventlog.Stream, below eventlog.Version, end eventlog
 	if err != nil {
 		return nil, err
 	}
-	chunk, err := l.fetch(positions)
-	for err == nil && len(chunk) < len(positions) { // it stopped at its bytes, before the newest
-		positions = positions[len(positions)-len(chunk):]
-		chunk, err = l.fetch(positions)
+	chunk, read, err := l.fetch(positions)
+	for err == nil && read < len(positions) { // it stopped at its bytes, before the newest
+		positions = positions[len(positions)-max(read, 1):]
+		chunk, read, err = l.fetch(positions)
 	}
 	if err != nil {
 		return nil, err
@@ -116,29 +111,32 @@ func (l *Log) positionsBack(s eventlog.Stream, below eventlog.Version, end event
 	return positions, nil
 }
 
-// logBack returns events below a position, the highest first.
-func (l *Log) logBack(below eventlog.Position) (chunk []eventlog.Recorded, err error) {
+// logBack returns events below a position, the highest first, and the position
+// below which it did not look; 1 if that is all.
+func (l *Log) logBack(below eventlog.Position) (chunk []eventlog.Recorded, at eventlog.Position, err error) {
 	if below <= 1 {
-		return nil, nil
+		return nil, 1, nil
 	}
 	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: eventKey(1), UpperBound: eventKey(below)})
 	if err != nil {
-		return nil, broken(below-1, err)
+		return nil, below, broken(below-1, err)
 	}
-	want := below - 1
-	defer func() { err = errors.Join(err, closed(it, want)) }()
+	at = below
+	defer func() { err = errors.Join(err, closed(it, at-1)) }()
 	bytes := 0
-	for ok := it.Last(); ok && len(chunk) < backEvents && bytes < chunkBytes; ok = it.Prev() {
-		r, err := l.decodeAt(it, want)
-		if err != nil {
-			return chunk, err
+	for ok := it.Last(); ok && len(chunk) < backEvents && below-at < chunkEvents && bytes < chunkBytes; ok = it.Prev() {
+		r, err := l.decodeAt(it, at-1)
+		if err != nil && !errors.Is(err, errGone) {
+			return chunk, at, err
 		}
-		chunk = append(chunk, r)
-		bytes += len(r.Data)
-		want--
+		if err == nil {
+			chunk = append(chunk, r)
+			bytes += len(r.Data)
+		}
+		at--
 	}
-	if len(chunk) == 0 && it.Error() == nil {
-		return nil, broken(want, errMissing)
+	if at == below && it.Error() == nil {
+		return nil, at, broken(at-1, errMissing)
 	}
-	return chunk, nil
+	return chunk, at, nil
 }

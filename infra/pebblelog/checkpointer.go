@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -15,6 +16,7 @@ import (
 // checkpointer writes the checkpoint beside the appends, never in their way.
 type checkpointer struct {
 	files   folder
+	writing sync.Mutex
 	key     ed25519.PrivateKey
 	last    atomic.Int64 // position of the checkpoint on disk
 	pending atomic.Int64 // events since then
@@ -71,6 +73,8 @@ func isFull(err error) bool {
 
 // writeCheckpoint writes one for the newest event on disk, if it has moved.
 func (l *Log) writeCheckpoint() error {
+	l.checkpointer.writing.Lock()
+	defer l.checkpointer.writing.Unlock()
 	end, _ := l.tail.position()
 	if l.hasFailed() || int64(end) == l.checkpointer.last.Load() {
 		return nil

@@ -22,6 +22,7 @@
 //	v                                   → layout:1      the version of this drawing
 //	i id:16                             → position:8    id index, only with Options.IndexIDs
 //	x                                   → position:8    how far the id index reaches
+//	g len:2 stream                      → version:8     the first event that was not scavenged
 //
 // # Record
 //
@@ -33,6 +34,10 @@
 // The version and the lengths of texts are uvarints; data runs to the end. The
 // CRC-32C covers id to data, then the time, then the position, so a record
 // under a key that is not its own is found out.
+//
+// Of an event that was scavenged its first 13 bytes are left, as form 2: so the
+// log has no holes, and a record that is missing is damage. Its entries in the
+// indexes are removed with it.
 //
 // # The way of an append
 //

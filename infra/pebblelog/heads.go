@@ -136,6 +136,11 @@ func (l *Log) storedHead(s eventlog.Stream, expected eventlog.Version) (v eventl
 		return 0, unreadable(s, err)
 	}
 	beyond := it.SeekPrefixGE(streamKey(s, expected+1))
+	if expected == 1 && !beyond { // the first entry stays when what follows it is scavenged
+		if beyond, err = l.wasScavenged(s); err != nil {
+			return 0, unreadable(s, errors.Join(err, it.Close()))
+		}
+	}
 	if !beyond && it.Error() == nil && (expected == 0 || it.SeekPrefixGE(streamKey(s, expected))) {
 		return expected, unreadable(s, errors.Join(it.Error(), it.Close()))
 	}

@@ -82,8 +82,8 @@ func (l *Log) Find(_ context.Context, id eventlog.EventID) (r eventlog.Recorded,
 		if err != nil || !found || p > end { // above the end it is not on disk yet
 			return err
 		}
-		chunk, err := l.fetch([]eventlog.Position{p})
-		if err != nil {
+		chunk, _, err := l.fetch([]eventlog.Position{p})
+		if err != nil || len(chunk) == 0 { // it was scavenged since the index was read
 			return err
 		}
 		if r, ok = chunk[0], true; r.ID != id {

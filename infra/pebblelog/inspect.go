@@ -63,6 +63,9 @@ func Verify(ctx context.Context, dir string, opts Options, progress func(at, end
 		return r, nil
 	}
 	defer func() { err = errors.Join(err, l.db.Close()) }()
+	if err := l.findScavenged(); err != nil {
+		r.tell(err)
+	}
 	if l.last, err = lastPosition(l.db); err != nil {
 		r.tell(fmt.Errorf("the end of the log cannot be read: %w", err))
 		err = nil
@@ -164,6 +167,12 @@ func (l *Log) inspectRecords(ctx context.Context, r *Report, progress func(at, e
 		value, err := it.ValueAndErr()
 		if err != nil || len(value) != positionBytes {
 			return 0, nil, errors.Join(errIndex, err)
+		}
+		if v, _ := lastNumber(it.Key()); v == 1 {
+			gone, err := l.wasScavenged(eventlog.Stream(it.Key()[3 : len(it.Key())-positionBytes]))
+			if err != nil || gone {
+				return math.MaxInt64, nil, err // an entry that stays without its event
+			}
 		}
 		return eventlog.Position(binary.BigEndian.Uint64(value)), value, nil
 	}, r.End)

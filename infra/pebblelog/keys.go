@@ -15,6 +15,7 @@ const (
 	kindLayout   = 'v'
 	kindID       = 'i'
 	kindIndexed  = 'x'
+	kindGone     = 'g'
 )
 
 // layout is the version of the drawing in doc.go.
@@ -51,6 +52,11 @@ func categoryKey(category string, p eventlog.Position) []byte {
 
 func snapshotKey(s eventlog.Stream) []byte {
 	return appendNamed(make([]byte, 0, 3+len(s)), kindSnapshot, string(s))
+}
+
+// goneKey holds below which version the events of s were scavenged.
+func goneKey(s eventlog.Stream) []byte {
+	return appendNamed(make([]byte, 0, 3+len(s)), kindGone, string(s))
 }
 
 func idKey(id eventlog.EventID) []byte {

@@ -26,8 +26,9 @@ type Log struct {
 	guard *guard
 
 	// The writer's own.
-	last  eventlog.Position // the last position given, on disk or not
-	heads *heads
+	last      eventlog.Position // the last position given, on disk or not
+	heads     *heads
+	scavenged atomic.Bool // events were removed, now or ever
 
 	queue chan *request
 	saves chan *save
@@ -160,6 +161,9 @@ func (l *Log) openDatabase(w witness) (err error) {
 	}
 	if err := l.checkLayout(); err != nil {
 		return err
+	}
+	if err := l.findScavenged(); err != nil {
+		return refusal(l.files.dir, err)
 	}
 	if l.last, err = lastPosition(l.db); err != nil {
 		return refusal(l.files.dir, err)

@@ -149,14 +149,18 @@ func (l *Log) logChunk(above, end eventlog.Position) (chunk []eventlog.Recorded,
 	defer func() { err = errors.Join(err, closed(it, passed+1)) }()
 	passed = above
 	bytes := 0
-	for ok := it.First(); ok && len(chunk) < chunkEvents && bytes < chunkBytes; ok = it.Next() {
+	read := 0
+	for ok := it.First(); ok && read < chunkEvents && bytes < chunkBytes; ok = it.Next() {
 		r, err := l.decodeAt(it, passed+1)
-		if err != nil {
+		if err != nil && !errors.Is(err, errGone) {
 			return chunk, passed, err
 		}
-		chunk = append(chunk, r)
-		bytes += len(r.Data)
-		passed = r.Position
+		if err == nil {
+			chunk = append(chunk, r)
+			bytes += len(r.Data)
+		}
+		read++
+		passed++
 	}
 	if passed < end && it.Error() == nil && !it.Valid() {
 		return chunk, passed, broken(passed+1, errMissing)
@@ -164,6 +168,7 @@ func (l *Log) logChunk(above, end eventlog.Position) (chunk []eventlog.Recorded,
 	return chunk, passed, nil
 }
 
+// decodeAt decodes the record at it; errGone says that its event was scavenged.
 func (l *Log) decodeAt(it *pebble.Iterator, want eventlog.Position) (eventlog.Recorded, error) {
 	if p, _ := lastNumber(it.Key()); eventlog.Position(p) != want {
 		return eventlog.Recorded{}, broken(want, errMissing)
@@ -173,10 +178,10 @@ func (l *Log) decodeAt(it *pebble.Iterator, want eventlog.Position) (eventlog.Re
 		return eventlog.Recorded{}, broken(want, err)
 	}
 	r, err := decodeRecord(value, want)
-	if err != nil {
+	if err != nil && !errors.Is(err, errGone) {
 		return eventlog.Recorded{}, broken(want, err)
 	}
-	return r, nil
+	return r, err
 }
 
 // categoryChunk merges the indexes of a few categories and then fetches what they point to.
@@ -185,11 +190,11 @@ func (l *Log) categoryChunk(above, end eventlog.Position, categories []string) (
 	if err != nil {
 		return nil, above, err
 	}
-	chunk, err := l.fetch(positions)
-	if err != nil || len(chunk) < len(positions) {
+	chunk, read, err := l.fetch(positions)
+	if err != nil || read < len(positions) {
 		passed = above
-		if len(chunk) > 0 {
-			passed = chunk[len(chunk)-1].Position
+		if read > 0 {
+			passed = positions[read-1]
 		}
 	}
 	return chunk, passed, err
@@ -243,6 +248,9 @@ func (l *Log) streamChunk(s eventlog.Stream, above eventlog.Version) (chunk []ev
 		err := l.index(keys, func(it *pebble.Iterator) (bool, error) {
 			next++
 			v, ok := lastNumber(it.Key())
+			if ok && eventlog.Version(v) > next {
+				return false, l.scavengedBelow(s, above+1, eventlog.Version(v))
+			}
 			value, err := it.ValueAndErr()
 			if !ok || err != nil || eventlog.Version(v) != next || len(value) != positionBytes {
 				return false, domain.Wrap(domain.Internal, errors.Join(errIndex, err), "Version %d of %s cannot be read.", next, s)
@@ -257,8 +265,17 @@ func (l *Log) streamChunk(s eventlog.Stream, above eventlog.Version) (chunk []ev
 		if err != nil {
 			return err
 		}
-		chunk, err = l.fetch(positions)
-		more = len(positions) == chunkEvents || len(chunk) < len(positions)
+		var read int
+		chunk, read, err = l.fetch(positions)
+		more = len(positions) == chunkEvents || read < len(positions)
+		if len(chunk) < read { // the first entry stays; others may have been scavenged since the index was read
+			found := above + eventlog.Version(read) + 1
+			if len(chunk) > 0 {
+				found = chunk[0].Version
+			}
+			chunk = nil
+			return l.scavengedBelow(s, above+1, found)
+		}
 		for i, r := range chunk {
 			if r.Stream != s || r.Version != above+eventlog.Version(i)+1 {
 				chunk = chunk[:i]
@@ -285,17 +302,18 @@ func (l *Log) index(keys *pebble.IterOptions, visit func(*pebble.Iterator) (bool
 	return nil
 }
 
-// fetch returns the events at rising positions, or as many of the first as
-// make a chunk by their bytes.
-func (l *Log) fetch(positions []eventlog.Position) (chunk []eventlog.Recorded, err error) {
+// fetch returns the events at rising positions, without those that were
+// scavenged, until they make a chunk by their bytes; read is how many positions
+// were looked at.
+func (l *Log) fetch(positions []eventlog.Position) (chunk []eventlog.Recorded, read int, err error) {
 	if len(positions) == 0 {
-		return nil, nil
+		return nil, 0, nil
 	}
 	it, err := l.db.NewIter(&pebble.IterOptions{
 		LowerBound: eventKey(positions[0]), UpperBound: eventKey(positions[len(positions)-1] + 1),
 	})
 	if err != nil {
-		return nil, broken(positions[0], err)
+		return nil, 0, broken(positions[0], err)
 	}
 	defer func() { err = errors.Join(err, closed(it, positions[0])) }()
 	chunk = make([]eventlog.Recorded, 0, len(positions))
@@ -306,16 +324,19 @@ func (l *Log) fetch(positions []eventlog.Position) (chunk []eventlog.Recorded, e
 			break
 		}
 		if key = appendEventKey(key[:0], p); !it.SeekGE(key) {
-			return chunk, broken(p, errors.Join(errMissing, it.Error()))
+			return chunk, read, broken(p, errors.Join(errMissing, it.Error()))
 		}
 		r, err := l.decodeAt(it, p)
-		if err != nil {
-			return chunk, err
+		if err != nil && !errors.Is(err, errGone) {
+			return chunk, read, err
 		}
-		chunk = append(chunk, r)
-		bytes += len(r.Data)
+		if err == nil {
+			chunk = append(chunk, r)
+			bytes += len(r.Data)
+		}
+		read++
 	}
-	return chunk, nil
+	return chunk, read, nil
 }
 
 // closed closes it and returns the error it met, if any, as one met at p.
@@ -337,7 +358,7 @@ func (l *Log) At(_ context.Context, p eventlog.Position) (r eventlog.Recorded, o
 		return r, false, nil
 	}
 	err = l.reading(func() error {
-		chunk, err := l.fetch([]eventlog.Position{p})
+		chunk, _, err := l.fetch([]eventlog.Position{p})
 		if len(chunk) > 0 {
 			r, ok = chunk[0], true
 		}

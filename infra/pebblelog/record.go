@@ -9,8 +9,13 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// recordForm is the version of the record's drawing in doc.go.
-const recordForm = 1
+// The forms of a record, as doc.go draws them.
+const (
+	recordForm = 1
+	// goneForm is what is left of an event that was scavenged: form, checksum and
+	// time, so that positions stay without holes.
+	goneForm = 2
+)
 
 // headerBytes is the record before its body: form, checksum and time.
 const headerBytes = 1 + 4 + 8
@@ -19,6 +24,7 @@ var (
 	errRecordForm  = errors.New("a record of an unknown form")
 	errRecordShort = errors.New("a record that is cut off")
 	errRecordSum   = errors.New("a record whose checksum is wrong")
+	errGone        = errors.New("an event that was scavenged")
 )
 
 // body is the part of a record that is known before its position: what the
@@ -70,6 +76,9 @@ func putRecord(b []byte, body body, p eventlog.Position, atNanos int64) {
 // shares nothing with record.
 func decodeRecord(record []byte, p eventlog.Position) (eventlog.Recorded, error) {
 	r := eventlog.Recorded{Position: p}
+	if len(record) == headerBytes && record[0] == goneForm {
+		return eventlog.Recorded{}, decodeGone(record, p)
+	}
 	switch {
 	case len(record) < headerBytes+len(r.ID):
 		return eventlog.Recorded{}, errRecordShort
@@ -119,4 +128,19 @@ func recordID(record []byte) (id eventlog.EventID, ok bool) {
 	}
 	copy(id[:], record[headerBytes:])
 	return id, true
+}
+
+// putGone writes what is left of a record at position p to b, which has headerBytes.
+func putGone(b []byte, p eventlog.Position, atNanos int64) {
+	b[0] = goneForm
+	binary.BigEndian.PutUint32(b[1:], checksum(goneForm, p, atNanos))
+	binary.BigEndian.PutUint64(b[5:], uint64(atNanos))
+}
+
+// decodeGone returns errGone for what putGone wrote at p.
+func decodeGone(record []byte, p eventlog.Position) error {
+	if checksum(goneForm, p, int64(binary.BigEndian.Uint64(record[5:]))) != binary.BigEndian.Uint32(record[1:]) {
+		return errRecordSum
+	}
+	return errGone
 }

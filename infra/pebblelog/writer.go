@@ -246,6 +246,9 @@ func (l *Log) repeated(r *request, conflict error) error {
 		for j := range p.events {
 			e := &p.events[j]
 			at, id, err := l.stored(p.stream, e.Version)
+			if errors.Is(err, pebble.ErrNotFound) || errors.Is(err, errGone) { // it was scavenged
+				return conflict
+			}
 			if err != nil {
 				return domain.Wrap(domain.Internal, err, "Version %d of %s cannot be read.", e.Version, p.stream)
 			}
@@ -276,7 +279,10 @@ func (l *Log) stored(s eventlog.Stream, v eventlog.Version) (p eventlog.Position
 		return 0, id, err
 	}
 	id, ok := recordID(record)
-	if !ok {
+	switch {
+	case len(record) > 0 && record[0] == goneForm:
+		err = errGone
+	case !ok:
 		err = errRecordShort
 	}
 	return p, id, errors.Join(err, closer.Close())

@@ -90,11 +90,11 @@ func (d *draft) list() map[eventlog.EventID]spot {
 func (d *draft) ids(stream string, from int64, n int) (ids []eventlog.EventID, err error) {
 	last := d.of(stream).stored.last
 	if from <= last {
-		for r, err := range d.engine.log.Read(d.ctx, eventlog.Stream(stream), version(from-1)) {
+		for r, err := range d.engine.readStored(d.ctx, stream, version(from-1)) {
 			if err != nil {
 				return nil, err
 			}
-			if len(ids) == n || int64(r.Version)-1 > last {
+			if len(ids) == n || int64(r.Version)-1 > last || int64(r.Version)-1 != from+int64(len(ids)) { // the latter: removed
 				break
 			}
 			ids = append(ids, r.ID)
@@ -183,7 +183,7 @@ func (d *draft) position(at spot) (uint64, error) {
 	if i := d.writeTo(at.stream); i >= 0 && at.number > d.of(at.stream).stored.last {
 		return uint64(d.ends[i].Position - eventlog.Position(d.ends[i].Version-version(at.number))), nil
 	}
-	for r, err := range d.engine.log.Read(d.ctx, eventlog.Stream(at.stream), version(at.number-1)) {
+	for r, err := range d.engine.readStored(d.ctx, at.stream, version(at.number-1)) {
 		return uint64(r.Position), err
 	}
 	return 0, nil

@@ -54,7 +54,7 @@ func (e *Engine) readOne(ctx context.Context, stream string, number int64) (*Eve
 	if err != nil || s.deleted || s.gone || number < s.first() || number > s.last {
 		return nil, err
 	}
-	for r, err := range e.log.Read(ctx, eventlog.Stream(stream), version(number)-1) {
+	for r, err := range e.readStored(ctx, stream, version(number)-1) {
 		if err != nil || int64(r.Version)-1 != number || r.At.Before(e.oldest(s.metadata)) {
 			return nil, err
 		}

@@ -34,7 +34,7 @@ func (e *Engine) ReadStream(ctx context.Context, stream string, from int64, span
 			if from > s.last {
 				return
 			}
-			events = e.log.Read(ctx, eventlog.Stream(stream), version(from)-1)
+			events = e.readStored(ctx, stream, version(from)-1)
 		}
 		left := span.Max
 		for r, err := range events {
@@ -92,7 +92,7 @@ func (e *Engine) skipOld(ctx context.Context, stream string, from, to int64, old
 	for !oldest.IsZero() && to-from > few {
 		middle := from + (to-from)/2
 		old := false
-		for r, err := range e.log.Read(ctx, eventlog.Stream(stream), version(middle)-1) {
+		for r, err := range e.readStored(ctx, stream, version(middle)-1) {
 			if err != nil {
 				return 0, err
 			}

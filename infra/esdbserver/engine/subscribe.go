@@ -83,7 +83,7 @@ func (f *streamFollower) catchUp(ctx context.Context) (more bool) {
 	if s.gone && !f.live {
 		f.after = max(f.after, s.last)
 	}
-	for r, err := range f.engine.log.Read(ctx, eventlog.Stream(f.stream), version(max(f.after, first-1))) {
+	for r, err := range f.engine.readStored(ctx, f.stream, version(max(f.after, first-1))) {
 		if err != nil {
 			return f.fail(err)
 		}
@@ -136,7 +136,7 @@ func (f *streamFollower) goOn(ctx context.Context, last int64) (more bool) {
 
 // load reads what follows, up to what a topic keeps.
 func (f *streamFollower) load(ctx context.Context) (events []*Event, err error) {
-	for r, err := range f.engine.log.Read(ctx, eventlog.Stream(f.stream), version(f.after)) {
+	for r, err := range f.engine.readStored(ctx, f.stream, version(f.after)) {
 		if err != nil {
 			return nil, err
 		}
