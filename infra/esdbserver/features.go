@@ -76,7 +76,7 @@ func (s *featuresService) GetSupportedMethods(context.Context, *shared.Empty) (*
 	return answer, nil
 }
 
-// gossipService tells clients that the node is alone and leads.
+// gossipService tells clients which nodes there are; one alone leads.
 type gossipService struct {
 	gossip.UnimplementedGossipServer
 	*Server
@@ -84,20 +84,24 @@ type gossipService struct {
 
 // Read implements the service.
 func (s *gossipService) Read(context.Context, *shared.Empty) (*gossip.ClusterInfo, error) {
-	host, port, err := s.endpoint()
-	if err != nil {
-		return nil, s.failedBelow(err)
+	info := &gossip.ClusterInfo{}
+	for _, m := range s.members() {
+		host, port, err := m.endpoint()
+		if err != nil {
+			return nil, s.failedBelow(err)
+		}
+		info.Members = append(info.Members, &gossip.MemberInfo{
+			InstanceId: structured(m.ID), TimeStamp: ticks(s.options.Clock()),
+			State: m.State, IsAlive: m.Alive,
+			HttpEndPoint: &gossip.EndPoint{Address: host, Port: port},
+		})
 	}
-	return &gossip.ClusterInfo{Members: []*gossip.MemberInfo{{
-		InstanceId: structured(s.id), TimeStamp: ticks(s.options.Clock()),
-		State: gossip.MemberInfo_Leader, IsAlive: true,
-		HttpEndPoint: &gossip.EndPoint{Address: host, Port: port},
-	}}}, nil
+	return info, nil
 }
 
-// endpoint is the address that clients are told, in parts.
-func (s *Server) endpoint() (host string, port uint32, err error) {
-	host, text, err := net.SplitHostPort(s.advertised())
+// endpoint returns the address that clients are told, in parts.
+func (m Member) endpoint() (host string, port uint32, err error) {
+	host, text, err := net.SplitHostPort(m.Address)
 	if err != nil {
 		return "", 0, err
 	}

@@ -36,6 +36,9 @@ type persistentService struct {
 func (s *Server) registerPersistent(registrar *grpc.Server) {
 	s.persistent = &persistentService{Server: s}
 	persistent.RegisterPersistentSubscriptionsServer(registrar, s.persistent)
+	if s.options.Cluster != nil {
+		return // the first request to the leader starts them
+	}
 	if _, err := s.persistent.groups(context.Background()); err != nil {
 		s.logger.Error("persistent subscriptions do not run; the next request about them will try again", "error", err)
 	}

@@ -63,6 +63,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Hooks are called on what happens, for metrics.
 	Hooks Hooks
+	// Cluster makes the node one of several; nil is a node alone.
+	Cluster *Cluster
 }
 
 // Server is one node.
@@ -110,7 +112,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{
 		options: o, logger: o.Logger, started: o.Clock(), closed: make(chan struct{}),
-		engine: engine.New(o.Log, engine.Options{Clock: o.Clock, Logger: o.Logger}),
+		engine: o.newEngine(),
 	}
 	s.users = newUsers(s.engine)
 	if err := s.users.begin(ctx, o.FirstPassword); err != nil {
@@ -128,6 +130,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		grpc.WaitForHandlers(true),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
+		grpc.ChainUnaryInterceptor(o.Cluster.unary()...),
+		grpc.ChainStreamInterceptor(o.Cluster.stream()...),
 	)
 	streams.RegisterStreamsServer(s.grpc, &streamsService{Server: s})
 	gossip.RegisterGossipServer(s.grpc, &gossipService{Server: s})
@@ -180,7 +184,7 @@ func (s *Server) Close() error {
 	s.once.Do(func() {
 		close(s.closed)
 		s.closePersistent()
-		s.engine.Close()
+		s.closeEngine()
 		s.door.close()
 		drained := make(chan struct{})
 		go func() {

@@ -47,7 +47,7 @@ func answer(w http.ResponseWriter, v any) {
 
 func (s *Server) info(w http.ResponseWriter, _ *http.Request) {
 	answer(w, map[string]any{
-		"dbVersion": Version, "esVersion": Version, "state": "leader",
+		"dbVersion": Version, "esVersion": Version, "state": s.state(),
 		"features":       map[string]bool{"projections": false, "userManagement": false, "atomPub": false},
 		"authentication": map[string]any{"type": s.authentication(), "properties": map[string]string{}},
 	})
@@ -61,18 +61,24 @@ func (s *Server) authentication() string {
 }
 
 func (s *Server) gossip(w http.ResponseWriter, _ *http.Request) {
-	host, port, err := s.endpoint()
+	members := []map[string]any{}
+	for _, m := range s.members() {
+		host, port, err := m.endpoint()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		members = append(members, map[string]any{
+			"instanceId": textual(m.ID).GetString_(), "timeStamp": s.options.Clock().UTC(), "state": m.State.String(), "isAlive": m.Alive,
+			"httpEndPointIp": host, "httpEndPointPort": port, "nodePriority": 0, "isReadOnlyReplica": false, "esVersion": Version,
+		})
+	}
+	host, port, err := Member{Address: s.advertised()}.endpoint()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	answer(w, map[string]any{
-		"members": []map[string]any{{
-			"instanceId": textual(s.id).GetString_(), "timeStamp": s.options.Clock().UTC(), "state": "Leader", "isAlive": true,
-			"httpEndPointIp": host, "httpEndPointPort": port, "nodePriority": 0, "isReadOnlyReplica": false, "esVersion": Version,
-		}},
-		"serverIp": host, "serverPort": port,
-	})
+	answer(w, map[string]any{"members": members, "serverIp": host, "serverPort": port})
 }
 
 func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
