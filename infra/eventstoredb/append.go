@@ -104,11 +104,13 @@ func proposed(e eventlog.Pending) esdb.EventData {
 // says that the server claims so.
 func (l *Log) settle(ctx context.Context, s eventlog.Stream, version eventlog.Version, events []eventlog.Pending, stored bool) (at eventlog.Appended, err error) {
 	i := 0
+	var incomplete error
 	for r, err := range l.Read(ctx, s, version) {
-		switch {
-		case domain.KindOf(err) == domain.Incomplete:
-			return at, l.incomplete(err)
-		case err != nil:
+		if domain.KindOf(err) == domain.Incomplete {
+			incomplete = err
+			break
+		}
+		if err != nil {
 			return at, l.giveUp(failure{lost: true}, err)
 		}
 		if r.ID != events[i].ID {
@@ -119,20 +121,42 @@ func (l *Log) settle(ctx context.Context, s eventlog.Stream, version eventlog.Ve
 			return at, nil
 		}
 	}
-	if stored {
-		return at, l.giveUp(failure{lost: true}, domain.Errorf(domain.Unknown, "EventStoreDB at %s says that it has stored the events, and does not show them.", l.Name()))
-	}
-	if i == 0 && at.Version == 0 && version > 0 { // nothing is shown above version: is there anything?
-		newest, err := l.fetch(ctx, esdb.Backwards, stream{s, esdb.End{}}, 1)
-		switch {
-		case err != nil && domain.KindOf(err) != domain.Incomplete:
+	if i == 0 && at.Version == 0 && version > 0 { // nothing is shown above version
+		if incomplete, err = l.missing(ctx, s, version, incomplete); err != nil {
 			return at, l.giveUp(failure{lost: true}, err)
-		case err != nil, newest.hides(0):
-			return at, l.incomplete(eventlog.ErrIncomplete(s, version+1, 0))
 		}
+	}
+	switch {
+	case incomplete != nil:
+		return at, l.incomplete(incomplete)
+	case stored:
+		return at, l.giveUp(failure{lost: true}, domain.Errorf(domain.Unknown, "EventStoreDB at %s says that it has stored the events, and does not show them.", l.Name()))
 	}
 	l.opts.Hooks.Failed(operationAppend, domain.Conflict)
 	return at, domain.Errorf(domain.Conflict, "%s is not at version %d.", s, version)
+}
+
+// missing returns why nothing of s is shown above a version, as far as it is
+// known: incomplete, nil if the stream never had so many events, or the error of
+// one that hides all it has.
+func (l *Log) missing(ctx context.Context, s eventlog.Stream, version eventlog.Version, incomplete error) (error, error) { //nolint:revive // the first is the result
+	newest, err := l.fetch(ctx, esdb.Backwards, stream{s, esdb.End{}}, 1)
+	switch {
+	case domain.KindOf(err) == domain.Incomplete:
+		return eventlog.ErrIncomplete(s, version+1, 0), nil
+	case err != nil:
+		return nil, err
+	case newest.hides(0):
+		return eventlog.ErrIncomplete(s, version+1, 0), nil
+	case !newest.none:
+		return incomplete, nil
+	}
+	// No such stream: one that was deleted has metadata that says so.
+	metadata, err := l.fetch(ctx, esdb.Backwards, stream{metastream + s, esdb.End{}}, 1)
+	if err != nil || len(metadata.events) == 0 {
+		return nil, err
+	}
+	return incomplete, nil
 }
 
 // check refuses what EventStoreDB does not take, and counts what it does.
