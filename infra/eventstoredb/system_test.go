@@ -15,7 +15,7 @@ import (
 )
 
 // stranger is another program's client to the same node.
-func stranger(t *testing.T, address string) *esdb.Client {
+func stranger(t testing.TB, address string) *esdb.Client {
 	t.Helper()
 	config, err := esdb.ParseConnectionString("esdb://" + address + "?tls=false")
 	if err != nil {
