@@ -72,7 +72,7 @@ func (s *streamsService) Append(stream streams.Streams_AppendServer) error {
 		return s.fail(ctx, err)
 	}
 	s.options.Hooks.appended(len(w.Events), bytes)
-	return stream.SendAndClose(appended(written))
+	return stream.SendAndClose(appended(s.told(written)))
 }
 
 // received is the error of a client that ended its call too early.

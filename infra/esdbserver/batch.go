@@ -170,7 +170,7 @@ func (s *streamsService) appendBatch(ctx context.Context, b *batch, await func(c
 		return answer
 	}
 	s.options.Hooks.appended(len(b.write.Events), b.bytes)
-	answer.Result = &streams.BatchAppendResp_Success_{Success: batchSuccess(written)}
+	answer.Result = &streams.BatchAppendResp_Success_{Success: batchSuccess(s.told(written))}
 	return answer
 }
 

@@ -94,7 +94,7 @@ func revision(n uint64) (int64, error) {
 }
 
 // recordedEvent is an event as clients read it.
-func recordedEvent(e *engine.Event, form idForm) *streams.ReadResp_ReadEvent_RecordedEvent {
+func (s *Server) recordedEvent(e *engine.Event, form idForm) *streams.ReadResp_ReadEvent_RecordedEvent {
 	if e == nil {
 		return nil
 	}
@@ -102,19 +102,20 @@ func recordedEvent(e *engine.Event, form idForm) *streams.ReadResp_ReadEvent_Rec
 	if e.JSON {
 		content = contentJSON
 	}
+	at := s.options.Positions.Outward(e.Position)
 	return &streams.ReadResp_ReadEvent_RecordedEvent{
 		Id: form(e.ID), StreamIdentifier: identifier(e.Stream), StreamRevision: uint64(e.Number),
-		CommitPosition: e.Position, PreparePosition: e.Position,
+		CommitPosition: at, PreparePosition: at,
 		Metadata:       map[string]string{"type": e.Type, "created": strconv.FormatInt(ticks(e.Created), 10), "content-type": content},
 		CustomMetadata: e.Metadata, Data: e.Data,
 	}
 }
 
 // readEvent is a message with an event, and the link that led to it.
-func readEvent(r engine.Resolved, form idForm) *streams.ReadResp {
+func (s *Server) readEvent(r engine.Resolved, form idForm) *streams.ReadResp {
 	return &streams.ReadResp{Content: &streams.ReadResp_Event{Event: &streams.ReadResp_ReadEvent{
-		Event: recordedEvent(r.Event, form), Link: recordedEvent(r.Link, form),
-		Position: &streams.ReadResp_ReadEvent_CommitPosition{CommitPosition: r.Original().Position},
+		Event: s.recordedEvent(r.Event, form), Link: s.recordedEvent(r.Link, form),
+		Position: &streams.ReadResp_ReadEvent_CommitPosition{CommitPosition: s.options.Positions.Outward(r.Original().Position)},
 	}}}
 }
 

@@ -20,6 +20,7 @@ func (s *streamsService) Delete(ctx context.Context, request *streams.DeleteReq)
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
+	written = s.told(written)
 	if !written.HasPosition {
 		return &streams.DeleteResp{PositionOption: &streams.DeleteResp_NoPosition{NoPosition: &shared.Empty{}}}, nil
 	}
@@ -41,6 +42,7 @@ func (s *streamsService) Tombstone(ctx context.Context, request *streams.Tombsto
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
+	written = s.told(written)
 	if !written.HasPosition {
 		return &streams.TombstoneResp{PositionOption: &streams.TombstoneResp_NoPosition{NoPosition: &shared.Empty{}}}, nil
 	}

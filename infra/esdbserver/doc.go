@@ -31,8 +31,10 @@
 //   - An append waits 8 seconds for the log, one in a batch 2.
 //
 // Reads:
-//   - Positions count events, from 1; they are no places in a file. Commit and
-//     prepare are the same, and a position that no event has can be read from.
+//   - Positions are no places in a file, but as there they have irregular gaps,
+//     see [Spread], and a number that no record has is refused, with
+//     InvalidArgument also where EventStoreDB says Unknown. Commit and prepare
+//     are the same. A read of no events of $all is answered with none.
 //   - Nothing is ever scavenged: what was deleted or truncated stays in $all.
 //   - A link is not followed to where its reader may not read.
 //   - $epoch-information and $stats-… are not written. The first events are the

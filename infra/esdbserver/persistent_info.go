@@ -23,7 +23,7 @@ func (p *persistentService) GetInfo(ctx context.Context, request *persistent.Get
 	if err != nil {
 		return nil, p.answer(ctx, err)
 	}
-	return &persistent.GetInfoResp{SubscriptionInfo: subscriptionInfo(info)}, nil
+	return &persistent.GetInfoResp{SubscriptionInfo: p.subscriptionInfo(info)}, nil
 }
 
 // List implements the service.
@@ -55,18 +55,18 @@ func (p *persistentService) List(ctx context.Context, request *persistent.ListRe
 	}
 	answer := &persistent.ListResp{}
 	for _, info := range infos {
-		answer.Subscriptions = append(answer.Subscriptions, subscriptionInfo(info))
+		answer.Subscriptions = append(answer.Subscriptions, p.subscriptionInfo(info))
 	}
 	return answer, nil
 }
 
 // subscriptionInfo is a group as clients are told of it.
-func subscriptionInfo(i groups.Info) *persistent.SubscriptionInfo {
+func (p *persistentService) subscriptionInfo(i groups.Info) *persistent.SubscriptionInfo {
 	s, all := i.Settings, i.Key.Stream == groups.AllStream
 	w := &persistent.SubscriptionInfo{
 		EventSource: i.Key.Stream, GroupName: i.Key.Group, Status: i.Status,
 		AveragePerSecond: small(i.PerSecond), TotalItems: int64(i.Delivered), CountSinceLastMeasurement: int64(i.SinceLast),
-		ResolveLinkTos: s.ResolveLinks, StartFrom: s.Start.Text(all), ExtraStatistics: s.ExtraStatistics,
+		ResolveLinkTos: s.ResolveLinks, StartFrom: p.start(s.Start, all), ExtraStatistics: s.ExtraStatistics,
 		MessageTimeoutMilliseconds: milliseconds(s.MessageTimeout), MaxRetryCount: small(s.MaxRetries),
 		LiveBufferSize: small(s.LiveBuffer), BufferSize: small(s.HistoryBuffer), ReadBatchSize: small(s.ReadBatch),
 		CheckPointAfterMilliseconds: milliseconds(s.CheckpointAfter),
@@ -76,10 +76,10 @@ func subscriptionInfo(i groups.Info) *persistent.SubscriptionInfo {
 		NamedConsumerStrategy: string(s.Strategy), MaxSubscriberCount: small(s.MaxClients), ParkedMessageCount: i.Parked,
 	}
 	if i.Saved {
-		w.LastCheckpointedEventPosition = i.Checkpoint.Text(all)
+		w.LastCheckpointedEventPosition = p.text(i.Checkpoint, all)
 	}
 	if i.LastKnown > groups.Nowhere && (!all || i.LastKnown > 0) {
-		w.LastKnownEventPosition = i.LastKnown.Text(all)
+		w.LastKnownEventPosition = p.text(i.LastKnown, all)
 	}
 	for _, c := range i.Clients {
 		connection := &persistent.SubscriptionInfo_ConnectionInfo{

@@ -2,6 +2,7 @@ package esdbserver
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -15,7 +16,7 @@ import (
 // Create implements the service.
 func (p *persistentService) Create(ctx context.Context, request *persistent.CreateReq) (*persistent.CreateResp, error) {
 	return &persistent.CreateResp{}, p.manage(ctx, func(gs *groups.Groups) error {
-		key, settings, err := parseCreate(request.GetOptions())
+		key, settings, err := p.parseCreate(request.GetOptions())
 		if err != nil {
 			return err
 		}
@@ -26,7 +27,7 @@ func (p *persistentService) Create(ctx context.Context, request *persistent.Crea
 // Update implements the service.
 func (p *persistentService) Update(ctx context.Context, request *persistent.UpdateReq) (*persistent.UpdateResp, error) {
 	return &persistent.UpdateResp{}, p.manage(ctx, func(gs *groups.Groups) error {
-		key, settings, err := parseUpdate(request.GetOptions())
+		key, settings, err := p.parseUpdate(request.GetOptions())
 		if err != nil {
 			return err
 		}
@@ -57,7 +58,7 @@ func (p *persistentService) RestartSubsystem(ctx context.Context, _ *shared.Empt
 	return &shared.Empty{}, p.manage(ctx, func(gs *groups.Groups) error { return gs.Restart(ctx) })
 }
 
-func parseCreate(o *persistent.CreateReq_Options) (key groups.Key, s groups.Settings, err error) {
+func (p *persistentService) parseCreate(o *persistent.CreateReq_Options) (key groups.Key, s groups.Settings, err error) {
 	key.Group = o.GetGroupName()
 	s = commonSettings(o.GetSettings())
 	if s.Strategy = groups.Strategy(o.GetSettings().GetConsumerStrategy()); s.Strategy == "" {
@@ -81,7 +82,7 @@ func parseCreate(o *persistent.CreateReq_Options) (key groups.Key, s groups.Sett
 		key.Stream = groups.AllStream
 		switch at := from.All.GetAllOption().(type) {
 		case *persistent.CreateReq_AllOptions_Position:
-			s.Start, err = startAfter(key, at.Position)
+			s.Start, err = p.startAfter(key, at.Position)
 		case *persistent.CreateReq_AllOptions_Start:
 		case *persistent.CreateReq_AllOptions_End:
 			s.Start.End = true
@@ -99,7 +100,7 @@ func parseCreate(o *persistent.CreateReq_Options) (key groups.Key, s groups.Sett
 	return key, s, err
 }
 
-func parseUpdate(o *persistent.UpdateReq_Options) (key groups.Key, s groups.Settings, err error) {
+func (p *persistentService) parseUpdate(o *persistent.UpdateReq_Options) (key groups.Key, s groups.Settings, err error) {
 	key.Group = o.GetGroupName()
 	s = commonSettings(o.GetSettings())
 	s.Strategy = groups.Strategy(o.GetSettings().GetNamedConsumerStrategy().String())
@@ -121,7 +122,7 @@ func parseUpdate(o *persistent.UpdateReq_Options) (key groups.Key, s groups.Sett
 		key.Stream = groups.AllStream
 		switch at := from.All.GetAllOption().(type) {
 		case *persistent.UpdateReq_AllOptions_Position:
-			s.Start, err = startAfter(key, at.Position)
+			s.Start, err = p.startAfter(key, at.Position)
 		case *persistent.UpdateReq_AllOptions_Start:
 		case *persistent.UpdateReq_AllOptions_End:
 			s.Start.End = true
@@ -157,7 +158,7 @@ func startAt(key groups.Key, number uint64) (groups.Start, error) {
 }
 
 // startAfter is a start at a position of $all.
-func startAfter(key groups.Key, at interface {
+func (p *persistentService) startAfter(key groups.Key, at interface {
 	GetCommitPosition() uint64
 	GetPreparePosition() uint64
 },
@@ -169,7 +170,12 @@ func startAfter(key groups.Key, at interface {
 	case commit > math.MaxInt64 || prepare > commit:
 		return groups.Start{}, &groups.Error{Kind: groups.Failed, Key: key, Reason: "the prepare position of the start must not be above its commit position"}
 	}
-	return groups.Start{At: groups.Place(commit)}, nil
+	place, exact := p.options.Positions.Inward(commit)
+	start := groups.Start{At: groups.Place(place)} //nolint:gosec // it is below 2^63
+	if !exact {
+		start.Invalid = fmt.Sprintf("C:%d/P:%d", commit, prepare)
+	}
+	return start, nil
 }
 
 func groupFilter(o *persistent.CreateReq_AllOptions) (*groups.Filter, error) {

@@ -82,7 +82,7 @@ func (p *persistentService) deliver(
 			if d.Event.Resolved, err = p.unveiled(to.Context(), d.Event.Resolved); err != nil {
 				return err
 			}
-			if err := to.Send(delivery(d, form)); err != nil {
+			if err := to.Send(p.delivery(d, form)); err != nil {
 				return err
 			}
 		case <-client.Dropped():
@@ -151,22 +151,22 @@ func peerOf(ctx context.Context) groups.Peer {
 	return who
 }
 
-func delivery(d groups.Delivery, form idForm) *persistent.ReadResp {
+func (p *persistentService) delivery(d groups.Delivery, form idForm) *persistent.ReadResp {
 	r := d.Event.Resolved
 	return &persistent.ReadResp{Content: &persistent.ReadResp_Event{Event: &persistent.ReadResp_ReadEvent{
-		Event: sharedEvent(r.Event, form), Link: sharedEvent(r.Link, form),
-		Position: &persistent.ReadResp_ReadEvent_CommitPosition{CommitPosition: r.Original().Position},
+		Event: p.sharedEvent(r.Event, form), Link: p.sharedEvent(r.Link, form),
+		Position: &persistent.ReadResp_ReadEvent_CommitPosition{CommitPosition: p.options.Positions.Outward(r.Original().Position)},
 		Count:    &persistent.ReadResp_ReadEvent_RetryCount{RetryCount: int32(min(d.Retries, math.MaxInt32))},
 	}}}
 }
 
 // sharedEvent is an event in the form of this service, which has the fields of
 // the other one.
-func sharedEvent(e *engine.Event, form idForm) *persistent.ReadResp_ReadEvent_RecordedEvent {
+func (p *persistentService) sharedEvent(e *engine.Event, form idForm) *persistent.ReadResp_ReadEvent_RecordedEvent {
 	if e == nil {
 		return nil
 	}
-	w := recordedEvent(e, form)
+	w := p.recordedEvent(e, form)
 	return &persistent.ReadResp_ReadEvent_RecordedEvent{
 		Id: w.Id, StreamIdentifier: w.StreamIdentifier, StreamRevision: w.StreamRevision,
 		PreparePosition: w.PreparePosition, CommitPosition: w.CommitPosition,

@@ -14,7 +14,8 @@ import (
 type reading struct {
 	stream      string // empty: all
 	number      int64  // of a stream, where to begin
-	position    uint64 // of all
+	from        *pair  // of all, where to begin if the client wrote a number
+	position    uint64 // of all, in the log
 	span        engine.Span
 	subscribe   bool
 	filter      *filter // nil: all
@@ -69,7 +70,7 @@ func (s *streamsService) readStream(ctx context.Context, r *reading, to streams.
 		if resolved, err = s.unveiled(ctx, resolved); err != nil {
 			return err
 		}
-		if err := to.Send(readEvent(resolved, r.form)); err != nil {
+		if err := to.Send(s.readEvent(resolved, r.form)); err != nil {
 			return err
 		}
 		sent++
@@ -95,6 +96,9 @@ func (s *streamsService) sendEnds(ctx context.Context, r *reading, sent int, to 
 }
 
 func (s *streamsService) readAll(ctx context.Context, r *reading, to streams.Streams_ReadServer) error {
+	if err := s.locate(ctx, r); err != nil {
+		return err
+	}
 	for resolved, err := range s.engine.ReadAll(ctx, r.position, r.span, r.filter.match()) {
 		if err != nil {
 			return err
@@ -102,7 +106,7 @@ func (s *streamsService) readAll(ctx context.Context, r *reading, to streams.Str
 		if resolved, err = s.unveiled(ctx, resolved); err != nil {
 			return err
 		}
-		if err := to.Send(readEvent(resolved, r.form)); err != nil {
+		if err := to.Send(s.readEvent(resolved, r.form)); err != nil {
 			return err
 		}
 	}
@@ -181,7 +185,7 @@ func (r *reading) parseAll(o *streams.ReadReq_Options_AllOptions) error {
 		case commit > math.MaxInt64 || prepare > commit:
 			return invalid("Trying to read from an invalid position.")
 		default:
-			r.position = commit
+			r.from = &pair{commit, prepare}
 		}
 	case *streams.ReadReq_Options_AllOptions_Start:
 	case *streams.ReadReq_Options_AllOptions_End:

@@ -56,6 +56,9 @@ type Options struct {
 	Advertise string
 	// Clock says what is older than $maxAge; nil is the machine's clock.
 	Clock func() time.Time
+	// Positions says what clients see of the positions of the log; nil is
+	// [Spread]. It stays what it was: clients save positions.
+	Positions Positions
 	// Logger takes what the operator must see; nil discards it.
 	Logger *slog.Logger
 	// Hooks are called on what happens, for metrics.
@@ -100,6 +103,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
+	}
+	if o.Positions == nil {
+		o.Positions = Spread{}
 	}
 	if o.FirstPassword == "" {
 		o.FirstPassword = firstPassword

@@ -19,6 +19,9 @@ func (s *streamsService) subscribe(ctx context.Context, r *reading, to streams.S
 	}}); err != nil {
 		return err
 	}
+	if err := s.locate(ctx, r); err != nil { // after the confirmation, as there
+		return err
+	}
 	var messages iter.Seq2[engine.Message, error]
 	name := r.stream
 	if name == "" {
@@ -45,22 +48,23 @@ func (s *streamsService) subscribe(ctx context.Context, r *reading, to streams.S
 			}
 			m.Resolved = &resolved
 		}
-		if err := to.Send(message(m, r.form)); err != nil {
+		if err := to.Send(s.message(m, r.form)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func message(m engine.Message, form idForm) *streams.ReadResp {
+func (s *Server) message(m engine.Message, form idForm) *streams.ReadResp {
 	switch {
 	case m.Resolved != nil:
-		return readEvent(*m.Resolved, form)
+		return s.readEvent(*m.Resolved, form)
 	case m.CaughtUp:
 		return &streams.ReadResp{Content: &streams.ReadResp_CaughtUp_{CaughtUp: &streams.ReadResp_CaughtUp{}}}
 	default:
+		at := s.options.Positions.Outward(m.Checkpoint)
 		return &streams.ReadResp{Content: &streams.ReadResp_Checkpoint_{
-			Checkpoint: &streams.ReadResp_Checkpoint{CommitPosition: m.Checkpoint, PreparePosition: m.Checkpoint},
+			Checkpoint: &streams.ReadResp_Checkpoint{CommitPosition: at, PreparePosition: at},
 		}}
 	}
 }

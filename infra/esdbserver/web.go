@@ -89,6 +89,6 @@ func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
 	}
 	answer(w, map[string]any{
 		"proc": map[string]any{"startTime": s.started.UTC()},
-		"es":   map[string]any{"writer": map[string]any{"lastPosition": end}},
+		"es":   map[string]any{"writer": map[string]any{"lastPosition": s.options.Positions.Outward(end)}},
 	})
 }

@@ -16,28 +16,38 @@ import (
 
 // Append implements eventlog.Store. A repeat after a lost answer is made here
 // first, as long as there is time; Unknown comes after that.
+//
+// EventStoreDB lets a deleted stream begin again, with the numbers that follow
+// those of before. Then the append is refused as Incomplete, but its events do
+// stand in the log, as versions above those that are gone: nothing outside may
+// happen because of them. A stream that was deleted for ever, or that hides the
+// events in question, is Incomplete too, and nothing is stored.
 func (l *Log) Append(ctx context.Context, s eventlog.Stream, version eventlog.Version, events ...eventlog.Pending) (eventlog.Appended, error) {
 	bytes, err := l.check(s, version, events)
 	if err != nil {
-		l.opts.Hooks.Failed("append", domain.Invalid)
+		l.opts.Hooks.Failed(operationAppend, domain.Invalid)
 		return eventlog.Appended{}, err
 	}
 	begun := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, l.opts.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, l.opts.Timeout) // for all that follows
 	defer cancel()
-	w, f, err := repeat(ctx, l, "append", l.write(s, version, events))
+	w, f, err := repeat(ctx, l, operationAppend, l.write(s, version, events))
 	at := eventlog.Appended{Version: version + eventlog.Version(len(events))}
 	switch {
-	case err == nil && w.NextExpectedVersion == uint64(at.Version-1) && w.CommitPosition != 0: //nolint:gosec // it is above 0
+	case err == nil && w.CommitPosition != 0 && w.NextExpectedVersion > uint64(at.Version-1): //nolint:gosec // it is above 0
+		return eventlog.Appended{}, l.incomplete(beganAgain(s, version, w.NextExpectedVersion, len(events)))
+	case err == nil && !f.lost && w.NextExpectedVersion == uint64(at.Version-1) && w.CommitPosition != 0: //nolint:gosec // it is above 0
 		if at.Position, err = position(w.CommitPosition); err != nil {
 			return eventlog.Appended{}, err
 		}
 	case err == nil, f.kind == domain.Conflict:
-		// An answer that says too little, a stream that was deleted and goes on
-		// with higher numbers, or somebody was first: we were that, perhaps.
+		// An answer that says too little; or one to a repeat, in which the position
+		// is not that of the event; or somebody was first: we were that, perhaps.
 		if at, err = l.settle(ctx, s, version, events, err == nil); err != nil {
 			return eventlog.Appended{}, err
 		}
+	case f.kind == domain.Incomplete:
+		return eventlog.Appended{}, l.incomplete(eventlog.ErrIncomplete(s, 1, 0))
 	default:
 		return eventlog.Appended{}, l.giveUp(f, err)
 	}
@@ -45,15 +55,25 @@ func (l *Log) Append(ctx context.Context, s eventlog.Stream, version eventlog.Ve
 	return at, nil
 }
 
+// beganAgain is the error of an append that began a deleted stream again; last
+// is the number of its last event.
+func beganAgain(s eventlog.Stream, version eventlog.Version, last uint64, events int) error {
+	first := eventlog.Version(last) + 2 - eventlog.Version(events) //nolint:gosec // the server counts in 63 bits
+	return domain.Errorf(domain.Incomplete, "The stream %s was deleted: its events from version %d to %d are missing, and the append for version %d was stored as version %d. "+
+		"Restore them before anything is decided about it.", s, version+1, first-1, version+1, first)
+}
+
+func (l *Log) incomplete(err error) error {
+	l.opts.Hooks.Failed(operationAppend, domain.Incomplete)
+	return err
+}
+
 // giveUp says what became of an append that was not answered with success.
 func (l *Log) giveUp(f failure, err error) error {
-	switch {
-	case f.lost:
+	if f.lost {
 		f.kind = domain.Unknown
-	case f.kind == domain.NotFound: // the stream was deleted for ever
-		f.kind = domain.Invalid
 	}
-	return l.give("append", f, err)
+	return l.give(operationAppend, f, err)
 }
 
 // write is the call that appends.
@@ -84,7 +104,12 @@ func proposed(e eventlog.Pending) esdb.EventData {
 // says that the server claims so.
 func (l *Log) settle(ctx context.Context, s eventlog.Stream, version eventlog.Version, events []eventlog.Pending, stored bool) (at eventlog.Appended, err error) {
 	i := 0
+	var incomplete error
 	for r, err := range l.Read(ctx, s, version) {
+		if domain.KindOf(err) == domain.Incomplete {
+			incomplete = err
+			break
+		}
 		if err != nil {
 			return at, l.giveUp(failure{lost: true}, err)
 		}
@@ -96,11 +121,42 @@ func (l *Log) settle(ctx context.Context, s eventlog.Stream, version eventlog.Ve
 			return at, nil
 		}
 	}
-	if stored {
+	if i == 0 && at.Version == 0 && version > 0 { // nothing is shown above version
+		if incomplete, err = l.missing(ctx, s, version, incomplete); err != nil {
+			return at, l.giveUp(failure{lost: true}, err)
+		}
+	}
+	switch {
+	case incomplete != nil:
+		return at, l.incomplete(incomplete)
+	case stored:
 		return at, l.giveUp(failure{lost: true}, domain.Errorf(domain.Unknown, "EventStoreDB at %s says that it has stored the events, and does not show them.", l.Name()))
 	}
-	l.opts.Hooks.Failed("append", domain.Conflict)
+	l.opts.Hooks.Failed(operationAppend, domain.Conflict)
 	return at, domain.Errorf(domain.Conflict, "%s is not at version %d.", s, version)
+}
+
+// missing returns why nothing of s is shown above a version, as far as it is
+// known: incomplete, nil if the stream never had so many events, or the error of
+// one that hides all it has.
+func (l *Log) missing(ctx context.Context, s eventlog.Stream, version eventlog.Version, incomplete error) (error, error) { //nolint:revive // the first is the result
+	newest, err := l.fetch(ctx, esdb.Backwards, stream{s, esdb.End{}}, 1)
+	switch {
+	case domain.KindOf(err) == domain.Incomplete:
+		return eventlog.ErrIncomplete(s, version+1, 0), nil
+	case err != nil:
+		return nil, err
+	case newest.hides(0):
+		return eventlog.ErrIncomplete(s, version+1, 0), nil
+	case !newest.none:
+		return incomplete, nil
+	}
+	// No such stream: one that was deleted has metadata that says so.
+	metadata, err := l.fetch(ctx, esdb.Backwards, stream{metastream + s, esdb.End{}}, 1)
+	if err != nil || len(metadata.events) == 0 {
+		return nil, err
+	}
+	return incomplete, nil
 }
 
 // check refuses what EventStoreDB does not take, and counts what it does.

@@ -50,13 +50,14 @@ func call[T any](ctx context.Context, l *Log, p *clients, patience time.Duration
 	}
 	ended := make(chan outcome, 1)
 	onLeader := metadata.AppendToOutgoingContext(attempt, "requires-leader", "true") // the library means to, and forgets it
+	moves := c.moves.Load()
 	begun = true
 	go func() {
 		defer l.working.Done()
 		defer func() { <-l.slots }()
 		v, err := entered(onLeader, c, f)
-		if err != nil && ctx.Err() == nil && classify(err).retire { // a caller who went away says nothing about the client
-			p.retire(c)
+		if err != nil && ctx.Err() == nil { // a caller who went away says nothing about the client
+			p.learn(c, moves, failureOf(err))
 		}
 		p.release(c)
 		ended <- outcome{v, err}
@@ -85,13 +86,14 @@ func entered[T any](ctx context.Context, c *client, f work[T]) (T, error) {
 }
 
 // repeat makes calls until one goes well, none can, or ctx is done. The failure
-// says whether any of them may have done what was asked.
+// says whether any before the last may have done what was asked, after success
+// as well.
 func repeat[T any](ctx context.Context, l *Log, operation string, f work[T]) (v T, last failure, err error) {
 	lost := false
 	for n := 0; ; n++ {
 		v, err = call(ctx, l, l.calls, l.opts.Timeout/attemptShare, f)
 		if err == nil {
-			return v, failure{}, nil
+			return v, failure{lost: lost}, nil
 		}
 		last = failureOf(err)
 		lost = lost || last.lost && !sentInPart(err)
@@ -108,7 +110,7 @@ func (l *Log) pause(ctx context.Context, operation string, n int, f failure) boo
 		return false
 	}
 	l.opts.Hooks.Retried(operation, f.kind)
-	if n == 0 && f.leader {
+	if n == 0 && f.moved {
 		return true // the client is connected to the new one already
 	}
 	t := time.NewTimer(pause(n))

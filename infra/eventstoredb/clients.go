@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
@@ -20,7 +21,7 @@ import (
 type clients struct {
 	config    esdb.Configuration
 	name      string
-	connected func()
+	connected func(*clients, *client) // a new client has found a node; it runs on a goroutine of its own
 
 	mu       sync.Mutex
 	closed   bool
@@ -41,6 +42,18 @@ type client struct {
 	shut    bool
 	grace   *time.Timer
 	gate    sync.RWMutex // see entering
+	version *esdb.ServerVersion
+	moves   atomic.Int32    // how often the library went to another leader: 0, or 1 for more
+	dropped context.Context // done when the subscriptions on it are to end
+	drop    context.CancelFunc
+}
+
+// saysCaughtUp reports whether the node tells subscriptions that they have
+// caught up: from 23.10 on.
+func (c *client) saysCaughtUp() bool {
+	const major, minor = 23, 10
+	v := c.version
+	return v != nil && (v.Major > major || v.Major == major && v.Minor >= minor)
 }
 
 // attempt to connect; err stands once done is closed.
@@ -49,7 +62,7 @@ type attempt struct {
 	err  error
 }
 
-func newClients(config esdb.Configuration, connected func()) *clients {
+func newClients(config esdb.Configuration, connected func(*clients, *client)) *clients {
 	return &clients{
 		config: config, name: nameOf(config), connected: connected,
 		open: map[*client]struct{}{}, closing: make(chan struct{}),
@@ -64,7 +77,10 @@ func (p *clients) enter(ctx context.Context) (*client, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.gate.RLock()
+		if !c.gate.TryRLock() { // it is being given up; waiting for that would heed no context
+			p.release(c)
+			continue
+		}
 		p.mu.Lock()
 		retired := c.retired
 		p.mu.Unlock()
@@ -123,7 +139,7 @@ func (p *clients) connect(a *attempt, wait time.Duration) {
 	default:
 		p.current, p.failures = c, 0
 		p.notUntil = time.Now().Add(pause(0)) // a client that fails at once is not replaced in a tight loop
-		p.connected()
+		p.working.Go(func() { p.connected(p, c) })
 	}
 	close(a.done)
 }
@@ -134,17 +150,19 @@ func (p *clients) dial(wait time.Duration) (*client, error) {
 		return nil, errClosed()
 	}
 	c := &client{}
+	c.dropped, c.drop = context.WithCancel(context.Background())
 	config := p.config // the library keeps a pointer
 	config.Logger = p.watch(c)
 	made, err := esdb.NewClient(&config)
 	if err != nil {
+		c.drop()
 		return nil, domain.Wrap(domain.Invalid, err, "The client of EventStoreDB at %s cannot be made", p.name)
 	}
 	c.Client = made
 	p.mu.Lock()
 	p.open[c] = struct{}{}
 	p.mu.Unlock()
-	if _, err := guarded(func() (*esdb.ServerVersion, error) { return made.GetServerVersion() }); err != nil {
+	if c.version, err = guarded(made.GetServerVersion); err != nil {
 		p.mu.Lock()
 		p.shut(c)
 		p.mu.Unlock()
@@ -199,6 +217,7 @@ func (p *clients) shut(c *client) {
 		c.grace.Stop()
 	}
 	delete(p.open, c)
+	c.drop()
 	_ = c.Close() // it never fails
 }
 

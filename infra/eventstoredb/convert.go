@@ -33,10 +33,10 @@ func position(commit uint64) (eventlog.Position, error) {
 	return eventlog.Position(commit), nil
 }
 
-// after is where to read or to subscribe from.
-func after(above eventlog.Position) esdb.AllPosition {
-	if above <= 0 {
+// from is where to read or to subscribe from.
+func from(at uint64) esdb.AllPosition {
+	if at == 0 {
 		return esdb.Start{}
 	}
-	return esdb.Position{Commit: uint64(above), Prepare: uint64(above)}
+	return esdb.Position{Commit: at, Prepare: at}
 }

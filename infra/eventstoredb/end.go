@@ -2,82 +2,63 @@ package eventstoredb
 
 import (
 	"context"
-	"sync"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 )
 
-// tail remembers how far the log was looked at, so that the server's own events
-// at its end are looked at once.
-type tail struct {
-	mu     sync.Mutex
-	newest uint64            // position of the newest event there was, of any kind
-	last   eventlog.Position // of the last event up to there that is not the server's own
-}
-
-func (t *tail) get() (newest uint64, last eventlog.Position) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.newest, t.last
-}
-
-func (t *tail) set(newest uint64, last eventlog.Position) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if newest > t.newest {
-		t.newest, t.last = newest, last
-	}
-}
-
-func (t *tail) forget() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.newest, t.last = 0, 0
-}
-
-// End implements eventlog.Ended: the position of the last event that is not the
-// server's own.
+// End implements eventlog.Ended: the position of the newest event of any kind,
+// the server's own included. It reads one event.
 func (l *Log) End(ctx context.Context) (eventlog.Position, error) {
+	p, err := l.fetch(ctx, esdb.Backwards, all{esdb.End{}}, 1)
+	if err != nil || len(p.events) == 0 {
+		return 0, err
+	}
+	return position(p.events[0].Position.Commit)
+}
+
+// At implements eventlog.Located. It reads one event from p on.
+func (l *Log) At(ctx context.Context, p eventlog.Position) (eventlog.Recorded, bool, error) {
+	if p <= 0 {
+		return eventlog.Recorded{}, false, nil
+	}
 	limit, cancel := context.WithTimeout(ctx, l.opts.Timeout)
 	defer cancel()
-	seen, last := l.tail.get()
-	newest, first := uint64(0), true
-	for from, count := source(all{esdb.End{}}), uint64(1); ; count = tailEvents {
-		p, err := l.fetch(limit, esdb.Backwards, from, count)
-		switch {
-		case ctx.Err() != nil:
-			return 0, ctx.Err()
-		case err != nil && limit.Err() != nil:
-			return 0, domain.Wrap(domain.Unavailable, err, "EventStoreDB at %s has too many events of its own at the end of the log", l.Name())
-		case err != nil:
-			return 0, err
+	found, f, err := repeat(limit, l, operationRead, l.located(limit, p))
+	switch {
+	case ctx.Err() != nil:
+		return eventlog.Recorded{}, false, ctx.Err()
+	case err != nil && f.kind == domain.Invalid:
+		return eventlog.Recorded{}, false, nil
+	case err != nil:
+		return eventlog.Recorded{}, false, l.give(operationRead, f, err)
+	case len(found.events) == 0 || found.events[0].Position.Commit != uint64(p):
+		return eventlog.Recorded{}, false, nil
+	}
+	r, err := recorded(found.events[0])
+	return r, err == nil, err
+}
+
+// located is the call that reads the event at p. A number that is no position
+// makes EventStoreDB fail with the code that any exception has there. Whether it
+// was that, a subscription from there says, which is refused as Invalid.
+func (l *Log) located(ctx context.Context, p eventlog.Position) work[page] {
+	read := l.page(esdb.Forwards, all{from(uint64(p))}, 1) //nolint:gosec // p is above 0
+	return func(attempt context.Context, c *esdb.Client) (page, error) {
+		found, err := read(attempt, c)
+		if status.Code(err) != codes.Unknown {
+			return found, err
 		}
-		for _, e := range p.events {
-			at := e.Position.Commit
-			if first {
-				newest, first = at, false
-				if at < seen { // the log was set back
-					l.tail.forget()
-					seen = 0
-				}
+		for _, refused := range l.ReadAll(ctx, p) {
+			if domain.KindOf(refused) == domain.Invalid {
+				return page{}, refused
 			}
-			if at <= seen {
-				l.tail.set(newest, last)
-				return last, nil
-			}
-			if wanted(e, nil) {
-				found, err := position(at)
-				l.tail.set(newest, found)
-				return found, err
-			}
+			break
 		}
-		if !p.full {
-			l.tail.set(newest, 0)
-			return 0, nil
-		}
-		from = all{p.events[len(p.events)-1].Position}
+		return found, err
 	}
 }

@@ -29,16 +29,16 @@ type Log struct {
 	opts  Options
 	calls *clients // appends and pages
 	subs  *clients // subscriptions, on connections of their own: they stay, and a server bounds the streams of one
+	scans *clients // readings of $all, likewise
 
-	slots chan struct{} // one is held by each call under way
-	held  chan struct{} // and by each subscription
+	slots   chan struct{} // one is held by each call under way
+	held    chan struct{} // and by each subscription
+	reading chan struct{} // and by each reading of $all
 
 	closing sync.Mutex // held while something begins, and while closing does
 	working sync.WaitGroup
 	ctx     context.Context // done once the log is closed
 	cancel  context.CancelFunc
-
-	tail tail
 }
 
 // Open returns a log that connects when it is first used. The connection string
@@ -56,9 +56,14 @@ func Open(connection string, opts Options) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{
-		opts: opts, slots: make(chan struct{}, maxCalls), held: make(chan struct{}, maxSubscriptions),
-		calls: newClients(config, opts.Hooks.Connected), subs: newClients(config, opts.Hooks.Connected),
+		opts: opts, slots: make(chan struct{}, maxCalls), held: make(chan struct{}, maxSubscriptions), reading: make(chan struct{}, maxReadings),
 	}
+	watched := func(p *clients, c *client) {
+		opts.Hooks.Connected()
+		l.watchOver(p, c)
+	}
+	l.calls = newClients(config, func(*clients, *client) { opts.Hooks.Connected() })
+	l.subs, l.scans = newClients(config, watched), newClients(config, watched)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	return l, nil
 }
@@ -71,12 +76,14 @@ func (l *Log) Name() string { return l.calls.name }
 func (l *Log) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, min(pingTimeout, l.opts.Timeout))
 	defer cancel()
-	_, f, err := repeat(ctx, l, "read", l.page(esdb.Backwards, all{esdb.End{}}, 1))
+	_, f, err := repeat(ctx, l, operationRead, l.page(esdb.Backwards, all{esdb.End{}}, 1))
 	if err != nil {
-		return l.give("read", f, err)
+		return l.give(operationRead, f, err)
 	}
 	return nil
 }
+
+func (l *Log) pools() []*clients { return []*clients{l.calls, l.subs, l.scans} }
 
 // begin says that something is under way until working is told otherwise; false
 // means that the log is closed.
@@ -95,8 +102,9 @@ func (l *Log) Close() error {
 	l.closing.Lock()
 	l.cancel()
 	l.closing.Unlock()
-	l.calls.close()
-	l.subs.close()
+	for _, p := range l.pools() {
+		p.close()
+	}
 	done := make(chan struct{})
 	go func() { l.working.Wait(); close(done) }()
 	for range 2 { // what is still stuck after the first is freed by closing its client
@@ -106,13 +114,17 @@ func (l *Log) Close() error {
 			t.Stop()
 		case <-t.C:
 		}
-		l.calls.closeAll()
-		l.subs.closeAll()
+		for _, p := range l.pools() {
+			p.closeAll()
+		}
 	}
 	return nil
 }
 
 var (
-	_ eventlog.Store = (*Log)(nil)
-	_ eventlog.Ended = (*Log)(nil)
+	_ eventlog.Store       = (*Log)(nil)
+	_ eventlog.Ended       = (*Log)(nil)
+	_ eventlog.Located     = (*Log)(nil)
+	_ eventlog.Watermarked = (*Log)(nil)
+	_ eventlog.Truncations = (*Log)(nil)
 )

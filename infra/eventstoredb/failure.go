@@ -14,13 +14,20 @@ import (
 	"orderflow/domain"
 )
 
+// Operations, as hooks are told.
+const (
+	operationAppend    = "append"
+	operationRead      = "read"
+	operationSubscribe = "subscribe"
+)
+
 // failure is what an error of the library means.
 type failure struct {
 	kind   domain.Kind // if it is given up
 	again  bool        // the same call may go well the next time
 	lost   bool        // if it was an append: it may be stored
 	retire bool        // the client is not to be trusted any more
-	leader bool        // the client has gone to another leader meanwhile
+	moved  bool        // the node leads no more, and the client has gone to the one that does
 }
 
 // panicError is a panic of the library.
@@ -57,9 +64,9 @@ func classify(err error) failure {
 	case esdb.ErrorCodeWrongExpectedVersion:
 		return failure{kind: domain.Conflict}
 	case esdb.ErrorCodeStreamDeleted:
-		return failure{kind: domain.NotFound}
+		return failure{kind: domain.Incomplete}
 	case esdb.ErrorCodeNotLeader:
-		return failure{kind: domain.Unavailable, again: true, leader: true}
+		return failure{kind: domain.Unavailable, again: true, moved: true}
 	case esdb.ErrorCodeConnectionClosed:
 		return failure{kind: domain.Unavailable, again: true, retire: true}
 	case esdb.ErrorCodeParsing:
@@ -88,13 +95,15 @@ func byStatus(err error) failure {
 		return failure{kind: domain.Invalid}
 	case codes.Unimplemented, codes.FailedPrecondition, codes.DataLoss, codes.AlreadyExists:
 		return failure{kind: domain.Internal}
-	case codes.NotFound: // a node that knows no leader, or another server altogether
-		return failure{kind: domain.Unavailable, again: true}
+	case codes.NotFound: // a node that leads no more, or another server altogether
+		return failure{kind: domain.Unavailable, again: true, retire: true}
+	case codes.Unknown: // a node that knows no leader, or whatever else failed there
+		return failure{kind: domain.Unavailable, again: true, lost: true, retire: true}
 	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded:
 		return failure{kind: domain.Unavailable, again: true, lost: true, retire: true}
 	case codes.Aborted: // it took too long there
 		return failure{kind: domain.Unavailable, again: true, lost: true}
-	case codes.OK, codes.Unknown, codes.Internal:
+	case codes.OK, codes.Internal:
 	}
 	return failure{kind: domain.Internal, again: true, lost: true}
 }
@@ -125,7 +134,7 @@ const denied = " denies access; give the user of the connection string the right
 
 // give wraps err for the caller of an operation that is given up.
 func (l *Log) give(operation string, f failure, err error) error {
-	if f.kind == domain.ReadOnly && operation != "append" {
+	if f.kind == domain.ReadOnly && operation != operationAppend {
 		f.kind = domain.Unavailable // reads do not go on
 	}
 	l.opts.Hooks.Failed(operation, f.kind)
@@ -136,7 +145,7 @@ func (l *Log) give(operation string, f failure, err error) error {
 	switch f.kind {
 	case domain.ReadOnly:
 		text += denied
-	case domain.NotFound:
+	case domain.Incomplete:
 		text += " says that the stream was deleted for ever"
 	case domain.Invalid:
 		text += " refuses the request"

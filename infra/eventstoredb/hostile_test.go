@@ -28,9 +28,14 @@ type hostile struct {
 	serverfeatures.UnimplementedServerFeaturesServer
 	append func(streams.Streams_AppendServer) error
 	read   func(*streams.ReadReq, streams.Streams_ReadServer) error
+	end    uint64 // if it is not 0, readings of $all backwards are answered with an event there
+	old    bool   // its version is from before servers said that a subscription has caught up
 }
 
 func (h *hostile) GetSupportedMethods(context.Context, *shared.Empty) (*serverfeatures.SupportedMethods, error) {
+	if h.old {
+		return &serverfeatures.SupportedMethods{EventStoreServerVersion: "22.10.5"}, nil
+	}
 	return &serverfeatures.SupportedMethods{EventStoreServerVersion: "23.10.0"}, nil
 }
 
@@ -43,7 +48,13 @@ func (h *hostile) Append(s streams.Streams_AppendServer) error {
 	return h.append(s)
 }
 
-func (h *hostile) Read(r *streams.ReadReq, s streams.Streams_ReadServer) error { return h.read(r, s) }
+func (h *hostile) Read(r *streams.ReadReq, s streams.Streams_ReadServer) error {
+	o := r.GetOptions()
+	if h.end != 0 && o.GetAll() != nil && o.GetReadDirection() == streams.ReadReq_Options_Backwards {
+		return s.Send(message("$stats", 0, h.end, "$statsCollected"))
+	}
+	return h.read(r, s)
+}
 
 // against returns a log whose node is h.
 func against(t *testing.T, h *hostile, opts eventstoredb.Options) *eventstoredb.Log {
@@ -154,11 +165,11 @@ func TestStrangeAnswersToAppends(t *testing.T) {
 	}{
 		"nothing":               {reply(&streams.AppendResp{}), domain.Unknown},
 		"no position":           {reply(&streams.AppendResp{Result: &streams.AppendResp_Success_{Success: &streams.AppendResp_Success{}}}), domain.Unknown},
-		"another number":        {reply(&streams.AppendResp{Result: &streams.AppendResp_Success_{Success: &streams.AppendResp_Success{CurrentRevisionOption: &streams.AppendResp_Success_CurrentRevision{CurrentRevision: 9}, PositionOption: &streams.AppendResp_Success_Position{Position: &streams.AppendResp_Position{CommitPosition: 4}}}}}), domain.Unknown},
+		"another number":        {reply(&streams.AppendResp{Result: &streams.AppendResp_Success_{Success: &streams.AppendResp_Success{CurrentRevisionOption: &streams.AppendResp_Success_CurrentRevision{CurrentRevision: 9}, PositionOption: &streams.AppendResp_Success_Position{Position: &streams.AppendResp_Position{CommitPosition: 4}}}}}), domain.Incomplete},
 		"wrong version":         {reply(&streams.AppendResp{Result: &streams.AppendResp_WrongExpectedVersion_{WrongExpectedVersion: &streams.AppendResp_WrongExpectedVersion{}}}), domain.Conflict},
 		"access denied":         {fail(codes.PermissionDenied, "exception", "access-denied"), domain.ReadOnly},
 		"wrong password":        {fail(codes.Unauthenticated), domain.Unavailable},
-		"deleted for ever":      {fail(codes.FailedPrecondition, "exception", "stream-deleted", "stream-name", "a-1"), domain.Invalid},
+		"deleted for ever":      {fail(codes.FailedPrecondition, "exception", "stream-deleted", "stream-name", "a-1"), domain.Incomplete},
 		"deleted without name":  {fail(codes.FailedPrecondition, "exception", "stream-deleted"), domain.Unknown}, // the library panics
 		"too large":             {fail(codes.InvalidArgument, "exception", "maximum-append-size-exceeded"), domain.Invalid},
 		"not ready":             {fail(codes.Unavailable), domain.Unknown}, // it may be a connection that broke
@@ -207,8 +218,8 @@ func TestFailedReadings(t *testing.T) {
 		s.SetTrailer(metadata.Pairs("exception", "stream-deleted", "stream-name", "a-1"))
 		return status.Error(codes.FailedPrecondition, "as the test wants it")
 	}}
-	if err := last(against(t, deleted, eventstoredb.Options{}).Read(t.Context(), "a-1", 0)); domain.KindOf(err) != domain.NotFound {
-		t.Errorf("a stream deleted for ever: %v, want kind not found", err)
+	if err := last(against(t, deleted, eventstoredb.Options{}).Read(t.Context(), "a-1", 0)); domain.KindOf(err) != domain.Incomplete {
+		t.Errorf("a stream deleted for ever: %v, want kind incomplete", err)
 	}
 }
 

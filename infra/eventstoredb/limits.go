@@ -14,7 +14,21 @@ const (
 	// pingTimeout bounds [Log.Ping].
 	pingTimeout = 3 * time.Second
 	// openTimeout bounds the wait for a subscription's confirmation.
-	openTimeout = 10 * time.Second
+	openTimeout = 5 * time.Second
+
+	// leadEvery is how often the node of subscriptions is asked whether it leads
+	// and lives: what keep-alive finds out after 20 s, and what it never does.
+	leadEvery = 2 * time.Second
+	// leadTimeout bounds that question, and the one for the end of the log before
+	// a subscription is opened.
+	leadTimeout = 3 * time.Second
+	// leadAgain is the pause after a question that was not answered as it should.
+	leadAgain = 250 * time.Millisecond
+	// loudAfter is after how many drops in a row a subscription is logged.
+	loudAfter = 3
+	// steadyAfter is how long a subscription has to last to count as a success
+	// without an event.
+	steadyAfter = 5 * time.Second
 
 	// firstPause before a repeat; it doubles up to lastPause.
 	firstPause = 20 * time.Millisecond
@@ -30,6 +44,10 @@ const (
 	// maxSubscriptions is less than the 100 streams that a server allows on one
 	// connection: one more would wait without a word.
 	maxSubscriptions = 64
+	// maxReadings bounds the readings of $all, which have a connection of their
+	// own so that subscriptions do not wait for them; one more waits for the time
+	// of an operation.
+	maxReadings = 64
 	// closeWait bounds the wait for calls under way when the log is closed, twice.
 	closeWait = 5 * time.Second
 	// retireGrace is how long the calls under way on a client may go on after
@@ -45,9 +63,6 @@ const (
 	// pageEvents and pageBytes bound what is read at once.
 	pageEvents = 512
 	pageBytes  = 4 << 20
-	// tailEvents are read at once in the search for the last event that is not
-	// the server's own.
-	tailEvents = 128
 	// searchWindow is after how many events of others a subscription is told
 	// how far it is.
 	searchWindow = 512
@@ -55,8 +70,9 @@ const (
 	// maxDiscoveryRounds of the library's own search for a node; repeating is
 	// ours, and it would make callers wait for longer than they said.
 	maxDiscoveryRounds = 2
-	// maxGossipSeconds bounds the wait for one node in that search.
-	maxGossipSeconds = 5
+	// maxGossipSeconds bounds the wait for one node in that search: one that
+	// hangs must not keep the others from being asked in time.
+	maxGossipSeconds = 2
 	// maxDiscoveryPauseMillis bounds the pause after each round of it.
 	maxDiscoveryPauseMillis = 100
 	// keepAlive is after how long a silent connection is asked whether it lives,

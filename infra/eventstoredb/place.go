@@ -16,18 +16,15 @@ import (
 // message has come and is not such an event.
 type place struct {
 	event     uint64 // position of the last event that came, or where the caller began
-	confirmed uint64 // last checkpoint that counts
+	confirmed uint64 // last checkpoint that counts, or what was the end when the server had caught up
 	candidate uint64 // last checkpoint that came
 }
 
+// at is up to where everything came.
+func (p *place) at() uint64 { return max(p.event, p.confirmed) }
+
 // start is where to subscribe from; what is at that position is not sent again.
-func (p *place) start() esdb.AllPosition {
-	at := max(p.event, p.confirmed)
-	if at == 0 {
-		return esdb.Start{}
-	}
-	return esdb.Position{Commit: at, Prepare: at}
-}
+func (p *place) start() esdb.AllPosition { return from(p.at()) }
 
 // checkpoint takes note of one. Some servers send the greatest number there is
 // when they have looked at nothing; that is none.

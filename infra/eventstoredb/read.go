@@ -18,6 +18,16 @@ import (
 type page struct {
 	events []*esdb.RecordedEvent
 	full   bool // there may be more
+	none   bool // there is no such stream, or it was deleted and not begun again
+}
+
+// hides says that a page that was read above a version shows that there were
+// events: a stream that had some is gone, or one that is there is empty.
+func (p page) hides(above eventlog.Version) bool {
+	if above == 0 {
+		return len(p.events) == 0 && !p.none
+	}
+	return p.none
 }
 
 // source is what pages are read from: a stream, or all.
@@ -55,6 +65,7 @@ func (l *Log) page(d esdb.Direction, from source, count uint64) work[page] {
 			e, err := r.Recv()
 			switch {
 			case errors.Is(err, io.EOF), isNotFound(err):
+				p.none = err != io.EOF //nolint:errorlint // either it is, or there is no stream
 				l.opts.Hooks.Read(len(p.events), time.Since(begun))
 				return p, nil
 			case err != nil:
@@ -79,14 +90,14 @@ func (l *Log) page(d esdb.Direction, from source, count uint64) work[page] {
 func (l *Log) fetch(ctx context.Context, d esdb.Direction, from source, count uint64) (page, error) {
 	limit, cancel := context.WithTimeout(ctx, l.opts.Timeout)
 	defer cancel()
-	p, f, err := repeat(limit, l, "read", l.page(d, from, count))
+	p, f, err := repeat(limit, l, operationRead, l.page(d, from, count))
 	switch {
 	case err == nil:
 		return p, nil
 	case ctx.Err() != nil:
 		return page{}, ctx.Err()
 	}
-	return page{}, l.give("read", f, err)
+	return page{}, l.give(operationRead, f, err)
 }
 
 // fetched is a page, or why there is none.
@@ -95,13 +106,13 @@ type fetched struct {
 	err error
 }
 
-// pages yields pages until one is not full or done says that it was the last.
-// While one is used the next one is on its way. next is what follows an event.
-func (l *Log) pages(ctx context.Context, first source, next func(*esdb.RecordedEvent) source, done func(*esdb.RecordedEvent) (bool, error)) iter.Seq2[page, error] {
+// pages yields pages of a stream until one is not full. While one is used the
+// next one is on its way.
+func (l *Log) pages(ctx context.Context, s eventlog.Stream, above eventlog.Version) iter.Seq2[page, error] {
 	return func(yield func(page, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		p, err := l.fetch(ctx, esdb.Forwards, first, pageEvents)
+		p, err := l.fetch(ctx, esdb.Forwards, stream{s, esdb.Revision(uint64(above))}, pageEvents) //nolint:gosec // it is not negative
 		for {
 			if err != nil {
 				yield(page{}, err)
@@ -111,15 +122,10 @@ func (l *Log) pages(ctx context.Context, first source, next func(*esdb.RecordedE
 				yield(p, nil)
 				return
 			}
-			last := p.events[len(p.events)-1]
-			ended, err2 := done(last)
-			if ended || err2 != nil {
-				_ = yield(p, nil) && err2 != nil && yield(page{}, err2)
-				return
-			}
+			next := p.events[len(p.events)-1].EventNumber + 1
 			coming := make(chan fetched, 1)
 			go func() {
-				p, err := l.fetch(ctx, esdb.Forwards, next(last), pageEvents)
+				p, err := l.fetch(ctx, esdb.Forwards, stream{s, esdb.Revision(next)}, pageEvents)
 				coming <- fetched{p, err}
 			}()
 			more := yield(p, nil)
@@ -135,12 +141,22 @@ func (l *Log) pages(ctx context.Context, first source, next func(*esdb.RecordedE
 	}
 }
 
-// Read implements eventlog.Store.
+// Read implements eventlog.Store. A stream that was deleted for ever is
+// Incomplete, and so is one that exists and shows none of its events. One that
+// was deleted so that it can begin again reads as a stream that never was, from
+// its beginning; above a version it is Incomplete.
 func (l *Log) Read(ctx context.Context, s eventlog.Stream, above eventlog.Version) iter.Seq2[eventlog.Recorded, error] {
-	return func(yield func(eventlog.Recorded, error) bool) {
-		next := func(e *esdb.RecordedEvent) source { return stream{s, esdb.Revision(e.EventNumber + 1)} }
-		never := func(*esdb.RecordedEvent) (bool, error) { return false, nil }
-		for p, err := range l.pages(ctx, stream{s, esdb.Revision(uint64(max(above, 0)))}, next, never) {
+	above = max(above, 0)
+	return eventlog.Whole(s, above, func(yield func(eventlog.Recorded, error) bool) {
+		last := above
+		for p, err := range l.pages(ctx, s, above) {
+			switch {
+			case err == nil && p.hides(last):
+				l.opts.Hooks.Failed(operationRead, domain.Incomplete)
+				err = eventlog.ErrIncomplete(s, last+1, 0)
+			case domain.KindOf(err) == domain.Incomplete:
+				err = eventlog.ErrIncomplete(s, last+1, 0)
+			}
 			if err != nil {
 				yield(eventlog.Recorded{}, err)
 				return
@@ -149,44 +165,10 @@ func (l *Log) Read(ctx context.Context, s eventlog.Stream, above eventlog.Versio
 				if !l.yieldOne(ctx, e, yield) {
 					return
 				}
+				last = eventlog.Version(e.EventNumber) + 1 //nolint:gosec // recorded has refused greater ones
 			}
 		}
-	}
-}
-
-// ReadAll implements eventlog.Store. The library cannot have it filtered by the
-// server, so it reads everything and passes over what is of other categories.
-func (l *Log) ReadAll(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error] {
-	return func(yield func(eventlog.Recorded, error) bool) {
-		next := func(e *esdb.RecordedEvent) source { return all{e.Position} } // itself included
-		var end *esdb.Position                                                // what was the end when the second page was asked for
-		done := func(e *esdb.RecordedEvent) (bool, error) {
-			if end == nil {
-				newest, err := l.fetch(ctx, esdb.Backwards, all{esdb.End{}}, 1)
-				if err != nil || len(newest.events) == 0 {
-					return true, err
-				}
-				end = &newest.events[0].Position
-			}
-			return e.Position.Commit >= end.Commit, nil
-		}
-		passed := esdb.Position{Commit: uint64(max(above, 0))}
-		for p, err := range l.pages(ctx, all{after(above)}, next, done) {
-			if err != nil {
-				yield(eventlog.Recorded{}, err)
-				return
-			}
-			for _, e := range p.events {
-				if e.Position.Commit <= passed.Commit {
-					continue
-				}
-				passed = e.Position
-				if wanted(e, categories) && !l.yieldOne(ctx, e, yield) {
-					return
-				}
-			}
-		}
-	}
+	})
 }
 
 // yieldOne yields e, or the error that ends the reading.

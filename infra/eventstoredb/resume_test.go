@@ -27,7 +27,7 @@ type script struct {
 
 func newScript(parts ...[]*streams.ReadResp) *script {
 	s := &script{parts: parts}
-	s.read = s.subscribe
+	s.read, s.end = s.subscribe, farAway
 	return s
 }
 
@@ -51,6 +51,9 @@ func (h *script) subscribe(r *streams.ReadReq, s streams.Streams_ReadServer) err
 	}
 	return status.Error(codes.Internal, "as the test wants it")
 }
+
+// farAway is an end that no script reaches.
+const farAway = 1_000_000
 
 // positions subscribes and returns where the first n events are.
 func positions(t *testing.T, h *script, above eventlog.Position, n int, categories ...string) (list []eventlog.Position) {
@@ -170,6 +173,7 @@ func TestSubscriptionsAreBounded(t *testing.T) {
 		<-s.Context().Done()
 		return nil
 	}
+	h.end = farAway
 	log := against(t, &h.hostile, eventstoredb.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -75,15 +75,16 @@ func positionOfAnotherCategory(t *testing.T, store eventlog.Store) {
 			}
 		}
 		wantSame(t, collect(t, store.ReadAll(t.Context(), all[i].Position, "b")), want)
+		if len(want) == 0 {
+			continue // a subscription would wait for what never comes
+		}
 		got, err := take(t.Context(), len(want), func(ctx context.Context) iter.Seq2[eventlog.Recorded, error] {
 			return store.Subscribe(ctx, all[i].Position, "b")
 		})
-		if len(want) > 0 && err != nil {
+		if err != nil {
 			t.Fatal(err)
 		}
-		if len(want) > 0 {
-			wantSame(t, got, want)
-		}
+		wantSame(t, got, want)
 	}
 }
 

@@ -14,10 +14,10 @@ import (
 
 // original is the populated data set as a node stores it. A client gives an
 // event its id and its content; where and when it was stored, which the suite
-// compares too, is put right below the node, see relocated.
+// compares too, is put right around the node, see places and dated.
 type original struct {
 	events []eventlog.Recorded
-	places []place
+	places places
 }
 
 // fill lets a node store the data set, as clients would, and takes what it
@@ -30,7 +30,7 @@ func fill(t *testing.T, resources string) original {
 		t.Fatalf("the data set cannot be rebuilt: %v", err)
 	}
 	log := memory.NewDense()
-	address, stop := serve(t, log, "")
+	address, stop := serve(t, log, nil, "")
 	if err := conformance.Fill(t.Context(), "esdb://"+address+"?tls=false", dataset); err != nil {
 		t.Fatalf("the data set cannot be stored: %v", err)
 	}
@@ -80,7 +80,7 @@ func (o original) serve(t *testing.T, certificates string) (address string, stop
 		}
 		versions[stream], left = a.Version, left[n:]
 	}
-	address, stopServing := serve(t, relocated{log, o.places}, certificates)
+	address, stopServing := serve(t, dated{log, o.places}, o.places, certificates)
 	return address, func() {
 		stopServing()
 		if err := log.Close(); err != nil {

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"orderflow/infra/esdbserver"
+	"orderflow/infra/esdbserver/engine"
 )
 
 // serve starts a node in this process, on a log that no binary would have.
-// certificates is a folder of conformance.WriteCertificates, "" to go without TLS.
-func serve(t *testing.T, log store, certificates string) (address string, stop func()) {
+// positions may be nil; certificates is a folder of conformance.WriteCertificates, "" to go without TLS.
+func serve(t *testing.T, log engine.Log, positions esdbserver.Positions, certificates string) (address string, stop func()) {
 	t.Helper()
-	options := esdbserver.Options{Log: log, Insecure: certificates == ""}
+	options := esdbserver.Options{Log: log, Positions: positions, Insecure: certificates == ""}
 	if certificates != "" {
 		node := filepath.Join(certificates, "node", "node")
 		pair, err := tls.LoadX509KeyPair(node+".crt", node+".key")

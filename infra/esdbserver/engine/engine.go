@@ -28,9 +28,9 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// Log is what a node keeps its events in. The events that one append adds to one
-// stream have positions without gaps; that is all the node demands beyond the
-// contracts of eventlog.
+// Log is what a node keeps its events in. Its positions are 1, 2, 3 and so on,
+// so that every number up to the end is one; that is all the node demands beyond
+// the contracts of eventlog. Clients see other positions.
 type Log interface {
 	eventlog.Store
 	eventlog.Ended
@@ -44,7 +44,7 @@ type Event struct {
 	ID       eventlog.EventID
 	Stream   string
 	Number   int64 // from 0; [DeletedNumber] for a tombstone
-	Position uint64
+	Position uint64 // in the log; clients see another one
 	Type     string
 	JSON     bool
 	Data     []byte // shared between readers, never to be changed

@@ -55,6 +55,7 @@ type storedEntry struct {
 
 	// What EventStoreDB does not have.
 	ResolvedStart *int64 `json:"resolvedStart,omitempty"`
+	InvalidStart  string `json:"invalidStart,omitempty"`
 }
 
 // storedFilter is EventStoreDB's form, in which prefixes are one text with
@@ -73,7 +74,7 @@ func encodeConfig(groups []Configured, at time.Time, by string) ([]byte, error) 
 		s, begin := g.Settings, int64(g.Begin)
 		e := storedEntry{
 			Stream: g.Key.Stream, Group: g.Key.Group, ResolveLinkTos: s.ResolveLinks, ExtraStatistics: s.ExtraStatistics,
-			MessageTimeout: s.MessageTimeout.Milliseconds(), StartPosition: s.Start.Text(g.Key.Stream == AllStream), ResolvedStart: &begin,
+			MessageTimeout: s.MessageTimeout.Milliseconds(), StartPosition: s.Start.Text(g.Key.Stream == AllStream), ResolvedStart: &begin, InvalidStart: s.Start.Invalid,
 			LiveBufferSize: s.LiveBuffer, HistoryBufferSize: s.HistoryBuffer, ReadBatchSize: s.ReadBatch,
 			MaxRetryCount: s.MaxRetries, PreferRoundRobin: s.Strategy == RoundRobin, NamedConsumerStrategy: string(s.Strategy),
 			CheckPointAfter:    s.CheckpointAfter.Milliseconds(),
@@ -142,6 +143,7 @@ func (e *storedEntry) decode() (g Configured, err error) {
 	if g.Settings.Start, err = ParseStart(e.StartPosition, all); err != nil {
 		return g, err
 	}
+	g.Settings.Start.Invalid = e.InvalidStart
 	if g.Begin = g.Settings.Start.At - 1; e.ResolvedStart != nil {
 		g.Begin = max(Place(*e.ResolvedStart), Nowhere)
 	}

@@ -60,7 +60,7 @@ func startGroup(c Configured, filter engine.Filter, api engine.API, logger *slog
 		configured: c, filter: filter, api: api, logger: logger.With("subscription", c.Key.String()),
 		inbox: make(chan func(), maxRequests), quit: make(chan quitting, 1), done: make(chan struct{}),
 		source: make(chan Input), written: make(chan *Wrote, 1), unparked: make(chan Unparked, 1),
-		clients: map[ClientID]*Client{}, asked: newRates(time.Now()),
+		clients: map[ClientID]*Client{}, asked: newRates(time.Now()), feeding: func() {},
 	}
 	go g.run()
 	return g
@@ -188,6 +188,12 @@ func (g *group) join(ctx context.Context, peer Peer, slots int) (*Client, error)
 		g.newest++
 		slots = clamp(slots, MaxBufferEvents)
 		c := &Client{group: g, id: g.newest, peer: peer, deliveries: make(chan Delivery, slots), dropped: make(chan struct{})}
+		if g.barred() {
+			c.err = &Error{Kind: Dropped, Key: g.configured.Key}
+			close(c.dropped)
+			joined <- c
+			return
+		}
 		g.clients[c.id] = c
 		g.step(Join{Client: c.id, Slots: slots})
 		joined <- c

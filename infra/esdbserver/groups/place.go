@@ -48,6 +48,11 @@ func ParsePlace(text string, all bool) (Place, error) {
 type Start struct {
 	End bool  // with what comes after the group was made
 	At  Place // with the event there, or the first one after it
+
+	// Invalid is what a client wrote if no event has that position, "" if one
+	// has it; At is then the last place below. Such a group is made and drops
+	// its clients, as in EventStoreDB, until it is updated.
+	Invalid string
 }
 
 // Text is the form in which starts are stored and shown.

@@ -3,7 +3,6 @@ package groups
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"math"
 	"slices"
@@ -25,8 +24,17 @@ const (
 	maxSkips = 1 << 20
 )
 
+// barred says that the group cannot read: no event has the position at which it
+// was to begin, and it has no checkpoint to go on from.
+func (g *group) barred() bool {
+	return g.configured.Settings.Start.Invalid != "" && !g.machine.saved
+}
+
 // feed starts to read after what the machine has.
 func (g *group) feed() {
+	if g.barred() {
+		return
+	}
 	var ctx context.Context
 	ctx, g.feeding = context.WithCancel(g.ctx)
 	ended, after, skips := make(chan struct{}), g.machine.Pulled(), g.skips
@@ -177,8 +185,8 @@ func begin(ctx context.Context, api engine.API, key Key, s Start) (Place, error)
 		return Nowhere, err
 	case s.End:
 		return Place(end), nil
-	case s.At > Place(end):
-		return Nowhere, &Error{Kind: Failed, Key: key, Reason: fmt.Sprintf("the start %s is beyond the end of the log", s.Text(true))}
+	case s.At > Place(end), s.At == Place(end) && s.Invalid != "":
+		return Nowhere, &Error{Kind: Failed, Key: key, Reason: "the start is beyond the end of the log"}
 	}
 	return s.At - 1, nil
 }

@@ -1,0 +1,109 @@
+package eventstoredb
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+
+	"orderflow/domain/eventlog"
+)
+
+const (
+	// maxKnownTruncated bounds the streams that are kept in memory in the search
+	// for truncated ones; those beyond are counted each time their metadata changes.
+	maxKnownTruncated = 100_000
+
+	typeMetadata  = "$metadata"
+	typeTombstone = "$streamDeleted"
+	metastream    = "$$" // what the name of a stream's metadata begins with
+)
+
+// TruncatedStreams implements eventlog.Truncations. It reads the metadata of
+// all streams, which the server sorts out by type; the newest of each counts.
+func (l *Log) TruncatedStreams(ctx context.Context, categories ...string) (list []eventlog.Truncated, total int, err error) {
+	s := newSubscription(l, l.scans, operationRead, 0)
+	s.filter = &esdb.SubscriptionFilter{Type: esdb.EventFilterType, Prefixes: []string{typeMetadata, typeTombstone}}
+	found := truncations{categories: categories, how: map[eventlog.Stream]string{}}
+	s.take = func(e *esdb.RecordedEvent) (kept, more bool, err error) {
+		found.note(e)
+		return true, true, nil
+	}
+	if err := l.scan(ctx, s); err != nil {
+		return nil, 0, err
+	}
+	list, total = found.list()
+	return list, total, nil
+}
+
+// truncations are the streams that hide events, and how.
+type truncations struct {
+	categories []string
+	how        map[eventlog.Stream]string
+	beyond     int
+}
+
+func (t *truncations) note(e *esdb.RecordedEvent) {
+	name, how := e.StreamID, ""
+	switch {
+	case e.EventType == typeTombstone:
+		how = "deleted for ever"
+	case e.EventType == typeMetadata && strings.HasPrefix(name, metastream):
+		name, how = strings.TrimPrefix(name, metastream), hiding(e.Data)
+	default:
+		return
+	}
+	s := eventlog.Stream(name)
+	if isSystem(name) || len(t.categories) > 0 && !slices.Contains(t.categories, s.Category()) {
+		return
+	}
+	_, known := t.how[s]
+	switch {
+	case how == "":
+		delete(t.how, s)
+	case known || len(t.how) < maxKnownTruncated:
+		t.how[s] = how
+	default:
+		t.beyond++
+	}
+}
+
+func (t *truncations) list() (list []eventlog.Truncated, total int) {
+	for s, how := range t.how {
+		list = append(list, eventlog.Truncated{Stream: s, How: how})
+	}
+	total = len(list) + t.beyond
+	slices.SortFunc(list, func(a, b eventlog.Truncated) int { return cmp.Compare(a.Stream, b.Stream) })
+	return list[:min(len(list), eventlog.MaxTruncated)], total
+}
+
+// hiding says how metadata hides events; empty if it does not. Metadata that is
+// no JSON, or has a member of a wrong type, is none to the server.
+func hiding(metadata []byte) string {
+	var m struct {
+		MaxCount *int64 `json:"$maxCount"`
+		MaxAge   *int64 `json:"$maxAge"`
+		Below    *int64 `json:"$tb"`
+	}
+	if json.Unmarshal(metadata, &m) != nil {
+		return ""
+	}
+	if m.Below != nil && *m.Below == math.MaxInt64 {
+		return "deleted"
+	}
+	var how []string
+	for _, limit := range []struct {
+		name  string
+		value *int64
+	}{{"$maxCount", m.MaxCount}, {"$maxAge", m.MaxAge}, {"$tb", m.Below}} {
+		if limit.value != nil && *limit.value > 0 {
+			how = append(how, fmt.Sprintf("%s %d", limit.name, *limit.value))
+		}
+	}
+	return strings.Join(how, ", ")
+}
