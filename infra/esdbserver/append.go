@@ -96,9 +96,6 @@ func writeOf(id *shared.StreamIdentifier, expected any) (w engine.Write, err err
 	if w.Stream, err = streamName(id); err != nil {
 		return w, err
 	}
-	if w.Stream == allStream {
-		return w, invalid("$all is what all streams are read by; it cannot be written.")
-	}
 	w.Expected, err = expectation(expected)
 	return w, err
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 
 	"orderflow/domain/eventlog"
 )
@@ -64,7 +65,11 @@ func standingOf(stream string, of headOf) (standing, error) {
 	if IsMetastream(stream) { // it has no metadata of its own, shows its newest event, and ends with its stream
 		s.metadata.MaxCount = 1
 		s.described = true
-		base, err := of(stream[len(metaPrefix):])
+		described := stream[len(metaPrefix):]
+		if strings.HasPrefix(described, "$") { // of the system's streams it goes on
+			return s, nil
+		}
+		base, err := of(described)
 		s.deleted = s.deleted || base.tombstoned
 		return s, err
 	}
