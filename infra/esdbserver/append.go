@@ -59,7 +59,7 @@ func (s *streamsService) Append(stream streams.Streams_AppendServer) error {
 		}
 		data += len(event.Data)
 		bytes += len(event.Data) + len(event.Metadata) + len(event.Type)
-		if err := engine.CheckSize(data, bytes, len(w.Events)); err != nil { // before the rest of it is taken in
+		if err := s.engine.CheckSize(data, bytes, len(w.Events)); err != nil { // before the rest of it is taken in
 			return s.fail(ctx, err)
 		}
 		w.Events = append(w.Events, event)

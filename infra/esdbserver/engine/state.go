@@ -98,6 +98,16 @@ func (e *Engine) Newest(ctx context.Context, stream string) (int64, error) {
 	return s.last, err
 }
 
+// Shown returns the numbers of the first and the last event of a stream that
+// metadata lets be read; 0 and -1 if there is none.
+func (e *Engine) Shown(ctx context.Context, stream string) (first, last int64, err error) {
+	s, err := e.stand(ctx, stream)
+	if err != nil || s.deleted || s.gone || s.first() > s.last {
+		return 0, -1, err
+	}
+	return s.first(), s.last, nil
+}
+
 // first is the number of the first event that is shown.
 func (s standing) first() int64 {
 	first := s.metadata.TruncateBefore
