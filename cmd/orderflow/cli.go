@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"orderflow/infra/esdbserver"
 	"orderflow/infra/httpapi"
 	"orderflow/infra/peers"
 )
@@ -54,7 +55,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.Vars{
 			"data": defaultDataDir(os.Getenv), "server": defaultServerURL(os.Getenv), "listen": defaultListen, "private": defaultPrivate,
 			"roles": roleNames(), "secret": strconv.Itoa(peers.MinSecretBytes),
-			"eventstore": defaultEventstore, "scale": strconv.Itoa(defaultScale), "rows": strconv.Itoa(maxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
+			"eventstore": defaultEventstore, "maxAppend": strconv.Itoa(esdbserver.MaxAppendTotalBytes), "scale": strconv.Itoa(defaultScale), "rows": strconv.Itoa(maxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
 		})
 	if err != nil {
 		complain(stderr, err)

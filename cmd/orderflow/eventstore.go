@@ -27,6 +27,7 @@ type eventstoreCmd struct {
 	TLSKey    string `name:"tls-key" help:"The key of the certificate, in PEM." type:"path" placeholder:"FILE" env:"ORDERFLOW_EVENTSTORE_TLS_KEY"`
 	Insecure  bool   `help:"Serve without TLS and let everybody do everything, on this machine only."`
 	Advertise string `help:"The address that clients are told when they discover the node (default: where it listens)." placeholder:"HOST:PORT"`
+	MaxAppend int    `name:"max-append-size" help:"How many bytes of data one append may have; with metadata and types it is at most ${maxAppend}." default:"1048576" placeholder:"BYTES" env:"ORDERFLOW_EVENTSTORE_MAX_APPEND_SIZE"`
 	Private   string `help:"Where metrics and profiles listen, on this machine only; none if empty." env:"ORDERFLOW_EVENTSTORE_PRIVATE"`
 	Password  string `help:"The password that the users admin and ops are made with at the first start; if empty, changeit." default:"changeit" env:"ORDERFLOW_EVENTSTORE_PASSWORD"`
 	Tell      string `help:"Write the connection string, the data directory and where metrics are, as JSON, to this file once requests are taken, for scripts that let the system choose the port." type:"path" placeholder:"FILE"`
@@ -114,7 +115,10 @@ func (c *eventstoreCmd) listenPrivate(ctx context.Context, log *pebblelog.Log, o
 
 // options refuses what would serve passwords or data to anybody who listens.
 func (c *eventstoreCmd) options(logger *slog.Logger) (o esdbserver.Options, err error) {
-	o = esdbserver.Options{Insecure: c.Insecure, Advertise: c.Advertise, FirstPassword: c.Password, Logger: logger}
+	o = esdbserver.Options{Insecure: c.Insecure, Advertise: c.Advertise, FirstPassword: c.Password, MaxAppendBytes: c.MaxAppend, Logger: logger}
+	if c.MaxAppend < 1 || c.MaxAppend > esdbserver.MaxAppendTotalBytes {
+		return o, domain.Errorf(domain.Invalid, "An append cannot have %d bytes; say --max-append-size with 1 to %d.", c.MaxAppend, esdbserver.MaxAppendTotalBytes)
+	}
 	if err := checkAdvertise(c.Advertise); err != nil {
 		return o, err
 	}

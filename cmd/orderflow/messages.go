@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/kafka"
 	"orderflow/infra/telemetry"

@@ -68,6 +68,9 @@ func basic(header string) (login, password string, ok bool) {
 
 // may says whether the caller may do something with a stream; the error is the answer.
 func (s *Server) may(ctx context.Context, a action, stream string) error {
+	if stream == allStream && (a == write || a == remove) { // it is what all streams are read by
+		return denied(ctx)
+	}
 	ok, err := s.allows(ctx, a, stream)
 	switch {
 	case err != nil:

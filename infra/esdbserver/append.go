@@ -59,7 +59,7 @@ func (s *streamsService) Append(stream streams.Streams_AppendServer) error {
 		}
 		data += len(event.Data)
 		bytes += len(event.Data) + len(event.Metadata) + len(event.Type)
-		if err := engine.CheckSize(data, bytes, len(w.Events)); err != nil { // before the rest of it is taken in
+		if err := s.engine.CheckSize(data, bytes, len(w.Events)); err != nil { // before the rest of it is taken in
 			return s.fail(ctx, err)
 		}
 		w.Events = append(w.Events, event)
@@ -95,9 +95,6 @@ func (s *Server) refused(ctx context.Context, err error) error {
 func writeOf(id *shared.StreamIdentifier, expected any) (w engine.Write, err error) {
 	if w.Stream, err = streamName(id); err != nil {
 		return w, err
-	}
-	if w.Stream == allStream {
-		return w, invalid("$all is what all streams are read by; it cannot be written.")
 	}
 	w.Expected, err = expectation(expected)
 	return w, err

@@ -128,6 +128,9 @@ func (b *batch) take(request *streams.BatchAppendReq) (bytes int) {
 		}
 		var event engine.Proposed
 		event, b.err = proposed(m)
+		if m.GetMetadata()["type"] == "" && b.err != nil && grpcstatus.Code(b.err) == codes.Unknown {
+			b.err = invalid("An event has a type.")
+		}
 		bytes += len(event.Data) + len(event.Metadata) + len(event.Type)
 		b.write.Events = append(b.write.Events, event)
 	}

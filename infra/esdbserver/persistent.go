@@ -107,6 +107,8 @@ func (p *persistentService) answer(ctx context.Context, err error) error {
 		return failed(ctx, codes.FailedPrecondition, "Maximum subscriptions reached for "+what+".", "maximum-subscribers-reached", names...)
 	case groups.Dropped:
 		return failed(ctx, codes.Canceled, what+" was dropped.", "persistent-subscription-dropped", names...)
+	case groups.Invalid:
+		return invalid(what + " cannot be as it is asked for: " + printable(e.Reason) + ".")
 	case groups.Closed:
 		return status.Error(codes.Unavailable, "Server Is Not Ready")
 	default:

@@ -50,13 +50,13 @@ func TestWhoMayDoWhatWithGroups(t *testing.T) {
 	calls := map[string]func(context.Context, *metadata.MD) error{
 		"create": func(c context.Context, md *metadata.MD) error {
 			_, err := raw.Create(c, &persistent.CreateReq{Options: &persistent.CreateReq_Options{
-				StreamIdentifier: stream("s"), GroupName: "g", Settings: &persistent.CreateReq_Settings{ReadBatchSize: 1, HistoryBufferSize: 2},
+				StreamIdentifier: stream("s"), GroupName: "g", Settings: &persistent.CreateReq_Settings{ReadBatchSize: 1, HistoryBufferSize: 2, LiveBufferSize: 2},
 			}}, grpc.Trailer(md))
 			return err
 		},
 		"update": func(c context.Context, md *metadata.MD) error {
 			_, err := raw.Update(c, &persistent.UpdateReq{Options: &persistent.UpdateReq_Options{
-				StreamIdentifier: stream("s"), GroupName: "g", Settings: &persistent.UpdateReq_Settings{ReadBatchSize: 1, HistoryBufferSize: 2},
+				StreamIdentifier: stream("s"), GroupName: "g", Settings: &persistent.UpdateReq_Settings{ReadBatchSize: 1, HistoryBufferSize: 2, LiveBufferSize: 2},
 			}}, grpc.Trailer(md))
 			return err
 		},

@@ -53,7 +53,7 @@ func TestWhatGroupsRefuse(t *testing.T) {
 		{"none", func(*persistent.CreateReq_Options) {}, codes.OK, ""},
 		{"exists", func(*persistent.CreateReq_Options) {}, codes.AlreadyExists, "persistent-subscription-exists"},
 		{"strategy", func(o *persistent.CreateReq_Options) { o.Settings.ConsumerStrategy = "Best" }, codes.Internal, "persistent-subscription-failed"},
-		{"batch", func(o *persistent.CreateReq_Options) { o.Settings.ReadBatchSize = 500 }, codes.Internal, "persistent-subscription-failed"},
+		{"batch", func(o *persistent.CreateReq_Options) { o.Settings.ReadBatchSize = 500 }, codes.InvalidArgument, ""},
 		{"stream $all", func(o *persistent.CreateReq_Options) { o.GetStream().StreamIdentifier = identify("$all") }, codes.Internal, "persistent-subscription-failed"},
 		{"no stream", func(o *persistent.CreateReq_Options) { o.GetStream().StreamIdentifier = nil }, codes.Internal, "persistent-subscription-failed"},
 		{"start", func(o *persistent.CreateReq_Options) {
@@ -156,7 +156,7 @@ func TestOldRequests(t *testing.T) {
 	if _, err := raw.Create(ctx(t), &persistent.CreateReq{Options: &persistent.CreateReq_Options{
 		StreamIdentifier: id, GroupName: "g",
 		Settings: &persistent.CreateReq_Settings{
-			Revision: math.MaxUint64, ReadBatchSize: 1, HistoryBufferSize: 2, NamedConsumerStrategy: persistent.CreateReq_Pinned,
+			Revision: math.MaxUint64, ReadBatchSize: 1, HistoryBufferSize: 2, LiveBufferSize: 2, NamedConsumerStrategy: persistent.CreateReq_Pinned,
 			MessageTimeout: &persistent.CreateReq_Settings_MessageTimeoutTicks{MessageTimeoutTicks: 1},
 		},
 	}}); err != nil {
@@ -175,7 +175,7 @@ func TestOldRequests(t *testing.T) {
 	if _, err := raw.Update(ctx(t), &persistent.UpdateReq{Options: &persistent.UpdateReq_Options{
 		StreamIdentifier: id, GroupName: "g",
 		Settings: &persistent.UpdateReq_Settings{
-			Revision: 7, ReadBatchSize: 1, HistoryBufferSize: 2, NamedConsumerStrategy: persistent.UpdateReq_DispatchToSingle,
+			Revision: 7, ReadBatchSize: 1, HistoryBufferSize: 2, LiveBufferSize: 2, NamedConsumerStrategy: persistent.UpdateReq_DispatchToSingle,
 			MessageTimeout: &persistent.UpdateReq_Settings_MessageTimeoutMs{MessageTimeoutMs: 1},
 		},
 	}}); err != nil {

@@ -118,7 +118,7 @@ func TestGroupsShareAStream(t *testing.T) {
 			*info.Stats.LastCheckpointedEventRevision != 2 || *info.Stats.LastKnownEventRevision != 3 || info.Stats.TotalInFlightMessages != 1 {
 			t.Errorf("%+v, %+v, %+v", info, info.Settings, info.Stats)
 		}
-		if k := info.Connections; len(k) != 1 || k[0].Username != "anonymous" || k[0].InFlightMessages != 1 || k[0].AvailableSlots != 1 || len(k[0].ExtraStatistics) != 13 {
+		if k := info.Connections; len(k) != 1 || k[0].Username != "anonymous" || k[0].InFlightMessages != 1 || k[0].AvailableSlots != 1 || len(k[0].ExtraStatistics) != 14 {
 			t.Errorf("%+v", k)
 		}
 	})

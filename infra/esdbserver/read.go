@@ -58,6 +58,9 @@ func (s *streamsService) Read(request *streams.ReadReq, stream streams.Streams_R
 
 func (s *streamsService) readStream(ctx context.Context, r *reading, to streams.Streams_ReadServer) error {
 	sent := 0
+	if err := s.sendFirst(ctx, r, to); err != nil {
+		return err
+	}
 	for resolved, err := range s.engine.ReadStream(ctx, r.stream, r.number, r.span) {
 		if _, ok := errors.AsType[*engine.NotFoundError](err); ok {
 			return to.Send(&streams.ReadResp{Content: &streams.ReadResp_StreamNotFound_{
@@ -79,6 +82,24 @@ func (s *streamsService) readStream(ctx context.Context, r *reading, to streams.
 		return nil
 	}
 	return s.sendEnds(ctx, r, sent, to)
+}
+
+// firstPageEvents is how many events EventStoreDB looks at before it says
+// whether a stream begins later.
+const firstPageEvents = 32
+
+// sendFirst tells a client that wants to know where the stream begins, if all of
+// the first page lies below that.
+func (s *Server) sendFirst(ctx context.Context, r *reading, to streams.Streams_ReadServer) error {
+	if !r.extras || r.span.Backwards || r.span.Max == 0 {
+		return nil
+	}
+	first, last, err := s.engine.Shown(ctx, r.stream)
+	page := int64(min(r.span.Max, firstPageEvents)) //nolint:gosec // it is small
+	if err != nil || first > last || r.number > first-page {
+		return err
+	}
+	return to.Send(&streams.ReadResp{Content: &streams.ReadResp_FirstStreamPosition{FirstStreamPosition: uint64(first)}}) //nolint:gosec // it is not negative
 }
 
 // sendEnds tells a client that wants to know where the stream begins and ends.

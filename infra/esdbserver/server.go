@@ -40,6 +40,9 @@ const (
 	drainTimeout = 5 * time.Second
 )
 
+// MaxAppendTotalBytes is the most that a node can be told to take in one append.
+const MaxAppendTotalBytes = engine.MaxAppendTotalBytes
+
 // Options of a node. Log is required, and one of Certificate and Insecure.
 type Options struct {
 	// Log is where everything is kept; the node is its only writer.
@@ -56,6 +59,9 @@ type Options struct {
 	Advertise string
 	// Clock says what is older than $maxAge; nil is the machine's clock.
 	Clock func() time.Time
+	// MaxAppendBytes of data are taken in one append; 0 is 1 MiB. The most is
+	// [MaxAppendTotalBytes], which metadata and types count towards too.
+	MaxAppendBytes int
 	// Positions says what clients see of the positions of the log; nil is
 	// [Spread]. It stays what it was: clients save positions.
 	Positions Positions
@@ -95,6 +101,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	switch {
 	case o.Log == nil:
 		return nil, domain.Errorf(domain.Invalid, "A node needs a log.")
+	case o.MaxAppendBytes < 0 || o.MaxAppendBytes > MaxAppendTotalBytes:
+		return nil, domain.Errorf(domain.Invalid, "A node takes appends of 1 to %d bytes, not %d.", MaxAppendTotalBytes, o.MaxAppendBytes)
 	case o.Certificate == nil && !o.Insecure:
 		return nil, domain.Errorf(domain.Invalid, "A node needs a certificate, or has to be told that it is insecure.")
 	}

@@ -80,6 +80,7 @@ func Dataset(resources string) ([]Event, error) {
 		events = append(events, e)
 	}
 	byPosition := func(a, b Event) int { return cmp.Compare(a.Position, b.Position) }
+	events = append(events, asked())
 	slices.SortFunc(events, byPosition)
 	events = append(events, gaps(events)...)
 	slices.SortFunc(events, byPosition)
@@ -168,6 +169,18 @@ func short() (events []Event) {
 		events = append(events, filled(shortStream, k, shortFirstType+k%blockEvents, at))
 	}
 	return events
+}
+
+// askedAt is a position that the suite reads from and of which it recorded only
+// what lies below: a server refuses numbers that are no positions, so a record
+// was there.
+const askedAt = 3_386
+
+// asked is an event at askedAt, of a stream that nothing else is in.
+func asked() Event {
+	e := filled("asked", 0, 0, askedAt)
+	e.Type = "asked"
+	return e
 }
 
 // gapsAt is where the events begin that the recorded ones imply: behind all

@@ -32,16 +32,17 @@ type request struct {
 	waiting atomic.Bool
 	done    chan struct{} // closed when written and err stand
 
-	at      spot // of the last event
-	onDraft bool // it was judged by what others drafted, and fails with them
-	written Written
-	err     error
+	at       spot // of the last event
+	unplaced bool // it is answered without a position
+	onDraft  bool // it was judged by what others drafted, and fails with them
+	written  Written
+	err      error
 }
 
 func (r *request) take() bool { return r.waiting.CompareAndSwap(true, false) }
 
 // newRequest checks and packs a write, which needs no lane.
-func newRequest(k kind, w Write) (*request, error) {
+func (e *Engine) newRequest(k kind, w Write) (*request, error) {
 	r := &request{kind: k, write: w, done: make(chan struct{})}
 	r.waiting.Store(true)
 	if k != kindAppend {
@@ -52,12 +53,12 @@ func newRequest(k kind, w Write) (*request, error) {
 	r.packed = make([]eventlog.Pending, len(w.Events))
 	r.ids = make([]eventlog.EventID, len(w.Events))
 	for i := range w.Events {
-		e := &w.Events[i]
-		data += len(e.Data)
-		r.bytes += len(e.Data) + len(e.Metadata) + len(e.Type)
-		r.ids[i] = e.ID
+		event := &w.Events[i]
+		data += len(event.Data)
+		r.bytes += len(event.Data) + len(event.Metadata) + len(event.Type)
+		r.ids[i] = event.ID
 	}
-	if err := CheckSize(data, r.bytes, len(w.Events)); err != nil {
+	if err := e.CheckSize(data, r.bytes, len(w.Events)); err != nil {
 		return nil, err
 	}
 	for i := range w.Events {
@@ -68,12 +69,12 @@ func newRequest(k kind, w Write) (*request, error) {
 
 // CheckSize refuses an append that is larger than a node takes: by the bytes of
 // its data, by those of data, metadata and types, or by its events.
-func CheckSize(data, total, events int) error {
+func (e *Engine) CheckSize(data, total, events int) error {
 	switch {
-	case data > MaxAppendBytes:
-		return &TooLargeError{MaxAppendBytes}
-	case total > maxAppendTotalBytes:
-		return &TooLargeError{maxAppendTotalBytes}
+	case data > e.most:
+		return &TooLargeError{e.most}
+	case total > MaxAppendTotalBytes:
+		return &TooLargeError{MaxAppendTotalBytes}
 	case events > eventlog.MaxAppendEvents:
 		return domain.Errorf(domain.Invalid, "An append takes at most %d events.", eventlog.MaxAppendEvents)
 	}
@@ -119,7 +120,7 @@ func (e *Engine) Submit(w Write) (await func(context.Context) (Written, error), 
 }
 
 func (e *Engine) submit(k kind, w Write) (await func(context.Context) (Written, error), err error) {
-	r, err := newRequest(k, w)
+	r, err := e.newRequest(k, w)
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +184,7 @@ func (d *draft) answer(r *request, failed error) {
 	switch {
 	case failed != nil && (r.onDraft || r.err == nil && d.writeTo(r.at.stream) >= 0):
 		r.err = failed
+	case r.err == nil && r.unplaced:
 	case r.err == nil && r.at.stream == "": // no events
 		r.written.Position, r.err = d.engine.End(d.ctx)
 		r.written.HasPosition = true
@@ -214,6 +216,9 @@ func (d *draft) decide(r *request) error {
 	case v == wrong:
 		return &WrongExpectedError{Stream: stream, Expected: expected, Actual: s.last}
 	case v == repeated:
+		if expected == Any && r.kind == kindAppend && !distinct(r.ids) {
+			return d.firstTime(r, stream, end)
+		}
 		r.at, r.written.Number = spot{stream, end}, end
 		return nil
 	}
@@ -226,6 +231,23 @@ func (d *draft) decide(r *request) error {
 	default:
 		return d.append(r, s)
 	}
+}
+
+// firstTime answers a repeat in which an id stands twice as EventStoreDB does:
+// with the number of its first occurrence in the stored append, and no position.
+func (d *draft) firstTime(r *request, stream string, end int64) error {
+	from := max(end-int64(len(r.ids))+1, 0)
+	stored, err := d.ids(stream, from, len(r.ids))
+	r.written.Number, r.unplaced = from+int64(max(slices.Index(stored, r.ids[len(r.ids)-1]), 0)), true
+	return err
+}
+
+func distinct(ids []eventlog.EventID) bool {
+	seen := make(map[eventlog.EventID]struct{}, len(ids))
+	for _, id := range ids {
+		seen[id] = struct{}{}
+	}
+	return len(seen) == len(ids)
 }
 
 func (d *draft) append(r *request, s standing) error {
@@ -292,7 +314,7 @@ func (e *Engine) AppendTogether(ctx context.Context, writes ...Write) ([]Written
 	var roots []string
 	for i, w := range writes {
 		var err error
-		if requests[i], err = newRequest(kindAppend, w); err != nil {
+		if requests[i], err = e.newRequest(kindAppend, w); err != nil {
 			return nil, err
 		}
 		roots = append(roots, rootOf(w.Stream))

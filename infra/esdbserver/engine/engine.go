@@ -43,7 +43,7 @@ type Log interface {
 type Event struct {
 	ID       eventlog.EventID
 	Stream   string
-	Number   int64 // from 0; [DeletedNumber] for a tombstone
+	Number   int64  // from 0; [DeletedNumber] for a tombstone
 	Position uint64 // in the log; clients see another one
 	Type     string
 	JSON     bool

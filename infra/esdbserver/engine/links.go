@@ -8,14 +8,14 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// ParseLink reads the data of a link: number@stream.
+// ParseLink reads the data of a link: number@stream. A number below 0 leads nowhere.
 func ParseLink(data []byte) (stream string, number int64, ok bool) {
 	before, after, found := bytes.Cut(data, []byte("@"))
 	if !found || len(after) == 0 {
 		return "", 0, false
 	}
 	number, err := strconv.ParseInt(string(before), 10, 64)
-	if err != nil || number < 0 {
+	if err != nil {
 		return "", 0, false
 	}
 	return string(after), number, true

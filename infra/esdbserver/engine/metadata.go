@@ -35,57 +35,75 @@ func rootOf(stream string) string {
 	return stream
 }
 
-// ParseMetadata reads the data of a metadata event. What makes no sense counts
-// as not set, and is never refused: so it is in EventStoreDB.
+// ParseMetadata reads the data of a metadata event. If a member has the wrong
+// form, none of them counts; a number that makes no sense counts as not set.
+// Nothing is ever refused: so it is in EventStoreDB.
 func ParseMetadata(data []byte) Metadata {
-	m := Metadata{Raw: data}
+	none := Metadata{Raw: data}
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(data, &fields) != nil {
-		return m
+		return none
 	}
-	if n, ok := integer(fields["$maxCount"]); ok && n > 0 {
-		m.MaxCount = n
+	numbers := map[string]int64{}
+	for _, name := range []string{"$maxCount", "$maxAge", "$tb", "$cacheControl"} {
+		if raw, given := fields[name]; given {
+			n, ok := integer(raw)
+			if !ok {
+				return none
+			}
+			numbers[name] = n
+		}
 	}
-	if n, ok := integer(fields["$maxAge"]); ok && n > 0 {
-		m.MaxAge = time.Duration(min(n, maxAgeSeconds)) * time.Second
+	acl, ok := parseACL(fields["$acl"])
+	if !ok {
+		return none
 	}
-	if n, ok := integer(fields["$tb"]); ok && n >= 0 {
-		m.TruncateBefore = n
+	return Metadata{
+		Raw: data, ACL: acl, MaxCount: max(numbers["$maxCount"], 0), TruncateBefore: max(numbers["$tb"], 0),
+		MaxAge: time.Duration(max(min(numbers["$maxAge"], maxAgeSeconds), 0)) * time.Second,
 	}
-	m.ACL = parseACL(fields["$acl"])
-	return m
 }
+
+func isNull(raw json.RawMessage) bool { return bytes.Equal(raw, []byte("null")) }
 
 func integer(raw json.RawMessage) (n int64, ok bool) {
-	return n, len(raw) > 0 && !bytes.Equal(raw, []byte("null")) && json.Unmarshal(raw, &n) == nil
+	return n, !isNull(raw) && json.Unmarshal(raw, &n) == nil
 }
 
-// parseACL reads an access control list; nil if there is none.
-func parseACL(raw json.RawMessage) *ACL {
+// parseACL reads an access control list; nil if there is none. ok is false if it
+// has the wrong form.
+func parseACL(raw json.RawMessage) (acl *ACL, ok bool) {
+	if len(raw) == 0 {
+		return nil, true
+	}
 	var fields map[string]json.RawMessage
-	if len(raw) == 0 || json.Unmarshal(raw, &fields) != nil || fields == nil {
-		return nil
+	if json.Unmarshal(raw, &fields) != nil || fields == nil {
+		return nil, false
 	}
-	return &ACL{
-		Read: names(fields["$r"]), Write: names(fields["$w"]), Delete: names(fields["$d"]),
-		MetaRead: names(fields["$mr"]), MetaWrite: names(fields["$mw"]),
+	acl = &ACL{}
+	for name, of := range map[string]*[]string{
+		"$r": &acl.Read, "$w": &acl.Write, "$d": &acl.Delete, "$mr": &acl.MetaRead, "$mw": &acl.MetaWrite,
+	} {
+		if raw, given := fields[name]; given {
+			if *of, ok = names(raw); !ok {
+				return nil, false
+			}
+		}
 	}
+	return acl, true
 }
 
-// names reads one name or a list of them; nil says that nothing is set.
-func names(raw json.RawMessage) []string {
+// names reads one name or a list of them.
+func names(raw json.RawMessage) (list []string, ok bool) {
 	var one string
-	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
-		return nil
+	switch {
+	case isNull(raw):
+		return nil, false
+	case json.Unmarshal(raw, &one) == nil:
+		return []string{one}, true
 	}
-	if json.Unmarshal(raw, &one) == nil {
-		return []string{one}
-	}
-	list := []string{}
-	if json.Unmarshal(raw, &list) != nil {
-		return nil
-	}
-	return list
+	list = []string{}
+	return list, json.Unmarshal(raw, &list) == nil
 }
 
 // withTruncateBefore returns metadata with another $tb and everything else as it was.
@@ -116,5 +134,10 @@ func ParseSettings(data []byte) DefaultACLs {
 	if json.Unmarshal(data, &fields) != nil {
 		return DefaultACLs{}
 	}
-	return DefaultACLs{User: parseACL(fields["$userStreamAcl"]), System: parseACL(fields["$systemStreamAcl"])}
+	user, ok := parseACL(fields["$userStreamAcl"])
+	system, ok2 := parseACL(fields["$systemStreamAcl"])
+	if !ok || !ok2 {
+		return DefaultACLs{}
+	}
+	return DefaultACLs{User: user, System: system}
 }

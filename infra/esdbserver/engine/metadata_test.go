@@ -175,7 +175,10 @@ func TestACL(t *testing.T) {
 		{`{"$acl":null}`, nil},
 		{`{"$acl":7}`, nil},
 		{`{"$acl":{}}`, &engine.ACL{}},
-		{`{"$acl":{"$r":"$all","$w":["a","b"],"$d":[],"$mr":null,"$mw":3}}`, &engine.ACL{Read: []string{"$all"}, Write: []string{"a", "b"}, Delete: []string{}}},
+		{`{"$acl":{"$r":"$all","$mw":3}}`, nil}, // one member that has the wrong form, and none counts
+		{`{"$acl":{"$r":"$all","$mr":null}}`, nil},
+		{`{"$acl":{"$r":"$all"},"$maxCount":"2"}`, nil},
+		{`{"$acl":{"$r":"$all","$w":["a","b"],"$d":[]}}`, &engine.ACL{Read: []string{"$all"}, Write: []string{"a", "b"}, Delete: []string{}}},
 	} {
 		got, err := json.Marshal(engine.ParseMetadata([]byte(c.data)).ACL)
 		want, err2 := json.Marshal(c.want)

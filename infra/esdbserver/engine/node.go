@@ -13,11 +13,13 @@ import (
 
 // Limits of an engine.
 const (
-	// MaxAppendBytes of data are taken in one append, as EventStoreDB does by default.
+	// MaxAppendBytes of data are taken in one append unless Options say
+	// otherwise, as EventStoreDB does by default.
 	MaxAppendBytes = 1 << 20
-	// maxAppendTotalBytes bounds an append with its metadata and types, which
-	// MaxAppendBytes does not count: it is one write of the log.
-	maxAppendTotalBytes = 16 << 20
+	// MaxAppendTotalBytes bounds an append with its metadata and types, which
+	// MaxAppendBytes does not count: it is one write of the log. EventStoreDB has
+	// the same bound, the largest log record less 10,000 bytes.
+	MaxAppendTotalBytes = 16<<20 - 10_000
 	// maxGroupEvents and maxGroupBytes end a group of appends that share one
 	// write of the log.
 	maxGroupEvents = 4 << 10
@@ -39,6 +41,9 @@ type Options struct {
 	Clock func() time.Time
 	// Logger takes what the operator must see; nil discards it.
 	Logger *slog.Logger
+	// MaxAppendBytes of data are taken in one append; 0 is [MaxAppendBytes].
+	// More than [MaxAppendTotalBytes] is that.
+	MaxAppendBytes int
 }
 
 // Engine is the [API] on a log. It is safe for concurrent use, and the only
@@ -47,6 +52,7 @@ type Engine struct {
 	log    Log
 	clock  func() time.Time
 	logger *slog.Logger
+	most   int // bytes of data in one append
 
 	lanes   *lanes
 	all     *topic
@@ -69,8 +75,11 @@ func New(log Log, o Options) *Engine {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.MaxAppendBytes <= 0 {
+		o.MaxAppendBytes = MaxAppendBytes
+	}
 	e := &Engine{
-		log: log, clock: o.Clock, logger: o.Logger,
+		log: log, clock: o.Clock, logger: o.Logger, most: min(o.MaxAppendBytes, MaxAppendTotalBytes),
 		lanes: newLanes(lanesPerGeneration), all: newTopic(), streams: newTopics(), known: newExisting(),
 		closing: make(chan struct{}),
 	}

@@ -104,7 +104,7 @@ func TestLinks(t *testing.T) {
 		{"0@gone-1", "nil"},
 		{"0@never-1", "nil"},
 		{"no link", "itself"},
-		{"-1@test-1", "itself"},
+		{"-1@test-1", "nil"},
 		{"1@", "itself"},
 	} {
 		link := engine.Proposed{ID: id(fmt.Sprint("link", i)), Type: engine.LinkType, Data: []byte(c.data)}

@@ -40,7 +40,7 @@ func judge(p place, stream string, expected Expected, ids []eventlog.EventID, b 
 		if p.gone {
 			return ended, 0, nil
 		}
-		if p.last < 0 && !p.described {
+		if p.last < 0 && (!p.described || IsMetastream(stream)) {
 			return wrong, 0, nil
 		}
 	case expected < NoStream:

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strings"
 
 	"orderflow/domain/eventlog"
 )
@@ -64,7 +65,11 @@ func standingOf(stream string, of headOf) (standing, error) {
 	if IsMetastream(stream) { // it has no metadata of its own, shows its newest event, and ends with its stream
 		s.metadata.MaxCount = 1
 		s.described = true
-		base, err := of(stream[len(metaPrefix):])
+		described := stream[len(metaPrefix):]
+		if strings.HasPrefix(described, "$") { // of the system's streams it goes on
+			return s, nil
+		}
+		base, err := of(described)
 		s.deleted = s.deleted || base.tombstoned
 		return s, err
 	}
@@ -91,6 +96,16 @@ func (e *Engine) stand(ctx context.Context, stream string) (standing, error) {
 func (e *Engine) Newest(ctx context.Context, stream string) (int64, error) {
 	s, err := e.readable(ctx, stream)
 	return s.last, err
+}
+
+// Shown returns the numbers of the first and the last event of a stream that
+// metadata lets be read; 0 and -1 if there is none.
+func (e *Engine) Shown(ctx context.Context, stream string) (first, last int64, err error) {
+	s, err := e.stand(ctx, stream)
+	if err != nil || s.deleted || s.gone || s.first() > s.last {
+		return 0, -1, err
+	}
+	return s.first(), s.last, nil
 }
 
 // first is the number of the first event that is shown.

@@ -104,7 +104,8 @@ func (m *Machine) tick() {
 	m.retries.insert(again...)
 }
 
-// leave gives what a client had to the others. Its leaving is no fault of the events.
+// leave gives what a client had to the others. Each delivery that is lost so
+// counts as a try, as in EventStoreDB, but parks nothing by itself.
 func (m *Machine) leave(id ClientID) {
 	at := m.find(id)
 	if at < 0 {
@@ -123,6 +124,7 @@ func (m *Machine) leave(id ClientID) {
 		e = e.Next()
 		if i.client == gone {
 			m.land(i)
+			i.retries++
 			again = append(again, i)
 		}
 	}

@@ -23,7 +23,7 @@ func Example() {
 	defer all.Close()
 
 	billing := groups.Key{Stream: "orders", Group: "billing"}
-	if err := all.Create(ctx, "me", billing, groups.Settings{Strategy: groups.RoundRobin, HistoryBuffer: 500, ReadBatch: 20}); err != nil {
+	if err := all.Create(ctx, "me", billing, groups.Settings{Strategy: groups.RoundRobin, HistoryBuffer: 500, LiveBuffer: 500, ReadBatch: 20}); err != nil {
 		log.Fatal(err)
 	}
 	client, err := all.Connect(ctx, billing, groups.Peer{}, 10)

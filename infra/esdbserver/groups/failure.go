@@ -16,6 +16,7 @@ const (
 	TooManyClients // one more is not allowed
 	Dropped        // the group was changed, deleted or restarted
 	Closed         // the node is closing
+	Invalid        // an argument is out of its range; Reason says which
 )
 
 // Error is how a request about a group fails. Other errors are the engine's.
@@ -28,7 +29,7 @@ type Error struct {
 func (e *Error) Error() string {
 	what := map[Kind]string{
 		NotFound: "does not exist", Exists: "already exists", Failed: "failed",
-		TooManyClients: "has as many clients as it takes", Dropped: "was dropped", Closed: "is closing with the node",
+		TooManyClients: "has as many clients as it takes", Dropped: "was dropped", Closed: "is closing with the node", Invalid: "cannot be as it is asked for",
 	}[e.Kind]
 	text := fmt.Sprintf("the persistent subscription %s %s", e.Key, what)
 	if e.Reason != "" {

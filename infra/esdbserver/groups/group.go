@@ -46,6 +46,7 @@ type group struct {
 	writing bool
 	reading bool
 	refused []Input
+	ended   bool // the stream it reads was tombstoned
 	asked   rates
 }
 
@@ -220,18 +221,23 @@ func (g *group) leave(c *Client) {
 	}
 }
 
+// dropAll drops the clients; what they had is for those to come.
+func (g *group) dropAll(reason Kind) {
+	for id, c := range g.clients {
+		delete(g.clients, id)
+		g.step(Leave{Client: id})
+		c.err = &Error{Kind: reason, Key: g.configured.Key}
+		close(c.dropped)
+	}
+}
+
 // end drops the clients and writes what is worth it.
 func (g *group) end(q quitting, cancel context.CancelFunc) {
 	g.feeding()
 	if g.feeder != nil {
 		<-g.feeder
 	}
-	for id, c := range g.clients {
-		delete(g.clients, id)
-		g.step(Leave{Client: id})
-		c.err = &Error{Kind: q.reason, Key: g.configured.Key}
-		close(c.dropped)
-	}
+	g.dropAll(q.reason)
 	limit := time.AfterFunc(stopTimeout, cancel)
 	defer limit.Stop()
 	if q.flush {

@@ -252,24 +252,30 @@ func (gs *Groups) store(ctx context.Context, by string, all []Configured, with .
 
 // check refuses what makes no sense.
 func check(key Key, s Settings) error {
-	reason := ""
+	reason, kind := "", Failed
 	switch {
 	case key.Stream == "":
 		reason = "a persistent subscription needs a stream"
 	case !utf8.ValidString(key.Stream) || !utf8.ValidString(key.Group):
 		reason = "names are UTF-8" // or the configuration could not hold them
-	case key.Group == "" || len(key.Group) > MaxNameBytes:
+	case key.Group == "":
+		reason, kind = "the group has no name", Invalid
+	case len(key.Group) > MaxNameBytes:
 		reason = fmt.Sprintf("the name of a group has 1 to %d bytes", MaxNameBytes)
 	case len(engine.MetastreamOf(key.checkpointStream())) > eventlog.MaxStreamBytes:
 		reason = "the names of stream and group are too long together" // for those of the streams that keep its state
 	case !s.Strategy.Valid():
 		reason = fmt.Sprintf("Consumer strategy %.40s does not exist.", s.Strategy)
 	case s.ReadBatch >= s.HistoryBuffer:
-		reason = "the read batch size must be smaller than the history buffer size"
+		reason, kind = "the history buffer must be larger than the read batch", Invalid
+	case s.ReadBatch <= 0:
+		reason, kind = "the read batch has at least 1 event", Invalid
+	case s.LiveBuffer <= 0:
+		reason, kind = "the live buffer has at least 1 event", Invalid
 	case s.Filter != nil && key.Stream != AllStream:
 		reason = "only a persistent subscription to $all can have a filter"
 	default:
 		return nil
 	}
-	return &Error{Kind: Failed, Key: key, Reason: reason}
+	return &Error{Kind: kind, Key: key, Reason: reason}
 }

@@ -174,7 +174,7 @@ func TestWhoLeavesGivesBackWhatItHad(t *testing.T) {
 		}
 		c.Close()
 		c.Close()
-		n.gets(n.connect(orders, 10), "a", "b")
+		n.gets(n.connect(orders, 10), "a!1", "b!1")
 	})
 }
 

@@ -131,5 +131,6 @@ func (o *measurements) figures() []Measurement {
 		{"99%", at(.99)},
 		{"99.5%", at(.995)},
 		{"99.9%", at(.999)},
+		{"Highest", at(1)},
 	}
 }

@@ -100,9 +100,11 @@ func TestWhatIsRefused(t *testing.T) {
 			"bytes":            {groups.Key{Stream: "a\xff", Group: "g"}, nil, groups.Failed},
 			"same state":       {groups.Key{Stream: "orders::billing", Group: "g"}, nil, groups.Exists},
 			"long names":       {groups.Key{Stream: strings.Repeat("s", 700), Group: strings.Repeat("g", 400)}, nil, groups.Failed},
-			"no name":          {groups.Key{Stream: "s"}, nil, groups.Failed},
+			"no name":          {groups.Key{Stream: "s"}, nil, groups.Invalid},
 			"no such strategy": {groups.Key{Stream: "s", Group: "g"}, func(s *groups.Settings) { s.Strategy = "Best" }, groups.Failed},
-			"large batch":      {groups.Key{Stream: "s", Group: "g"}, func(s *groups.Settings) { s.ReadBatch = 500 }, groups.Failed},
+			"large batch":      {groups.Key{Stream: "s", Group: "g"}, func(s *groups.Settings) { s.ReadBatch = 500 }, groups.Invalid},
+			"no batch":         {groups.Key{Stream: "s", Group: "g"}, func(s *groups.Settings) { s.ReadBatch = 0 }, groups.Invalid},
+			"no live buffer":   {groups.Key{Stream: "s", Group: "g"}, func(s *groups.Settings) { s.LiveBuffer = 0 }, groups.Invalid},
 			"filter":           {groups.Key{Stream: "s", Group: "g"}, func(s *groups.Settings) { s.Filter = &groups.Filter{} }, groups.Failed},
 			"beyond the end":   {all, func(s *groups.Settings) { s.Start.At = 1 << 40 }, groups.Failed},
 		} {

@@ -57,7 +57,7 @@ var scenarios = []struct {
 		join a 2
 		read 1/1       => a:1
 		join b 2
-		leave a        => b:1
+		leave a        => b:1!1
 		read 2/1       => b:2`},
 
 	{name: "a client that joins gets buckets, but none with an event in flight", settings: groups.Settings{Strategy: groups.Pinned}, script: `
@@ -110,9 +110,9 @@ var scenarios = []struct {
 		join a 1
 		read 1/1 2/1   => a:1
 		leave a
-		join b 1       => b:1
-		tick 1s        => b:1!1
+		join b 1       => b:1!1
 		tick 1s        => b:1!2
+		tick 1s        => b:1!3
 		ack 1          => b:2
 		ack 2          => checkpoint(2)`},
 
@@ -126,13 +126,17 @@ var scenarios = []struct {
 		tick 999ms     
 		tick 1ms       => a:1!2
 		ack 3
-		ack 1          => a:3!1`},
+		ack 1          => a:3!2`},
 
-	{name: "a client that leaves does the events no harm", settings: groups.Settings{MaxRetries: -1}, script: `
+	{name: "a client that leaves is a try more, and parks nothing by itself", settings: groups.Settings{MaxRetries: -1}, script: `
 		read 1 2
 		join a 2       => a:1 a:2
 		leave a
-		join b 2       => b:1 b:2`},
+		join b 2       => b:1!1 b:2!1
+		leave b
+		join c 2       => c:1!2 c:2!2
+		ack 2
+		nack retry 1   => park(1) checkpoint(2)`},
 
 	{name: "two events with one id are delivered one after the other", settings: groups.Settings{MaxCheckpoint: 1}, script: `
 		join a 3
@@ -296,5 +300,5 @@ var scenarios = []struct {
 		read 7
 		join a 2       => a:p0 a:7
 		leave a
-		join b 2       => b:7 b:p0`},
+		join b 2       => b:7!1 b:p0!1`},
 }

@@ -24,10 +24,11 @@ const (
 	maxSkips = 1 << 20
 )
 
-// barred says that the group cannot read: no event has the position at which it
-// was to begin, and it has no checkpoint to go on from.
+// barred says that the group cannot read, and drops its clients: its stream ended
+// for ever, or no event has the position at which it was to begin and it has no
+// checkpoint to go on from.
 func (g *group) barred() bool {
-	return g.configured.Settings.Start.Invalid != "" && !g.machine.saved
+	return g.ended || g.configured.Settings.Start.Invalid != "" && !g.machine.saved
 }
 
 // feed starts to read after what the machine has.
@@ -66,6 +67,9 @@ func (g *group) failed(feeder chan struct{}, err error) {
 	<-feeder
 	if _, ended := errors.AsType[*engine.DeletedError](err); ended {
 		g.logger.Info("the stream of a persistent subscription ended") // nothing will come
+		if g.ended = true; !g.machine.caughtUp {                       // they came before it was noticed that it had ended before
+			g.dropAll(Dropped)
+		}
 		return
 	}
 	g.logger.Warn("a persistent subscription stopped reading; it will try again", "error", err)
