@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 	"orderflow/infra/sqlite"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"
