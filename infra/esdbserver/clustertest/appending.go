@@ -19,6 +19,8 @@ type appending struct {
 	write *writing
 }
 
+// serve handles the call. A client takes no answer for one before the call has
+// ended, so one that is to be lost is held back here.
 func (a *appending) serve(service any, handle grpc.StreamHandler) error {
 	err := handle(service, a)
 	if a.write == nil {
@@ -46,14 +48,6 @@ func (a *appending) RecvMsg(m any) error {
 		a.write = write
 	}
 	return err
-}
-
-// SendMsg implements grpc.ServerStream.
-func (a *appending) SendMsg(m any) error {
-	if a.write != nil && a.write.lost() {
-		return a.Context().Err() // nil as a rule: serve waits for the end of the call
-	}
-	return a.ServerStream.SendMsg(m)
 }
 
 // batching is a call that appends again and again.

@@ -125,8 +125,15 @@ func TestLoseQuorum(t *testing.T) {
 	if err := next(silent, isConfirmation); err != nil {
 		t.Fatal(err)
 	}
-	until(t, c, "the subscription is silent", func() bool { return c.Counts(1).Silent == 1 })
+	again := leader.subscribe(ctx)
+	if err := next(again, isConfirmation); err != nil {
+		t.Fatal(err)
+	}
+	until(t, c, "the subscriptions are silent", func() bool { return c.Counts(0).Silent+c.Counts(1).Silent == 2 })
 	c.RegainQuorum(0)
+	if m, err := again.Recv(); err != nil || isConfirmation(m) {
+		t.Errorf("the subscription at the leader goes on with %v, %v", m, err)
+	}
 	_, err = silent.Recv()
 	wantNotLeader(t, "the silent subscription at a follower", err, silent.Trailer(), c.Address(0))
 	id := leader.mustAppend("x")
@@ -298,6 +305,8 @@ func TestKillLosesAnswers(t *testing.T) {
 	until(t, c, "it is dead", func() bool { return c.Leader() == -1 })
 	late, _, err := leader.append(onLeader(within(t, short)), "late")
 	wantDeadline(t, "append to a node that is dying", err)
+	_, _, err = leader.readAll(within(t, short))
+	wantDeadline(t, "read from a node that is dying", err)
 	close(log.goOn)
 	<-killed
 	o := <-appended

@@ -10,7 +10,9 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -120,6 +122,29 @@ func TestDeletes(t *testing.T) {
 	}
 	if err, _ := call(follower, ctx); err != nil {
 		t.Errorf("delete at the new leader: %v", err)
+	}
+}
+
+func TestTombstonesLoseAnswers(t *testing.T) {
+	log := newHeldLog()
+	c := clusterOn(t, log)
+	leader := dial(t, c.Address(0))
+	call, cancel := context.WithCancel(within(t, patience))
+	failed := make(chan error, 1)
+	go func() {
+		_, err := leader.Tombstone(call, &streams.TombstoneReq{Options: &streams.TombstoneReq_Options{
+			StreamIdentifier:       &shared.StreamIdentifier{StreamName: []byte("held")},
+			ExpectedStreamRevision: &streams.TombstoneReq_Options_Any{Any: &shared.Empty{}},
+		}})
+		failed <- err
+	}()
+	<-log.inside
+	c.LoseQuorum()
+	close(log.goOn)
+	until(t, c, "the answer is held back", func() bool { return c.Counts(0).Unanswered == 1 })
+	cancel()
+	if err := <-failed; status.Code(err) != codes.Canceled {
+		t.Errorf("answered %v", err)
 	}
 }
 

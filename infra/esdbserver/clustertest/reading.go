@@ -68,9 +68,6 @@ func (r *reading) RecvMsg(m any) error {
 			return r.node.mayRead(r.ctx, r.SetTrailer)
 		}
 	case *persistent.ReadReq:
-		if err := r.node.mayRead(r.ctx, r.SetTrailer); err != nil {
-			return err
-		}
 		return r.subscribe(func() error { return nil })
 	}
 	return nil

@@ -61,7 +61,8 @@ func (n *node) beginWriting(forward bool) (w *writing, of now) {
 	return w, of
 }
 
-// end is called when the append is stored, or not. It returns lost.
+// end is called when the append is stored, or not. It says whether the answer
+// is not to reach the client.
 func (w *writing) end() (lost bool) {
 	c := w.node.cluster
 	c.mu.Lock()
@@ -69,13 +70,5 @@ func (w *writing) end() (lost bool) {
 	if w.node.storing--; w.node.storing == 0 && !w.node.running {
 		c.touch() // Kill waits for it
 	}
-	return w.upheaval != c.upheaval
-}
-
-// lost says that the answer does not reach the client.
-func (w *writing) lost() bool {
-	c := w.node.cluster
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	return w.upheaval != c.upheaval
 }
