@@ -23,10 +23,12 @@ func TestASilentSubscription(t *testing.T) {
 		b.feed.Silence(true)
 		b.add(b.log, "mine-1", 2)
 		time.Sleep(following.StalledAfter - time.Second)
+		synctest.Wait()
 		if err := b.Ready(); err != nil || stalls != 0 {
 			b.t.Errorf("before its time: %d reports, %v", stalls, err)
 		}
 		time.Sleep(time.Second + 2*following.LookEvery)
+		synctest.Wait()
 		err := b.Ready()
 		if domain.KindOf(err) != domain.Unavailable || stalls != 1 || b.said.times("level=ERROR", "nothing comes", "saga test") != 1 {
 			b.t.Errorf("after %v: %d reports, %v, said %s", following.StalledAfter, stalls, err, b.said.text.String())

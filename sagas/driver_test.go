@@ -201,6 +201,7 @@ func TestCheckpointWaitsForTheSlowest(t *testing.T) {
 		}
 		close(hold)
 		time.Sleep(3 * sagas.CheckpointEvery)
+		synctest.Wait()
 		if b.marks.at.Event != last {
 			b.t.Errorf("checkpoint %+v, want %+v", b.marks.at, last)
 		}
