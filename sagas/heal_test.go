@@ -233,9 +233,10 @@ func TestAStopWhileAnEventWaitsForALane(t *testing.T) {
 		feed := hasty{make(chan eventlog.Recorded, 10)}
 		b.feed, b.marks.log = feed, nil
 		_, stop := b.run() // of four lanes
-		for p := range eventlog.Position(6) {
+		for p := range eventlog.Position(5) {
 			feed.in <- eventlog.Recorded{Position: 100 * (p + 1), Stream: order.Stream(domain.OrderID(fmt.Sprint("o", p)))}
 		}
+		feed.in <- eventlog.Recorded{Position: 600, Stream: order.Stream("o"), Type: "idle.v1"}
 		close(feed.in)
 		synctest.Wait()
 		_ = stop()
