@@ -64,11 +64,11 @@ func TestEveryKindOfFailure(t *testing.T) {
 					}
 					return
 				}
-				if len(told) != 1 || told[0] != wanted()[kind] {
-					b.t.Errorf("told %v", told)
-				}
 				if err := stop(); domain.KindOf(err) != kind {
 					b.t.Errorf("it ended with %v", err)
+				}
+				if len(told) != 1 || told[0] != wanted()[kind] {
+					b.t.Errorf("told %v", told)
 				}
 			})
 		})

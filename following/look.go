@@ -138,8 +138,9 @@ func (f *Follower) judge(a ahead) (do act, ok bool) {
 	f.health.End, f.health.Oldest = a.end, a.oldest
 	switch {
 	case a.seen < f.seen: // something came since
+	case a.more && !f.behind: // since when is not known: not longer than since the last look
+		f.behind, f.since = true, now
 	case a.more:
-		f.behind = true
 	case a.caughtUp:
 		f.behind, f.since = false, now
 		f.seen = max(f.seen, a.end)

@@ -2,6 +2,7 @@ package following_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,8 +15,8 @@ import (
 // is reported after StalledAfter, and opened anew after ReopenAfter.
 func TestASilentSubscription(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		stalls := 0
-		b.config.Stalled = func() { stalls++ }
+		var stalls atomic.Int64
+		b.config.Stalled = func() { stalls.Add(1) }
 		b.Follower = following.New(b.config)
 		b.add(b.log, "mine-1", 3)
 		stop := b.follow(0)
@@ -23,13 +24,15 @@ func TestASilentSubscription(t *testing.T) {
 		b.feed.Silence(true)
 		b.add(b.log, "mine-1", 2)
 		time.Sleep(following.StalledAfter - time.Second)
-		if err := b.Ready(); err != nil || stalls != 0 {
-			b.t.Errorf("before its time: %d reports, %v", stalls, err)
+		synctest.Wait()
+		if err := b.Ready(); err != nil || stalls.Load() != 0 {
+			b.t.Errorf("before its time: %d reports, %v", stalls.Load(), err)
 		}
 		time.Sleep(time.Second + 2*following.LookEvery)
+		synctest.Wait()
 		err := b.Ready()
-		if domain.KindOf(err) != domain.Unavailable || stalls != 1 || b.said.times("level=ERROR", "nothing comes", "saga test") != 1 {
-			b.t.Errorf("after %v: %d reports, %v, said %s", following.StalledAfter, stalls, err, b.said.text.String())
+		if domain.KindOf(err) != domain.Unavailable || stalls.Load() != 1 || b.said.times("level=ERROR", "nothing comes", "saga test") != 1 {
+			b.t.Errorf("after %v: %d reports, %v, said %s", following.StalledAfter, stalls.Load(), err, b.said.text.String())
 		}
 		if h := b.Health(); h.Quiet < following.StalledAfter || h.Oldest.IsZero() || h.Position >= h.End {
 			b.t.Errorf("health %+v", h)
@@ -38,12 +41,13 @@ func TestASilentSubscription(t *testing.T) {
 		time.Sleep(following.ReopenAfter - following.StalledAfter - 3*following.LookEvery)
 		b.wantEvents("before it is opened anew", 3)
 		time.Sleep(4 * following.LookEvery)
+		synctest.Wait()
 		b.wantEvents("after it was opened anew", 5)
 		if opened, reconnects, _ := b.feed.Counts(); opened != 2 || reconnects != 1 {
 			b.t.Errorf("%d subscriptions, %d reconnects; want 2 and 1", opened, reconnects)
 		}
-		if err := b.Ready(); err != nil || b.said.times("followed again") != 1 || stalls != 1 {
-			b.t.Errorf("in the end: %v, %d reports, said %s", err, stalls, b.said.text.String())
+		if err := b.Ready(); err != nil || b.said.times("followed again") != 1 || stalls.Load() != 1 {
+			b.t.Errorf("in the end: %v, %d reports, said %s", err, stalls.Load(), b.said.text.String())
 		}
 		_ = stop()
 	})

@@ -112,7 +112,7 @@ func (b *bench) run() (d *sagas.Driver, stop func() error) {
 	driver := sagas.Driver{
 		Saga: sagas.Saga{
 			Name: "test", Categories: []string{order.Category},
-			Wakes: func(string) bool { return true }, React: b.react,
+			Wakes: func(eventType string) bool { return eventType != "idle.v1" }, React: b.react,
 		},
 		Feed: b.log, Checkpoints: b.marks, Lanes: 4, Logger: b.logger, Observer: b.observer,
 	}
@@ -201,8 +201,37 @@ func TestCheckpointWaitsForTheSlowest(t *testing.T) {
 		}
 		close(hold)
 		time.Sleep(3 * sagas.CheckpointEvery)
+		synctest.Wait()
 		if b.marks.at.Event != last {
 			b.t.Errorf("checkpoint %+v, want %+v", b.marks.at, last)
+		}
+		_ = stop()
+	})
+}
+
+// Of what came during a look, the first counts, whatever else came then.
+func TestCheckpointStaysBeforeTheFirstThatCame(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		let := make(chan struct{})
+		b.react = func(ctx context.Context, _ domain.OrderID) (time.Time, error) {
+			select {
+			case <-let:
+			case <-ctx.Done():
+			}
+			return time.Time{}, ctx.Err()
+		}
+		d, stop := b.run()
+		first := b.place("a")
+		synctest.Wait()
+		b.place("a")
+		b.place("a")
+		synctest.Wait()
+		d.Wake("a")
+		let <- struct{}{} // the second look begins
+		time.Sleep(2 * sagas.CheckpointEvery)
+		synctest.Wait()
+		if b.marks.at.Event != first {
+			b.t.Errorf("checkpoint %+v, want %+v: of what came behind it nothing is dealt with", b.marks.at, first)
 		}
 		_ = stop()
 	})

@@ -166,6 +166,7 @@ func TestAPositionOfTheVersionBefore(t *testing.T) {
 		}
 		_, stop := b.run()
 		time.Sleep(2 * sagas.CheckpointEvery)
+		synctest.Wait()
 		if b.marks.at.Event != at {
 			b.t.Errorf("saved is %+v, want %+v", b.marks.at, at)
 		}
@@ -208,6 +209,43 @@ func TestAStopWithOrdersUnderWay(t *testing.T) {
 	})
 }
 
+// hasty is a feed that yields what it has without a look at the context.
+type hasty struct{ in chan eventlog.Recorded }
+
+func (h hasty) Subscribe(context.Context, eventlog.Position, ...string) iter.Seq2[eventlog.Recorded, error] {
+	return func(yield func(eventlog.Recorded, error) bool) {
+		for r := range h.in {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// An event that found no free lane before the stop is not dealt with, even if
+// the feed yields what lies behind it.
+func TestAStopWhileAnEventWaitsForALane(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.react = func(ctx context.Context, _ domain.OrderID) (time.Time, error) {
+			<-ctx.Done()
+			return time.Time{}, nil // it was about to end
+		}
+		feed := hasty{make(chan eventlog.Recorded, 10)}
+		b.feed, b.marks.log = feed, nil
+		_, stop := b.run() // of four lanes
+		for p := range eventlog.Position(5) {
+			feed.in <- eventlog.Recorded{Position: 100 * (p + 1), Stream: order.Stream(domain.OrderID(fmt.Sprint("o", p)))}
+		}
+		feed.in <- eventlog.Recorded{Position: 600, Stream: order.Stream("o"), Type: "idle.v1"}
+		close(feed.in)
+		synctest.Wait()
+		_ = stop()
+		if p := b.marks.position(); p > 400 {
+			b.t.Errorf("the checkpoint is %d, and the event at 500 was never looked at", p)
+		}
+	})
+}
+
 // The log is replaced while the saga runs, an order being under way: the saga
 // goes on from the first event, and saves nothing of the log before.
 func TestTheLogIsReplacedUnderTheSaga(t *testing.T) {
@@ -241,6 +279,7 @@ func TestTheLogIsReplacedUnderTheSaga(t *testing.T) {
 				want(b.t, "on the other log", l.take(), "x", "y", "z")
 				close(hold)
 				time.Sleep(2 * sagas.CheckpointEvery)
+				synctest.Wait()
 				if b.marks.at.Event != last {
 					b.t.Errorf("saved is %+v, want %+v", b.marks.at, last)
 				}
@@ -374,6 +413,7 @@ func TestAFeedThatFallsSilent(t *testing.T) {
 		feed.Silence(true)
 		b.place("b")
 		time.Sleep(following.StalledAfter + 2*following.LookEvery)
+		synctest.Wait()
 		if err := d.Ready(); err == nil || stalled != 1 || !strings.Contains(said.String(), "nothing comes from the log") {
 			b.t.Errorf("%d reports, ready %v, said %s", stalled, err, said)
 		}

@@ -48,6 +48,7 @@ func TestATruncatedStream(t *testing.T) {
 		_, stop := b.run()
 		b.place("other")
 		time.Sleep(10 * sagas.LastRetry)
+		synctest.Wait()
 		if n := looks["cut"]; n < 9 || n > 11 || looks["other"] != 1 {
 			b.t.Errorf("%d looks in %v, the other had %d", n, 10*sagas.LastRetry, looks["other"])
 		}
@@ -66,8 +67,10 @@ func TestATruncatedStream(t *testing.T) {
 		}
 		whole = true
 		time.Sleep(2 * sagas.LastRetry)
+		synctest.Wait()
 		n := looks["cut"]
 		time.Sleep(10 * sagas.LastRetry)
+		synctest.Wait()
 		if looks["cut"] != n || !strings.Contains(said.String(), "whole again") {
 			b.t.Errorf("%d looks after it was restored, want none; said %s", looks["cut"]-n, said.String())
 		}
