@@ -9,8 +9,8 @@ const (
 	// told what is the matter.
 	DefaultTimeout = 15 * time.Second
 	// attemptShare of the timeout is for one attempt: a node that hangs leaves
-	// time for another one.
-	attemptShare = 3
+	// time for another one. A server gives an append up after 2 s by itself.
+	attemptShare = 4
 	// pingTimeout bounds [Log.Ping].
 	pingTimeout = 3 * time.Second
 	// openTimeout bounds the wait for a subscription's confirmation.
