@@ -171,7 +171,7 @@ func (s *subscription) once(ctx context.Context) (more bool, err error) {
 
 // measure asks the leader for the end of the log.
 func (s *subscription) measure(ctx context.Context) (uint64, error) {
-	p, err := call(ctx, s.log, s.pool, min(leadTimeout, s.log.opts.Timeout), s.log.page(esdb.Backwards, all{esdb.End{}}, 1))
+	p, err := call(ctx, s.log, s.pool, min(endTimeout, s.log.opts.Timeout), s.log.page(esdb.Backwards, all{esdb.End{}}, 1))
 	if err != nil || len(p.events) == 0 {
 		return 0, err
 	}
