@@ -102,7 +102,8 @@ func TestLeaderChanges(t *testing.T) {
 func leaderChanges(t *testing.T, name string, rounds int, change func(c *clustertest.Cluster, old, next int) func()) string {
 	cluster := clustertest.New(t, memory.NewDense(), clustertest.Options{})
 	var hooked counts
-	log := open(t, cluster.Connection(), eventstoredb.Options{Hooks: hooked.hooks()})
+	// Keep-alive would find a node that hangs, after 20 s; it must not come to that.
+	log := open(t, cluster.Connection()+"&keepAliveInterval=600000", eventstoredb.Options{Hooks: hooked.hooks()})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rounds)*patience)
 	arrived := make(chan eventlog.Recorded, 1<<16)
 	var working sync.WaitGroup
