@@ -11,7 +11,7 @@ import (
 type Hooks struct {
 	// Appended: an append is durable; bytes is data and metadata.
 	Appended func(events, bytes int, took time.Duration)
-	// Read: a page of so many events came.
+	// Read: a page of so many events came, or a reading of all ended after so many.
 	Read func(events int, took time.Duration)
 	// Retried: an operation ("append", "read", "subscribe") is done again after
 	// a failure of this kind.

@@ -197,6 +197,33 @@ func TestStrangeAnswersToAppends(t *testing.T) {
 	}
 }
 
+// TestRepeatIsSettled loses the answer to an append. A real server answers the
+// repeat with the place of a record that is not the event; the event's own counts.
+func TestRepeatIsSettled(t *testing.T) {
+	var asked atomic.Int64
+	h := &hostile{
+		append: func(s streams.Streams_AppendServer) error {
+			if asked.Add(1) == 1 {
+				return status.Error(codes.Unavailable, "as the test wants it")
+			}
+			return s.SendAndClose(&streams.AppendResp{Result: &streams.AppendResp_Success_{Success: &streams.AppendResp_Success{
+				CurrentRevisionOption: &streams.AppendResp_Success_CurrentRevision{CurrentRevision: 0},
+				PositionOption:        &streams.AppendResp_Success_Position{Position: &streams.AppendResp_Position{CommitPosition: 99, PreparePosition: 99}},
+			}}})
+		},
+		read: func(_ *streams.ReadReq, s streams.Streams_ReadServer) error {
+			return s.Send(message("a-1", 0, 42, "tested.v1"))
+		},
+	}
+	log := against(t, h, eventstoredb.Options{})
+	e := event("a-1", 0)
+	e.ID = eventlog.EventID{0x6a, 0x1d, 0x1c, 0x5e, 0, 0, 0x80, 0, 0x80, 0, 0, 0, 0, 0, 0, 1} // that of message
+	at, err := log.Append(t.Context(), "a-1", 0, e)
+	if want := (eventlog.Appended{Version: 1, Position: 42}); err != nil || at != want {
+		t.Errorf("%+v, %v; want %+v", at, err, want)
+	}
+}
+
 // TestFailedReadings gives each status its kind; not found is no empty stream.
 func TestFailedReadings(t *testing.T) {
 	for code, want := range map[codes.Code]domain.Kind{

@@ -19,7 +19,7 @@ import (
 // changes are the ways in which a cluster gets another leader. Each returns
 // when the next leader is known in gossip, and a function that mends the rest.
 func changes() map[string]func(c *clustertest.Cluster, old, next int) (mend func()) {
-	const lag, split = 1500 * time.Millisecond, 1500 * time.Millisecond
+	const lag, split, outage = 1500 * time.Millisecond, 1500 * time.Millisecond, 700 * time.Millisecond
 	nothing := func() {}
 	return map[string]func(c *clustertest.Cluster, old, next int) func(){
 		"resign": func(c *clustertest.Cluster, _, next int) func() { c.Resign(next); return nothing },
@@ -38,6 +38,19 @@ func changes() map[string]func(c *clustertest.Cluster, old, next int) (mend func
 			c.RegainQuorum(next)
 			return nothing
 		},
+		"quorum back": func(c *clustertest.Cluster, _, next int) func() {
+			before := unanswered(c)
+			c.LoseQuorum()
+			waitFor(c, func() bool { return unanswered(c) > before }) // a call hangs
+			c.RegainQuorum(next)
+			return nothing
+		},
+		"kill, later": func(c *clustertest.Cluster, old, next int) func() {
+			c.Kill(old)
+			<-time.After(outage) // nobody leads so long
+			c.Elect(next)
+			return func() { c.Start(old) }
+		},
 		"two leaders": func(c *clustertest.Cluster, _, next int) func() { c.TwoLeaders(next, split); return nothing },
 		"gossip lags": func(c *clustertest.Cluster, _, next int) func() {
 			c.LagGossip(lag)
@@ -45,6 +58,20 @@ func changes() map[string]func(c *clustertest.Cluster, old, next int) (mend func
 			return nothing
 		},
 	}
+}
+
+// unanswered counts the calls that hang, or did.
+func unanswered(c *clustertest.Cluster) (n int) {
+	for i := range clustertest.Nodes {
+		n += c.Counts(i).Unanswered
+	}
+	return n
+}
+
+func waitFor(c *clustertest.Cluster, holds func() bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_ = c.Until(ctx, holds) // the change comes in any case
 }
 
 // TestLeaderChanges moves the leadership under appends and a subscription by
@@ -75,7 +102,8 @@ func TestLeaderChanges(t *testing.T) {
 func leaderChanges(t *testing.T, name string, rounds int, change func(c *clustertest.Cluster, old, next int) func()) string {
 	cluster := clustertest.New(t, memory.NewDense(), clustertest.Options{})
 	var hooked counts
-	log := open(t, cluster.Connection(), eventstoredb.Options{Hooks: hooked.hooks()})
+	// Keep-alive would find a node that hangs, after 20 s; it must not come to that.
+	log := open(t, cluster.Connection()+"&keepAliveInterval=600000", eventstoredb.Options{Hooks: hooked.hooks()})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rounds)*patience)
 	arrived := make(chan eventlog.Recorded, 1<<16)
 	var working sync.WaitGroup
@@ -152,5 +180,67 @@ func appendOn(ctx context.Context, t *testing.T, log *eventstoredb.Log) {
 			t.Errorf("append %d: %+v, %v", v, at, err)
 			return
 		}
+	}
+}
+
+// TestNoQuorum calls everything while nobody leads, and while all nodes hang:
+// each call ends within the time of one operation, whatever it is made of.
+func TestNoQuorum(t *testing.T) {
+	timeout := eventstoredb.DefaultTimeout
+	if testing.Short() {
+		timeout = 3 * time.Second
+	}
+	for name, lose := range map[string]func(c *clustertest.Cluster) (mend func()){
+		"nobody leads": func(c *clustertest.Cluster) func() { c.LoseQuorum(); return func() {} },
+		"all hang": func(c *clustertest.Cluster) func() {
+			for i := range clustertest.Nodes {
+				c.Stop(i)
+			}
+			return func() {
+				for i := range clustertest.Nodes {
+					c.Continue(i)
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := clustertest.New(t, memory.NewDense(), clustertest.Options{})
+			log := open(t, c.Connection(), eventstoredb.Options{Timeout: timeout})
+			write(t, log, 2, 3) // a-0 and b-1
+			for _, err := range log.ReadAll(t.Context(), 0) {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			mend := lose(c)
+			defer mend()
+			var calls sync.WaitGroup
+			for what, do := range map[string]func() error{
+				"append":          func() error { _, err := log.Append(t.Context(), "a-0", 3, event("a-0", 3)); return err },
+				"append, stale":   func() error { _, err := log.Append(t.Context(), "a-0", 1, event("a-0", 9)); return err },
+				"read":            func() error { return last(log.Read(t.Context(), "a-0", 0)) },
+				"read all":        func() error { return last(log.ReadAll(t.Context(), 0)) },
+				"read a category": func() error { return last(log.ReadAll(t.Context(), 0, "a")) },
+				"end":             func() error { _, err := log.End(t.Context()); return err },
+				"at":              func() error { _, _, err := log.At(t.Context(), 7); return err },
+				"ping":            func() error { return log.Ping(t.Context()) },
+				"truncated":       func() error { _, _, err := log.TruncatedStreams(t.Context(), "a"); return err },
+			} {
+				calls.Go(func() {
+					begun := time.Now()
+					err := do()
+					took := time.Since(begun)
+					if kind := domain.KindOf(err); err == nil || kind != domain.Unavailable && kind != domain.Unknown {
+						t.Errorf("%s: %v, want kind unavailable or unknown", what, err)
+					}
+					if took > timeout+timeout/5 {
+						t.Errorf("%s took %s, more than %s", what, took, timeout)
+					}
+					t.Logf("%-16s %5.2f s", what, took.Seconds())
+				})
+			}
+			calls.Wait()
+		})
 	}
 }

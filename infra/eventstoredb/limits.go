@@ -9,8 +9,8 @@ const (
 	// told what is the matter.
 	DefaultTimeout = 15 * time.Second
 	// attemptShare of the timeout is for one attempt: a node that hangs leaves
-	// time for another one.
-	attemptShare = 3
+	// time for another one. A server gives an append up after 2 s by itself.
+	attemptShare = 4
 	// pingTimeout bounds [Log.Ping].
 	pingTimeout = 3 * time.Second
 	// openTimeout bounds the wait for a subscription's confirmation.
@@ -18,10 +18,13 @@ const (
 
 	// leadEvery is how often the node of subscriptions is asked whether it leads
 	// and lives: what keep-alive finds out after 20 s, and what it never does.
-	leadEvery = 2 * time.Second
-	// leadTimeout bounds that question, and the one for the end of the log before
-	// a subscription is opened.
-	leadTimeout = 3 * time.Second
+	leadEvery = time.Second
+	// leadTimeout bounds that question. A node that is only slow keeps its
+	// subscriptions, so it may be short.
+	leadTimeout = 2 * time.Second
+	// endTimeout bounds the question for the end of the log before a subscription
+	// is opened.
+	endTimeout = 3 * time.Second
 	// leadAgain is the pause after a question that was not answered as it should.
 	leadAgain = 250 * time.Millisecond
 	// loudAfter is after how many drops in a row a subscription is logged.

@@ -3,6 +3,7 @@ package eventstoredb
 import (
 	"context"
 	"iter"
+	"time"
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
@@ -51,5 +52,8 @@ func (l *Log) scan(ctx context.Context, s *subscription) error {
 		}
 		return domain.Errorf(domain.Exhausted, "There are %d readings of EventStoreDB already, and none ended in %s; try again later.", maxReadings, l.opts.Timeout)
 	}
-	return l.run(ctx, s)
+	begun := time.Now()
+	err := l.run(ctx, s)
+	l.opts.Hooks.Read(s.kept, time.Since(begun))
+	return err
 }

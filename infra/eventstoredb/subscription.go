@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
@@ -34,6 +36,7 @@ type subscription struct {
 	end      uint64 // of the log, before the present subscription was opened
 	until    uint64 // where a reading ends
 	measured bool   // until is known
+	kept     int    // events that were handed on
 	skipped  int    // events that were not handed on since the last watermark
 	told     eventlog.Watermark
 	silence  *time.Timer // nil for a subscription that may wait for ever
@@ -86,6 +89,9 @@ func (s *subscription) run(ctx context.Context, cancel context.CancelCauseFunc) 
 			return ctx.Err()
 		}
 		f := failureOf(err)
+		if f.kind == domain.Invalid && status.Code(err) != codes.InvalidArgument {
+			f = failure{kind: domain.Exhausted, again: true} // it is about a size, not about the place
+		}
 		failures := s.troubles.dropped(ctx, s, f, err)
 		switch {
 		case s.place.doubt(f):
@@ -171,7 +177,7 @@ func (s *subscription) once(ctx context.Context) (more bool, err error) {
 
 // measure asks the leader for the end of the log.
 func (s *subscription) measure(ctx context.Context) (uint64, error) {
-	p, err := call(ctx, s.log, s.pool, min(leadTimeout, s.log.opts.Timeout), s.log.page(esdb.Backwards, all{esdb.End{}}, 1))
+	p, err := call(ctx, s.log, s.pool, min(endTimeout, s.log.opts.Timeout), s.log.page(esdb.Backwards, all{esdb.End{}}, 1))
 	if err != nil || len(p.events) == 0 {
 		return 0, err
 	}
@@ -221,6 +227,7 @@ func (s *subscription) event(e *esdb.RecordedEvent) (more bool, err error) {
 	s.skipped++
 	if kept {
 		s.skipped = 0
+		s.kept++
 	}
 	switch {
 	case at >= s.end && !s.told.CaughtUp:
