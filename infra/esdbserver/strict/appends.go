@@ -2,6 +2,7 @@ package strict
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
@@ -186,7 +187,19 @@ func names() []Question {
 		}
 	}
 	return []Question{
-		{Part: part, Asked: "a stream of 1,000 characters", Real: "[a]", Ask: long(1_000)},
+		{Part: part, Asked: "a stream of 2,000 characters", Real: "[a]", Ask: long(2_000)},
+		{Part: part, Asked: "a stream of 10,000 characters", Real: "[a]", Ask: long(10_000)},
+		{Part: part, Asked: "a stream of 70,000 characters", Real: "InvalidArgument", Ask: long(70_000), Harmful: true}, // what a real server does was not seen
+		{
+			Part: part, Asked: "a type of 2,000 characters", Real: "[2000]",
+			Ask: func(ctx context.Context, s *Session) (string, error) {
+				if _, err := s.must(ctx, s.stream, named(strings.Repeat("t", 2_000))...); err != nil {
+					return appended(nil, err), nil //nolint:nilerr // a refusal is an answer
+				}
+				answers, err := s.read(ctx, reading(0, 0, of(s.stream)))
+				return fmt.Sprintf("[%d]", len(strings.Trim(types(answers, err), "[]"))), nil
+			},
+		},
 		{
 			Part: part, Asked: "a stream without a name", Real: "Unknown", Want: "InvalidArgument", Reason: threwThere,
 			Ask: func(ctx context.Context, s *Session) (string, error) {
