@@ -17,7 +17,8 @@
 //	infra/memory/       every port in memory: the fake of all tests
 //	infra/pebblelog/    the event log on Pebble: the embedded default
 //	infra/esdbserver/   an EventStoreDB node on any log; engine/ what it does, groups/ persistent subscriptions,
-//	                    conformance/ the official client's own suite against it, clustertest/ three nodes on one log, for tests
+//	                    strict/ what a real server answers, as questions to any, conformance/ the official client's own suite,
+//	                    clustertest/ three nodes on one log, for tests
 //	infra/eventstoredb/ the event log in EventStoreDB, or in any node that speaks its protocol
 //	infra/kafka/        events to other processes: relay, feeds of sagas, retry queue, poison (AsyncAPI 3)
 //	infra/sqlite/       views and checkpoints in SQLite

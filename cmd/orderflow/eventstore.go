@@ -60,7 +60,7 @@ func (c *eventstoreCmd) Run(ctx context.Context, s streams, logger *slog.Logger)
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return domain.Wrap(domain.Invalid, err, "The data directory cannot be made; choose another with --data")
 	}
-	log, err := openLogWith(conf, pebblelog.Options{Logger: logger, IndexIDs: true})
+	log, err := openLogWith(conf, pebblelog.Options{Logger: logger, IndexIDs: true, LongNames: true})
 	if err != nil {
 		return err
 	}

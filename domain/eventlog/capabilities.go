@@ -26,12 +26,15 @@ type Together interface {
 }
 
 // CheckTogether refuses what no store accepts.
-func CheckTogether(writes []Write) error {
+func CheckTogether(writes []Write) error { return ShortNames.CheckTogether(writes) }
+
+// CheckTogether is the function of that name for a store with names of up to n bytes.
+func (n NameBytes) CheckTogether(writes []Write) error {
 	if len(writes) == 0 || len(writes) > MaxWrites {
 		return domain.Errorf(domain.Invalid, "An append goes to 1 to %d streams, not %d.", MaxWrites, len(writes))
 	}
 	for i, w := range writes {
-		if err := CheckAppend(w.Stream, w.Version, w.Events); err != nil {
+		if err := n.CheckAppend(w.Stream, w.Version, w.Events); err != nil {
 			return err
 		}
 		for _, other := range writes[:i] {

@@ -24,8 +24,20 @@ type Stream string
 
 // Limits of names.
 const (
-	MaxStreamBytes = 1_024
-	MaxTypeBytes   = 1_024
+	MaxStreamBytes = int(ShortNames)
+	MaxTypeBytes   = int(ShortNames)
+)
+
+// NameBytes bounds the names of streams and types that a store takes.
+type NameBytes int
+
+// The bounds there are.
+const (
+	// ShortNames are what every store takes: see [MaxStreamBytes] and [MaxTypeBytes].
+	ShortNames NameBytes = 1_024
+	// LongNames are for the log of an EventStoreDB node, whose clients choose the
+	// names: 64 KiB less what makes a length fit into the two bytes it has in a key.
+	LongNames NameBytes = 1<<16 - 1
 )
 
 // Limits of one append.
@@ -172,17 +184,22 @@ func ErrConflict(s Stream, want, have Version) error {
 
 // CheckAppend refuses what no store accepts.
 func CheckAppend(s Stream, version Version, events []Pending) error {
+	return ShortNames.CheckAppend(s, version, events)
+}
+
+// CheckAppend is the function of that name for a store with names of up to n bytes.
+func (n NameBytes) CheckAppend(s Stream, version Version, events []Pending) error {
 	switch {
-	case s == "" || len(s) > MaxStreamBytes:
-		return domain.Errorf(domain.Invalid, "%.40q is not the name of a stream; it has 1 to %d bytes.", s, MaxStreamBytes)
+	case s == "" || len(s) > int(n):
+		return domain.Errorf(domain.Invalid, "%.40q is not the name of a stream; it has 1 to %d bytes.", s, n)
 	case version < 0:
 		return domain.Errorf(domain.Invalid, "Version %d is negative.", version)
 	case len(events) == 0 || len(events) > MaxAppendEvents:
 		return domain.Errorf(domain.Invalid, "An append takes 1 to %d events, not %d.", MaxAppendEvents, len(events))
 	}
 	for _, e := range events {
-		if e.Type == "" || len(e.Type) > MaxTypeBytes {
-			return domain.Errorf(domain.Invalid, "%.40q is not an event type; it has 1 to %d bytes.", e.Type, MaxTypeBytes)
+		if e.Type == "" || len(e.Type) > int(n) {
+			return domain.Errorf(domain.Invalid, "%.40q is not an event type; it has 1 to %d bytes.", e.Type, n)
 		}
 		if len(e.Data) > MaxEventBytes {
 			return domain.Errorf(domain.Invalid, "Event %s has %d bytes; at most %d are allowed.", e.Type, len(e.Data), MaxEventBytes)

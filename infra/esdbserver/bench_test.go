@@ -142,7 +142,7 @@ func BenchmarkAppend(b *testing.B) {
 				address, stop := serveBare(b, filepath.Join(dir, "bare"))
 				theirs = append(theirs, appendFor(b, address, c.expected, c.hot))
 				stop()
-				log, err := pebblelog.Open(filepath.Join(dir, "log"), pebblelog.Options{IndexIDs: true})
+				log, err := pebblelog.Open(filepath.Join(dir, "log"), pebblelog.Options{IndexIDs: true, LongNames: true})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -18,8 +18,8 @@ import (
 const (
 	// maxStreamBytes is what a log takes. What the node puts around a name has
 	// to fit as well, so the longest names can have no metadata and no groups.
-	maxStreamBytes = eventlog.MaxStreamBytes
-	maxTypeBytes   = eventlog.MaxTypeBytes
+	maxStreamBytes = int(eventlog.LongNames)
+	maxTypeBytes   = int(eventlog.LongNames)
 )
 
 // The content types that the protocol knows.

@@ -24,10 +24,14 @@
 //   - An append of no events stores nothing, is answered with the end of the log
 //     as its position, and does not begin a deleted stream again. There it
 //     leaves a record behind.
-//   - 1 MiB of data are taken in one append, as by versions before 24.10, which
-//     do not count metadata and types; with these it is 16 MiB.
-//   - A stream's name has at most 1,024 bytes, those included that the node puts
-//     around it for metadata and groups; a type 1,024. $all cannot be written.
+//   - 1 MiB of data are taken in one append, or what Options say, as by versions
+//     before 24.10, which do not count metadata and types; with these it is 16 MiB
+//     less 10,000 bytes.
+//   - A stream's name has at most 65,535 bytes, those included that the node puts
+//     around it for metadata, and a type as many, if the log takes long names;
+//     with groups it is 1,024. $all is denied to every writer.
+//   - Of a repeated append in which an id stands twice the first place is told,
+//     as there. An id that two appends stored is at its last.
 //   - An append waits 8 seconds for the log, one in a batch 2.
 //
 // Reads:

@@ -147,7 +147,7 @@ func newLog(t testing.TB) *pebblelog.Log {
 
 func openLog(t testing.TB, dir string) *pebblelog.Log {
 	t.Helper()
-	log, err := pebblelog.Open(dir, pebblelog.Options{IndexIDs: true})
+	log, err := pebblelog.Open(dir, pebblelog.Options{IndexIDs: true, LongNames: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,3 +46,15 @@ func TestSpreadStays(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkSpread is what a position costs, there and back.
+func BenchmarkSpread(b *testing.B) {
+	at := uint64(1)
+	for b.Loop() {
+		back, exact := (Spread{}).Inward(Spread{}.Outward(at))
+		if !exact || back != at {
+			b.Fatal(at)
+		}
+		at++
+	}
+}

@@ -27,7 +27,7 @@ func TestRestart(t *testing.T) {
 	a, b := event("a"), event("b")
 	var before, after []string
 	session := func(do func(c *esdb.Client)) {
-		log, err := pebblelog.Open(dir, pebblelog.Options{IndexIDs: true})
+		log, err := pebblelog.Open(dir, pebblelog.Options{IndexIDs: true, LongNames: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -95,10 +95,10 @@ func TestLimits(t *testing.T) {
 		says   string
 	}{
 		{"an append that is too large", "test-1", large, "Maximum Append Size of 1048576 Exceeded"},
-		{"a name that is too long", strings.Repeat("s", 1_025), event("a"), "at most 1024 bytes, not 1025"},
+		{"a name that is too long", strings.Repeat("s", 65_536), event("a"), "at most 65535 bytes, not 65536"},
 		{"no name", "", event("a"), "A stream has a name"},
 		{"no type", "test-1", nameless, "Exception was thrown by handler."},
-		{"a type that is too long", "test-1", event(strings.Repeat("t", 1_025)), "at most 1024 bytes"},
+		{"a type that is too long", "test-1", event(strings.Repeat("t", 65_536)), "at most 65535 bytes"},
 	} {
 		_, err := c.AppendToStream(ctx(t), r.stream, esdb.AppendToStreamOptions{}, r.event)
 		if err == nil || !strings.Contains(err.Error(), r.says) {
@@ -106,7 +106,7 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	large.Data = large.Data[:engine.MaxAppendBytes]
-	if _, err := c.AppendToStream(ctx(t), strings.Repeat("s", 1_024), esdb.AppendToStreamOptions{}, large); err != nil {
+	if _, err := c.AppendToStream(ctx(t), strings.Repeat("s", 65_535), esdb.AppendToStreamOptions{}, large); err != nil {
 		t.Errorf("what just fits: %v", err)
 	}
 }

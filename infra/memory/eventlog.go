@@ -25,6 +25,7 @@ const chunkEvents = 256
 type Log struct {
 	clock func() time.Time
 	gap   func(i int) eventlog.Position // between the events i-1 and i
+	names eventlog.NameBytes
 
 	mu         sync.RWMutex
 	all        []eventlog.Recorded       // in the order of their positions
@@ -42,7 +43,7 @@ func New() *Log { return NewAt(time.Now) }
 // NewAt returns an empty log that asks clock for the time of each append.
 func NewAt(clock func() time.Time) *Log {
 	return &Log{
-		clock: clock, gap: irregular,
+		clock: clock, gap: irregular, names: eventlog.ShortNames,
 		gone:       map[int]struct{}{},
 		streams:    map[eventlog.Stream][]int{},
 		categories: map[string][]int{},
@@ -53,13 +54,14 @@ func NewAt(clock func() time.Time) *Log {
 }
 
 // NewDense returns an empty log whose positions are 1, 2, 3 and so on, as those
-// of the embedded log are. An EventStoreDB node keeps its events in such a log.
+// of the embedded log are, and that takes long names. An EventStoreDB node keeps
+// its events in such a log.
 func NewDense() *Log { return NewDenseAt(time.Now) }
 
 // NewDenseAt is [NewDense] with the clock of [NewAt].
 func NewDenseAt(clock func() time.Time) *Log {
 	l := NewAt(clock)
-	l.gap = func(int) eventlog.Position { return 1 }
+	l.gap, l.names = func(int) eventlog.Position { return 1 }, eventlog.LongNames
 	return l
 }
 
@@ -116,7 +118,7 @@ func (l *Log) Append(ctx context.Context, s eventlog.Stream, version eventlog.Ve
 
 // AppendTogether implements eventlog.Together.
 func (l *Log) AppendTogether(ctx context.Context, writes ...eventlog.Write) ([]eventlog.Appended, error) {
-	if err := eventlog.CheckTogether(writes); err != nil {
+	if err := l.names.CheckTogether(writes); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {

@@ -78,7 +78,7 @@ func (l *Log) Append(ctx context.Context, s eventlog.Stream, version eventlog.Ve
 
 // AppendTogether implements eventlog.Together.
 func (l *Log) AppendTogether(ctx context.Context, writes ...eventlog.Write) ([]eventlog.Appended, error) {
-	if err := eventlog.CheckTogether(writes); err != nil {
+	if err := l.opts.names().CheckTogether(writes); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {

@@ -18,7 +18,8 @@ type heads struct {
 	mu         sync.Mutex
 	young, old map[eventlog.Stream]eventlog.Version
 	generation int
-	limit      int // of one generation, in streams
+	weight     int // of the young one: a stream counts once, and once more per KiB of its name
+	limit      int // of the weight of one generation
 }
 
 func newHeads(limit int) *heads {
@@ -52,9 +53,13 @@ func (h *heads) absent(s eventlog.Stream, generation int) {
 }
 
 func (h *heads) insert(s eventlog.Stream, v eventlog.Version) {
-	if len(h.young) >= h.limit {
+	if h.weight >= h.limit {
 		h.old, h.young = h.young, make(map[eventlog.Stream]eventlog.Version, h.limit)
+		h.weight = 0
 		h.generation++
+	}
+	if _, known := h.young[s]; !known {
+		h.weight += 1 + len(s)>>10
 	}
 	h.young[s] = v
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"orderflow/domain/eventlog"
 )
 
 // Options of a log. The zero value is fit for production.
@@ -31,11 +33,21 @@ type Options struct {
 	// IndexIDs keeps an index of the events' ids, for [Log.Find]. A log that
 	// was written without it is indexed at the start.
 	IndexIDs bool
+	// LongNames takes names of up to 64 KiB in appends, for the log of an
+	// EventStoreDB node. A log that holds some can be opened without.
+	LongNames bool
 
 	verifiedAtStart int64 // bytes of tables; 0 is verifiedAtStartBytes
 	verifyPerSecond int64 // bytes of tables; 0 is verifyBytesPerSecond
 
 	noSync bool // acknowledges before the fsync; for the test that the tests bite
+}
+
+func (o *Options) names() eventlog.NameBytes {
+	if o.LongNames {
+		return eventlog.LongNames
+	}
+	return eventlog.ShortNames
 }
 
 // Disk says when the log stops taking appends for want of space.

@@ -63,7 +63,7 @@ func fill(t *testing.T, resources string) original {
 // serve starts a node that holds the data set and nothing else.
 func (o original) serve(t *testing.T, certificates string) (address string, stop func()) {
 	t.Helper()
-	log, err := pebblelog.Open(filepath.Join(t.TempDir(), "log"), pebblelog.Options{IndexIDs: true})
+	log, err := pebblelog.Open(filepath.Join(t.TempDir(), "log"), pebblelog.Options{IndexIDs: true, LongNames: true})
 	if err != nil {
 		t.Fatal(err)
 	}

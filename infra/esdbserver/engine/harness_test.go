@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func logs(t *testing.T, run func(t *testing.T, log engine.Log)) {
 	t.Run("memory", func(t *testing.T) { run(t, memory.NewDense()) })
 	t.Run("pebble", func(t *testing.T) {
-		log, err := pebblelog.Open("log", pebblelog.Options{FS: vfs.NewMem(), IndexIDs: true, Disk: pebblelog.Disk{Usage: func() (vfs.DiskUsage, error) { return vfs.DiskUsage{AvailBytes: 1 << 40, TotalBytes: 1 << 41}, nil }}})
+		log, err := pebblelog.Open("log", pebblelog.Options{FS: vfs.NewMem(), IndexIDs: true, LongNames: true, Disk: pebblelog.Disk{Usage: func() (vfs.DiskUsage, error) { return vfs.DiskUsage{AvailBytes: 1 << 40, TotalBytes: 1 << 41}, nil }}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -106,6 +106,7 @@ func (l *lane) takeAll() []*request {
 type lanes struct {
 	mu         sync.Mutex
 	young, old map[string]*lane
+	weight     int // of the young ones: a lane counts once, and once more per KiB of its name
 	limit      int
 }
 
@@ -124,9 +125,10 @@ func (l *lanes) enter(root string) *lane {
 		} else {
 			delete(l.old, root)
 		}
-		if len(l.young) >= l.limit {
+		if l.weight >= l.limit {
 			l.age()
 		}
+		l.weight += 1 + len(root)>>10
 		l.young[root] = of
 	}
 	of.users++
@@ -142,9 +144,11 @@ func (l *lanes) leave(of *lane) {
 // age makes room.
 func (l *lanes) age() {
 	left := l.old
+	l.weight = 0
 	l.old, l.young = l.young, make(map[string]*lane, l.limit)
 	for root, of := range left {
 		if of.users > 0 {
+			l.weight += 1 + len(root)>>10
 			l.young[root] = of
 		}
 	}

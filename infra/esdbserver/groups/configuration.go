@@ -23,6 +23,9 @@ type Configured struct {
 	// Begin is the place after which it starts to read, worked out when Start
 	// was set: a start at the end is not where the end is after a restart.
 	Begin Place
+	// Beyond says that Begin was beyond the end of the stream when it was set:
+	// then it wins over an older checkpoint, and what lies between is left out.
+	Beyond bool
 }
 
 // storedConfig is EventStoreDB's form. Fields may be added and never change.
@@ -56,6 +59,7 @@ type storedEntry struct {
 	// What EventStoreDB does not have.
 	ResolvedStart *int64 `json:"resolvedStart,omitempty"`
 	InvalidStart  string `json:"invalidStart,omitempty"`
+	StartBeyond   bool   `json:"startBeyond,omitempty"`
 }
 
 // storedFilter is EventStoreDB's form, in which prefixes are one text with
@@ -74,7 +78,7 @@ func encodeConfig(groups []Configured, at time.Time, by string) ([]byte, error) 
 		s, begin := g.Settings, int64(g.Begin)
 		e := storedEntry{
 			Stream: g.Key.Stream, Group: g.Key.Group, ResolveLinkTos: s.ResolveLinks, ExtraStatistics: s.ExtraStatistics,
-			MessageTimeout: s.MessageTimeout.Milliseconds(), StartPosition: s.Start.Text(g.Key.Stream == AllStream), ResolvedStart: &begin, InvalidStart: s.Start.Invalid,
+			MessageTimeout: s.MessageTimeout.Milliseconds(), StartPosition: s.Start.Text(g.Key.Stream == AllStream), ResolvedStart: &begin, InvalidStart: s.Start.Invalid, StartBeyond: g.Beyond,
 			LiveBufferSize: s.LiveBuffer, HistoryBufferSize: s.HistoryBuffer, ReadBatchSize: s.ReadBatch,
 			MaxRetryCount: s.MaxRetries, PreferRoundRobin: s.Strategy == RoundRobin, NamedConsumerStrategy: string(s.Strategy),
 			CheckPointAfter:    s.CheckpointAfter.Milliseconds(),
@@ -143,7 +147,7 @@ func (e *storedEntry) decode() (g Configured, err error) {
 	if g.Settings.Start, err = ParseStart(e.StartPosition, all); err != nil {
 		return g, err
 	}
-	g.Settings.Start.Invalid = e.InvalidStart
+	g.Settings.Start.Invalid, g.Beyond = e.InvalidStart, e.StartBeyond
 	if g.Begin = g.Settings.Start.At - 1; e.ResolvedStart != nil {
 		g.Begin = max(Place(*e.ResolvedStart), Nowhere)
 	}

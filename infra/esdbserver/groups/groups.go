@@ -163,6 +163,13 @@ func (gs *Groups) Update(ctx context.Context, by string, key Key, s Settings) er
 	if c.Begin, err = begin(ctx, gs.api, key, s.Start); err != nil {
 		return err
 	}
+	if key.Stream != AllStream && !s.Start.End {
+		last, err := gs.api.LastNumber(ctx, key.Stream)
+		if err != nil {
+			return err
+		}
+		c.Beyond = s.Start.At > Place(last)
+	}
 	all := gs.configured()
 	all[slices.IndexFunc(all, func(other Configured) bool { return other.Key == key })] = c
 	if err := gs.store(ctx, by, all); err != nil {

@@ -140,6 +140,9 @@ func (g *group) load() error {
 		}
 		m.Saved = true
 	}
+	if g.configured.Beyond {
+		m.Checkpoint = max(m.Checkpoint, g.configured.Begin)
+	}
 	last, err := g.api.LastNumber(ctx, key.parkedStream())
 	if err != nil {
 		return err
