@@ -145,7 +145,7 @@ func (w *world) start(t *testing.T) *process {
 	var running sync.WaitGroup
 	for _, s := range []sagas.Saga{
 		fulfilling.New(fulfilling.Saga{Bus: local, Orders: local.Orders, Payments: local.Payments, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
-		charging.New(charging.Saga{Gateway: gateway{out, inner}, GatewayName: "sim", Payments: local.Payments, Fulfilments: local.Fulfilments}),
+		charging.New(charging.Saga{Gateway: gateway{out, inner}, GatewayName: "sim", Orders: local.Orders, Payments: local.Payments, Fulfilments: local.Fulfilments}),
 		dispatching.New(dispatching.Saga{Carrier: carrier{out, parcels}, CarrierName: "sim", Orders: local.Orders, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
 	} {
 		running.Go(func() { _ = sagas.NewDriver(sagas.Driver{Saga: s, Feed: out}).Run(ctx) })
