@@ -123,7 +123,10 @@ func (l look) do(ctx context.Context, next fulfilment.Step) (moved bool, err err
 
 func (l look) reserve(ctx context.Context) (bool, error) {
 	reply, err := l.Bus.Send(ctx, commands.ReserveStock{Order: l.id, Warehouse: l.o.Warehouse, Units: l.units()})
-	if err == nil && reply.Events == 0 {
+	switch {
+	case err != nil && domain.KindOf(err) == domain.Rejected && l.begun == 0: // given up, and only a fulfilment does that
+		err = unrecordable(sagas.ErrGone(fulfilment.Stream(l.id)))
+	case err == nil && reply.Events == 0:
 		err = l.notCharged(ctx)
 	}
 	if err != nil {
