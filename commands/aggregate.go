@@ -15,6 +15,10 @@ const (
 	// MaxAttempts bounds how often a group is decided anew because another
 	// process was first; every time somebody made progress.
 	MaxAttempts = 32
+	// MaxUnseen is how often in a row a stream without events may refuse to be
+	// begun before it counts as one whose events are hidden; a node that is
+	// behind shows them at the next look.
+	MaxUnseen = 4
 	// MaxGroup bounds the commands that share one append.
 	MaxGroup = 1_024
 	// MaxAppendEvents bounds the events of one append.
@@ -86,7 +90,9 @@ type Result struct {
 // were first MaxAttempts times), Exhausted (too many wait for this stream),
 // Unavailable and ReadOnly (nothing happened), Unknown (it may have happened:
 // send the command again, it happens once), Internal (the decision panicked;
-// nothing happened).
+// nothing happened), Incomplete (the stream lacks events: it was truncated or
+// deleted; nothing is decided and nothing is kept in memory until it is whole.
+// What was to begin a deleted stream may stand in the log behind the hole).
 func (a *Aggregate[S, E]) Do(ctx context.Context, stream eventlog.Stream, cause Cause, decide decider.Decision[S, E], view func(S)) (Result, error) {
 	if cause.Command == "" {
 		cause.Command = randomID()
@@ -114,7 +120,9 @@ func (a *Aggregate[S, E]) Transact(ctx context.Context, stream eventlog.Stream, 
 
 // Load returns the state of a stream as it is now, and its version; a stream
 // without events has the initial state and version 0. Under Alone it comes
-// from memory if it is there; otherwise at least the tail is read.
+// from memory if it is there; otherwise at least the tail is read. A stream
+// that lacks events is Incomplete, unless a state that was folded while it was
+// whole is there and only the tail had to be read.
 func (a *Aggregate[S, E]) Load(ctx context.Context, stream eventlog.Stream) (S, eventlog.Version, error) {
 	return a.load(ctx, stream, 0)
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // CancelOrder asks for an order to be undone. It is Rejected once the parcel
-// is on its way.
+// is on its way, and Incomplete where an order was confirmed of whose parcel
+// nothing is there.
 type CancelOrder struct {
 	Order  domain.OrderID `json:"order"`
 	Reason domain.Reason  `json:"reason,omitempty"` // domain.CustomerAsked if empty
@@ -32,6 +33,9 @@ func (c CancelOrder) do(ctx context.Context, l *Local) (Reply, error) {
 	}
 	underway := parcel.Status == shipment.Underway || parcel.Status == shipment.Arrived
 	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), func(s order.State) ([]order.Event, error) {
+		if s.Status == order.Secured && parcel.Status == shipment.None { // it was confirmed because there is one
+			return nil, eventlog.ErrIncomplete(shipment.Stream(c.Order), 1, 0)
+		}
 		if s.Status == order.Secured && underway {
 			return nil, domain.Errorf(domain.Rejected, "The parcel is %s; return the goods instead.", parcel.Status)
 		}

@@ -71,6 +71,7 @@ type cell[S any, E eventlog.Typed] struct {
 	half    bool // head is where reading the stream broke off; not known yet
 	weight  int
 	snapped eventlog.Version // of the last snapshot begun
+	unseen  int              // appends in a row that an empty stream refused
 
 	refs int           // guarded by cells.mu
 	idle *list.Element // guarded by cells.mu; set while refs is 0
@@ -144,7 +145,7 @@ func (c *cell[S, E]) spoil() {
 // forget drops everything: the stream must be read from the start.
 func (c *cell[S, E]) forget() {
 	c.spoil()
-	c.weight, c.half = 0, false
+	c.weight, c.half, c.unseen = 0, false, 0
 	c.set(func(h *head[S]) { *h = head[S]{} })
 }
 

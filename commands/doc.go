@@ -14,4 +14,8 @@
 // says which events the decisions saw. What appends nothing (a refusal, a
 // repeat) is proved by reading the tail. So correctness never rests on memory,
 // and any number of processes may decide about the same streams.
+//
+// A stream that lacks events, because it was truncated or deleted where it is
+// kept, is never taken for a shorter one: commands about it are Incomplete,
+// nothing of it stays in memory, and the next command reads it anew.
 package commands

@@ -68,7 +68,7 @@ func (a *Aggregate[S, E]) attempt(ctx context.Context, c *cell[S, E], group []*r
 			read = false
 		case domain.KindOf(err) == domain.Conflict:
 			a.stats.conflicts.Add(1)
-			if _, err := a.readTail(ctx, c); err != nil {
+			if err := a.catchUp(ctx, c); err != nil {
 				refuse(unanswered(group), err)
 				return nil, false
 			}
@@ -82,6 +82,25 @@ func (a *Aggregate[S, E]) attempt(ctx context.Context, c *cell[S, E], group []*r
 	}
 	c.putBack(p.rest)
 	return a.answerQuiet(ctx, c, p.quiet, read)
+}
+
+// catchUp reads what came first after an append was refused. A stream that
+// holds nothing to be read and again and again refuses to be begun has hidden
+// events: that is Incomplete.
+func (a *Aggregate[S, E]) catchUp(ctx context.Context, c *cell[S, E]) error {
+	n, err := a.readTail(ctx, c)
+	if err != nil {
+		return err
+	}
+	if n > 0 || c.head.version > 0 {
+		c.unseen = 0
+		return nil
+	}
+	if c.unseen++; c.unseen < MaxUnseen {
+		return nil
+	}
+	c.forget()
+	return eventlog.ErrIncomplete(c.stream, 1, 0)
 }
 
 // answerQuiet answers those that append nothing, if what they saw is surely

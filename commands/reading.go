@@ -53,11 +53,15 @@ func (a *Aggregate[S, E]) readWhole(ctx context.Context, c *cell[S, E]) error {
 }
 
 // readTail folds what follows the head and says how many events that were.
-// What was read before an error stays.
+// What was read before an error stays, unless the stream lacks events: then
+// nothing is known of it any more.
 func (a *Aggregate[S, E]) readTail(ctx context.Context, c *cell[S, E]) (n int, err error) {
 	a.stats.reads.Add(1)
 	for r, err := range a.store.Read(ctx, c.stream, c.head.version) {
 		if err != nil {
+			if domain.KindOf(err) == domain.Incomplete {
+				c.forget()
+			}
 			return n, kinded(err, domain.Unavailable, "The log cannot be read now; try again later.")
 		}
 		if err := a.advance(c, r); err != nil {
@@ -92,7 +96,9 @@ func (a *Aggregate[S, E]) advance(c *cell[S, E], r eventlog.Recorded) error {
 }
 
 // readSnapshot starts the head from a snapshot, if there is one that fits:
-// its last event must be where the stream has it.
+// its last event must be where the stream has it. So a stream that lacks events
+// before that one is still known from its snapshot, and one that lacks that
+// event or a later one is Incomplete.
 func (a *Aggregate[S, E]) readSnapshot(ctx context.Context, c *cell[S, E]) error {
 	s := a.opts.Snapshots
 	if s == nil {

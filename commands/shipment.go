@@ -20,7 +20,8 @@ func (DispatchShipment) CommandName() string { return "dispatch_shipment" }
 func (c DispatchShipment) about() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c DispatchShipment) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Shipments, shipment.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), shipment.Dispatch())
+	r, err := transact(ctx, l.Shipments, shipment.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), shipment.Dispatch())
+	return r, l.unlessGone(ctx, c.Order, err)
 }
 
 // DeliverShipment says that the customer has the parcel.
@@ -34,5 +35,22 @@ func (DeliverShipment) CommandName() string { return "deliver_shipment" }
 func (c DeliverShipment) about() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c DeliverShipment) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Shipments, shipment.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), shipment.Deliver())
+	r, err := transact(ctx, l.Shipments, shipment.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), shipment.Deliver())
+	return r, l.unlessGone(ctx, c.Order, err)
+}
+
+// unlessGone returns err, or Incomplete if a parcel was refused because nothing
+// is known of it while its order was confirmed, which takes a parcel.
+func (l *Local) unlessGone(ctx context.Context, id domain.OrderID, err error) error {
+	if err == nil || domain.KindOf(err) != domain.Rejected {
+		return err
+	}
+	parcel, _, loadErr := l.Shipments.Load(ctx, shipment.Stream(id))
+	if loadErr != nil || parcel.Status != shipment.None {
+		return err
+	}
+	if o, _, loadErr := l.Orders.Load(ctx, order.Stream(id)); loadErr == nil && o.Status == order.Secured {
+		return eventlog.ErrIncomplete(shipment.Stream(id), 1, 0)
+	}
+	return err
 }

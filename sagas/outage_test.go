@@ -107,7 +107,7 @@ func drive(ctx context.Context, running *sync.WaitGroup, log *memory.Log, bus *c
 		},
 	}})
 	charge = sagas.NewDriver(sagas.Driver{Feed: log, Saga: charging.New(charging.Saga{
-		Gateway: gateway, GatewayName: "sim", Payments: bus.Payments, Fulfilments: bus.Fulfilments, Stepped: told.stepped, Deferred: told.put,
+		Gateway: gateway, GatewayName: "sim", Orders: bus.Orders, Payments: bus.Payments, Fulfilments: bus.Fulfilments, Stepped: told.stepped, Deferred: told.put,
 	})})
 	drivers := []*sagas.Driver{
 		charge,

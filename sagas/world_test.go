@@ -38,6 +38,8 @@ const (
 	notMade     = "not made"
 	failed      = "failed"  // no effect, which the caller cannot know
 	refused     = "refused" // a compensation that the provider says no to, once
+	cutBefore   = "cut before"
+	cutAfter    = "cut after" // and the process ends, so that nothing is in memory
 )
 
 // world is one log and one provider, and the processes that come and go on them.
@@ -48,7 +50,12 @@ type world struct {
 
 	wrapCarrier func(dispatching.Carrier) dispatching.Carrier // likewise
 
+	cut  func(*world)                      // cuts a stream where cutBefore and cutAfter strike
+	told func(saga string, err error)      // of every look that failed; may be nil
+	seen func(op string, d domain.OrderID) // of every outside call; may be nil
+
 	mu      sync.Mutex
+	veils   map[eventlog.Stream]veil // streams that were cut; see truncated_test.go
 	strike  point
 	how     string
 	hits    int
@@ -145,10 +152,12 @@ func (w *world) start(t *testing.T) *process {
 	var running sync.WaitGroup
 	for _, s := range []sagas.Saga{
 		fulfilling.New(fulfilling.Saga{Bus: local, Orders: local.Orders, Payments: local.Payments, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
-		charging.New(charging.Saga{Gateway: gateway{out, inner}, GatewayName: "sim", Payments: local.Payments, Fulfilments: local.Fulfilments}),
+		charging.New(charging.Saga{Gateway: gateway{out, inner}, GatewayName: "sim", Orders: local.Orders, Payments: local.Payments, Fulfilments: local.Fulfilments}),
 		dispatching.New(dispatching.Saga{Carrier: carrier{out, parcels}, CarrierName: "sim", Orders: local.Orders, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
 	} {
-		running.Go(func() { _ = sagas.NewDriver(sagas.Driver{Saga: s, Feed: out}).Run(ctx) })
+		running.Go(func() {
+			_ = sagas.NewDriver(sagas.Driver{Saga: s, Feed: out, Observer: sagas.Observer{Reacted: w.reacted}}).Run(ctx)
+		})
 	}
 	return &process{Local: local, dead: dead, stop: func() { cancel(); running.Wait(); local.Close() }}
 }
@@ -178,7 +187,7 @@ func (o outside) Append(ctx context.Context, s eventlog.Stream, v eventlog.Versi
 		types[i] = e.Type
 	}
 	add := func() (eventlog.Appended, error) {
-		at, err := o.log.Append(context.WithoutCancel(ctx), s, v, events...)
+		at, err := o.veiledAppend(context.WithoutCancel(ctx), s, v, events...)
 		if err == nil {
 			o.stored(events)
 		}
@@ -189,6 +198,15 @@ func (o outside) Append(ctx context.Context, s eventlog.Stream, v eventlog.Versi
 	case crashBefore:
 		o.crash()
 		return eventlog.Appended{}, o.gone()
+	case cutBefore:
+		o.cut(o.world)
+		o.crash()
+		return eventlog.Appended{}, o.gone()
+	case cutAfter:
+		_, _ = add()
+		o.cut(o.world)
+		o.crash()
+		return eventlog.Appended{}, unknown
 	case crashAfter:
 		_, _ = add()
 		o.crash()
@@ -212,7 +230,7 @@ func (o outside) Append(ctx context.Context, s eventlog.Stream, v eventlog.Versi
 }
 
 func (o outside) Read(ctx context.Context, s eventlog.Stream, above eventlog.Version) iter.Seq2[eventlog.Recorded, error] {
-	return o.log.Read(ctx, s, above)
+	return o.veiledRead(ctx, s, above)
 }
 
 func (o outside) ReadAll(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error] {
@@ -224,12 +242,13 @@ func (o outside) Subscribe(ctx context.Context, above eventlog.Position, categor
 }
 
 // through makes an outside call, or what a fault makes of it.
-func through[R any](o outside, op string, call func() (R, error)) (R, error) {
+func through[R any](o outside, op, key string, call func() (R, error)) (R, error) {
 	if err := o.gone(); err != nil {
 		var zero R
 		return zero, err
 	}
 	o.begun(op)
+	o.called(op, key)
 	r, err := faulty(o, op, call)
 	o.answered(op, err)
 	return r, err
@@ -241,8 +260,17 @@ func faulty[R any](o outside, op string, call func() (R, error)) (zero R, err er
 	case crashBefore:
 		o.crash()
 		return zero, o.gone()
+	case cutBefore:
+		o.cut(o.world)
+		o.crash()
+		return zero, o.gone()
 	case crashAfter:
 		_, _ = call()
+		o.crash()
+		return zero, o.gone()
+	case cutAfter:
+		_, _ = call()
+		o.cut(o.world)
 		o.crash()
 		return zero, o.gone()
 	case replyLost:
@@ -273,20 +301,20 @@ type gateway struct {
 }
 
 func (g gateway) Capture(ctx context.Context, c charging.Charge) (charging.Receipt, error) {
-	return through(g.outside, "capture", func() (charging.Receipt, error) { return g.inner.Capture(context.WithoutCancel(ctx), c) })
+	return through(g.outside, "capture", string(c.Order), func() (charging.Receipt, error) { return g.inner.Capture(context.WithoutCancel(ctx), c) })
 }
 
 func (g gateway) Lookup(ctx context.Context, key string) (charging.Receipt, error) {
-	return through(g.outside, "lookup", func() (charging.Receipt, error) { return g.inner.Lookup(context.WithoutCancel(ctx), key) })
+	return through(g.outside, "lookup", key, func() (charging.Receipt, error) { return g.inner.Lookup(context.WithoutCancel(ctx), key) })
 }
 
 func (g gateway) Void(ctx context.Context, key string) error {
-	_, err := through(g.outside, "void", func() (struct{}, error) { return struct{}{}, g.inner.Void(context.WithoutCancel(ctx), key) })
+	_, err := through(g.outside, "void", key, func() (struct{}, error) { return struct{}{}, g.inner.Void(context.WithoutCancel(ctx), key) })
 	return err
 }
 
 func (g gateway) Refund(ctx context.Context, b charging.Giveback) (charging.Receipt, error) {
-	return through(g.outside, "refund", func() (charging.Receipt, error) { return g.inner.Refund(context.WithoutCancel(ctx), b) })
+	return through(g.outside, "refund", string(b.Order), func() (charging.Receipt, error) { return g.inner.Refund(context.WithoutCancel(ctx), b) })
 }
 
 type carrier struct {
@@ -295,10 +323,10 @@ type carrier struct {
 }
 
 func (c carrier) Book(ctx context.Context, b dispatching.Booking) (dispatching.Parcel, error) {
-	return through(c.outside, "book", func() (dispatching.Parcel, error) { return c.inner.Book(context.WithoutCancel(ctx), b) })
+	return through(c.outside, "book", string(b.Order), func() (dispatching.Parcel, error) { return c.inner.Book(context.WithoutCancel(ctx), b) })
 }
 
 func (c carrier) Cancel(ctx context.Context, key string) error {
-	_, err := through(c.outside, "cancel", func() (struct{}, error) { return struct{}{}, c.inner.Cancel(context.WithoutCancel(ctx), key) })
+	_, err := through(c.outside, "cancel", key, func() (struct{}, error) { return struct{}{}, c.inner.Cancel(context.WithoutCancel(ctx), key) })
 	return err
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"orderflow/domain"
-	"orderflow/infra/pebblelog"
 	"orderflow/projections"
 )
 
@@ -39,7 +38,7 @@ func askReplay(ctx context.Context, base string) (r replayed, err error) {
 }
 
 // verifyLog asks the server to read its whole log.
-func (a admin) verifyLog(ctx context.Context) (r pebblelog.Report, err error) {
+func (a admin) verifyLog(ctx context.Context) (r logReport, err error) {
 	return r, a.ask(ctx, http.MethodPost, adminLog, &r)
 }
 

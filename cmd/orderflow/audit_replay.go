@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"runtime"
@@ -31,7 +32,8 @@ type auditReplayCmd struct {
 // Help is shown under the subcommand's own --help.
 func (c *auditReplayCmd) Help() string {
 	return usage("Reads every event from position 0 and nothing else: no view, no snapshot, no cache. " +
-		"What it prints must agree with the views (projections verify) and with the gateway's own ledger.")
+		"What it prints must agree with the views (projections verify) and with the gateway's own ledger. " +
+		"Streams that lack events, because they were truncated or deleted in an EventStoreDB, are named, and the exit code is 1: the sums are without them.")
 }
 
 // Run replays the log of a data directory, or asks a running server to.
@@ -41,11 +43,21 @@ func (c *auditReplayCmd) Run(ctx context.Context, s streams, logger *slog.Logger
 		return err
 	}
 	if c.JSON {
-		return printJSON(s.out, result)
+		return firstErr(printJSON(s.out, result), result.err())
 	}
-	t := newTable(s.out, "what", "sum over the log")
+	return firstErr(c.show(s.out, result), result.err())
+}
+
+func (c *auditReplayCmd) show(w io.Writer, result replayed) error {
+	t := newTable(w, "what", "sum over the log")
 	t.row("events", grouped(result.Events))
 	t.row("streams", grouped(result.Streams))
+	if result.IncompleteStreams > 0 {
+		t.row("streams that lack events", grouped(result.IncompleteStreams))
+	}
+	if result.LimitedStreams > 0 {
+		t.row("streams that are limited", grouped(result.LimitedStreams))
+	}
 	for _, status := range slices.Sorted(maps.Keys(result.Orders)) {
 		t.row("orders "+string(status), grouped(result.Orders[status]))
 	}
@@ -62,7 +74,11 @@ func (c *auditReplayCmd) Run(ctx context.Context, s streams, logger *slog.Logger
 	t.row("units committed", grouped(u.Committed))
 	t.row("units returned", grouped(u.Returned))
 	t.row("time", fmt.Sprintf("%.2f s, %s events/s", result.ElapsedSeconds, grouped(int64(result.EventsPerSecond))))
-	return t.flush()
+	if err := t.flush(); err != nil {
+		return err
+	}
+	result.holes.show(w)
+	return nil
 }
 
 func (c *auditReplayCmd) replay(ctx context.Context, s streams, logger *slog.Logger) (replayed, error) {
@@ -110,7 +126,7 @@ func replay(ctx context.Context, log eventlog.Store, progress func(at eventlog.P
 			}
 		})
 	}
-	all, status := newTally(), map[eventlog.Stream]order.Status{}
+	all, status, whole := newTally(), map[eventlog.Stream]order.Status{}, newContinuity()
 	for s := range inOrder {
 		var part tallyErr
 		select {
@@ -121,6 +137,7 @@ func replay(ctx context.Context, log eventlog.Store, progress func(at eventlog.P
 		if err := firstErr(part.err, s.err); err != nil {
 			return replayed{}, err
 		}
+		whole.take(part.spans)
 		for _, turn := range part.tally.turns {
 			status[turn.stream] = turn.status
 		}
@@ -136,7 +153,11 @@ func replay(ctx context.Context, log eventlog.Store, progress func(at eventlog.P
 	for _, s := range status {
 		orders[s]++
 	}
+	if err := whole.ask(ctx, log); err != nil {
+		return replayed{}, err
+	}
 	result := all.result(orders)
+	result.Streams, result.holes = int64(len(whole.last)), whole.holes
 	result.ElapsedSeconds = time.Since(begun).Seconds()
 	result.EventsPerSecond = float64(result.Events) / max(result.ElapsedSeconds, 1e-9)
 	return result, nil
@@ -151,6 +172,7 @@ type stretch struct {
 
 type tallyErr struct {
 	tally *tally
+	spans []span // of the streams, for what follows them
 	err   error
 }
 
@@ -158,10 +180,10 @@ func addUp(events []eventlog.Recorded) tallyErr {
 	t := newTally()
 	for _, r := range events {
 		if err := t.take(r); err != nil {
-			return tallyErr{t, err}
+			return tallyErr{tally: t, err: err}
 		}
 	}
-	return tallyErr{t, nil}
+	return tallyErr{tally: t, spans: spansOf(events)}
 }
 
 // readStretches reads the log to its end, and closes both channels.

@@ -37,6 +37,8 @@ func (c *auditShowCmd) Help() string {
 type history struct {
 	Order  orderView   `json:"order"`
 	Events []eventView `json:"events"`
+	// Incomplete says which stream lacks events; then Events is empty.
+	Incomplete string `json:"incomplete,omitempty"`
 }
 
 // Run shows the timeline and the state.
@@ -47,13 +49,17 @@ func (c *auditShowCmd) Run(ctx context.Context, s streams, logger *slog.Logger) 
 		if h.Order, err = api.order(ctx, c.Order, c.query(url.Values{})); err != nil {
 			return err
 		}
+		var lost error
 		if h.Events, err = api.events(ctx, c.Order); err != nil {
-			return err
+			if domain.KindOf(err) != domain.Incomplete {
+				return err
+			}
+			lost, h.Events, h.Incomplete = err, []eventView{}, err.Error()
 		}
 		if c.JSON {
-			return printJSON(s.out, h)
+			return firstErr(printJSON(s.out, h), lost)
 		}
-		return c.show(s.out, h)
+		return firstErr(c.show(s.out, h), lost)
 	})
 }
 
@@ -69,6 +75,10 @@ func (c *client) events(ctx context.Context, order string) ([]eventView, error) 
 }
 
 func (c *auditShowCmd) show(w io.Writer, h history) error {
+	if h.Incomplete != "" {
+		fmt.Fprintf(w, "What follows is the view of the order, from when its events were all there.\n\n")
+		return showOrder(w, h.Order)
+	}
 	t := newTable(w, "", "position", "time", "stream", "version", "event", "by", "data")
 	for _, e := range h.Events {
 		mark := " "

@@ -26,13 +26,13 @@ type units struct {
 // tally is what a stretch of the log adds up to. It shares no code with the
 // views, so that the two can be held against each other.
 type tally struct {
-	events, streams int64
-	foreign         int64             // events of other programs, which are counted apart
-	position        eventlog.Position // of the last event
-	captured        map[string]int64  // minor units by currency
-	refunded        map[string]int64  // minor units by currency
-	units           units
-	turns           []turn // of orders, in the log's order
+	events   int64
+	foreign  int64             // events of other programs, which are counted apart
+	position eventlog.Position // of the last event
+	captured map[string]int64  // minor units by currency
+	refunded map[string]int64  // minor units by currency
+	units    units
+	turns    []turn // of orders, in the log's order
 }
 
 // turn is one order's change of status.
@@ -56,9 +56,6 @@ func (t *tally) take(r eventlog.Recorded) error {
 	}
 	t.events++
 	t.position = r.Position
-	if r.Version == 1 {
-		t.streams++
-	}
 	switch category {
 	case order.Category:
 		return read(order.Codec, r, func(e order.Event) error { t.takeOrder(r.Stream, e); return nil })
@@ -168,7 +165,6 @@ func addTo(total *int64, n int64) error {
 // Exhausted: no answer is better than a wrong one.
 func (t *tally) add(o *tally) error {
 	t.events += o.events
-	t.streams += o.streams
 	t.foreign += o.foreign
 	t.position = max(t.position, o.position)
 	for currency, minor := range o.captured {
@@ -202,6 +198,7 @@ type replayed struct {
 	Position        eventlog.Position      `json:"position"` // of the last event
 	ElapsedSeconds  float64                `json:"elapsed_s"`
 	EventsPerSecond float64                `json:"events_per_s"`
+	holes
 }
 
 func (t *tally) result(orders map[order.Status]int64) replayed {
@@ -213,7 +210,7 @@ func (t *tally) result(orders map[order.Status]int64) replayed {
 		}
 	}
 	return replayed{
-		Events: t.events, Streams: t.streams, ForeignEvents: t.foreign, Orders: orders, Units: t.units, Position: t.position,
+		Events: t.events, ForeignEvents: t.foreign, Orders: orders, Units: t.units, Position: t.position,
 		CapturedMinor: captured, RefundedMinor: refunded,
 	}
 }

@@ -44,12 +44,15 @@ func errNotOurs() error {
 }
 
 // verifyLog reads the log of the node whole.
-func (a *App) verifyLog(ctx context.Context) (r pebblelog.Report, err error) {
+func (a *App) verifyLog(ctx context.Context) (r logReport, err error) {
+	quiet := func(eventlog.Position, eventlog.Position) {}
 	log, ok := a.Log.(readWhole)
 	if !ok {
-		return r, errNotOurs()
+		return verifyServed(ctx, a.Log, quiet)
 	}
-	return log.Verify(ctx, func(eventlog.Position, eventlog.Position) {})
+	r.Report, err = log.Verify(ctx, quiet)
+	r.OK = r.Report.OK()
+	return r, err
 }
 
 // backUp copies a log to a data directory, and returns the folder of the copy.
@@ -115,37 +118,35 @@ type logVerifyCmd struct {
 // Help is shown under the subcommand's own --help.
 func (c *logVerifyCmd) Help() string {
 	return usage("Reads every block of every table, every event and every index, and changes nothing. " +
-		"A running server verifies its own log beside its work. The exit code is 1 when anything is wrong.")
+		"A running server verifies its own log beside its work. The exit code is 1 when anything is wrong. " +
+		"Of a log in EventStoreDB it says which streams lack events, because they were truncated or deleted there; an embedded log never hides any.")
 }
 
 type logReport struct {
 	OK bool `json:"ok"`
 	pebblelog.Report
+	servedReport
 }
 
 // Run verifies the log of a data directory, or asks a running server to.
 func (c *logVerifyCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
-	if err := c.embedded(); err != nil {
-		return err
-	}
-	var r pebblelog.Report
-	var err error
-	if at := c.server(); at != "" {
-		r, err = newAdmin(at).verifyLog(ctx)
-	} else {
-		r, err = looksAt(ctx, c.config(), s, logger)
-	}
+	r, err := c.look(ctx, s, logger)
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		err = printJSON(s.out, logReport{r.OK(), r})
-	} else {
-		err = showReport(s, r)
+	switch {
+	case c.JSON:
+		err = printJSON(s.out, r)
+	case r.Served:
+		err = showServed(s, r)
+	default:
+		err = showReport(s, r.Report)
 	}
 	switch {
 	case err != nil:
 		return err
+	case r.IncompleteStreams > 0:
+		return r.err()
 	case r.Broken > 0:
 		return domain.Errorf(domain.Internal, "The log is broken in %d places. Put a copy of it in its place, as `orderflow log backup` makes them.", r.Broken)
 	case r.Loss != "":
@@ -153,6 +154,22 @@ func (c *logVerifyCmd) Run(ctx context.Context, s streams, logger *slog.Logger) 
 			"or, if what is missing is known to be lost, say so with `orderflow log accept-loss --data %s`.", c.config().Data)
 	}
 	return nil
+}
+
+// look verifies the log, wherever it is.
+func (c *logVerifyCmd) look(ctx context.Context, s streams, logger *slog.Logger) (r logReport, err error) {
+	switch at := c.server(); {
+	case at != "":
+		r, err = newAdmin(at).verifyLog(ctx)
+	case c.EventStore != "":
+		return c.looksAtServed(ctx, s, logger)
+	default:
+		r.Report, err = looksAt(ctx, c.config(), s, logger)
+	}
+	if !r.Served {
+		r.OK = r.Report.OK()
+	}
+	return r, err
 }
 
 func showReport(s streams, r pebblelog.Report) error {

@@ -58,7 +58,7 @@ func (a *App) charging(checkpoints sagas.Checkpoints) *sagas.Driver {
 	})
 	m := a.metrics.Load()
 	driver := a.driver(charging.New(charging.Saga{
-		Gateway: a.Gateway, GatewayName: providerName, Payments: a.local.Payments, Fulfilments: a.local.Fulfilments,
+		Gateway: a.Gateway, GatewayName: providerName, Orders: a.local.Orders, Payments: a.local.Payments, Fulfilments: a.local.Fulfilments,
 		Stepped: m.Stepped(charging.Name), Deferred: m.PaymentDeferred,
 	}), checkpoints)
 	a.runs("watch over the gateway's breaker", func(ctx context.Context) error { return hurryAlong(ctx, closed, driver) })

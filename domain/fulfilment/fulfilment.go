@@ -58,6 +58,8 @@ type State struct {
 
 	// What was asked of others, and so must be undone by them.
 	StockHeld, PaymentAsked, ShipmentAsked bool
+	// What is known to have come of it: then the stream that says so is not empty.
+	Paid, Booked bool
 	// What was undone.
 	ShipmentOff, PaymentBack, StockFree bool
 	// Why it is undone, and how the order is to end.
@@ -79,9 +81,11 @@ func evolve(s State, e Event) State {
 	case PaymentRequested:
 		s.Phase, s.PaymentAsked, s.Amount, s.Token = Charging, true, e.Amount, e.Token
 	case PaymentSettled:
+		s.Paid = true
 	case ShipmentRequested:
 		s.Phase, s.ShipmentAsked = Shipping, true
 	case ShipmentBooked:
+		s.Booked = true
 	case Completed:
 		s.Phase = Fulfilled
 	case Reverting:
@@ -136,6 +140,14 @@ func (s State) Next() Step {
 	}
 	return Rest
 }
+
+// HasPayment reports whether the order's payment is known to have come to an
+// end, so that a payment stream without events lacks some.
+func (s State) HasPayment() bool { return s.Paid || s.Reason == domain.PaymentDeclined }
+
+// HasParcel reports whether a carrier is known to have answered, so that a
+// shipment stream without events lacks some.
+func (s State) HasParcel() bool { return s.Booked || s.Reason == domain.ShipmentRefused }
 
 // OpenReturn is the return that is settled next.
 func (s State) OpenReturn() (Return, bool) {

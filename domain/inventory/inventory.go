@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 
 	"orderflow/domain"
@@ -48,6 +49,9 @@ func (s State) Reservation(id domain.OrderID) (Standing, []Shortage) {
 var Decider = decider.Decider[State, Event]{Evolve: evolve, Clone: clone}
 
 func evolve(s State, e Event) State {
+	if s.contradicts(e) {
+		return s
+	}
 	if s.Levels == nil {
 		s = State{
 			Levels: map[domain.SKU]Level{}, Orders: newStandings(), Held: map[domain.OrderID][]Units{},
@@ -82,6 +86,29 @@ func evolve(s State, e Event) State {
 		s.move(e.Units, +1, 0)
 	}
 	return s
+}
+
+// contradicts says whether e was not decided on this state. Such an event is in a
+// stream only that was deleted for a while and taken for a new one; it repeats
+// what was done or refuses what is there, and tells nothing.
+func (s State) contradicts(e Event) bool {
+	switch e := e.(type) {
+	case Received:
+		_, done := s.Done[receiptKey(e.Receipt)]
+		return done
+	case Adjusted:
+		_, done := s.Done[adjustmentKey(e.Adjustment)]
+		return done
+	case Refused:
+		return s.Orders.of(e.Order) != Absent || len(e.Short) > 0 && !slices.ContainsFunc(e.Short, func(short Shortage) bool {
+			return s.Levels[short.SKU].Available() < short.Wanted
+		})
+	case Released:
+		standing := s.Orders.of(e.Order)
+		return standing == Committal || standing == Held && len(e.Units) == 0
+	case Reserved, Committed, Returned:
+	}
+	return false
 }
 
 // move adds onHand and reserved times the quantity of every unit.

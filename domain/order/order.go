@@ -46,6 +46,9 @@ var Decider = decider.Decider[State, Event]{Evolve: evolve}
 func evolve(s State, e Event) State {
 	switch e := e.(type) {
 	case Placed:
+		if s.Status != New { // it was repeated while the stream was deleted, and tells nothing
+			return s
+		}
 		s.Status, s.Order, s.Customer, s.Warehouse = Open, e.Order, e.Customer, e.Warehouse
 		s.Lines, s.Total = e.Lines, e.Total
 		s.PaymentToken, s.Fingerprint = e.PaymentToken, e.Fingerprint

@@ -55,6 +55,9 @@ type State struct {
 var Decider = decider.Decider[State, Event]{Evolve: evolve}
 
 func evolve(s State, e Event) State {
+	if s.ended() && begins(e) {
+		return s
+	}
 	switch e := e.(type) {
 	case AttemptStarted:
 		s.Status, s.Gateway, s.Key, s.Attempts, s.Amount = Calling, e.Gateway, e.Key, e.Attempt, e.Amount
@@ -84,6 +87,22 @@ func evolve(s State, e Event) State {
 		s = s.withRefund(e.Refund, func(r *Refund) { r.Failed, r.Fails = e.Reason, r.Fails+1 })
 	}
 	return s
+}
+
+// ended says whether it is settled what became of the charge.
+func (s State) ended() bool { return s.Status == Taken || s.Status == No || s.Status == CalledOff }
+
+// begins says whether e is about a charge that is not settled. Such an event
+// follows a settled one only where the stream was deleted for a while and a saga
+// took it for a new one: it tells nothing then, and above all not that money
+// which was taken was not.
+func begins(e Event) bool {
+	switch e.(type) {
+	case AttemptStarted, OutcomeUnknown, Deferred, Declined, Voided, VoidDeferred:
+		return true
+	case Captured, RefundStarted, Refunded, RefundDeferred, RefundFailed:
+	}
+	return false
 }
 
 func (s State) withRefund(id string, change func(*Refund)) State {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"orderflow/domain"
 	"orderflow/domain/eventlog"
 )
 
@@ -108,7 +107,7 @@ func (s *server) orderEvents(ctx context.Context, in *orderEventsInput) (*pageOu
 		out.Body.Items = append(out.Body.Items, eventBodyOf(r))
 	}
 	if len(out.Body.Items) == 0 && above == 0 {
-		return nil, domain.Errorf(domain.NotFound, "There is no order %s.", id)
+		return nil, s.absent(ctx, id)
 	}
 	return out, nil
 }

@@ -77,6 +77,7 @@ func TestOrderAsItWas(t *testing.T) {
 	s.sell("TEAPOT")
 	p := s.place("k1")
 	between := time.Now()
+	s.book(p.OrderID)
 	s.confirm(p.OrderID)
 	last := s.send(commands.CancelOrder{Order: p.OrderID})
 	for _, c := range []struct {

@@ -67,14 +67,15 @@ func (s *server) seen(ctx context.Context, c commands.Caller, name string) error
 	return err
 }
 
-// ownerOf reads whose an order is from the log: views may not have heard of it yet.
+// ownerOf reads whose an order is from the log: views may not have heard of it
+// yet. Of an order whose stream lacks that event the view still knows.
 func (s *server) ownerOf(ctx context.Context, id domain.OrderID) (domain.CustomerID, error) {
 	if c, ok := s.owners.find(id); ok {
 		return c, nil
 	}
 	for r, err := range s.config.Log.Read(ctx, order.Stream(id), 0) {
 		if err != nil {
-			return "", err
+			return s.ownerSeen(ctx, id, err)
 		}
 		e, known, err := order.Codec.Decode(r)
 		if err != nil {
@@ -87,7 +88,21 @@ func (s *server) ownerOf(ctx context.Context, id domain.OrderID) (domain.Custome
 		s.owners.keep(id, placed.Customer)
 		return placed.Customer, nil
 	}
-	return "", errNoOrder(id)
+	return s.ownerSeen(ctx, id, errNoOrder(id))
+}
+
+// ownerSeen returns whose an order is for the view, or err if that does not know
+// it either or err is for now only.
+func (s *server) ownerSeen(ctx context.Context, id domain.OrderID, err error) (domain.CustomerID, error) {
+	if kind := domain.KindOf(err); kind != domain.Incomplete && kind != domain.NotFound {
+		return "", err
+	}
+	o, viewErr := s.config.Orders.Order(ctx, id)
+	if viewErr != nil {
+		return "", err
+	}
+	s.owners.keep(id, o.Customer)
+	return o.Customer, nil
 }
 
 // errNoOrder says that there is no such order, or none for who asks.

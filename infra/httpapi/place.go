@@ -134,7 +134,7 @@ func (s *server) placedBefore(ctx context.Context, id domain.OrderID) (placed, e
 		}
 		return placed{id: id, at: r.Position, replayed: true}, nil
 	}
-	return placed{}, domain.Errorf(domain.Internal, "order %s was a repeat and has no event", id)
+	return placed{}, eventlog.ErrIncomplete(order.Stream(id), 1, 0) // it was a repeat
 }
 
 // readPlace reads a request to place an order. It names every fault, up to maxDetails.

@@ -81,7 +81,7 @@ func (s *server) orderThen(ctx context.Context, id domain.OrderID, t then) (read
 	}
 	switch {
 	case o.Version == 0:
-		return o, domain.Errorf(domain.NotFound, "There is no order %s.", id)
+		return o, s.absent(ctx, id)
 	case int64(t.version) > o.Version:
 		return o, domain.Errorf(domain.NotFound, "The order has %d versions, not %d.", o.Version, t.version)
 	}

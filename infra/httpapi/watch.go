@@ -13,6 +13,7 @@ import (
 	"orderflow/commands"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/domain/order"
 )
 
 const (
@@ -39,6 +40,9 @@ type watcher struct {
 	log   eventlog.Store
 	id    domain.OrderID
 	above eventlog.Position
+
+	refuse func(error) // answers with a problem, as long as nothing was told
+	begun  bool        // something was told
 }
 
 func (s *server) watch(w http.ResponseWriter, r *http.Request) {
@@ -67,7 +71,7 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	follow := watcher{w: w, ctrl: http.NewResponseController(w), log: s.config.Log, id: id, above: above}
+	follow := watcher{w: w, refuse: func(err error) { s.fail(w, r, err) }, ctrl: http.NewResponseController(w), log: s.config.Log, id: id, above: above}
 	_ = follow.ctrl.SetReadDeadline(time.Time{}) // the server's limit on reading a request must not end this one
 	s.follow(r.Context(), &follow)
 }
@@ -94,6 +98,9 @@ func (s *server) follow(ctx context.Context, f *watcher) {
 	text := fmt.Appendf(nil, "retry: %d\n\n", reconnectAfter.Milliseconds())
 	for {
 		if err := f.tell(ctx, text); err != nil {
+			if !f.begun && domain.KindOf(err) == domain.Incomplete { // the client would come back for ever
+				f.refuse(err)
+			}
 			return
 		}
 		select {
@@ -133,6 +140,7 @@ func (f *watcher) tell(ctx context.Context, text []byte) error {
 
 func (f *watcher) flush(out *bytes.Buffer) error {
 	defer out.Reset()
+	f.begun = true
 	_ = f.ctrl.SetWriteDeadline(time.Now().Add(writeWait)) // not every writer has one; then the server's holds
 	if _, err := f.w.Write(out.Bytes()); err != nil {
 		return err
@@ -140,10 +148,20 @@ func (f *watcher) flush(out *bytes.Buffer) error {
 	return f.ctrl.Flush()
 }
 
-// exists is NotFound for an order that has no event.
+// exists is NotFound for an order that has no event, and Incomplete if the view
+// knows it all the same.
 func (s *server) exists(ctx context.Context, id domain.OrderID) error {
 	for _, err := range s.config.Log.Read(ctx, streamsOf(id)[0], 0) {
 		return err
 	}
-	return domain.Errorf(domain.NotFound, "There is no order %s.", id)
+	return s.absent(ctx, id)
+}
+
+// absent returns the error of an order of which the log has nothing: Incomplete
+// if the view knows it, for then its stream was deleted, and else NotFound.
+func (s *server) absent(ctx context.Context, id domain.OrderID) error {
+	if _, err := s.config.Orders.Order(ctx, id); err == nil {
+		return eventlog.ErrIncomplete(order.Stream(id), 1, 0)
+	}
+	return errNoOrder(id)
 }

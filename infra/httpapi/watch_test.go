@@ -85,6 +85,8 @@ func TestWatchAndResume(t *testing.T) {
 	w.close()
 	again := s.watch(p.TrackingURL+"/watch", placedAt)
 	again.want("order.confirmed.v1")
+	s.book(p.OrderID)
+	again.want("shipment.booked.v1")
 	s.send(commands.CancelOrder{Order: p.OrderID})
 	again.want("order.cancel_requested.v1")
 	s.api.Drain()

@@ -7,7 +7,9 @@ import (
 
 	"orderflow/commands"
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 	"orderflow/domain/fulfilment"
+	"orderflow/domain/order"
 	"orderflow/domain/payment"
 	"orderflow/sagas"
 )
@@ -53,7 +55,8 @@ type Ready interface {
 // Saga takes and gives back the money of orders.
 type Saga struct {
 	Gateway     Gateway
-	GatewayName string // as recorded in events
+	GatewayName string                                        // as recorded in events
+	Orders      *commands.Aggregate[order.State, order.Event] // that they are there
 	Payments    *commands.Aggregate[payment.State, payment.Event]
 	Fulfilments *commands.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
 
@@ -97,14 +100,18 @@ type look struct {
 func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 	for range maxSteps {
 		l := look{Saga: s, id: id}
+		var begun eventlog.Version
 		var err error
-		if l.f, _, err = s.Fulfilments.Load(ctx, fulfilment.Stream(id)); err != nil {
+		if l.f, begun, err = s.Fulfilments.Load(ctx, fulfilment.Stream(id)); err != nil {
 			return time.Time{}, err
 		}
-		if l.p, _, err = s.Payments.Load(ctx, payment.Stream(id)); err != nil {
-			return time.Time{}, err
+		if begun == 0 {
+			return time.Now().Add(sagas.EmptyPause), nil
 		}
 		moved, again, err := l.step(ctx)
+		if reason, ok := sagas.Incomplete(err); ok {
+			moved, again, err = l.attention(ctx, l.f.Next(), reason)
+		}
 		if err != nil || !moved {
 			return again, err
 		}
@@ -112,18 +119,47 @@ func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 	return time.Now(), nil
 }
 
+// load reads the payment. One without events, of which the fulfilment knows the
+// end, is Incomplete.
+func (l *look) load(ctx context.Context) (err error) {
+	if l.p, _, err = l.Payments.Load(ctx, payment.Stream(l.id)); err != nil {
+		return err
+	}
+	if l.p.Status == payment.None && l.f.HasPayment() {
+		return sagas.ErrGone(payment.Stream(l.id))
+	}
+	return nil
+}
+
+// checkOrder is Incomplete unless the order, for which a gateway is about to be
+// called, is there as a whole.
+func (l look) checkOrder(ctx context.Context) error {
+	o, _, err := l.Orders.Load(ctx, order.Stream(l.id))
+	if err == nil && o.Status == order.New {
+		return sagas.ErrGone(order.Stream(l.id))
+	}
+	return err
+}
+
 func (l look) step(ctx context.Context) (moved bool, again time.Time, err error) {
-	switch l.f.Next() {
+	next := l.f.Next()
+	switch next {
+	case fulfilment.Charge, fulfilment.RevertPayment, fulfilment.SettleReturn:
+	case fulfilment.Reserve, fulfilment.Ship, fulfilment.CancelShipment, fulfilment.ReleaseStock, fulfilment.Rest, fulfilment.Attention:
+		return false, time.Time{}, nil
+	}
+	if err := l.load(ctx); err != nil {
+		return false, time.Time{}, err
+	}
+	switch next {
 	case fulfilment.Charge:
 		return l.charge(ctx)
 	case fulfilment.RevertPayment:
 		return l.revert(ctx)
-	case fulfilment.SettleReturn:
+	default:
 		open, _ := l.f.OpenReturn()
 		return l.refund(ctx, open.ID, open.Refund)
-	case fulfilment.Reserve, fulfilment.Ship, fulfilment.CancelShipment, fulfilment.ReleaseStock, fulfilment.Rest, fulfilment.Attention:
 	}
-	return false, time.Time{}, nil
 }
 
 func (l look) charge(ctx context.Context) (bool, time.Time, error) {
@@ -159,6 +195,9 @@ func (l look) attempt(ctx context.Context) (bool, time.Time, error) {
 			return l.deferUntil(ctx, reason, later(retryAt, l.pause(l.p.Tries)))
 		}
 	}
+	if err := l.checkOrder(ctx); err != nil {
+		return false, time.Time{}, err
+	}
 	if err := l.record(ctx, payment.Start(l.GatewayName, l.key(), l.f.Amount)); err != nil {
 		return false, time.Time{}, err
 	}
@@ -178,6 +217,9 @@ func (l look) capture(ctx context.Context) (bool, time.Time, error) {
 // ask finds out what became of a charge. One that the gateway never heard of
 // is made now, under the same key.
 func (l look) ask(ctx context.Context) (bool, time.Time, error) {
+	if err := l.checkOrder(ctx); err != nil {
+		return false, time.Time{}, err
+	}
 	if l.f.Amount.IsZero() {
 		return l.capture(ctx)
 	}
@@ -257,6 +299,9 @@ func (l look) revert(ctx context.Context) (bool, time.Time, error) {
 	case l.p.VoidTries >= MaxVoids*(l.f.Resumes+1):
 		return l.attention(ctx, fulfilment.RevertPayment, "the gateway neither voids the charge nor says what became of it: "+l.p.VoidReason)
 	}
+	if err := l.checkOrder(ctx); err != nil {
+		return false, time.Time{}, err
+	}
 	begun := time.Now()
 	err := l.Gateway.Void(ctx, l.key())
 	l.Stepped.Tell(Void, err, begun)
@@ -328,6 +373,9 @@ func (l look) refund(ctx context.Context, id string, amount domain.Money) (bool,
 	}
 	if amount.IsZero() {
 		return l.recorded(l.record(ctx, payment.FinishRefund(id, noMoney)))
+	}
+	if err := l.checkOrder(ctx); err != nil {
+		return false, time.Time{}, err
 	}
 	begun := time.Now()
 	receipt, err := l.Gateway.Refund(ctx, Giveback{

@@ -60,17 +60,32 @@ func New(s Saga) sagas.Saga {
 
 // React does what can be done about an order's parcel now.
 func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
-	f, _, err := s.Fulfilments.Load(ctx, fulfilment.Stream(id))
-	if err != nil {
+	f, begun, err := s.Fulfilments.Load(ctx, fulfilment.Stream(id))
+	switch {
+	case err != nil:
 		return time.Time{}, err
+	case begun == 0:
+		return time.Now().Add(sagas.EmptyPause), nil
 	}
 	next := f.Next()
 	if next != fulfilment.Ship && next != fulfilment.CancelShipment {
 		return time.Time{}, nil
 	}
+	again, err := s.step(ctx, id, f, next)
+	if reason, ok := sagas.Incomplete(err); ok {
+		return time.Time{}, s.attention(ctx, id, next, reason)
+	}
+	return again, err
+}
+
+// step does what the fulfilment waits for.
+func (s Saga) step(ctx context.Context, id domain.OrderID, f fulfilment.State, next fulfilment.Step) (time.Time, error) {
 	p, _, err := s.Shipments.Load(ctx, shipment.Stream(id))
-	if err != nil {
+	switch {
+	case err != nil:
 		return time.Time{}, err
+	case p.Status == shipment.None && f.HasParcel():
+		return time.Time{}, sagas.ErrGone(shipment.Stream(id))
 	}
 	if !p.RetryAt.IsZero() && time.Now().Before(p.RetryAt) {
 		return p.RetryAt, nil
@@ -85,7 +100,7 @@ func (s Saga) book(ctx context.Context, id domain.OrderID, p shipment.State) (ti
 	if p.Status != shipment.None && p.Status != shipment.Waiting {
 		return time.Time{}, nil
 	}
-	o, _, err := s.Orders.Load(ctx, order.Stream(id))
+	o, err := s.order(ctx, id)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -109,6 +124,16 @@ func (s Saga) book(ctx context.Context, id domain.OrderID, p shipment.State) (ti
 	return s.wait(ctx, id, p.Deferrals, shipment.Deferred{Reason: reason(err)})
 }
 
+// order returns the order for which a carrier is about to be called. One that is
+// not there as a whole is Incomplete.
+func (s Saga) order(ctx context.Context, id domain.OrderID) (order.State, error) {
+	o, _, err := s.Orders.Load(ctx, order.Stream(id))
+	if err == nil && o.Status == order.New {
+		err = sagas.ErrGone(order.Stream(id))
+	}
+	return o, err
+}
+
 // cancel makes sure that no parcel is fetched, whether a booking is known or
 // may still come.
 func (s Saga) cancel(ctx context.Context, id domain.OrderID, f fulfilment.State, p shipment.State) (time.Time, error) {
@@ -118,7 +143,10 @@ func (s Saga) cancel(ctx context.Context, id domain.OrderID, f fulfilment.State,
 	case shipment.None, shipment.Waiting, shipment.Arranged:
 	}
 	if p.CancelTries >= MaxCancels*(f.Resumes+1) {
-		return time.Time{}, s.attention(ctx, id, "the carrier neither calls the parcel off nor refuses to: "+p.Reason)
+		return time.Time{}, s.attention(ctx, id, fulfilment.CancelShipment, "the carrier neither calls the parcel off nor refuses to: "+p.Reason)
+	}
+	if _, err := s.order(ctx, id); err != nil {
+		return time.Time{}, err
 	}
 	begun := time.Now()
 	err := s.Carrier.Cancel(ctx, key(id))
@@ -129,14 +157,14 @@ func (s Saga) cancel(ctx context.Context, id domain.OrderID, f fulfilment.State,
 	case ctx.Err() != nil:
 		return time.Time{}, ctx.Err()
 	case domain.KindOf(err) == domain.Rejected: // the carrier has it: a person must look
-		return time.Time{}, s.attention(ctx, id, "the carrier does not call the parcel off: "+reason(err))
+		return time.Time{}, s.attention(ctx, id, fulfilment.CancelShipment, "the carrier does not call the parcel off: "+reason(err))
 	}
 	return s.wait(ctx, id, p.CancelTries, shipment.Deferred{Reason: reason(err), Undoing: true})
 }
 
-func (s Saga) attention(ctx context.Context, id domain.OrderID, why string) error {
+func (s Saga) attention(ctx context.Context, id domain.OrderID, step fulfilment.Step, why string) error {
 	_, _, err := s.Fulfilments.Transact(ctx, fulfilment.Stream(id), commands.NewCause(id, "saga:"+Name),
-		fulfilment.CallAttention(fulfilment.CancelShipment, why))
+		fulfilment.CallAttention(step, why))
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"orderflow/commands"
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 	"orderflow/domain/fulfilment"
 	"orderflow/domain/inventory"
 	"orderflow/domain/order"
@@ -58,29 +59,26 @@ func New(s Saga) sagas.Saga {
 // look is one look at one order.
 type look struct {
 	Saga
-	id domain.OrderID
-	o  order.State
-	f  fulfilment.State
+	id    domain.OrderID
+	o     order.State
+	f     fulfilment.State
+	begun eventlog.Version // of the fulfilment; 0 if nothing is recorded of it
 }
 
 // React does everything that can be done for an order now.
 func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 	for range maxSteps {
 		l := look{Saga: s, id: id}
-		var err error
-		if l.o, _, err = s.Orders.Load(ctx, order.Stream(id)); err != nil {
-			return time.Time{}, err
+		begun, err := time.Now(), l.load(ctx)
+		step, moved := string(l.f.Next()), false
+		if err == nil {
+			step, moved, err = l.step(ctx)
 		}
-		if l.o.Status == order.New {
-			return time.Time{}, nil
-		}
-		if l.f, _, err = s.Fulfilments.Load(ctx, fulfilment.Stream(id)); err != nil {
-			return time.Time{}, err
-		}
-		begun := time.Now()
-		step, moved, err := l.step(ctx)
 		if moved || err != nil {
 			s.Stepped.Tell(step, err, begun)
+		}
+		if reason, ok := sagas.Incomplete(err); ok {
+			moved, err = l.missing(ctx, reason, err)
 		}
 		if err != nil || !moved {
 			return time.Time{}, err
@@ -125,6 +123,12 @@ func (l look) do(ctx context.Context, next fulfilment.Step) (moved bool, err err
 
 func (l look) reserve(ctx context.Context) (bool, error) {
 	reply, err := l.Bus.Send(ctx, commands.ReserveStock{Order: l.id, Warehouse: l.o.Warehouse, Units: l.units()})
+	switch {
+	case err != nil && domain.KindOf(err) == domain.Rejected && l.begun == 0: // given up, and only a fulfilment does that
+		err = unrecordable(sagas.ErrGone(fulfilment.Stream(l.id)))
+	case err == nil && reply.Events == 0:
+		err = l.notCharged(ctx)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -167,8 +171,11 @@ func (l look) confirm(ctx context.Context) (bool, error) {
 	case shipment.Arranged, shipment.Underway, shipment.Arrived:
 	}
 	p, _, err := l.Payments.Load(ctx, payment.Stream(l.id))
-	if err != nil {
+	switch {
+	case err != nil:
 		return false, err
+	case p.Status != payment.Taken: // it was, or no parcel would have been asked for
+		return false, sagas.ErrGone(payment.Stream(l.id))
 	}
 	_, err = l.Bus.Send(ctx, commands.ConfirmOrder{
 		Order: l.id, PaymentReference: p.Reference, Tracking: s.Tracking, EstimatedDelivery: s.EstimatedDelivery,
@@ -177,10 +184,10 @@ func (l look) confirm(ctx context.Context) (bool, error) {
 		return l.undoIfCancelling(ctx, err)
 	}
 	if err != nil {
-		return false, err
+		return false, l.orGone(err)
 	}
 	if _, err = l.Bus.Send(ctx, commands.CommitStock{Order: l.id, Warehouse: l.f.Warehouse}); err != nil {
-		return false, err
+		return false, l.unheardOf(err)
 	}
 	return l.record(ctx, "completed", fulfilment.Complete(s.Tracking))
 }
@@ -243,14 +250,14 @@ func (l look) releaseStock(ctx context.Context) (bool, error) {
 		_, err = l.Bus.Send(ctx, commands.RestockReturn{Order: l.id, Warehouse: w, Return: fulfilment.WholeOrder, Units: l.units()})
 	}
 	if err != nil {
-		return false, err
+		return false, l.unheardOf(err)
 	}
 	var end commands.Command = commands.RejectOrder{Order: l.id, Reason: l.f.Reason, Detail: l.f.Detail}
 	if l.f.Cancel || l.o.Status == order.Cancelling {
 		end = commands.FinishCancel{Order: l.id}
 	}
 	if _, err = l.Bus.Send(ctx, end); err != nil {
-		return false, err
+		return false, l.orGone(err)
 	}
 	return l.record(ctx, "reverted", fulfilment.FinishRevert())
 }
@@ -278,7 +285,7 @@ func (l look) settleReturn(ctx context.Context) (bool, error) {
 		units[i] = inventory.Units{SKU: l.o.Lines[line.Line].SKU, Quantity: line.Quantity}
 	}
 	if _, err := l.Bus.Send(ctx, commands.RestockReturn{Order: l.id, Warehouse: l.o.Warehouse, Return: open.ID, Units: units}); err != nil {
-		return false, err
+		return false, l.unheardOf(err)
 	}
 	p, _, err := l.Payments.Load(ctx, payment.Stream(l.id))
 	if err != nil {

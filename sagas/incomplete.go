@@ -1,0 +1,32 @@
+package sagas
+
+import (
+	"errors"
+
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+)
+
+// Incomplete returns the reason with which a saga calls for a person when err
+// says that a stream lacks events: it names the stream and what is missing. ok
+// is false for every other error, and for none.
+//
+// A saga that meets such a stream makes no outside call and records nothing but
+// that call for a person, which is an event of the fulfilment. If the fulfilment
+// itself lacks events, nothing can be recorded: then the look fails with the error.
+func Incomplete(err error) (reason string, ok bool) {
+	e, ok := errors.AsType[*domain.Error](err)
+	if !ok || e.Kind != domain.Incomplete {
+		return "", false
+	}
+	return e.Text, true
+}
+
+// EmptyPause is when a saga looks again at an order whose fulfilment woke it and
+// reads as not begun. It may have been deleted, which the saga that writes it
+// says; or nothing woke this one but a watchdog. Either way it may be there later.
+const EmptyPause = LastRetry
+
+// ErrGone returns the error of a stream that reads as if it had never been
+// begun, while something else tells that it was: it was deleted.
+func ErrGone(s eventlog.Stream) error { return eventlog.ErrIncomplete(s, 1, 0) }
