@@ -24,7 +24,7 @@ func (s *Server) newHTTP() *http.Server {
 	})
 	mux.HandleFunc("GET /info", s.info)
 	mux.HandleFunc("GET /gossip", s.gossip)
-	mux.HandleFunc("GET /stats", s.stats)
+	mux.HandleFunc("GET /stats", s.withPassword(s.stats))
 	return &http.Server{
 		Handler: mux, ReadTimeout: webTimeout, WriteTimeout: webTimeout, IdleTimeout: webIdleTimeout, MaxHeaderBytes: webHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
@@ -48,7 +48,7 @@ func answer(w http.ResponseWriter, v any) {
 func (s *Server) info(w http.ResponseWriter, _ *http.Request) {
 	answer(w, map[string]any{
 		"dbVersion": Version, "esVersion": Version, "state": "leader",
-		"features":       map[string]bool{"projections": false, "userManagement": false, "atomPub": false},
+		"features":       map[string]bool{"projections": false, "userManagement": !s.options.Insecure, "atomPub": false},
 		"authentication": map[string]any{"type": s.authentication(), "properties": map[string]string{}},
 	})
 }
@@ -69,10 +69,30 @@ func (s *Server) gossip(w http.ResponseWriter, _ *http.Request) {
 	answer(w, map[string]any{
 		"members": []map[string]any{{
 			"instanceId": textual(s.id).GetString_(), "timeStamp": s.options.Clock().UTC(), "state": "Leader", "isAlive": true,
-			"httpEndPointIp": host, "httpEndPointPort": port, "nodePriority": 0, "isReadOnlyReplica": false, "esVersion": Version,
+			"httpEndPointIp": host, "httpEndPointPort": port, "nodePriority": s.priority.Load(), "isReadOnlyReplica": false, "esVersion": Version,
 		}},
 		"serverIp": host, "serverPort": port,
 	})
+}
+
+// withPassword answers those only that the node knows.
+func (s *Server) withPassword(handle http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !s.options.Insecure {
+			login, password, _ := r.BasicAuth()
+			_, ok, err := s.users.check(r.Context(), login, password)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+			if !ok {
+				w.Header().Set("WWW-Authenticate", `Basic realm="EventStoreDB"`)
+				http.Error(w, "The statistics want the login and password of a user.", http.StatusUnauthorized)
+				return
+			}
+		}
+		handle(w, r)
+	}
 }
 
 func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
