@@ -17,7 +17,7 @@
 //	infra/memory/       every port in memory: the fake of all tests
 //	infra/pebblelog/    the event log on Pebble: the embedded default
 //	infra/esdbserver/   an EventStoreDB node on any log; engine/ what it does, groups/ persistent subscriptions,
-//	                    userspb/ and operationspb/ two protocols that the official client lacks,
+//	                    userspb/ operationspb/ two protocols that the official client lacks, userclient/ asks about users,
 //	                    conformance/ the official client's own suite against it
 //	infra/eventstoredb/ the event log in EventStoreDB, or in any node that speaks its protocol
 //	infra/kafka/        events to other processes: relay, feeds of sagas, retry queue, poison (AsyncAPI 3)
