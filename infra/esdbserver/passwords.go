@@ -45,9 +45,10 @@ func (of *user) setPassword(password string) (err error) {
 	return err
 }
 
-// has says whether the user has this password. A nil user has none, and takes
+// has says whether a user has this password. A nil user has none, and it takes
 // as long to say so.
-func (of *user) has(password string) bool {
+func (u *users) has(of *user, password string) bool {
+	u.hashed.Add(1)
 	known := of
 	if known == nil {
 		known = &user{Salt: make([]byte, saltBytes), Hash: make([]byte, hashBytes)}
@@ -60,12 +61,12 @@ func (of *user) has(password string) bool {
 // that nobody has, a disabled one and a wrong password take the same time.
 func (u *users) check(ctx context.Context, login, password string) (c caller, ok bool, err error) {
 	if login == "" || len(login) > maxLoginBytes || len(password) > maxPasswordBytes {
-		(*user)(nil).has("")
+		u.has(nil, "")
 		return caller{}, false, nil
 	}
 	last, err := u.engine.Newest(ctx, userPrefix+login)
 	if isGone(err) {
-		(*user)(nil).has(password)
+		u.has(nil, password)
 		return caller{}, false, nil
 	}
 	if err != nil {
@@ -83,10 +84,10 @@ func (u *users) check(ctx context.Context, login, password string) (c caller, ok
 		return caller{}, false, err
 	}
 	if found == nil {
-		(*user)(nil).has(password)
+		u.has(nil, password)
 		return caller{}, false, nil
 	}
-	if !found.has(password) || found.Disabled {
+	if !u.has(&found.user, password) || found.Disabled {
 		return caller{}, false, nil
 	}
 	c = caller{login: login, groups: found.Groups}

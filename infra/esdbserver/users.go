@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"orderflow/domain"
@@ -71,7 +72,8 @@ func (c caller) in(group string) bool { return c.login != "" && slices.Contains(
 // users knows those that have a password.
 type users struct {
 	engine *engine.Engine
-	key    []byte // of the sums in proven
+	key    []byte        // of the sums in proven
+	hashed atomic.Uint64 // passwords, which is what takes time
 
 	mu     sync.Mutex
 	proven map[string]provenPassword // by login

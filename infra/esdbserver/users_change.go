@@ -52,7 +52,7 @@ func (u *users) create(ctx context.Context, of user, password string) error {
 	switch {
 	case err != nil:
 		return err
-	case found != nil && found.has(password):
+	case found != nil && u.has(&found.user, password):
 		return nil
 	case found != nil:
 		return &userError{userConflict, of.LoginName}
@@ -97,7 +97,7 @@ func (u *users) changePassword(ctx context.Context, login, current, password str
 		return err
 	}
 	return u.change(ctx, login, func(of *user) error {
-		if !of.has(current) {
+		if !u.has(of, current) {
 			return &userError{wrongPassword, login}
 		}
 		return of.setPassword(password)

@@ -306,3 +306,45 @@ func TestLastingSubscriptions(t *testing.T) {
 		t.Errorf("a subscription of a disabled user: %v", err)
 	}
 }
+
+// TestPasswordsCostTheSame counts what takes the time of a call: a hash for
+// whatever is refused, so that nobody learns by a clock which logins there are,
+// and none for a password that was found right, until its user is changed.
+func TestPasswordsCostTheSame(t *testing.T) {
+	n, _ := secure(t)
+	s := n.services(t)
+	s.person(t, "ada")
+	s.person(t, "bob")
+	if err := s.changes()["disable"](by(t, root), "bob"); err != nil {
+		t.Fatal(err)
+	}
+	costs := func(who string) uint64 {
+		before := n.PasswordsHashed()
+		_, _ = s.details(by(t, who), "ada")
+		return n.PasswordsHashed() - before
+	}
+	for who, want := range map[string]uint64{
+		"nobody:secret": 1, "ada:wrong": 1, "bob:secret": 1, "bob:wrong": 1, ":secret": 1, "ops:wrong": 1,
+		strings.Repeat("x", 1_000) + ":secret": 1, "ada:" + strings.Repeat("x", 2_000): 1, root: 0,
+	} {
+		for range 2 {
+			if got := costs(who); got != want {
+				t.Errorf("%.20q costs %d hashes, not %d", who, got, want)
+			}
+		}
+	}
+	for _, change := range []string{"", "update", "disable", "enable"} {
+		if change != "" {
+			if err := s.changes()[change](by(t, root), "ada"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first, second := costs("ada:secret"), costs("ada:secret")
+		if disabled := change == "disable"; first != 1 || (second == 1) != disabled {
+			t.Errorf("after %q ada costs %d and %d hashes", change, first, second)
+		}
+	}
+	if costs("ada:wrong") != 1 || costs("ada:secret") != 0 {
+		t.Error("a wrong password ends the memory of the right one, or costs less")
+	}
+}
