@@ -48,14 +48,7 @@ type streams struct {
 // SIGINT or SIGTERM ends the command in good order, the second one at once.
 func run(args []string, stdout, stderr io.Writer) int {
 	var c cli
-	parser, err := kong.New(&c, kong.Name("orderflow"),
-		kong.Description("An event-sourced order system in one binary.\n\n"+whomHelp+"\n\n"+exitHelp),
-		kong.Writers(stdout, stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ShortUsageOnError(),
-		kong.Vars{
-			"data": defaultDataDir(os.Getenv), "server": defaultServerURL(os.Getenv), "listen": defaultListen, "private": defaultPrivate,
-			"roles": roleNames(), "secret": strconv.Itoa(peers.MinSecretBytes),
-			"eventstore": defaultEventstore, "user_password": userPassword, "scale": strconv.Itoa(defaultScale), "rows": strconv.Itoa(maxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
-		})
+	parser, err := newParser(&c, stdout, stderr)
 	if err != nil {
 		complain(stderr, err)
 		return exitFailed
@@ -81,6 +74,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitCode(err)
 	}
 	return exitOK
+}
+
+// newParser reads command lines into c.
+func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
+	return kong.New(c, kong.Name("orderflow"),
+		kong.Description("An event-sourced order system in one binary.\n\n"+whomHelp+"\n\n"+exitHelp),
+		kong.Writers(stdout, stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ShortUsageOnError(),
+		kong.Vars{
+			"data": defaultDataDir(os.Getenv), "server": defaultServerURL(os.Getenv), "listen": defaultListen, "private": defaultPrivate,
+			"roles": roleNames(), "secret": strconv.Itoa(peers.MinSecretBytes),
+			"eventstore": defaultEventstore, "user_password": userPassword, "scale": strconv.Itoa(defaultScale), "rows": strconv.Itoa(maxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
+		})
 }
 
 // usage makes help for subcommands end with what a person wants to know next.
