@@ -17,6 +17,7 @@
 //	infra/memory/       every port in memory: the fake of all tests
 //	infra/pebblelog/    the event log on Pebble: the embedded default
 //	infra/esdbserver/   an EventStoreDB node on any log; engine/ what it does, groups/ persistent subscriptions,
+//	                    userspb/ operationspb/ two protocols that the official client lacks, userclient/ asks about users,
 //	                    strict/ what a real server answers, as questions to any, conformance/ the official client's own suite,
 //	                    clustertest/ three nodes on one log, for tests
 //	infra/eventstoredb/ the event log in EventStoreDB, or in any node that speaks its protocol

@@ -22,21 +22,21 @@ type cli struct {
 	LogLevel  string `help:"What to log on stderr: debug, info, warn or error." enum:"debug,info,warn,error" default:"info" env:"ORDERFLOW_LOG_LEVEL"`
 	LogFormat string `help:"How to log: text for people, json for machines, auto by whether stderr is a terminal." enum:"auto,text,json" default:"auto" env:"ORDERFLOW_LOG_FORMAT"`
 
-	Serve       serveCmd       `cmd:"" help:"Run the order system on embedded stores."`
-	Eventstore  eventstoreCmd  `cmd:"" help:"Run an EventStoreDB node on an embedded log."`
-	Demo        demoCmd        `cmd:"" help:"Start everything, place realistic orders and show what happens to them."`
-	Import      importCmd      `cmd:"" help:"Import orders that were placed elsewhere."`
-	Order       orderCmd       `cmd:"" help:"Place, follow, cancel and return orders."`
-	Stock       stockCmd       `cmd:"" help:"Receive and list stock."`
-	Product     productCmd     `cmd:"" help:"List, reprice and delist products."`
-	Audit       auditCmd       `cmd:"" help:"Replay the log, or show everything that happened to one order."`
-	Log         logCmd         `cmd:"" help:"Verify the log, copy it, and accept what it lost."`
-	Projections projectionsCmd `cmd:"" help:"List, rebuild and verify the views."`
-	Poison      poisonCmd      `cmd:"" help:"Show and replay messages that could not be read or handled."`
-	Probe       probeCmd       `cmd:"" help:"Ask a process whether it is live, ready or started."`
-	Token       tokenCmd       `cmd:"" help:"Give out a token of the development issuer."`
-	Bench       benchCmd       `cmd:"" help:"Measure this machine against the budgets."`
-	Version     versionCmd     `cmd:"" help:"Say which build this is."`
+	Serve       serveCmd           `cmd:"" help:"Run the order system on embedded stores."`
+	Eventstore  eventstoreCommands `cmd:"" help:"Run an EventStoreDB node on an embedded log, and look after its users."`
+	Demo        demoCmd            `cmd:"" help:"Start everything, place realistic orders and show what happens to them."`
+	Import      importCmd          `cmd:"" help:"Import orders that were placed elsewhere."`
+	Order       orderCmd           `cmd:"" help:"Place, follow, cancel and return orders."`
+	Stock       stockCmd           `cmd:"" help:"Receive and list stock."`
+	Product     productCmd         `cmd:"" help:"List, reprice and delist products."`
+	Audit       auditCmd           `cmd:"" help:"Replay the log, or show everything that happened to one order."`
+	Log         logCmd             `cmd:"" help:"Verify the log, copy it, and accept what it lost."`
+	Projections projectionsCmd     `cmd:"" help:"List, rebuild and verify the views."`
+	Poison      poisonCmd          `cmd:"" help:"Show and replay messages that could not be read or handled."`
+	Probe       probeCmd           `cmd:"" help:"Ask a process whether it is live, ready or started."`
+	Token       tokenCmd           `cmd:"" help:"Give out a token of the development issuer."`
+	Bench       benchCmd           `cmd:"" help:"Measure this machine against the budgets."`
+	Version     versionCmd         `cmd:"" help:"Say which build this is."`
 }
 
 // streams is where a command writes.
@@ -49,14 +49,7 @@ type streams struct {
 // SIGINT or SIGTERM ends the command in good order, the second one at once.
 func run(args []string, stdout, stderr io.Writer) int {
 	var c cli
-	parser, err := kong.New(&c, kong.Name("orderflow"),
-		kong.Description("An event-sourced order system in one binary.\n\n"+whomHelp+"\n\n"+exitHelp),
-		kong.Writers(stdout, stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ShortUsageOnError(),
-		kong.Vars{
-			"data": defaultDataDir(os.Getenv), "server": defaultServerURL(os.Getenv), "listen": defaultListen, "private": defaultPrivate,
-			"roles": roleNames(), "secret": strconv.Itoa(peers.MinSecretBytes),
-			"eventstore": defaultEventstore, "maxAppend": strconv.Itoa(esdbserver.MaxAppendTotalBytes), "scale": strconv.Itoa(defaultScale), "rows": strconv.Itoa(maxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
-		})
+	parser, err := newParser(&c, stdout, stderr)
 	if err != nil {
 		complain(stderr, err)
 		return exitFailed
@@ -82,6 +75,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitCode(err)
 	}
 	return exitOK
+}
+
+// newParser reads command lines into c.
+func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
+	return kong.New(c, kong.Name("orderflow"),
+		kong.Description("An event-sourced order system in one binary.\n\n"+whomHelp+"\n\n"+exitHelp),
+		kong.Writers(stdout, stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ShortUsageOnError(),
+		kong.Vars{
+			"data": defaultDataDir(os.Getenv), "server": defaultServerURL(os.Getenv), "listen": defaultListen, "private": defaultPrivate,
+			"roles": roleNames(), "secret": strconv.Itoa(peers.MinSecretBytes),
+			"eventstore": defaultEventstore, "maxAppend": strconv.Itoa(esdbserver.MaxAppendTotalBytes), "user_password": userPassword, "scale": strconv.Itoa(defaultScale), "rows": strconv.Itoa(maxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
+		})
 }
 
 // usage makes help for subcommands end with what a person wants to know next.

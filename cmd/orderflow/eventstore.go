@@ -37,7 +37,8 @@ type eventstoreCmd struct {
 // Help is shown under the subcommand's own --help.
 func (c *eventstoreCmd) Help() string {
 	return usage("Any client of EventStoreDB 20.6 or later can use the node; it has no projections. " +
-		"The first start makes the users admin and ops with the password changeit, as clients expect it in tests; give another one where others can connect.\n\n" +
+		"The first start makes the users admin and ops with the password changeit, as clients expect it in tests; give another one where others can connect. " +
+		"`orderflow eventstore user` makes more; programs should have a user of no group.\n\n" +
 		"Once it takes requests it prints how to connect. The log is that of `orderflow serve --data DIR`; one process may have it open.")
 }
 
@@ -85,8 +86,13 @@ func (c *eventstoreCmd) Run(ctx context.Context, s streams, logger *slog.Logger)
 	if err := c.show(s, socket.Addr().String(), private); err != nil {
 		return errors.Join(err, socket.Close(), node.Close())
 	}
+	ctx, ended := context.WithCancel(ctx)
+	defer ended()
 	group, failed := errgroup.WithContext(ctx)
-	group.Go(func() error { return node.Serve(socket) })
+	group.Go(func() error {
+		defer ended() // a client may end the node
+		return node.Serve(socket)
+	})
 	if private != nil {
 		group.Go(private.serve)
 	}

@@ -19,10 +19,11 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await":   await,
-			"capture": capture,
-			"code":    code,
-			"flip":    flip,
+			"await":        await,
+			"capture":      capture,
+			"certificates": certificates,
+			"code":         code,
+			"flip":         flip,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

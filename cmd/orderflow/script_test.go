@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"orderflow/infra/esdbserver/conformance"
 )
 
 const (
@@ -96,6 +98,18 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(os.Remove(name)) // a copy may share it
 		ts.Check(os.WriteFile(name, data, 0o600))
 	}
+}
+
+// certificates makes an authority and a certificate of this machine:
+//
+//	certificates DIR
+//
+// They are DIR/ca/ca.crt, DIR/node/node.crt and DIR/node/node.key.
+func certificates(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: certificates DIR")
+	}
+	ts.Check(conformance.WriteCertificates(ts.MkAbs(args[0]), time.Now()))
 }
 
 func compile(ts *testscript.TestScript, pattern string) *regexp.Regexp {

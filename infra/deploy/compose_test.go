@@ -21,7 +21,7 @@ const (
 )
 
 // oneShot are services that do one thing and end, so nobody asks how they are.
-var oneShot = []string{"redis-cluster"}
+var oneShot = []string{"redis-cluster", "eventstore-user"}
 
 // writable are services whose images write beside their volumes.
 var writable = []string{"eventstore-1", "eventstore-2", "eventstore-3", "kafka-1", "kafka-2", "kafka-3", "opensearch"}
@@ -41,8 +41,8 @@ var parts = map[string]struct {
 	"eventstore-1": {1, 4 * gibibyte}, "eventstore-2": {1, 4 * gibibyte}, "eventstore-3": {1, 4 * gibibyte},
 	"postgres": {1, 4 * gibibyte}, "opensearch": {1, 4 * gibibyte},
 	"redis": {1, 3 * gibibyte}, "redis-1": {1, 3 * gibibyte}, "redis-2": {1, 3 * gibibyte}, "redis-3": {1, 3 * gibibyte},
-	"redis-cluster": {1, 64 * mebibyte},
-	"prometheus":    {1, 2 * gibibyte}, "alertmanager": {1, 256 * mebibyte}, "grafana": {1, 512 * mebibyte},
+	"redis-cluster": {1, 64 * mebibyte}, "eventstore-user": {1, 64 * mebibyte},
+	"prometheus": {1, 2 * gibibyte}, "alertmanager": {1, 256 * mebibyte}, "grafana": {1, 512 * mebibyte},
 	"jaeger": {1, gibibyte}, "nginx": {1, 256 * mebibyte},
 }
 

@@ -3,7 +3,6 @@ package esdbserver
 import (
 	"context"
 	"encoding/base64"
-	"slices"
 	"strings"
 	"sync"
 
@@ -86,8 +85,11 @@ func (s *Server) allows(ctx context.Context, a action, stream string) (bool, err
 	if s.options.Insecure {
 		return true, nil
 	}
-	c, _ := ctx.Value(callerKey{}).(caller)
-	if slices.Contains(c.groups, admins) {
+	c := callerOf(ctx)
+	if c.login == "" || a == remove && engine.IsMetastream(stream) { // nobody may do either
+		return false, nil
+	}
+	if c.admin() {
 		return true, nil
 	}
 	if engine.IsMetastream(stream) {
@@ -100,11 +102,18 @@ func (s *Server) allows(ctx context.Context, a action, stream string) (bool, err
 	}
 	roles, err := s.roles(ctx, a, stream)
 	for _, role := range roles {
-		if role == everyone || c.login != "" && (role == c.login || slices.Contains(c.groups, role)) {
+		if role == everyone || role == c.login || c.in(role) {
 			return true, nil
 		}
 	}
 	return false, err
+}
+
+// callerOf is who makes the call of a context; the zero value is nobody that
+// the node knows.
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c
 }
 
 // unveiled leaves out where a link leads, if the caller may not read there:
@@ -126,11 +135,27 @@ func denied(ctx context.Context) error {
 
 // mayManage says whether the caller may look after the node and its groups.
 func (s *Server) mayManage(ctx context.Context) error {
-	c, _ := ctx.Value(callerKey{}).(caller)
-	if s.options.Insecure || slices.Contains(c.groups, admins) || slices.Contains(c.groups, ops) {
+	c := callerOf(ctx)
+	if s.options.Insecure || c.admin() || c.login == opsLogin || c.in(ops) {
 		return nil
 	}
 	return denied(ctx)
+}
+
+// mayAdminister says whether the caller may change users.
+func (s *Server) mayAdminister(ctx context.Context) error {
+	if s.options.Insecure || callerOf(ctx).in(admins) {
+		return nil
+	}
+	return denied(ctx)
+}
+
+// mayBe says whether the caller is the user with this login, or an administrator.
+func (s *Server) mayBe(ctx context.Context, login string) error {
+	if login != "" && callerOf(ctx).login == login {
+		return nil
+	}
+	return s.mayAdminister(ctx)
 }
 
 // roles are those who may do something: what the stream says, else what

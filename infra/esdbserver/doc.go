@@ -1,7 +1,7 @@
 // Package esdbserver serves an event log over gRPC as a node of EventStoreDB
 // does, to clients that cannot tell the difference.
 //
-//	client ─ TLS? ─ door ─┬─ gRPC ─ Streams, PersistentSubscriptions, Gossip, ServerFeatures ─ engine ─ log
+//	client ─ TLS? ─ door ─┬─ gRPC ─ Streams, PersistentSubscriptions, Gossip, ServerFeatures, Users, Operations ─ engine ─ log
 //	                      └─ HTTP/1.1 ─ /health/live /info /gossip /ping /stats
 //
 // The messages are those of the official client's module; the rules of streams
@@ -60,12 +60,31 @@
 //   - An expression that needs more than 50 ms for one name ends its call with
 //     InvalidArgument. It may not hold up the node.
 //
+// Users:
+//   - A user reads its own details and changes its own password; all else is for
+//     administrators. There every user may read the details of all, and change
+//     the password of another whose present one it knows.
+//   - A login name has no colon and at most 256 bytes, a password 1 to 1,024.
+//     There both are taken as they come.
+//   - A node without TLS asks nobody who he is, and lets everybody change users.
+//     There nobody answers.
+//   - A user that was deleted stays deleted. There admin and ops come again with
+//     the next start, with the first password.
+//   - As there: who calls is found out when a call begins. A subscription goes on
+//     when its user is disabled or deleted, and ends with the connection; a call
+//     that begins later is refused. Nobody without a password may do anything
+//     with streams.
+//
+// Operations:
+//   - What a cluster would do (resigning, the priority in elections) and merging
+//     indexes is answered and changes nothing.
+//   - A scavenge is refused with Unimplemented by a log that has none.
+//
 // Errors:
 //   - Names lose their control characters in trailers, which cannot carry them.
 //   - Where EventStoreDB says only "Server Is Not Ready", the reason follows.
 //
-// What there is not: projections; the services Users, Operations, Monitoring
-// and Redaction (a user is an event of $user-…, in EventStoreDB's form);
+// What there is not: projections; the services Monitoring and Redaction;
 // certificates of clients, which are not asked for; clusters, so requires-leader
 // is met by every node; AtomPub and all other HTTP. Over TLS HTTP/2 is gRPC's:
 // a client that offers HTTP/1.1 as well gets that, because it is a browser or

@@ -9,8 +9,11 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	"google.golang.org/grpc"
 
 	"orderflow/domain/eventlog"
+	"orderflow/infra/esdbserver/operationspb"
+	"orderflow/infra/esdbserver/userspb"
 )
 
 // featuresService tells clients what the node can do.
@@ -31,6 +34,8 @@ const (
 	persistentName = "event_store.client.persistent_subscriptions.PersistentSubscriptions"
 	gossipName     = "event_store.client.gossip.Gossip"
 	featuresName   = "event_store.client.server_features.ServerFeatures"
+	usersName      = "event_store.client.users.Users"
+	operationsName = "event_store.client.operations.Operations"
 )
 
 func features(service string) []feature {
@@ -55,12 +60,27 @@ func features(service string) []feature {
 			{"list", both},
 			{"restartsubsystem", nil},
 		}
+	case usersName:
+		return methods(userspb.Users_ServiceDesc)
+	case operationsName:
+		return methods(operationspb.Operations_ServiceDesc)
 	case gossipName:
 		return []feature{{"read", nil}}
 	case featuresName:
 		return []feature{{"getsupportedmethods", nil}}
 	}
 	return nil
+}
+
+// methods are all methods of a service, of their first version.
+func methods(of grpc.ServiceDesc) (all []feature) {
+	for _, m := range of.Methods {
+		all = append(all, feature{method: strings.ToLower(m.MethodName)})
+	}
+	for _, m := range of.Streams {
+		all = append(all, feature{method: strings.ToLower(m.StreamName)})
+	}
+	return all
 }
 
 // GetSupportedMethods implements the service: what is registered is supported.

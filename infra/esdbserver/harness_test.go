@@ -51,6 +51,17 @@ func serve(t testing.TB, log engine.Log, change ...func(*esdbserver.Options)) no
 // start is serve for those that stop the node themselves.
 func start(t testing.TB, log engine.Log, change ...func(*esdbserver.Options)) (n node, stop func()) {
 	t.Helper()
+	n, served := startNoted(t, log, change...)
+	return n, func() {
+		if err := errors.Join(n.Close(), <-served); err != nil {
+			t.Errorf("the node: %v", err)
+		}
+	}
+}
+
+// startNoted is start for those that learn how Serve ends.
+func startNoted(t testing.TB, log engine.Log, change ...func(*esdbserver.Options)) (n node, served <-chan error) {
+	t.Helper()
 	o := esdbserver.Options{Log: log, Insecure: true}
 	for _, c := range change {
 		c(&o)
@@ -64,13 +75,9 @@ func start(t testing.TB, log engine.Log, change ...func(*esdbserver.Options)) (n
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
-	return node{s, l.Addr().String()}, func() {
-		if err := errors.Join(s.Close(), <-served); err != nil {
-			t.Errorf("the node: %v", err)
-		}
-	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(l) }()
+	return node{s, l.Addr().String()}, ended
 }
 
 // connect returns a client of the official module.

@@ -132,7 +132,7 @@ func (p *persistentService) manage(ctx context.Context, do func(*groups.Groups) 
 // mayShare says whether the caller may know of groups: whoever has a password
 // may, and nobody else.
 func (p *persistentService) mayShare(ctx context.Context) error {
-	if c, _ := ctx.Value(callerKey{}).(caller); !p.options.Insecure && c.login == "" {
+	if !p.options.Insecure && callerOf(ctx).login == "" {
 		return denied(ctx)
 	}
 	return nil
@@ -155,7 +155,7 @@ func keyOf(o keyed) groups.Key {
 
 // by is who makes a change.
 func by(ctx context.Context) string {
-	if c, ok := ctx.Value(callerKey{}).(caller); ok && c.login != "" {
+	if c := callerOf(ctx); c.login != "" {
 		return c.login
 	}
 	return "anonymous"

@@ -96,7 +96,8 @@ func TestPasswordOfOthers(t *testing.T) {
 // by $settings.
 func TestAccess(t *testing.T) {
 	n, ca := secure(t)
-	admin, operator, nobody := n.as(t, ca, "admin:changeit"), n.as(t, ca, "ops:changeit"), n.as(t, ca, "")
+	n.services(t).person(t, "guest")
+	admin, operator, guest, nobody := n.as(t, ca, "admin:changeit"), n.as(t, ca, "ops:changeit"), n.as(t, ca, "guest:secret"), n.as(t, ca, "")
 	mustAppend(t, admin, "open", event("a"))
 	mustAppend(t, admin, "closed", event("a"))
 	mustAppend(t, admin, "$system", event("a"))
@@ -125,10 +126,13 @@ func TestAccess(t *testing.T) {
 		_, err := drain(c.ReadAll(ctx(t), esdb.ReadAllOptions{}, 10))
 		return allowed(t, err)
 	}
-	check := func(what string, do func(*esdb.Client, string) bool, stream string, byAdmin, byOps, byNobody bool) {
+	check := func(what string, do func(*esdb.Client, string) bool, stream string, byAdmin, byOps, byGuest bool) {
 		t.Helper()
-		if a, o, n := do(admin, stream), do(operator, stream), do(nobody, stream); a != byAdmin || o != byOps || n != byNobody {
-			t.Errorf("%s of %s: admin %v, ops %v, nobody %v", what, stream, a, o, n)
+		if a, o, g := do(admin, stream), do(operator, stream), do(guest, stream); a != byAdmin || o != byOps || g != byGuest {
+			t.Errorf("%s of %s: admin %v, ops %v, guest %v", what, stream, a, o, g)
+		}
+		if do(nobody, stream) {
+			t.Errorf("%s of %s: nobody may", what, stream)
 		}
 	}
 	check("read", reads, "open", true, true, true)
@@ -141,7 +145,8 @@ func TestAccess(t *testing.T) {
 	check("metadata", readsMeta, "$system", true, false, false)
 	check("read", readsAll, "$all", true, false, false)
 
-	sub, err := nobody.SubscribeToStream(ctx(t), "open", esdb.SubscribeToStreamOptions{From: esdb.End{}})
+	check("read", reads, "$$open", true, true, true)
+	sub, err := guest.SubscribeToStream(ctx(t), "open", esdb.SubscribeToStreamOptions{From: esdb.End{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,18 +167,19 @@ func TestAccess(t *testing.T) {
 // may read it.
 func TestLinksUnveilNothing(t *testing.T) {
 	n, ca := secure(t)
-	admin, nobody := n.as(t, ca, "admin:changeit"), n.as(t, ca, "")
+	n.services(t).person(t, "guest")
+	admin, guest := n.as(t, ca, "admin:changeit"), n.as(t, ca, "guest:secret")
 	link := event("$>")
 	link.Data = []byte("0@$user-admin")
-	mustAppend(t, nobody, "links", link)
-	mustAppend(t, nobody, "open", event("a"))
+	mustAppend(t, guest, "links", link)
+	mustAppend(t, guest, "open", event("a"))
 	other := event("$>")
 	other.Data = []byte("0@open")
-	mustAppend(t, nobody, "links", other)
+	mustAppend(t, guest, "links", other)
 	for _, c := range []struct {
 		client *esdb.Client
 		secret bool
-	}{{admin, true}, {nobody, false}} {
+	}{{admin, true}, {guest, false}} {
 		got, err := drain(c.client.ReadStream(ctx(t), "links", esdb.ReadStreamOptions{ResolveLinkTos: true}, 10))
 		if err != nil || len(got) != 2 || (got[0].Event != nil) != c.secret || got[1].Event == nil {
 			t.Errorf("%+v, %v", got, err)
@@ -200,6 +206,58 @@ func TestLinksUnveilNothing(t *testing.T) {
 		t.Errorf("a group shows its reader %+v", e)
 	}
 	_ = group.Close()
+}
+
+// TestTheRightToReadAll is what the product needs: a user of no group may not
+// read $all, and may once the metadata of $all says so; what else is the
+// system's stays closed to it.
+func TestTheRightToReadAll(t *testing.T) {
+	n, ca := secure(t)
+	s := n.services(t)
+	s.person(t, "orderflow")
+	s.person(t, "other")
+	admin, ours, other := n.as(t, ca, root), n.as(t, ca, "orderflow:secret"), n.as(t, ca, "other:secret")
+	reads := func(c *esdb.Client) bool {
+		t.Helper()
+		_, err := drain(c.ReadAll(ctx(t), esdb.ReadAllOptions{}, 10))
+		return allowed(t, err)
+	}
+	follows := func(c *esdb.Client) bool {
+		t.Helper()
+		sub, err := c.SubscribeToAll(ctx(t), esdb.SubscribeToAllOptions{From: esdb.Start{}})
+		if err == nil {
+			defer sub.Close() //nolint:errcheck // it is only read
+			if e := sub.Recv(); e.SubscriptionDropped != nil {
+				err = e.SubscriptionDropped.Error
+			}
+		}
+		return allowed(t, err)
+	}
+	for what, c := range map[string]*esdb.Client{"orderflow": ours, "other": other, "ops": n.as(t, ca, "ops:changeit")} {
+		if reads(c) || follows(c) {
+			t.Errorf("%s may read $all before anybody said so", what)
+		}
+	}
+	grant := event("$metadata")
+	grant.Data = []byte(`{"$acl":{"$r":["$admins","orderflow"]}}`)
+	if _, err := ours.AppendToStream(ctx(t), "$$$all", esdb.AppendToStreamOptions{}, grant); codeOf(err) != esdb.ErrorCodeAccessDenied {
+		t.Errorf("a user gives itself the right: %v", err)
+	}
+	mustAppend(t, admin, "$$$all", grant)
+	if !reads(ours) || !follows(ours) || reads(other) || follows(other) || !reads(admin) {
+		t.Error("the right to $all is not that of its metadata")
+	}
+	for _, stream := range []string{"$users", "$user-orderflow", "$missing"} {
+		if _, err := readAllOf(t, ours, stream); allowed(t, err) {
+			t.Errorf("it may read %s too", stream)
+		}
+		if _, err := ours.AppendToStream(ctx(t), stream, esdb.AppendToStreamOptions{}, event("a")); codeOf(err) != esdb.ErrorCodeAccessDenied {
+			t.Errorf("it writes to %s: %v", stream, err)
+		}
+	}
+	if _, err := admin.DeleteStream(ctx(t), "$$open", esdb.DeleteStreamOptions{ExpectedRevision: esdb.Any{}}); codeOf(err) != esdb.ErrorCodeAccessDenied {
+		t.Errorf("metadata is deleted as a stream: %v", err)
+	}
 }
 
 // allowed is false for a call that was denied; nothing else may go wrong.
@@ -236,6 +294,13 @@ func TestPort(t *testing.T) {
 		for path, status := range map[string]int{
 			"/health/live": 204, "/health/live?liveCode=200": 200, "/health/live?liveCode=7": 204, "/ping": 200, "/info": 200, "/gossip": 200, "/stats": 200, "/": 404, "/streams/s": 404,
 		} {
+			if path == "/stats" && strings.HasPrefix(base, "https") {
+				unknown, err := client.Get(base + path) //nolint:noctx // the client has a limit
+				if err != nil || unknown.Body.Close() != nil || unknown.StatusCode != http.StatusUnauthorized {
+					t.Errorf("statistics without a password: %+v, %v", unknown, err)
+				}
+				base = strings.Replace(base, "https://", "https://ops:changeit@", 1)
+			}
 			response, err := client.Get(base + path) //nolint:noctx // the client has a limit
 			if err != nil {
 				t.Fatal(err)

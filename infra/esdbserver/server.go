@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
@@ -19,6 +20,8 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/operationspb"
+	"orderflow/infra/esdbserver/userspb"
 )
 
 // Version is what the node says it is, in the form that clients parse.
@@ -71,6 +74,9 @@ type Options struct {
 	Hooks Hooks
 	// Cluster makes the node one of several; nil is a node alone.
 	Cluster *Cluster
+	// Scavenger does what clients of the operations service ask for; nil
+	// answers that the log cannot be scavenged.
+	Scavenger Scavenger
 }
 
 // Server is one node.
@@ -84,6 +90,8 @@ type Server struct {
 	id      eventlog.EventID // of the node, for gossip
 	started time.Time
 	users   *users
+
+	priority atomic.Int32 // what a client said of the node; see SetNodePriority
 
 	defaults   defaults
 	persistent *persistentService
@@ -145,6 +153,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	gossip.RegisterGossipServer(s.grpc, &gossipService{Server: s})
 	serverfeatures.RegisterServerFeaturesServer(s.grpc, &featuresService{Server: s})
 	s.registerPersistent(s.grpc)
+	userspb.RegisterUsersServer(s.grpc, &usersService{Server: s})
+	operationspb.RegisterOperationsServer(s.grpc, &operationsService{Server: s})
 	s.http = s.newHTTP()
 	s.door = newDoor(s.tls())
 	return s, nil
@@ -163,7 +173,8 @@ func (s *Server) tls() *tls.Config {
 	}
 }
 
-// Serve answers clients of l until Close, and then returns nil. It is called once.
+// Serve answers clients of l until Close, or until a client ends the node, and
+// then returns nil. It is called once.
 func (s *Server) Serve(l net.Listener) error {
 	s.mu.Lock()
 	if s.serving {

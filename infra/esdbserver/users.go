@@ -2,32 +2,18 @@ package esdbserver
 
 import (
 	"context"
-	"crypto/pbkdf2"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // EventStoreDB's form of a password, which a log of it brings along
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
+	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/esdbserver/engine"
-)
-
-// How EventStoreDB keeps passwords.
-const (
-	saltBytes      = 16
-	hashBytes      = 20
-	hashIterations = 1_000
-)
-
-// Limits of authentication.
-const (
-	// maxKnownPasswords bounds the passwords that were found right and need not
-	// be hashed again.
-	maxKnownPasswords = 1_024
-	maxLoginBytes     = 256
 )
 
 // The streams of users.
@@ -36,8 +22,15 @@ const (
 	usersStream = "$users"
 )
 
-// firstPassword is that of the users that a new node has, unless it is told another.
-const firstPassword = "changeit"
+// maxUsers bounds a list of users, which is read user by user.
+const maxUsers = 10_000
+
+// The users that a new node has.
+const (
+	adminLogin    = "admin"
+	opsLogin      = "ops"
+	firstPassword = "changeit" // unless it is told another
+)
 
 // The groups that have rights.
 const (
@@ -57,38 +50,50 @@ type user struct {
 	Groups    []string `json:"groups"`
 }
 
+// storedUser is a user and the event that says so.
+type storedUser struct {
+	user
+	number int64
+	at     time.Time
+}
+
 // caller is who makes a call.
 type caller struct {
 	login  string // empty: nobody knows
 	groups []string
 }
 
+// admin says whether the caller may do everything with streams.
+func (c caller) admin() bool { return c.login == adminLogin || c.in(admins) }
+
+// in says whether the caller is a member of a group.
+func (c caller) in(group string) bool { return c.login != "" && slices.Contains(c.groups, group) }
+
 // users knows those that have a password.
 type users struct {
 	engine *engine.Engine
+	key    []byte        // of the sums in proven
+	hashed atomic.Uint64 // passwords, which is what takes time
 
-	mu    sync.Mutex
-	known map[[sha256.Size]byte]knownUser // by what the client sent
-}
-
-type knownUser struct {
-	caller
-	number int64 // of the event that says so
+	mu     sync.Mutex
+	proven map[string]provenPassword // by login
 }
 
 func newUsers(e *engine.Engine) *users {
-	return &users{engine: e, known: map[[sha256.Size]byte]knownUser{}}
+	u := &users{engine: e, key: make([]byte, saltBytes), proven: map[string]provenPassword{}}
+	_, _ = rand.Read(u.key) // never fails
+	return u
 }
 
 // begin writes the users that a new node has.
 func (u *users) begin(ctx context.Context, password string) error {
 	for _, first := range []user{
-		{LoginName: "admin", FullName: "Event Store Administrator", Groups: []string{admins}},
-		{LoginName: "ops", FullName: "Event Store Operations", Groups: []string{ops}},
+		{LoginName: adminLogin, FullName: "Event Store Administrator", Groups: []string{admins}},
+		{LoginName: opsLogin, FullName: "Event Store Operations", Groups: []string{ops}},
 	} {
 		last, err := u.engine.LastNumber(ctx, userPrefix+first.LoginName)
 		if err == nil && last < 0 {
-			err = u.create(ctx, first, password)
+			err = u.write(ctx, first, password, last)
 		}
 		if err != nil {
 			return err
@@ -97,13 +102,11 @@ func (u *users) begin(ctx context.Context, password string) error {
 	return nil
 }
 
-// create writes a user, what only administrators may do with it, and its name
-// in the list of users.
-func (u *users) create(ctx context.Context, of user, password string) error {
-	of.Salt = make([]byte, saltBytes)
-	_, _ = rand.Read(of.Salt) // never fails
-	var err error
-	if of.Hash, err = hash(password, of.Salt); err != nil {
+// write stores a user that there is not, what only administrators may do with
+// it, and its name in the list of users. last is the number of the last event
+// of its stream: one that was deleted begins again after it.
+func (u *users) write(ctx context.Context, of user, password string, last int64) error {
+	if err := of.setPassword(password); err != nil {
 		return err
 	}
 	data, err := json.Marshal(of)
@@ -116,7 +119,7 @@ func (u *users) create(ctx context.Context, of user, password string) error {
 		engine.Write{Stream: engine.MetastreamOf(stream), Expected: engine.Any, Events: []engine.Proposed{
 			{ID: freshID(), Type: engine.MetadataType, JSON: true, Data: only},
 		}},
-		engine.Write{Stream: stream, Expected: engine.NoStream, Events: []engine.Proposed{
+		engine.Write{Stream: stream, Expected: engine.Expected(last), Events: []engine.Proposed{
 			{ID: freshID(), Type: "$UserCreated", JSON: true, Data: data},
 		}},
 		engine.Write{Stream: usersStream, Expected: engine.Any, Events: []engine.Proposed{
@@ -132,64 +135,53 @@ func freshID() (id eventlog.EventID) {
 	return id
 }
 
-func hash(password string, salt []byte) ([]byte, error) {
-	return pbkdf2.Key(sha1.New, password, salt, hashIterations, hashBytes)
-}
-
-// check says who has a login and a password; ok is false if nobody has.
-func (u *users) check(ctx context.Context, login, password string) (c caller, ok bool, err error) {
-	if login == "" || len(login) > maxLoginBytes {
-		return caller{}, false, nil
-	}
-	stream := userPrefix + login
-	last, err := u.engine.Newest(ctx, stream)
-	if isGone(err) {
-		return caller{}, false, nil
-	}
-	if err != nil {
-		return caller{}, false, err
-	}
-	sent := sha256.Sum256([]byte(login + "\x00" + password))
-	u.mu.Lock()
-	known, ok := u.known[sent]
-	u.mu.Unlock()
-	if ok && known.number == last {
-		return known.caller, true, nil
-	}
-	found, at, err := u.find(ctx, stream)
-	if err != nil || found == nil || found.Disabled {
-		return caller{}, false, err
-	}
-	given, err := hash(password, found.Salt)
-	if err != nil || subtle.ConstantTimeCompare(given, found.Hash) != 1 {
-		return caller{}, false, err
-	}
-	c = caller{login: login, groups: found.Groups}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if len(u.known) >= maxKnownPasswords {
-		clear(u.known)
-	}
-	u.known[sent] = knownUser{c, at}
-	return c, true, nil
-}
-
-// find reads the newest event of a user's stream; nil if there is none.
-func (u *users) find(ctx context.Context, stream string) (*user, int64, error) {
-	for r, err := range u.engine.ReadStream(ctx, stream, engine.NewestNumber, engine.Span{Backwards: true, Max: 1}) {
+// find reads a user; nil if there is none.
+func (u *users) find(ctx context.Context, login string) (*storedUser, error) {
+	for r, err := range u.engine.ReadStream(ctx, userPrefix+login, engine.NewestNumber, engine.Span{Backwards: true, Max: 1}) {
 		if isGone(err) {
-			return nil, 0, nil
+			return nil, nil
 		}
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
-		var found user
-		if json.Unmarshal(r.Event.Data, &found) != nil {
-			return nil, 0, nil // nobody can have its password
+		found := storedUser{number: r.Event.Number, at: r.Event.Created}
+		if json.Unmarshal(r.Event.Data, &found.user) != nil || found.LoginName != login {
+			return nil, nil // nobody can have its password
 		}
-		return &found, r.Event.Number, nil
+		return &found, nil
 	}
-	return nil, 0, nil
+	return nil, nil
+}
+
+// all reads the users there are, by login.
+func (u *users) all(ctx context.Context) ([]*storedUser, error) {
+	logins := map[string]bool{}
+	for r, err := range u.engine.ReadStream(ctx, usersStream, 0, engine.Span{Max: engine.NewestPosition}) {
+		if isGone(err) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if r.Event.Type != "$User" {
+			continue
+		}
+		if logins[string(r.Event.Data)] = true; len(logins) > maxUsers {
+			return nil, domain.Errorf(domain.Exhausted, "There are more than %d users; ask for one by its login name.", maxUsers)
+		}
+	}
+	var list []*storedUser
+	for login := range logins {
+		found, err := u.find(ctx, login)
+		if err != nil {
+			return nil, err
+		}
+		if found != nil {
+			list = append(list, found)
+		}
+	}
+	slices.SortFunc(list, func(a, b *storedUser) int { return strings.Compare(a.LoginName, b.LoginName) })
+	return list, nil
 }
 
 // isGone says that a stream has nothing to read.

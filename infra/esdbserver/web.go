@@ -24,7 +24,7 @@ func (s *Server) newHTTP() *http.Server {
 	})
 	mux.HandleFunc("GET /info", s.info)
 	mux.HandleFunc("GET /gossip", s.gossip)
-	mux.HandleFunc("GET /stats", s.stats)
+	mux.HandleFunc("GET /stats", s.withPassword(s.stats))
 	return &http.Server{
 		Handler: mux, ReadTimeout: webTimeout, WriteTimeout: webTimeout, IdleTimeout: webIdleTimeout, MaxHeaderBytes: webHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
@@ -48,7 +48,7 @@ func answer(w http.ResponseWriter, v any) {
 func (s *Server) info(w http.ResponseWriter, _ *http.Request) {
 	answer(w, map[string]any{
 		"dbVersion": Version, "esVersion": Version, "state": s.state(),
-		"features":       map[string]bool{"projections": false, "userManagement": false, "atomPub": false},
+		"features":       map[string]bool{"projections": false, "userManagement": !s.options.Insecure, "atomPub": false},
 		"authentication": map[string]any{"type": s.authentication(), "properties": map[string]string{}},
 	})
 }
@@ -70,7 +70,7 @@ func (s *Server) gossip(w http.ResponseWriter, _ *http.Request) {
 		}
 		members = append(members, map[string]any{
 			"instanceId": textual(m.ID).GetString_(), "timeStamp": s.options.Clock().UTC(), "state": m.State.String(), "isAlive": m.Alive,
-			"httpEndPointIp": host, "httpEndPointPort": port, "nodePriority": 0, "isReadOnlyReplica": false, "esVersion": Version,
+			"httpEndPointIp": host, "httpEndPointPort": port, "nodePriority": s.priority.Load(), "isReadOnlyReplica": false, "esVersion": Version,
 		})
 	}
 	host, port, err := Member{Address: s.advertised()}.endpoint()
@@ -79,6 +79,26 @@ func (s *Server) gossip(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	answer(w, map[string]any{"members": members, "serverIp": host, "serverPort": port})
+}
+
+// withPassword answers those only that the node knows.
+func (s *Server) withPassword(handle http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !s.options.Insecure {
+			login, password, _ := r.BasicAuth()
+			_, ok, err := s.users.check(r.Context(), login, password)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+			if !ok {
+				w.Header().Set("WWW-Authenticate", `Basic realm="EventStoreDB"`)
+				http.Error(w, "The statistics want the login and password of a user.", http.StatusUnauthorized)
+				return
+			}
+		}
+		handle(w, r)
+	}
 }
 
 func (s *Server) stats(w http.ResponseWriter, r *http.Request) {

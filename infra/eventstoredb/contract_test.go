@@ -8,6 +8,7 @@ import (
 	"orderflow/domain/eventlog"
 	"orderflow/domain/eventlog/eventlogtest"
 	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/userclient"
 	"orderflow/infra/eventstoredb"
 	"orderflow/infra/memory"
 	"orderflow/infra/pebblelog"
@@ -30,12 +31,21 @@ func TestContractOnPebble(t *testing.T) {
 	})
 }
 
+// TestContractOverTLS runs as a user of no group that may read $all: what the
+// product is everywhere.
 func TestContractOverTLS(t *testing.T) {
 	certificate, path := certify(t)
 	eventlogtest.Run(t, func(t testing.TB) eventlog.Store {
 		n := serve(t, memory.NewDense(), free, certificate)
 		t.Cleanup(func() { n.stop(t) })
-		return open(t, "esdb://admin:changeit@"+n.address+"?tlsCaFile="+path, eventstoredb.Options{})
+		admin := n.admin(t, path)
+		if err := admin.Add(t.Context(), userclient.User{Login: "orderflow"}, "secret"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := admin.Grant(t.Context(), "orderflow"); err != nil {
+			t.Fatal(err)
+		}
+		return open(t, "esdb://orderflow:secret@"+n.address+"?tlsCaFile="+path, eventstoredb.Options{})
 	})
 }
 

@@ -130,7 +130,10 @@ func sentInPart(err error) bool {
 	return found && !direct
 }
 
-const denied = " denies access; give the user of the connection string the right to read and to write"
+// denied says what to do. Ordinary streams are open to every user by default,
+// so it is mostly $all that is missing.
+const denied = " denies access; give the user of the connection string the right to read $all (orderflow eventstore user grant) " +
+	"and to read and write streams"
 
 // give wraps err for the caller of an operation that is given up.
 func (l *Log) give(operation string, f failure, err error) error {

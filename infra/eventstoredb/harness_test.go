@@ -21,6 +21,7 @@ import (
 
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/userclient"
 	"orderflow/infra/eventstoredb"
 )
 
@@ -62,6 +63,17 @@ func (n *node) stop(t testing.TB) {
 	if err := <-n.served; err != nil {
 		t.Error(err)
 	}
+}
+
+// admin looks after the users of a node with TLS.
+func (n *node) admin(t testing.TB, ca string) *userclient.Client {
+	t.Helper()
+	c, err := userclient.Open("esdb://admin:changeit@" + n.address + "?tlsCaFile=" + ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 const free = "127.0.0.1:0"
