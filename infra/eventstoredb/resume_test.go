@@ -32,6 +32,9 @@ func newScript(parts ...[]*streams.ReadResp) *script {
 }
 
 func (h *script) subscribe(r *streams.ReadReq, s streams.Streams_ReadServer) error {
+	if r.GetOptions().GetSubscription() == nil { // whether a place that was refused is a position
+		return status.Error(codes.InvalidArgument, "as the test wants it")
+	}
 	h.mu.Lock()
 	n := len(h.from)
 	at := r.GetOptions().GetAll().GetPosition().GetCommitPosition()

@@ -89,8 +89,12 @@ func (s *subscription) run(ctx context.Context, cancel context.CancelCauseFunc) 
 			return ctx.Err()
 		}
 		f := failureOf(err)
-		if f.kind == domain.Invalid && status.Code(err) != codes.InvalidArgument {
-			f = failure{kind: domain.Exhausted, again: true} // it is about a size, not about the place
+		switch {
+		case f.kind != domain.Invalid:
+		case status.Code(err) != codes.InvalidArgument: // it is about a size, not about the place
+			f = failure{kind: domain.Exhausted, again: true}
+		case s.isPosition(ctx): // nor is this: a filter that took too long there
+			f = failure{kind: domain.Internal, again: true}
 		}
 		failures := s.troubles.dropped(ctx, s, f, err)
 		switch {
@@ -108,6 +112,13 @@ func (s *subscription) run(ctx context.Context, cancel context.CancelCauseFunc) 
 			return ctx.Err()
 		}
 	}
+}
+
+// isPosition reports whether the server reads from where s is. Whoever is told
+// that a place is none goes back to the beginning; so a refusal is looked into.
+func (s *subscription) isPosition(ctx context.Context) bool {
+	_, err := call(ctx, s.log, s.pool, min(endTimeout, s.log.opts.Timeout), s.log.page(esdb.Forwards, all{s.place.start()}, 1))
+	return err == nil
 }
 
 // once subscribes and hands events on until the subscription drops, or there

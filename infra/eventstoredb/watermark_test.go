@@ -129,3 +129,27 @@ func TestSilence(t *testing.T) {
 		t.Errorf("it was given up after %s, want %s", took, timeout)
 	}
 }
+
+// TestRefusedForAnotherReason refuses a subscription from a place that is a
+// position. The reader must not be sent back for that.
+func TestRefusedForAnotherReason(t *testing.T) {
+	var opened atomic.Int64
+	h := &hostile{end: farAway, read: func(r *streams.ReadReq, s streams.Streams_ReadServer) error {
+		switch {
+		case r.GetOptions().GetSubscription() == nil:
+			return s.Send(order(10))
+		case opened.Add(1) < 3:
+			_ = s.Send(confirmed())
+			return status.Error(codes.InvalidArgument, "The filter's expression takes too long.")
+		}
+		_ = s.Send(confirmed())
+		return s.Send(order(20))
+	}}
+	log := against(t, h, eventstoredb.Options{})
+	for r, err := range log.Subscribe(t.Context(), 10, "order") {
+		if err != nil || r.Position != 20 {
+			t.Errorf("%+v, %v; want the event at 20", r, err)
+		}
+		break
+	}
+}
