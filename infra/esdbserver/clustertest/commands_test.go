@@ -353,7 +353,14 @@ func TestStopAndContinue(t *testing.T) {
 	c := fresh(t)
 	known := dial(t, c.Address(0))
 	known.mustAppend("x")
+	sub := known.subscribe(within(t, patience))
+	if err := next(sub, isCaughtUp); err != nil {
+		t.Fatal(err)
+	}
 	c.Stop(0)
+	elsewhere := dial(t, c.Address(1)).mustAppend("y") // forwarded; the log takes it
+	heard := make(chan error, 1)
+	go func() { heard <- next(sub, is(elsewhere)) }()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(within(t, patience), "tcp", c.Address(0))
 	if err != nil {
@@ -362,8 +369,16 @@ func TestStopAndContinue(t *testing.T) {
 	_ = conn.Close()
 	_, _, err = known.append(within(t, short), "x")
 	wantDeadline(t, "append on a connection of before", err)
+	if last, err := c.Engine().LastNumber(within(t, patience), "x"); err != nil || last != 0 {
+		t.Errorf("a stopped node stores what comes: the last number is %d, %v", last, err)
+	}
 	_, _, err = dial(t, c.Address(0)).readAll(within(t, short))
 	wantDeadline(t, "read on a new connection", err)
+	select {
+	case err := <-heard:
+		t.Errorf("a stopped node tells a subscriber: %v", err)
+	default:
+	}
 	if c.Leader() != 0 {
 		t.Error("a leader that is stopped leads until another one is elected")
 	}
@@ -382,6 +397,9 @@ func TestStopAndContinue(t *testing.T) {
 	c.Continue(0)
 	if err := <-waiting; err != nil {
 		t.Errorf("a read that waited: %v", err)
+	}
+	if err := <-heard; err != nil {
+		t.Errorf("a subscription that waited: %v", err)
 	}
 	_, trailers, err := known.append(onLeader(within(t, patience)), "x")
 	wantNotLeader(t, "append on the connection of before", err, trailers, c.Address(1))
