@@ -32,7 +32,9 @@
 //
 // The version and the lengths of texts are uvarints; data runs to the end. The
 // CRC-32C covers id to data, then the time, then the position, so a record
-// under a key that is not its own is found out.
+// under a key that is not its own is found out. That is form 1. An event that
+// was copied from another log has form 2: a sixth text, when that log took it;
+// and the CRC-32C ends with the form.
 //
 // # The way of an append
 //
