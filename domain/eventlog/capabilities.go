@@ -62,6 +62,26 @@ type Finder interface {
 	Find(ctx context.Context, id EventID) (r Recorded, ok bool, err error)
 }
 
+// Truncated is a stream that does not show all its events.
+type Truncated struct {
+	Stream Stream
+	// How the events are hidden, as the store says it: "$maxCount 1", "$maxAge
+	// 3600", "$tb 5", "deleted", "deleted for ever".
+	How string
+}
+
+// MaxTruncated bounds the streams that [Truncations] lists.
+const MaxTruncated = 1_000
+
+// Truncations is a store in which others can hide the events of a stream. For a
+// warning at start and for audits: [Store.Read] finds a hole by itself.
+type Truncations interface {
+	// TruncatedStreams returns the streams of some categories, or of all if none
+	// is given, whose events are hidden, or will be as the stream grows: the
+	// first [MaxTruncated] by name, and how many there are.
+	TruncatedStreams(ctx context.Context, categories ...string) (list []Truncated, total int, err error)
+}
+
 // Newest is a version and a position above every other, from which to read backwards.
 const (
 	NewestVersion  Version  = 1<<63 - 1
