@@ -29,7 +29,7 @@ type cli struct {
 	Stock       stockCmd       `cmd:"" help:"Receive and list stock."`
 	Product     productCmd     `cmd:"" help:"List, reprice and delist products."`
 	Audit       auditCmd       `cmd:"" help:"Replay the log, or show everything that happened to one order."`
-	Log         logCmd         `cmd:"" help:"Verify the log, copy it, and accept what it lost."`
+	Log         logCmd         `cmd:"" help:"Verify the log, back it up, copy it elsewhere, and accept what it lost."`
 	Projections projectionsCmd `cmd:"" help:"List, rebuild and verify the views."`
 	Poison      poisonCmd      `cmd:"" help:"Show and replay messages that could not be read or handled."`
 	Probe       probeCmd       `cmd:"" help:"Ask a process whether it is live, ready or started."`
