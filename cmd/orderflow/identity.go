@@ -21,6 +21,9 @@ import (
 type identity struct {
 	FirstEvent string `json:"first_event"` // its id and when it was stored; empty as long as there was none
 	Log        string `json:"log"`         // where it was then, for people
+	// Position of that event: a copy of the log begins with the same event of the
+	// same time, but elsewhere. 0 if it was written down before this was kept.
+	Position eventlog.Position `json:"position,omitempty"`
 }
 
 // embeddedLog is the name of a log in the data directory.
@@ -29,6 +32,11 @@ const embeddedLog = "the embedded log"
 // isSystem says that an event is a node's own; every log passes over them alike.
 func isSystem(r eventlog.Recorded) bool {
 	return strings.HasPrefix(string(r.Stream), "$") || strings.HasPrefix(r.Type, "$")
+}
+
+// same reports whether two identities may be of one log.
+func (i identity) same(other identity) bool {
+	return i.FirstEvent == other.FirstEvent && (i.Position == other.Position || i.Position == 0 || other.Position == 0)
 }
 
 // identify returns the identity of a log as it is now.
@@ -45,6 +53,7 @@ func identify(ctx context.Context, log eventLog) (identity, error) {
 			// The same command gives the same id in every log, so the time is in it;
 			// what sees it through EventStoreDB's protocol sees less of it.
 			is.FirstEvent = hex.EncodeToString(r.ID[:]) + " " + r.At.Truncate(time.Microsecond).Format(time.RFC3339Nano)
+			is.Position = r.Position
 			break
 		}
 	}
@@ -68,7 +77,7 @@ func checkViews(ctx context.Context, k keeper, log eventLog, views projections.V
 	}
 	_, remote := log.(pinged)
 	switch {
-	case found && before.FirstEvent != "" && before.FirstEvent != now.FirstEvent,
+	case found && before.FirstEvent != "" && !before.same(now),
 		!found && remote && at > 0: // they were filled before this was kept, from an embedded log
 		return false, errOtherLog(k, before, now)
 	}
@@ -79,7 +88,7 @@ func checkViews(ctx context.Context, k keeper, log eventLog, views projections.V
 	if at > end { // as after a loss was accepted; what is new below would never be seen
 		return false, errAhead(k, at, end, now)
 	}
-	if found && before.FirstEvent == now.FirstEvent {
+	if found && before.FirstEvent == now.FirstEvent && before.Position == now.Position {
 		return now.FirstEvent != "", nil
 	}
 	return now.FirstEvent != "", k.identify(ctx, now)
@@ -142,7 +151,7 @@ func (a *App) keepToLog(ctx context.Context) error {
 		case <-every.C:
 		}
 		now, err := identify(ctx, a.Log)
-		if err == nil && now.FirstEvent != ours.FirstEvent { // one that cannot be reached is told of elsewhere
+		if err == nil && !now.same(ours) { // one that cannot be reached is told of elsewhere
 			return errOtherLog(a.keeper, ours, now)
 		}
 	}

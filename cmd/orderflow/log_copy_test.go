@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -435,4 +436,30 @@ func TestCopyTellsNoSecret(t *testing.T) {
 	}
 	c.From = c.To
 	wantKind(t, c.Run(t.Context(), streams{&out, &said}, logger), domain.Invalid, "the same log")
+}
+
+// TestMovedViewsAreRefused where the events have other positions, and those of a
+// log that came back are not.
+func TestMovedViewsAreRefused(t *testing.T) {
+	here := config{Data: t.TempDir()}
+	work(t, here, "one")
+	node := memory.NewDense()
+	if _, err := node.Append(t.Context(), "theirs-1", 0, randomEvent(seeded(t), "theirs-1", 0)); err != nil {
+		t.Fatal(err)
+	}
+	there := config{Data: t.TempDir(), EventStore: storeOn(t, node)}
+	move := func(from, to string) {
+		t.Helper()
+		c := logCopyCmd{From: from, To: to}
+		if err := c.Run(t.Context(), streams{io.Discard, io.Discard}, slog.New(slog.DiscardHandler)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(here.Data, there.EventStore)
+	if err := refused(t, config{Data: here.Data, EventStore: there.EventStore}); domain.KindOf(err) != domain.Conflict {
+		t.Error(err)
+	}
+	work(t, there, "two")
+	move(there.EventStore, here.Data)
+	work(t, here, "three")
 }
