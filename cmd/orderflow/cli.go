@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -54,7 +55,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.Vars{
 			"data": defaultDataDir(os.Getenv), "server": defaultServerURL(os.Getenv), "listen": defaultListen, "private": defaultPrivate,
 			"roles": roleNames(), "secret": strconv.Itoa(peers.MinSecretBytes),
-			"eventstore": defaultEventstore, "scale": strconv.Itoa(defaultScale), "rows": strconv.Itoa(maxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
+			"eventstore": defaultEventstore, "storebench": strings.Join(storeNames(), ", "), "scale": strconv.Itoa(defaultScale), "rows": strconv.Itoa(maxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
 		})
 	if err != nil {
 		complain(stderr, err)
