@@ -41,6 +41,7 @@ type bench struct {
 	store  string // the connection string of the event store that has the log, or empty
 	run    string // leads every key of this run; empty where the log is a fresh one
 	err    io.Writer
+	sizes  storeSizes
 	filled map[int]string // data directories by orders stored
 	nodes  int
 }
@@ -50,7 +51,7 @@ func newBench(scale int, store string, w io.Writer) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{dir: dir, scale: scale, store: store, err: w, filled: map[int]string{}}
+	b := &bench{dir: dir, scale: scale, store: store, err: w, filled: map[int]string{}, sizes: defaultStoreSizes()}
 	if store != "" { // what an earlier run wrote is there
 		b.run = strconv.FormatInt(time.Now().UnixNano(), 36) + "-"
 	}

@@ -20,18 +20,26 @@ import (
 const (
 	// benchCategory is that of all streams that are not orders.
 	benchCategory = "bench"
-	storeRounds   = 3 // of a second each
-	// storeStreams streams of storeStreamEvents are read by storeReaders.
-	storeStreams      = 64
-	storeStreamEvents = 500
-	storeReaders      = 8
-	storeBatchEvents  = 100 // in an append that fills them
+	// storeReaders read the streams of [storeSizes].
+	storeReaders     = 8
+	storeBatchEvents = 100 // in an append that fills them
 	// storeOrders are imported, as many as were imported when the node was first
 	// measured beside a server, of about as many lines as real ones.
 	storeOrders   = 3_588
 	storeArticles = 500
 	storeLines    = 20 // on the average
 )
+
+// storeSizes say how much is done on an event store.
+type storeSizes struct {
+	time    time.Duration // for which appends and reads go on
+	streams int
+	events  int // of each stream, whole batches
+}
+
+func defaultStoreSizes() storeSizes {
+	return storeSizes{time: 3 * time.Second, streams: 64, events: 500}
+}
 
 // storeWriters are the numbers of writers that append at once.
 func storeWriters() []int { return []int{1, 8, 64} }
@@ -58,7 +66,7 @@ func (b *bench) onStore(ctx context.Context, use func(log eventLog, data []byte)
 // storeAppend measures appends of one event by writers with a stream each.
 func (b *bench) storeAppend(ctx context.Context, writers int) (figure, error) {
 	return b.onStore(ctx, func(log eventLog, data []byte) (figure, error) {
-		limit, cancel := context.WithTimeout(ctx, storeRounds*roundTime)
+		limit, cancel := context.WithTimeout(ctx, b.sizes.time)
 		defer cancel()
 		var appends, micros atomic.Int64
 		begun := time.Now()
@@ -77,7 +85,7 @@ func (b *bench) storeAppend(ctx context.Context, writers int) (figure, error) {
 		mean := time.Duration(micros.Load()/max(appends.Load(), 1)) * time.Microsecond
 		return figure{
 			Unit: "appends/s", Value: perSecond(appends.Load(), time.Since(begun)),
-			Detail: fmt.Sprintf("%d writers, one event of %d bytes each, %s on the average", writers, len(data), mean),
+			Detail: fmt.Sprintf("writers: %d; one event of %d bytes each, %s on the average", writers, len(data), mean),
 		}, err
 	})
 }
@@ -88,11 +96,11 @@ func (b *bench) fillStreams(ctx context.Context, log eventLog, name string, data
 	if before, err = log.End(ctx); err != nil {
 		return nil, 0, err
 	}
-	for i := range storeStreams {
+	for i := range b.sizes.streams {
 		list = append(list, eventlog.Stream(fmt.Sprintf("%s-%s%s-%d", benchCategory, b.run, name, i)))
 	}
-	return list, before, inParallel(ctx, storeStreams, storeReaders, func(i int) error {
-		for v := 0; v < storeStreamEvents; v += storeBatchEvents {
+	return list, before, inParallel(ctx, b.sizes.streams, storeReaders, func(i int) error {
+		for v := 0; v < b.sizes.events; v += storeBatchEvents {
 			events := make([]eventlog.Pending, storeBatchEvents)
 			for j := range events {
 				events[j] = benchEvent(list[i], v+j, data)
@@ -112,7 +120,7 @@ func (b *bench) storeStreams(ctx context.Context) (figure, error) {
 		if err != nil {
 			return figure{}, err
 		}
-		limit, cancel := context.WithTimeout(ctx, storeRounds*roundTime)
+		limit, cancel := context.WithTimeout(ctx, b.sizes.time)
 		defer cancel()
 		var events, next atomic.Int64
 		begun := time.Now()
@@ -129,7 +137,7 @@ func (b *bench) storeStreams(ctx context.Context) (figure, error) {
 		})
 		return figure{
 			Unit: "events/s", Value: perSecond(events.Load(), time.Since(begun)),
-			Detail: fmt.Sprintf("%d readers, %d streams of %d events of %d bytes", storeReaders, storeStreams, storeStreamEvents, len(data)),
+			Detail: fmt.Sprintf("readers: %d; %d streams of %d events of %d bytes", storeReaders, b.sizes.streams, b.sizes.events, len(data)),
 		}, err
 	})
 }
@@ -141,7 +149,7 @@ func (b *bench) storeCatchUp(ctx context.Context) (figure, error) {
 		if err != nil {
 			return figure{}, err
 		}
-		const want = storeStreams * storeStreamEvents
+		want := int64(b.sizes.streams * b.sizes.events)
 		begun, events := time.Now(), int64(0)
 		for _, err := range log.Subscribe(ctx, before, benchCategory) {
 			if err != nil {
