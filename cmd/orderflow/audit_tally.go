@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"maps"
+	"slices"
 
 	"orderflow/domain"
 	"orderflow/domain/catalog"
@@ -73,14 +74,13 @@ func (t *tally) take(r eventlog.Recorded) error {
 	return errUnread(r)
 }
 
-// ours says whether streams of a category are this system's.
-func ours(category string) bool {
-	switch category {
-	case order.Category, inventory.Category, payment.Category, shipment.Category, catalog.Category, fulfilment.Category:
-		return true
-	}
-	return false
+// ourCategories returns those of this system's streams.
+func ourCategories() []string {
+	return []string{order.Category, inventory.Category, payment.Category, shipment.Category, catalog.Category, fulfilment.Category}
 }
+
+// ours says whether streams of a category are this system's.
+func ours(category string) bool { return slices.Contains(ourCategories(), category) }
 
 func read[E eventlog.Typed](codec eventlog.Codec[E], r eventlog.Recorded, take func(E) error) error {
 	e, ok, err := codec.Decode(r)

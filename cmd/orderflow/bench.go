@@ -12,12 +12,11 @@ import (
 	"strings"
 
 	"orderflow/domain"
-	"orderflow/domain/catalog"
 )
 
 // benchCmd measures this machine against the budgets.
 type benchCmd struct {
-	Names []string `arg:"" optional:"" name:"NAME" help:"accept, confirm, append, read, rebuild, replay, start, memory, growth; all if none is named."`
+	Names []string `arg:"" optional:"" name:"NAME" help:"accept, confirm, append, read, rebuild, replay, start, memory, growth; all if none is named. With --eventstore: ${storebench}."`
 	eventStore
 	Scale int    `help:"Orders stored for memory and growth." default:"${scale}"`
 	JSON  bool   `help:"Print one JSON object."`
@@ -28,10 +27,11 @@ type benchCmd struct {
 func (c *benchCmd) Help() string {
 	return usage("Everything runs on fresh nodes in a temporary directory, the load included. A limit is measured in the same run " +
 		"(an empty handler, a bare database) or is the budget itself. Nothing is stored: what is printed was measured just now.\n\n" +
-		"With --eventstore the log is there: give it one of its own, and an empty one, for what is written stays. " +
-		"Of the names only " + strings.Join(storeBenchmarks(), ", ") + " can be had then, measured in that order; replay reads what is there. " +
-		"The budgets of the embedded log are printed beside for comparison. What the wire itself costs is measured by " +
-		"`go test -run xxx -bench Append ./infra/esdbserver`.")
+		"With --eventstore any server is measured, a node or a cluster: the same figures for each, and no budget, for those are of the embedded log. " +
+		"append (by 1, 8 and 64 writers), streams and catch-up write only to streams of the category " + benchCategory + ", which stay. " +
+		"import places 3,588 orders and needs a store without orders. confirm, read, accept and replay have to be named: they place orders too, or read what is there, " +
+		"and can be run again. Where the server is on this machine, its processor time is printed beside that of this process.\n\n" +
+		"What the wire itself costs is measured by `go test -run xxx -bench Append ./infra/esdbserver`.")
 }
 
 // figure is one measurement.
@@ -76,13 +76,11 @@ func benchmarks() []benchmark {
 	}
 }
 
-// storeBenchmarks are those that can be measured on a log that others serve, in
-// an order in which none works on what another left undone, replay reads the
-// orders of those before, and append comes last: its events are no orders.
-func storeBenchmarks() []string { return []string{"confirm", "read", "accept", "replay", "append"} }
-
 // Run measures.
 func (c *benchCmd) Run(ctx context.Context, s streams, _ *slog.Logger) error {
+	if c.EventStore != "" {
+		return c.runOnStore(ctx, s)
+	}
 	chosen, err := c.choose()
 	if err != nil {
 		return err
@@ -99,11 +97,6 @@ func (c *benchCmd) Run(ctx context.Context, s streams, _ *slog.Logger) error {
 	defer stop()
 	var results []figure
 	for _, m := range chosen {
-		if b.store != "" {
-			if err := b.prepare(ctx, m.name); err != nil {
-				return err
-			}
-		}
 		b.say("measuring " + m.name)
 		f, err := m.measure(b, ctx)
 		if err != nil {
@@ -117,42 +110,6 @@ func (c *benchCmd) Run(ctx context.Context, s streams, _ *slog.Logger) error {
 		return printJSON(s.out, map[string]any{"results": results})
 	}
 	return showFigures(s.out, results)
-}
-
-// prepare sees to it that a log that others serve has what a benchmark needs.
-func (b *bench) prepare(ctx context.Context, name string) error {
-	switch name {
-	case "append":
-		return nil
-	case "replay":
-		return b.refuseEmpty(ctx)
-	}
-	app, err := b.node(ctx, b.folder(), "")
-	if err != nil {
-		return err
-	}
-	goods := catalog.Stream(benchSKU(benchLines - 1))
-	listed := false
-	for _, err = range app.Log.Read(ctx, goods, 0) {
-		listed = true
-	}
-	if err == nil && !listed {
-		err = furnish(ctx, app.Bus)
-	}
-	return errors.Join(err, app.Close())
-}
-
-// refuseEmpty refuses a log in which there is nothing to read.
-func (b *bench) refuseEmpty(ctx context.Context) error {
-	log, err := b.openLog(ctx, b.folder())
-	if err != nil {
-		return err
-	}
-	end, err := log.End(ctx)
-	if err == nil && end == 0 {
-		err = domain.Errorf(domain.Rejected, "The log has no events yet, so there is nothing to replay; measure confirm, read or accept before, which place orders.")
-	}
-	return errors.Join(err, log.Close())
 }
 
 // profile records where the time goes until stop is called; an empty path records nothing.
@@ -182,20 +139,16 @@ func (c *benchCmd) choose() ([]benchmark, error) {
 	for _, b := range all {
 		order = append(order, b.name)
 	}
-	possible := order
-	if c.EventStore != "" {
-		possible = storeBenchmarks()
-	}
 	for _, name := range c.Names {
 		switch {
+		case slices.Contains(storeNames(), name) && !slices.Contains(order, name):
+			return nil, domain.Errorf(domain.Invalid, "%s is measured on an event store; name it with --eventstore.", name)
 		case !slices.Contains(order, name):
 			return nil, domain.Errorf(domain.Invalid, "There is no benchmark %q; see `orderflow bench --help`.", name)
-		case !slices.Contains(possible, name):
-			return nil, domain.Errorf(domain.Invalid, "%s cannot be measured with --eventstore; %s can.", name, strings.Join(possible, ", "))
 		}
 	}
 	var chosen []benchmark
-	for _, name := range possible {
+	for _, name := range order {
 		if len(c.Names) == 0 || slices.Contains(c.Names, name) {
 			chosen = append(chosen, all[slices.Index(order, name)])
 		}

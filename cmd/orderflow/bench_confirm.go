@@ -46,13 +46,13 @@ func (b *bench) confirm(ctx context.Context) (figure, error) {
 	}
 	var full, paced ran
 	err = app.while(ctx, func(ctx context.Context) error {
-		if _, err := runOrders(ctx, app, "warm", orders/10, confirmWindow); err != nil {
+		if _, err := runOrders(ctx, app, b.run+"warm", orders/10, confirmWindow); err != nil {
 			return err
 		}
-		if full, err = runOrders(ctx, app, "full", orders, confirmWindow); err != nil {
+		if full, err = runOrders(ctx, app, b.run+"full", orders, confirmWindow); err != nil {
 			return err
 		}
-		paced, err = paceOrders(ctx, app, "paced", pace*confirmSeconds, pace)
+		paced, err = paceOrders(ctx, app, b.run+"paced", pace*confirmSeconds, pace)
 		return err
 	})
 	if err != nil {

@@ -30,7 +30,7 @@ type ask func(base string, i int64) (*http.Request, error)
 
 // accept measures placing orders against an empty handler with the same body.
 func (b *bench) accept(ctx context.Context) (figure, error) {
-	value, limit, err := b.against(ctx, b.folder(), placeAsk())
+	value, limit, err := b.against(ctx, b.folder(), placeAsk(b.run))
 	return figure{
 		Unit: "requests/s", Value: value, Limit: limit, Budget: 0.4,
 		Detail: fmt.Sprintf("POST /v1/orders, %d lines, %d connections, durable, sagas and views idle; limit: the same server with an empty handler", benchLines, httpClients),
@@ -44,7 +44,7 @@ func (b *bench) read(ctx context.Context) (figure, error) {
 		return figure{}, err
 	}
 	value, limit, err := b.against(ctx, dir, func(base string, i int64) (*http.Request, error) {
-		id := benchOrder("fill", 1+int(i*7919)%(benchStored-1)).OrderID()       // all over the table
+		id := benchOrder(b.run+"fill", 1+int(i*7919)%(benchStored-1)).OrderID() // all over the table
 		return http.NewRequest(http.MethodGet, base+orderPath(string(id)), nil) //nolint:noctx // hammer gives it one
 	})
 	return figure{
@@ -86,7 +86,7 @@ func (b *bench) against(ctx context.Context, dir string, build ask) (value, limi
 }
 
 // placeAsk makes requests that differ in nothing but their key.
-func placeAsk() ask {
+func placeAsk(run string) ask {
 	body := placeBody{Customer: benchCustomer, PaymentToken: "tok_visa"}
 	for l := range benchLines {
 		body.Lines = append(body.Lines, placeLine{string(benchSKU(l)), 1})
@@ -101,7 +101,7 @@ func placeAsk() ask {
 			return nil, err
 		}
 		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Idempotency-Key", fmt.Sprintf(`"http-%d"`, i))
+		r.Header.Set("Idempotency-Key", fmt.Sprintf(`"%shttp-%d"`, run, i))
 		return r, nil
 	}
 }

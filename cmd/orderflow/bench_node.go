@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -38,7 +39,9 @@ type bench struct {
 	dir    string
 	scale  int
 	store  string // the connection string of the event store that has the log, or empty
+	run    string // leads every key of this run; empty where the log is a fresh one
 	err    io.Writer
+	sizes  storeSizes
 	filled map[int]string // data directories by orders stored
 	nodes  int
 }
@@ -48,7 +51,11 @@ func newBench(scale int, store string, w io.Writer) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bench{dir: dir, scale: scale, store: store, err: w, filled: map[int]string{}}, nil
+	b := &bench{dir: dir, scale: scale, store: store, err: w, filled: map[int]string{}, sizes: defaultStoreSizes()}
+	if store != "" { // what an earlier run wrote is there
+		b.run = strconv.FormatInt(time.Now().UnixNano(), 36) + "-"
+	}
+	return b, nil
 }
 
 func (b *bench) close() { _ = os.RemoveAll(b.dir) }
@@ -141,7 +148,7 @@ func (b *bench) stored(ctx context.Context, n int) (string, error) {
 // are appended for n-1 others under their own ids, in the same order. Then the
 // views are built from them.
 func (b *bench) fill(ctx context.Context, app *App, n int) error {
-	model, events, err := oneOrder(ctx, app)
+	model, events, err := oneOrder(ctx, app, b.run+"model")
 	if err != nil {
 		return err
 	}
@@ -151,7 +158,7 @@ func (b *bench) fill(ctx context.Context, app *App, n int) error {
 	writers, ctx2 := errgroup.WithContext(ctx)
 	writers.SetLimit(fillWriters)
 	for i := 1; i < n; i++ {
-		id := benchOrder("fill", i).OrderID()
+		id := benchOrder(b.run+"fill", i).OrderID()
 		writers.Go(func() error { return copyOrder(ctx2, app.Log, model, id, events, stock) })
 		bar.set(int64(i))
 	}
@@ -192,13 +199,13 @@ func (a *App) passOver(ctx context.Context) error {
 
 // oneOrder lets one order go the whole way and returns its events, those of
 // the stock among them.
-func oneOrder(ctx context.Context, app *App) (id domain.OrderID, events []eventlog.Recorded, err error) {
+func oneOrder(ctx context.Context, app *App, run string) (id domain.OrderID, events []eventlog.Recorded, err error) {
 	before, err := app.Log.End(ctx)
 	if err != nil {
 		return "", nil, err
 	}
 	err = app.while(ctx, func(ctx context.Context) error {
-		r, err := runOrders(ctx, app, "model", 1, 1)
+		r, err := runOrders(ctx, app, run, 1, 1)
 		if err != nil {
 			return err
 		}

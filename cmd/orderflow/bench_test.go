@@ -18,20 +18,31 @@ import (
 func TestBenchmarksAreMeasuredInTheirOrder(t *testing.T) {
 	for _, c := range []struct{ named, store, want string }{
 		{"read append", "", "append read"},
-		{"append read", "esdb://x", "read append"},
-		{"append replay accept", "esdb://x", "accept replay append"},
+		{"append read", "esdb://x", "append-1 append-8 append-64 read"},
+		{"append-8 replay accept", "esdb://x", "append-8 accept replay"},
 		{"replay replay", "esdb://x", "replay"},
-		{"", "esdb://x", "confirm read accept replay append"},
+		{"", "esdb://x", "append-1 append-8 append-64 streams catch-up import"},
 		{"", "", "append accept read confirm rebuild replay start memory growth"},
 		{"append memory", "esdb://x", ""},
 		{"append nothing", "", ""},
+		{"streams", "", ""},
 	} {
 		cmd := benchCmd{Names: strings.Fields(c.named), Scale: minScale}
 		cmd.EventStore = c.store
-		chosen, err := cmd.choose()
 		var names []string
-		for _, b := range chosen {
-			names = append(names, b.name)
+		var err error
+		if c.store != "" {
+			chosen, e := cmd.chooseOnStore()
+			for _, b := range chosen {
+				names = append(names, b.name)
+			}
+			err = e
+		} else {
+			chosen, e := cmd.choose()
+			for _, b := range chosen {
+				names = append(names, b.name)
+			}
+			err = e
 		}
 		if got := strings.Join(names, " "); got != c.want || (err == nil) != (c.want != "") {
 			t.Errorf("%q on %q: %q, %v; want %q", c.named, c.store, got, err, c.want)

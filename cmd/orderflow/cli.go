@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -30,7 +31,7 @@ type cli struct {
 	Stock       stockCmd           `cmd:"" help:"Receive and list stock."`
 	Product     productCmd         `cmd:"" help:"List, reprice and delist products."`
 	Audit       auditCmd           `cmd:"" help:"Replay the log, or show everything that happened to one order."`
-	Log         logCmd             `cmd:"" help:"Verify the log, copy it, and accept what it lost."`
+	Log         logCmd             `cmd:"" help:"Verify the log, back it up, copy it elsewhere, and accept what it lost."`
 	Projections projectionsCmd     `cmd:"" help:"List, rebuild and verify the views."`
 	Poison      poisonCmd          `cmd:"" help:"Show and replay messages that could not be read or handled."`
 	Probe       probeCmd           `cmd:"" help:"Ask a process whether it is live, ready or started."`
@@ -85,7 +86,7 @@ func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
 		kong.Vars{
 			"data": defaultDataDir(os.Getenv), "server": defaultServerURL(os.Getenv), "listen": defaultListen, "private": defaultPrivate,
 			"roles": roleNames(), "secret": strconv.Itoa(peers.MinSecretBytes),
-			"eventstore": defaultEventstore, "maxAppend": strconv.Itoa(esdbserver.MaxAppendTotalBytes), "user_password": userPassword, "scale": strconv.Itoa(defaultScale), "rows": strconv.Itoa(maxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
+			"eventstore": defaultEventstore, "storebench": strings.Join(storeNames(), ", "), "maxAppend": strconv.Itoa(esdbserver.MaxAppendTotalBytes), "user_password": userPassword, "scale": strconv.Itoa(defaultScale), "rows": strconv.Itoa(maxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
 		})
 }
 

@@ -22,6 +22,9 @@ import (
 type identity struct {
 	FirstEvent string `json:"first_event"` // its id and when it was stored; empty as long as there was none
 	Log        string `json:"log"`         // where it was then, for people
+	// Position of that event: a copy of the log begins with the same event of the
+	// same time, but elsewhere. 0 if it was written down before this was kept.
+	Position eventlog.Position `json:"position,omitempty"`
 }
 
 // embeddedLog is the name of a log in the data directory.
@@ -30,6 +33,11 @@ const embeddedLog = "the embedded log"
 // isSystem says that an event is a node's own; every log passes over them alike.
 func isSystem(r eventlog.Recorded) bool {
 	return strings.HasPrefix(string(r.Stream), "$") || strings.HasPrefix(r.Type, "$")
+}
+
+// same reports whether two identities may be of one log.
+func (is identity) same(other identity) bool {
+	return is.FirstEvent == other.FirstEvent && (is.Position == other.Position || is.Position == 0 || other.Position == 0)
 }
 
 // identifyWait bounds the search for the first event of a log. A node's own
@@ -51,7 +59,7 @@ func identify(ctx context.Context, log eventLog) (identity, eventlog.Position, e
 		case err != nil:
 			return is, 0, err
 		case !isSystem(r):
-			is.FirstEvent = firstEventOf(r)
+			is.FirstEvent, is.Position = firstEventOf(r), r.Position
 			return is, r.Position, nil
 		}
 	}
@@ -92,7 +100,7 @@ func checkViews(ctx context.Context, k keeper, log eventLog, views projections.V
 	}
 	_, remote := log.(pinged)
 	switch {
-	case found && before.FirstEvent != "" && before.FirstEvent != now.FirstEvent,
+	case found && before.FirstEvent != "" && !before.same(now),
 		!found && remote && at > 0: // they were filled before this was kept, from an embedded log
 		return false, errOtherLog(k, before, now)
 	}
@@ -103,7 +111,7 @@ func checkViews(ctx context.Context, k keeper, log eventLog, views projections.V
 	if at > end { // as after a loss was accepted; what is new below would never be seen
 		return false, errAhead(k, at, end, now)
 	}
-	if found && before.FirstEvent == now.FirstEvent {
+	if found && before.FirstEvent == now.FirstEvent && before.Position == now.Position {
 		return now.FirstEvent != "", nil
 	}
 	return now.FirstEvent != "", k.identify(ctx, now)
@@ -185,7 +193,7 @@ func (a *App) keepToLog(ctx context.Context) error {
 		}
 		now, at, err := identify(ctx, a.Log)
 		first = at
-		if err == nil && now.FirstEvent != ours.FirstEvent { // one that cannot be reached is told of elsewhere
+		if err == nil && !now.same(ours) { // one that cannot be reached is told of elsewhere
 			return errOtherLog(a.keeper, ours, now)
 		}
 	}

@@ -24,6 +24,7 @@ func TestImport(t *testing.T) {
 	t.Run("event store runs short", func(t *testing.T) { importOnEventStore(t, binary, sampleFile, scarce) })
 	t.Run("event store killed", func(t *testing.T) { importSurvivesKillsInTurn(t, binary) })
 	t.Run("event store serves", func(t *testing.T) { serveSurvivesStops(t, binary) })
+	t.Run("copies killed", func(t *testing.T) { copySurvivesKills(t, binary) })
 	if testing.Short() {
 		t.Log("in short form: the sample, and not the whole data set")
 		return

@@ -18,6 +18,7 @@ import (
 type logCmd struct {
 	Verify     logVerifyCmd     `cmd:"" help:"Read everything in the log and say what is wrong with it and where."`
 	Backup     logBackupCmd     `cmd:"" help:"Copy the log, as it is at one moment, to a new data directory."`
+	Copy       logCopyCmd       `cmd:"" help:"Copy the events between a data directory and an event store, in any direction, and compare."`
 	AcceptLoss logAcceptLossCmd `cmd:"" name:"accept-loss" help:"Take a log that lost its end, or its checkpoint, as the truth from now on."`
 }
 

@@ -103,7 +103,7 @@ type Recorded struct {
 	Type     string // with its schema's version: "order.placed.v1"
 	Data     []byte // JSON; shared between readers, never to be changed
 	Meta     Meta
-	At       time.Time // when the store took it, UTC
+	At       time.Time // when the store took it, UTC; of a copied event, when the first log did, see [Meta.FirstRecorded]
 }
 
 // Pending is an event not yet stored.

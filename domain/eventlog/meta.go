@@ -3,6 +3,7 @@ package eventlog
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 )
 
 // Meta says why an event exists. Every field is at most [domain.MaxNameBytes]
@@ -14,6 +15,29 @@ type Meta struct {
 	Causation   string `json:"$causationId,omitempty"`   // the event or request that led to the command
 	Actor       string `json:"actor,omitempty"`          // who asked: a customer, an operator, a saga
 	Trace       string `json:"trace,omitempty"`          // W3C traceparent of the request
+
+	// Recorded is set on an event that was copied from another log: when the log
+	// in which it happened took it, as [RecordedText] writes it. See [Meta.FirstRecorded].
+	Recorded string `json:"recorded,omitempty"`
+}
+
+// RecordedText returns the form of [Meta.Recorded]: RFC 3339 in UTC, with as many
+// digits below the second as there are, up to nanoseconds.
+func RecordedText(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
+
+// FirstRecorded returns when an event with m was recorded first: the time that m
+// brought from another log, else stored, the time at which this log took it.
+// Every log shows it as [Recorded.At], so that a copy has the times of its
+// original, also where the server stamps times of its own.
+func (m Meta) FirstRecorded(stored time.Time) time.Time {
+	if m.Recorded == "" {
+		return stored
+	}
+	at, err := time.Parse(time.RFC3339Nano, m.Recorded)
+	if err != nil { // another program wrote something else there
+		return stored
+	}
+	return at.UTC()
 }
 
 // Encode returns the JSON form of m.
@@ -22,7 +46,7 @@ func (m Meta) Encode() []byte {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(m); err != nil {
-		return nil // five texts can always be written
+		return nil // six texts can always be written
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

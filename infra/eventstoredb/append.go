@@ -181,8 +181,8 @@ func (l *Log) check(s eventlog.Stream, version eventlog.Version, events []eventl
 
 // metaBytes is about what the metadata takes as JSON.
 func metaBytes(m eventlog.Meta) int {
-	const names = 70 // of all five fields, with their punctuation
-	return names + len(m.Command) + len(m.Correlation) + len(m.Causation) + len(m.Actor) + len(m.Trace)
+	const names = 85 // of all six fields, with their punctuation
+	return names + len(m.Command) + len(m.Correlation) + len(m.Causation) + len(m.Actor) + len(m.Trace) + len(m.Recorded)
 }
 
 // isSystem says that a stream or a type is the server's own.

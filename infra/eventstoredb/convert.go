@@ -21,7 +21,7 @@ func recorded(e *esdb.RecordedEvent) (eventlog.Recorded, error) {
 	meta, _ := eventlog.DecodeMeta(e.UserMetadata) // what other programs wrote there is theirs
 	return eventlog.Recorded{
 		ID: eventlog.EventID(e.EventID), Stream: eventlog.Stream(e.StreamID), Version: eventlog.Version(e.EventNumber) + 1,
-		Position: at, Type: e.EventType, Data: e.Data, Meta: meta, At: e.CreatedDate.UTC(),
+		Position: at, Type: e.EventType, Data: e.Data, Meta: meta, At: meta.FirstRecorded(e.CreatedDate.UTC()),
 	}, nil
 }
 

@@ -165,7 +165,7 @@ func (l *Log) add(w eventlog.Write, at time.Time) eventlog.Appended {
 		place := len(l.all)
 		l.all = append(l.all, eventlog.Recorded{
 			ID: e.ID, Stream: w.Stream, Version: w.Version + eventlog.Version(i) + 1, Position: l.end() + l.gap(place),
-			Type: e.Type, Data: slices.Clone(e.Data), Meta: e.Meta, At: at,
+			Type: e.Type, Data: slices.Clone(e.Data), Meta: e.Meta, At: e.Meta.FirstRecorded(at),
 		})
 		stream = append(stream, place)
 		l.categories[category] = append(l.categories[category], place)

@@ -61,7 +61,7 @@ func (p *part) encode(w eventlog.Write) (bytes int) {
 		e, from := &p.events[i], len(buffer)
 		buffer = appendBody(buffer, e)
 		encoded := buffer[from:len(buffer):len(buffer)]
-		p.bodies[i] = body{encoded, crc32.Checksum(encoded, castagnoli())}
+		p.bodies[i] = body{formOf(e), encoded, crc32.Checksum(encoded, castagnoli())}
 		e.Data = encoded[len(encoded)-len(e.Data):] // our copy, for the readers of the tail
 	}
 	return bytes

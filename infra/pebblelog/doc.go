@@ -33,9 +33,11 @@
 //
 // The version and the lengths of texts are uvarints; data runs to the end. The
 // CRC-32C covers id to data, then the time, then the position, so a record
-// under a key that is not its own is found out.
+// under a key that is not its own is found out. That is form 1. An event that
+// was copied from another log has form 2: a sixth text, when that log took it;
+// and the CRC-32C ends with the form.
 //
-// Of an event that was scavenged its first 13 bytes are left, as form 2: so the
+// Of an event that was scavenged its first 13 bytes are left, as form 3: so the
 // log has no holes, and a record that is missing is damage. Its entries in the
 // indexes are removed with it.
 //

@@ -85,7 +85,7 @@ var (
 func EncodeRecord(r eventlog.Recorded) []byte {
 	bytes := appendBody(nil, &r)
 	record := make([]byte, headerBytes+len(bytes))
-	putRecord(record, body{bytes, crc32.Checksum(bytes, castagnoli())}, r.Position, r.At.UnixNano())
+	putRecord(record, body{formOf(&r), bytes, crc32.Checksum(bytes, castagnoli())}, r.Position, r.At.UnixNano())
 	return record
 }
 

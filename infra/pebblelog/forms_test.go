@@ -27,6 +27,14 @@ func TestStoredFormsStay(t *testing.T) {
 	if got := hex.EncodeToString(pebblelog.EncodeRecord(sample())); got != record {
 		t.Errorf("a record is written as\n%s\nnot\n%s", got, record)
 	}
+	copied := sample()
+	copied.Meta.Recorded = "2026-03-01T09:00:00.000000123Z"
+	const second = "024d4177ef" + "1898ac0721aca07b" + "01020300000000000000000000000000" + "ac02" +
+		"0b6f726465722d6f72645f31" + "0f6f726465722e706c616365642e7631" + "0163" + "056f72645f31" + "00" + "02c3bc" + "00" +
+		"1e323032362d30332d30315430393a30303a30302e3030303030303132335a" + "7b2261223a317d"
+	if got := hex.EncodeToString(pebblelog.EncodeRecord(copied)); got != second {
+		t.Errorf("the record of a copied event is written as\n%s\nnot\n%s", got, second)
+	}
 	const snapshot = "019713c806" + "07" + "0131" + "7374617465"
 	if got := hex.EncodeToString(pebblelog.EncodeSnapshot("1", 7, []byte("state"))); got != snapshot {
 		t.Errorf("a snapshot is written as\n%s\nnot\n%s", got, snapshot)
@@ -41,7 +49,13 @@ func testKey() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, e
 
 // TestAlteredRecordIsNoticed flips every bit of a record, and moves it.
 func TestAlteredRecordIsNoticed(t *testing.T) {
-	r := sample()
+	t.Run("of the first form", func(t *testing.T) { alteredIsNoticed(t, sample()) })
+	copied := sample()
+	copied.Meta.Recorded = "2026-03-01T09:00:00.000000123Z"
+	t.Run("of a copied event", func(t *testing.T) { alteredIsNoticed(t, copied) })
+}
+
+func alteredIsNoticed(t *testing.T, r eventlog.Recorded) {
 	record := pebblelog.EncodeRecord(r)
 	back, err := pebblelog.DecodeRecord(record, r.Position)
 	if err != nil || !equal(back, r) {
@@ -54,6 +68,11 @@ func TestAlteredRecordIsNoticed(t *testing.T) {
 			t.Errorf("bit %d of byte %d can be flipped unnoticed", i%8, i/8)
 		}
 	}
+	other := bytes.Clone(record)
+	other[0] ^= 1 | 2 // the one form as the other
+	if _, err := pebblelog.DecodeRecord(other, r.Position); err == nil {
+		t.Error("a record of one form is read as one of the other")
+	}
 	if _, err := pebblelog.DecodeRecord(record, r.Position+1); err == nil {
 		t.Error("a record is read at a position that is not its own")
 	}
@@ -61,6 +80,9 @@ func TestAlteredRecordIsNoticed(t *testing.T) {
 
 func FuzzDecodeRecord(f *testing.F) {
 	f.Add(pebblelog.EncodeRecord(sample()), int64(70_000))
+	copied := sample()
+	copied.Meta.Recorded = "2026-03-01T09:00:00.000000123Z"
+	f.Add(pebblelog.EncodeRecord(copied), int64(70_000))
 	f.Fuzz(func(t *testing.T, record []byte, position int64) {
 		r, err := pebblelog.DecodeRecord(record, eventlog.Position(position))
 		if err != nil {

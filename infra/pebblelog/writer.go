@@ -179,7 +179,7 @@ func (l *Log) addPart(batch *pebble.Batch, p *part, now time.Time) {
 	for i := range p.events {
 		l.last++
 		e := &p.events[i]
-		e.Position, e.At = l.last, now
+		e.Position, e.At = l.last, e.Meta.FirstRecorded(now)
 
 		op := batch.SetDeferred(eventKeyBytes, headerBytes+len(p.bodies[i].bytes))
 		appendEventKey(op.Key[:0], e.Position)

@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(testing.TB) eventlog.Store) {
 		{"Append/LargeEventsAndManyEvents", largeEventsAndManyEvents},
 		{"Append/CancelledStoresNothingOrIsUnknown", cancelledAppend},
 		{"Append/DataIsNotShared", dataIsNotShared},
+		{"Append/ACopyKeepsItsFirstTime", copyKeepsItsTime},
 		{"Read/EverythingComesBackAsStored", everythingComesBack},
 		{"Read/AboveVersion", readAboveVersion},
 		{"Read/UnknownStreamIsEmpty", unknownStreamIsEmpty},

@@ -44,7 +44,7 @@ func likeMeta(metadata []byte) bool {
 	if len(metadata) == 2 {
 		return string(metadata) == "{}"
 	}
-	for _, first := range [...]string{`{"command":`, `{"$correlationId":`, `{"$causationId":`, `{"actor":`, `{"trace":`} {
+	for _, first := range [...]string{`{"command":`, `{"$correlationId":`, `{"$causationId":`, `{"actor":`, `{"trace":`, `{"recorded":`} {
 		if bytes.HasPrefix(metadata, []byte(first)) {
 			return true
 		}
@@ -54,7 +54,7 @@ func likeMeta(metadata []byte) bool {
 
 // shortMeta says that every field is within the limit that [eventlog.Meta] has.
 func shortMeta(m eventlog.Meta) bool {
-	return max(len(m.Command), len(m.Correlation), len(m.Causation), len(m.Actor), len(m.Trace)) <= domain.MaxNameBytes
+	return max(len(m.Command), len(m.Correlation), len(m.Causation), len(m.Actor), len(m.Trace), len(m.Recorded)) <= domain.MaxNameBytes
 }
 
 func envelope(flags byte, metadata, data []byte) []byte {

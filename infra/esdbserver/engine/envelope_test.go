@@ -21,6 +21,7 @@ func TestForms(t *testing.T) {
 		stored   string
 	}{
 		{"the system's own", true, `{"a":1}`, string(meta.Encode()), `{"a":1}`},
+		{"a copy of the system's own", true, `{"a":1}`, `{"recorded":"2026-03-01T09:00:00Z"}`, `{"a":1}`},
 		{"other metadata", true, `{"a":1}`, `{"user":1}`, "\x00\x01\x01\x0a{\"user\":1}{\"a\":1}"},
 		{"no metadata", true, `{"a":1}`, ``, "\x00\x01\x01\x00{\"a\":1}"},
 		{"no JSON", true, `{"a"`, string(meta.Encode()), "\x00\x01\x01\x24" + string(meta.Encode()) + `{"a"`},
