@@ -10,6 +10,12 @@
 // transaction, so a crash repeats whole batches or nothing; an event at or
 // below the position is never folded again.
 //
+// A store keeps a checkpoint: the last event that was folded, with its id, and an
+// event up to which nothing else is the group's. It is proven when the group
+// begins to follow. If the log does not have that event any more, because it was
+// replaced or set back, the group is computed anew beside its old rows, which
+// serve meanwhile; [Runner.Ready] says so.
+//
 // An event that cannot be read or folded stops its group, which says so in
 // its [Status] until it is rebuilt; it is never stepped over.
 package projections
