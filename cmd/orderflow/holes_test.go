@@ -55,7 +55,7 @@ func fillPayments(t *testing.T, log eventlog.Store, n int) {
 func TestReplayNamesStreamsThatLackEvents(t *testing.T) {
 	log := &limitedLog{Log: memory.New()}
 	fillPayments(t, log, 3_000) // more than one stretch
-	whole, err := replay(t.Context(), log, func(eventlog.Position) {})
+	whole, err := replay(t.Context(), log, func(eventlog.Position, int64) {})
 	if err != nil || whole.IncompleteStreams != 0 || whole.holes.err() != nil || whole.Streams != 3_000 {
 		t.Fatalf("%+v, %v", whole, err)
 	}
@@ -82,7 +82,7 @@ func TestReplayNamesStreamsThatLackEvents(t *testing.T) {
 			}
 		}
 	}
-	cut, err := replay(t.Context(), log, func(eventlog.Position) {})
+	cut, err := replay(t.Context(), log, func(eventlog.Position, int64) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestReplayNamesStreamsThatLackEvents(t *testing.T) {
 
 func TestDeletedStreamsAreNamed(t *testing.T) {
 	log := &limitedLog{Log: memory.New(), list: []eventlog.Truncated{{Stream: "order-x", How: "deleted for ever"}}}
-	r, err := replay(t.Context(), log, func(eventlog.Position) {})
+	r, err := replay(t.Context(), log, func(eventlog.Position, int64) {})
 	if err != nil || len(r.Incomplete) != 1 || r.Incomplete[0] != (hole{"order-x", "all its events (deleted for ever)"}) {
 		t.Errorf("%+v, %v", r.holes, err)
 	}
