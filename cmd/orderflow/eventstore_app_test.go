@@ -20,7 +20,7 @@ import (
 )
 
 // storeOn serves a log as an EventStoreDB node until the test ends, and returns how to connect.
-func storeOn(t *testing.T, log engine.Log) (connection string) {
+func storeOn(t testing.TB, log engine.Log) (connection string) {
 	t.Helper()
 	server, err := esdbserver.New(t.Context(), esdbserver.Options{Log: log, Insecure: true})
 	if err != nil {

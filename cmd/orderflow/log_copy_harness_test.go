@@ -40,7 +40,7 @@ func copyKinds() map[string]func(*testing.T) copyEnd {
 }
 
 // endAt opens an end as the command does, until the test ends.
-func endAt(t *testing.T, named string) copyEnd {
+func endAt(t testing.TB, named string) copyEnd {
 	t.Helper()
 	c, err := endConfig("--to", named)
 	if err != nil {
@@ -59,7 +59,7 @@ func endAt(t *testing.T, named string) copyEnd {
 }
 
 // nodeLog is a log on disk for a node.
-func nodeLog(t *testing.T) *pebblelog.Log {
+func nodeLog(t testing.TB) *pebblelog.Log {
 	t.Helper()
 	log, err := pebblelog.Open(filepath.Join(t.TempDir(), "log"), pebblelog.Options{IndexIDs: true})
 	if err != nil {
@@ -70,7 +70,7 @@ func nodeLog(t *testing.T) *pebblelog.Log {
 }
 
 // secureStoreOn is storeOn with TLS, and with the password of admin.
-func secureStoreOn(t *testing.T, log engine.Log) (connection string) {
+func secureStoreOn(t testing.TB, log engine.Log) (connection string) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := conformance.WriteCertificates(dir, time.Now()); err != nil {
@@ -174,7 +174,7 @@ func workOn(from, to copyEnd) *copyWork {
 }
 
 // mustCopy copies, and demands that both are equal.
-func mustCopy(t *testing.T, from, to copyEnd) copyReport {
+func mustCopy(t testing.TB, from, to copyEnd) copyReport {
 	t.Helper()
 	var r copyReport
 	if err := workOn(from, to).copyAll(t.Context(), &r); err != nil {

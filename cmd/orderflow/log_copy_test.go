@@ -67,7 +67,7 @@ func TestCopyOfALongHistory(t *testing.T) {
 	}
 	log, events := randomHistory(t, seeded(t), copiedEventsLong)
 	source := copyEnd{inMemory{log}, "the history"}
-	for _, kind := range []string{"pebble", "node", "pebble", "node with TLS", "node", "memory"} {
+	for _, kind := range []string{"pebble", "node", "pebble", "node with TLS", "memory"} {
 		target := copyKinds()[kind](t)
 		r := mustCopy(t, source, target)
 		t.Logf("to %s: %d events in %.2f s, %.0f/s, and with all comparing %d", kind, r.Copied, r.CopySeconds, r.EventsPerSecond, r.Target.Events)
