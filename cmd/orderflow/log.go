@@ -116,6 +116,11 @@ func (a *App) ready(ctx context.Context) error {
 	if err := a.viewsReady(ctx); err != nil {
 		return err
 	}
+	for _, d := range a.drivers {
+		if err := d.Ready(); err != nil {
+			return err
+		}
+	}
 	switch log := a.Log.(type) {
 	case measured:
 		return log.Stats(ctx).ReadOnly

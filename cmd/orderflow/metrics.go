@@ -5,6 +5,7 @@ import (
 
 	"orderflow/commands"
 	"orderflow/domain"
+	"orderflow/following"
 	"orderflow/infra/eventstoredb"
 	"orderflow/infra/httpapi"
 	"orderflow/infra/pebblelog"
@@ -17,6 +18,7 @@ import (
 func (a *App) newMetrics() *telemetry.Metrics {
 	sources := telemetry.Sources{
 		Projections: a.Follows.Status,
+		Sagas:       a.sagaHealth,
 		Providers:   a.providers(),
 		Log:         a.logFigures,
 		Sales:       a.Views, Fulfilments: a.Views,
@@ -110,9 +112,18 @@ func (a *App) apiObserver() httpapi.Observer {
 	return httpapi.Observer{Began: m.RequestBegan, Ended: m.RequestEnded, Stream: m.StreamChanged}
 }
 
+// sagaHealth is how the sagas that run here keep up with the log.
+func (a *App) sagaHealth() map[string]following.Health {
+	all := map[string]following.Health{}
+	for _, d := range a.drivers {
+		all[d.Saga.Name] = d.Health()
+	}
+	return all
+}
+
 func (a *App) sagaObserver() sagas.Observer {
 	m := a.metrics.Load()
-	return sagas.Observer{Reacted: m.Reacted, Lanes: m.Lanes}
+	return sagas.Observer{Reacted: m.Reacted, Lanes: m.Lanes, Incomplete: m.Incomplete, FeedFailed: m.FeedFailed, Stalled: m.Stalled}
 }
 
 // providerObserver counts the calls to one provider, and tells closed when its

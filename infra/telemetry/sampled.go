@@ -24,6 +24,8 @@ func sampled() []sampledMetric {
 		{"orderflow_projection_position", "Up to where a group of views reflects the log.", group},
 		{"orderflow_projection_following", "1 while a group of views follows the log, else 0.", group},
 		{"orderflow_projection_rebuilding", "1 while a group of views is rebuilt beside the live one.", group},
+		{"orderflow_saga_lag_seconds", "Age of the oldest event that a saga has not dealt with.", []string{"saga"}},
+		{"orderflow_saga_quiet_seconds", "How long a saga gets nothing from the log although there is more; 0 while it keeps up.", []string{"saga"}},
 		{"orderflow_provider_breaker_state", "0 closed, 0.5 half open, 1 open.", provider},
 		{"orderflow_provider_bulkhead_slots", "Calls to a provider that may be under way at once.", provider},
 		{"orderflow_provider_bulkhead_in_use", "Calls to a provider that are under way.", provider},
@@ -76,6 +78,20 @@ func (s *sampler) collectViews(ctx context.Context, tell sink) {
 		tell.gauge("orderflow_projection_position", float64(p.Position), p.Group)
 		tell.gauge("orderflow_projection_following", yes(p.State == projections.Following), p.Group)
 		tell.gauge("orderflow_projection_rebuilding", yes(p.Rebuilding), p.Group)
+	}
+}
+
+func (s *sampler) collectSagas(tell sink) {
+	if s.sources.Sagas == nil {
+		return
+	}
+	for name, h := range s.sources.Sagas() {
+		lag := 0.0
+		if !h.Oldest.IsZero() {
+			lag = max(0, s.sources.Clock().Sub(h.Oldest).Seconds())
+		}
+		tell.gauge("orderflow_saga_lag_seconds", lag, name)
+		tell.gauge("orderflow_saga_quiet_seconds", h.Quiet.Seconds(), name)
 	}
 }
 

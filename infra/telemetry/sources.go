@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"orderflow/commands"
+	"orderflow/following"
 	"orderflow/projections"
 	"orderflow/readmodels"
 )
@@ -17,6 +18,7 @@ const scrapeWait = 2 * time.Second
 // Sources tell how things stand when somebody looks. Any may be nil.
 type Sources struct {
 	Projections func(context.Context) ([]projections.Status, error)
+	Sagas       func() map[string]following.Health // by name, of those that run here
 	Providers   []Provider
 	Log         func() LogFigures
 	Sales       readmodels.Sales
@@ -101,6 +103,7 @@ func (s *sampler) Collect(out chan<- prometheus.Metric) {
 	defer cancel()
 	tell := sink{out: out, d: s.d}
 	s.collectViews(ctx, tell)
+	s.collectSagas(tell)
 	s.collectProviders(tell)
 	s.collectToday(ctx, tell)
 	s.collectWork(ctx, tell)

@@ -16,6 +16,7 @@ import (
 
 	"orderflow/commands"
 	"orderflow/domain"
+	"orderflow/following"
 	"orderflow/infra/telemetry"
 	"orderflow/projections"
 	"orderflow/readmodels"
@@ -48,6 +49,9 @@ func sources(failure error) telemetry.Sources {
 		Projections: func(context.Context) ([]projections.Status, error) {
 			return []projections.Status{{Group: "orders", State: projections.Following, Position: 90, End: 100, LagEvents: 10, Lag: 1500 * time.Millisecond}}, failure
 		},
+		Sagas: func() map[string]following.Health {
+			return map[string]following.Health{"charging": {CaughtUp: true, Quiet: 12 * time.Second}}
+		},
 		Providers: []telemetry.Provider{{Name: telemetry.Payment, Status: func() telemetry.ProviderFigures {
 			return telemetry.ProviderFigures{State: 1, Slots: 20, InUse: 5, Waiting: 3, Failures: 12, SuccessRate: 0.88}
 		}}},
@@ -68,6 +72,9 @@ func busy(failure error) *telemetry.Metrics {
 	m.Commanded(context.Background(), commands.CancelOrder{}, nil)
 	m.Commanded(context.Background(), commands.CancelOrder{}, domain.Errorf(domain.Rejected, "no"))
 	m.Reacted("charging", domain.Errorf(domain.Unavailable, "no"), time.Second)
+	m.Incomplete("charging")
+	m.FeedFailed("charging", domain.Unavailable, following.Retry)
+	m.Stalled("charging")
 	m.Stepped("charging")("capture", nil, time.Second)
 	m.Stepped("charging")("capture", domain.Errorf(domain.Unknown, "no answer"), time.Second)
 	m.Stepped("dispatching")("book", nil, time.Second)
@@ -146,6 +153,11 @@ func TestEverythingIsTold(t *testing.T) {
 		`orderflow_projection_lag_events{group="orders"} 10`,
 		`orderflow_projection_lag_seconds{group="orders"} 1.5`,
 		`orderflow_projection_following{group="orders"} 1`,
+		`orderflow_saga_quiet_seconds{saga="charging"} 12`,
+		`orderflow_saga_lag_seconds{saga="charging"} 0`,
+		`orderflow_saga_incomplete_orders_total{saga="charging"} 1`,
+		`orderflow_saga_feed_failures_total{kind="unavailable",remedy="retry",saga="charging"} 1`,
+		`orderflow_saga_feed_stalls_total{saga="charging"} 1`,
 		`circuit_payment_state 1`,
 		`circuit_payment_failure_count 12`,
 		`circuit_payment_success_rate 0.88`,

@@ -8,6 +8,7 @@ import (
 
 	"orderflow/commands"
 	"orderflow/domain"
+	"orderflow/following"
 )
 
 // succeeded is the result of what went well.
@@ -28,6 +29,9 @@ type workMetrics struct {
 	missed   *prometheus.CounterVec
 	lanes    *prometheus.GaugeVec
 	timers   *prometheus.GaugeVec
+	holes    *prometheus.CounterVec
+	feeds    *prometheus.CounterVec
+	stalls   *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
 	results  *prometheus.CounterVec
 	breakers *prometheus.CounterVec
@@ -56,6 +60,9 @@ func newWorkMetrics() workMetrics {
 		missed:   counter("orderflow_saga_look_failures_total", "Looks that failed and will be repeated, by kind of error.", "saga", "kind"),
 		lanes:    gauge("orderflow_saga_lanes_busy", "Orders that a saga works on.", "saga"),
 		timers:   gauge("orderflow_saga_timers", "Orders that a saga will look at later.", "saga"),
+		holes:    counter("orderflow_saga_incomplete_orders_total", "Orders found to stand still because a stream of them lacks events.", "saga"),
+		feeds:    counter("orderflow_saga_feed_failures_total", "Failed subscriptions of a saga, by kind of error and by what is done: retry, rewind or end.", "saga", "kind", "remedy"),
+		stalls:   counter("orderflow_saga_feed_stalls_total", "Times that nothing came to a saga although the log held more.", "saga"),
 		calls:    took("orderflow_provider_call_duration_seconds", "Time of calls to a provider, queueing included.", "provider", "operation"),
 		results:  counter("orderflow_provider_calls_total", "Calls to a provider, by result: success, or the reason of a failure.", "provider", "operation", "result"),
 		breakers: counter("orderflow_provider_breaker_changes_total", "Changes of a provider's breaker, by the state it came to.", "provider", "state"),
@@ -67,7 +74,7 @@ func newWorkMetrics() workMetrics {
 }
 
 func (w workMetrics) all() []prometheus.Collector {
-	return []prometheus.Collector{w.commands, w.steps, w.failures, w.looks, w.missed, w.lanes, w.timers, w.calls, w.results, w.breakers, w.paid, w.open, w.timeouts, w.errors}
+	return []prometheus.Collector{w.commands, w.steps, w.failures, w.looks, w.missed, w.lanes, w.timers, w.holes, w.feeds, w.stalls, w.calls, w.results, w.breakers, w.paid, w.open, w.timeouts, w.errors}
 }
 
 // Commanded counts a command; it is a commands.Local's Observe.
@@ -86,6 +93,17 @@ func (m *Metrics) Reacted(saga string, err error, took time.Duration) {
 		m.work.missed.WithLabelValues(saga, domain.KindOf(err).String()).Inc()
 	}
 }
+
+// Incomplete counts an order that stands still; it is a sagas.Observer's Incomplete.
+func (m *Metrics) Incomplete(saga string) { m.work.holes.WithLabelValues(saga).Inc() }
+
+// FeedFailed counts a failed subscription; it is a sagas.Observer's FeedFailed.
+func (m *Metrics) FeedFailed(saga string, kind domain.Kind, remedy following.Remedy) {
+	m.work.feeds.WithLabelValues(saga, kind.String(), string(remedy)).Inc()
+}
+
+// Stalled counts a subscription that fell silent; it is a sagas.Observer's Stalled.
+func (m *Metrics) Stalled(saga string) { m.work.stalls.WithLabelValues(saga).Inc() }
 
 // Stepped counts the steps of one saga; what it returns is a sagas.Stepped.
 func (m *Metrics) Stepped(saga string) func(step string, err error, took time.Duration) {
