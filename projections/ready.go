@@ -44,3 +44,17 @@ func (f *follower) ready() error {
 
 // timeOfDay is how a sentence says when something began.
 const timeOfDay = "15:04:05 UTC"
+
+// Broken returns why a group stands still until a person rebuilds it, with kind
+// Unavailable, or nil. It asks neither the log nor the stores.
+func (r *Runner) Broken() error {
+	for _, f := range r.followers {
+		f.mu.Lock()
+		state, err := f.state, f.err
+		f.mu.Unlock()
+		if state == Broken {
+			return domain.Wrap(domain.Unavailable, err, "The view %s stands still until it is rebuilt", f.group.Name)
+		}
+	}
+	return nil
+}

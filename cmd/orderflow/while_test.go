@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 )
 
 // TestAPartThatEndsEndsTheWhole ends one part of a node, with an error and
@@ -46,5 +47,32 @@ func TestAPartThatEndsEndsTheWhole(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestABrokenViewEndsTheWhole: what the node is run for would wait for the view in vain.
+func TestABrokenViewEndsTheWhole(t *testing.T) {
+	app, err := New(t.Context(), config{Data: t.TempDir()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = app.while(t.Context(), func(ctx context.Context) error {
+		e := eventlog.Pending{ID: eventlog.EventID{1}, Type: "order.confirmed.v1", Data: []byte(`{}`)}
+		if _, err := app.Log.Append(ctx, "order-ord_nobody", 0, e); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(30 * time.Second):
+			t.Error("it goes on")
+			return nil
+		}
+	})
+	if domain.KindOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "view orders") {
+		t.Errorf("it ended with kind %s: %v", domain.KindOf(err), err)
+	}
+	if err := app.Close(); err != nil {
+		t.Error(err)
 	}
 }
