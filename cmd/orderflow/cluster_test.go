@@ -26,8 +26,8 @@ import (
 )
 
 const (
-	// clusterRounds is how often each change of leader happens; all kinds run at
-	// once and take about 2 minutes together.
+	// clusterRounds is how often each change of leader happens; the kinds
+	// run beside one another and take about 3 minutes together on 2 busy cores.
 	clusterRounds, clusterRoundsShort = 10, 2
 	// longRounds is the same for an outage that is longer than a command may take.
 	longRounds, longRoundsShort = 2, 1
@@ -39,7 +39,7 @@ const (
 	// confirmGoal is what the first order is to take once gossip names the new
 	// leader; it is shown. confirmBound is what fails the test: below the 20 s
 	// after which keep-alive would find out, and above what a loaded machine adds.
-	confirmGoal, confirmBound = 5 * time.Second, 15 * time.Second
+	confirmGoal, confirmBound = 5 * time.Second, 18 * time.Second
 	// settleBound is the time for all orders that were acknowledged.
 	settleBound = 60 * time.Second
 	// commandSlack is what a command may take above its limit, on a loaded machine.
