@@ -28,8 +28,14 @@ const (
 	MaxAppendBytes = 1 << 19
 	// MaxWaiting bounds the commands that queue for one stream.
 	MaxWaiting = 16_384
-	// RoundTimeout bounds reading and appending for one group.
-	RoundTimeout = 30 * time.Second
+	// CommandTimeout bounds a command from its arrival to its answer, the looks at
+	// other streams and the wait behind others included: who waits for longer
+	// than that has a load balancer or a person who has given up.
+	CommandTimeout = 15 * time.Second
+	// RoundTimeout bounds reading and appending for one group. It is below
+	// CommandTimeout, so that the first in a group is told by the log what is the
+	// matter, and not only that it took too long.
+	RoundTimeout = 14 * time.Second
 	// DefaultCacheBytes bounds the states an Aggregate keeps, as estimated
 	// from the bytes of their events.
 	DefaultCacheBytes = 32 << 20
@@ -85,6 +91,8 @@ type Result struct {
 // The decision and the view may run several times, in another goroutine, and
 // even after Do returned because ctx was done: the decision must be pure, and
 // what the view wrote may be read only if err is nil.
+//
+// It returns within [CommandTimeout], whatever the log does.
 //
 // The decision's own error comes back as it is. Other kinds: Conflict (others
 // were first MaxAttempts times), Exhausted (too many wait for this stream),
@@ -176,8 +184,10 @@ func (a *Aggregate[S, E]) Close() {
 
 // ask queues r for its stream and waits for the answer or for ctx.
 func (a *Aggregate[S, E]) ask(ctx context.Context, stream eventlog.Stream, r *request[S, E]) (Result, error) {
-	if err := ctx.Err(); err != nil {
-		return Result{}, errGivenUp(err)
+	ctx, cancel := Bounded(ctx)
+	defer cancel()
+	if ctx.Err() != nil {
+		return Result{}, errGivenUp(ctx)
 	}
 	if len(stream) > eventlog.MaxStreamBytes || stream.ID() == "" {
 		return Result{}, domain.Errorf(domain.Invalid, "%.40q is not a name.", stream.ID())
@@ -203,11 +213,7 @@ func (a *Aggregate[S, E]) ask(ctx context.Context, stream eventlog.Stream, r *re
 	case <-ctx.Done():
 	}
 	if c.withdraw(r) || r.decide == nil {
-		return Result{}, errGivenUp(ctx.Err())
+		return Result{}, errGivenUp(ctx)
 	}
-	return Result{}, domain.Wrap(domain.Unknown, ctx.Err(), "The request was given up while it was carried out; send it again to find out.")
-}
-
-func errGivenUp(cause error) error {
-	return domain.Wrap(domain.Unavailable, cause, "The request was given up before it was carried out.")
+	return Result{}, domain.Wrap(domain.Unknown, context.Cause(ctx), "The request was given up while it was carried out; send it again to find out.")
 }

@@ -97,8 +97,10 @@ func stockOptions(snapshots eventlog.Snapshots, alone bool) Options[inventory.St
 	return o
 }
 
-// Send implements [Bus].
+// Send implements [Bus]. It returns within [CommandTimeout].
 func (l *Local) Send(ctx context.Context, c Command) (Reply, error) {
+	ctx, cancel := Bounded(ctx)
+	defer cancel()
 	r, err := c.do(ctx, l)
 	if l.Observe != nil {
 		l.Observe(ctx, c, err)

@@ -113,7 +113,9 @@ func (s *server) placeOnce(w http.ResponseWriter, r *http.Request, key string) (
 		return placed{}, problem("request-in-flight", "The order of this Idempotency-Key is being placed.")
 	}
 	defer s.flying.end(string(id))
-	reply, err := s.config.Bus.Send(r.Context(), c)
+	ctx, cancel := commands.Bounded(r.Context()) // one deadline for the command and the look at the first one
+	defer cancel()
+	reply, err := s.config.Bus.Send(ctx, c)
 	switch {
 	case err != nil:
 		return placed{}, err
@@ -123,7 +125,7 @@ func (s *server) placeOnce(w http.ResponseWriter, r *http.Request, key string) (
 		}
 		return placed{id: id, at: reply.Position}, nil
 	}
-	return s.placedBefore(r.Context(), id)
+	return s.placedBefore(ctx, id)
 }
 
 // placedBefore finds an order's first event, to answer a repeat as the first request was.
