@@ -26,11 +26,11 @@ import (
 )
 
 const (
-	// clusterRounds is how often each change of leader happens; the kinds
-	// run beside one another and take about 3 minutes together on 2 busy cores.
-	clusterRounds, clusterRoundsShort = 10, 2
+	// clusterRounds is how often each change of leader happens unless
+	// ORDERFLOW_CLUSTER_ROUNDS says otherwise; 10 take about 3 minutes on 2 cores.
+	clusterRounds, clusterRoundsShort = 3, 2
 	// longRounds is the same for an outage that is longer than a command may take.
-	longRounds, longRoundsShort = 2, 1
+	longRounds = 1
 
 	clusterOrders  = 60 // of one round; the change comes after a third of them
 	clusterBuyers  = 6  // place orders at once
@@ -102,7 +102,8 @@ func upheavals() []upheaval {
 }
 
 // TestProductThroughChangesOfLeader places orders at a node on a cluster all the
-// time while its leader changes in every way. ORDERFLOW_SEED repeats a run.
+// time while its leader changes in every way. ORDERFLOW_SEED repeats a run,
+// ORDERFLOW_CLUSTER_ROUNDS=10 makes it a long one.
 func TestProductThroughChangesOfLeader(t *testing.T) {
 	seed := rand.Uint64()
 	if given, err := strconv.ParseUint(os.Getenv("ORDERFLOW_SEED"), 10, 64); err == nil {
@@ -111,8 +112,11 @@ func TestProductThroughChangesOfLeader(t *testing.T) {
 	t.Logf("ORDERFLOW_SEED=%d", seed)
 	rounds, long := clusterRounds, longRounds
 	if testing.Short() {
-		rounds, long = clusterRoundsShort, longRoundsShort
+		rounds = clusterRoundsShort
 		t.Logf("in short form: %d of %d rounds", rounds, clusterRounds)
+	}
+	if given, err := strconv.Atoi(os.Getenv("ORDERFLOW_CLUSTER_ROUNDS")); err == nil && given > 0 {
+		rounds = given
 	}
 	var mu sync.Mutex
 	table := fmt.Sprintf("%-34s %6s  %-21s %-21s %s\n", "change", "rounds", "first confirmed", "all confirmed", "longest command (max, of all rounds)")
