@@ -107,6 +107,11 @@ func appends() []Question {
 			Part: part, Asked: "1 MiB of metadata", Real: "InvalidArgument", Want: "taken",
 			Reason: "official servers up to 24.6 count data alone, and suites of clients rely on it", Ask: one(parts(megabyte)...),
 		},
+		Question{
+			Part: part, Asked: "1 MiB of data and the name of the type", Real: "InvalidArgument", Want: "taken",
+			Reason: "official servers up to 24.6 count data alone, and suites of clients rely on it",
+			Ask:    one(event{kind: strings.Repeat("t", 100), data: make([]byte, megabyte-100)}),
+		},
 		Question{Part: part, Asked: "17 MiB of metadata", Real: "InvalidArgument", Ask: one(parts(totalBytes)...)},
 		Question{Part: part, Asked: "any revision, with an id that stands there twice", Real: "revision 0, no position", Ask: twice([]event{a, a}, []event{a, a})},
 		Question{
