@@ -90,7 +90,7 @@ func (k *checkRun) run(ctx context.Context) (v checkView, err error) {
 		return v, err
 	}
 	defer func() { _ = conn.Close() }() // it was only asked
-	fmt.Fprintf(k.progress, "Checking the event store at %s. All that is written there is in streams, groups and users whose names begin with %s; it is deleted again. It takes up to %v.\n", address, k.name, checkTime)
+	fmt.Fprintf(k.progress, "Checking the event store at %s. All that is written there is in streams, groups and users whose names begin with %s or $%s, and is deleted again. It takes up to %v.\n", address, k.name, k.name, checkTime)
 	v.Server, v.Name = address, k.name
 	v.Findings = append(v.Findings, k.server(conn).Look(ctx)...)
 	v.Findings = append(v.Findings, k.truncated(ctx))

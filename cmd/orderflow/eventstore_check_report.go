@@ -94,7 +94,7 @@ func (v *checkView) print(w io.Writer) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n%d questions: %d answered alike, %d differently, %d not asked\n", len(v.Answers), v.Alike, v.Different, v.Unasked)
+	fmt.Fprintf(w, "\n%d questions: %d answered as EventStoreDB 24.10 or a node of orderflow does, %d differently, %d not asked\n", len(v.Answers), v.Alike, v.Different, v.Unasked)
 	reasons := map[string]int{}
 	for _, a := range v.Answers {
 		switch a.Outcome {

@@ -2,7 +2,9 @@ package strict
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
@@ -37,7 +39,7 @@ func (s *Session) batch(ctx context.Context, stream, kind string) (string, error
 			Id:       &shared.UUID{Value: &shared.UUID_String_{String_: uuid.NewString()}},
 			Metadata: map[string]string{"type": kind, "content-type": "application/json"}, Data: []byte("{}"),
 		}},
-	}); err != nil {
+	}); err != nil && !errors.Is(err, io.EOF) { // the answer says why it ended
 		return "", err
 	}
 	answer, err := call.Recv()

@@ -116,7 +116,7 @@ func (a Asking) judge(q Question, answer string, err error) Result {
 		r.Outcome = Ours
 	case r.Answer == codes.DeadlineExceeded.String():
 		r.Outcome, r.Note = Unanswered, fmt.Sprintf("no answer within %v", cmp.Or(a.Timeout, AskTimeout))
-	case r.Answer == denied, r.Answer == codes.Unauthenticated.String():
+	case strings.HasSuffix(r.Answer, denied), r.Answer == "AccessDenied", r.Answer == codes.Unauthenticated.String():
 		r.Outcome, r.Note = Unasked, "the user may not do this"
 	case r.Answer == codes.Unavailable.String():
 		r.Outcome, r.Note = Unanswered, "the server cannot be reached any more"
