@@ -18,7 +18,8 @@
 //	infra/pebblelog/    the event log on Pebble: the embedded default
 //	infra/esdbserver/   an EventStoreDB node on any log; engine/ what it does, groups/ persistent subscriptions,
 //	                    userspb/ operationspb/ two protocols that the official client lacks, userclient/ asks about users,
-//	                    strict/ what a real server answers, as questions to any, conformance/ the official client's own suite,
+//	                    strict/ what a real server answers, as questions to any, fitness/ whether
+//	                    a server fits the product, servers/ the connections of both, conformance/ the official client's own suite,
 //	                    clustertest/ three nodes on one log, for tests
 //	infra/eventstoredb/ the event log in EventStoreDB, or in any node that speaks its protocol
 //	infra/kafka/        events to other processes: relay, feeds of sagas, retry queue, poison (AsyncAPI 3)

@@ -14,8 +14,9 @@ import (
 // eventstoreCommands are the node, which needs no word of its own, and what is
 // done beside it.
 type eventstoreCommands struct {
-	Node eventstoreCmd     `cmd:"" default:"withargs" help:"Run the node; the word node may be left out."`
-	User eventstoreUserCmd `cmd:"" help:"Look after the users of a node, or of an EventStoreDB."`
+	Node  eventstoreCmd      `cmd:"" default:"withargs" help:"Run the node; the word node may be left out."`
+	User  eventstoreUserCmd  `cmd:"" help:"Look after the users of a node, or of an EventStoreDB."`
+	Check eventstoreCheckCmd `cmd:"" help:"Find out whether an EventStoreDB, or a node, fits orderflow, and in what its answers differ."`
 }
 
 // Help is shown under the subcommand's own --help.

@@ -35,7 +35,9 @@ func (s *Session) drop(ctx context.Context, all bool) {
 	if all {
 		o.GroupName, o.StreamOption = s.stream, &persistent.DeleteReq_Options_All{All: empty()}
 	}
-	_, _ = s.groups.Delete(context.WithoutCancel(ctx), &persistent.DeleteReq{Options: o})
+	ctx, cancel := s.clearing(ctx)
+	defer cancel()
+	_, _ = s.groups.Delete(ctx, &persistent.DeleteReq{Options: o})
 }
 
 // consumer is one that shares a group.
@@ -89,12 +91,48 @@ func setting(change func(*persistent.CreateReq_Settings)) func(context.Context, 
 	}
 }
 
+// updating creates a group and updates it to settings of which one is changed.
+func updating(change func(*persistent.UpdateReq_Settings)) func(context.Context, *Session) (string, error) {
+	return func(ctx context.Context, s *Session) (string, error) {
+		if err := s.create(ctx); err != nil {
+			return "", err
+		}
+		defer s.drop(ctx, false)
+		settings := newSettings()
+		change(settings)
+		return refusal(s.update(ctx, 0, settings)), nil
+	}
+}
+
+// newSettings are those of an update that changes none.
+func newSettings() *persistent.UpdateReq_Settings {
+	return &persistent.UpdateReq_Settings{
+		ReadBatchSize: 10, HistoryBufferSize: 20, LiveBufferSize: 20, MinCheckpointCount: 1, MaxCheckpointCount: 1, MaxRetryCount: 10,
+		MessageTimeout: &persistent.UpdateReq_Settings_MessageTimeoutMs{MessageTimeoutMs: 30_000},
+	}
+}
+
+// update gives the group of a question a start and settings.
+func (s *Session) update(ctx context.Context, start uint64, settings *persistent.UpdateReq_Settings) error {
+	_, err := s.groups.Update(ctx, &persistent.UpdateReq{Options: &persistent.UpdateReq_Options{
+		GroupName: group,
+		StreamOption: &persistent.UpdateReq_Options_Stream{Stream: &persistent.UpdateReq_StreamOptions{
+			StreamIdentifier: identifier(s.stream), RevisionOption: &persistent.UpdateReq_StreamOptions_Revision{Revision: start},
+		}},
+		Settings: settings,
+	}})
+	return err
+}
+
 func groups() []Question {
 	const part = "groups"
 	return []Question{
 		{Part: part, Asked: "a history buffer not above the read batch", Real: "InvalidArgument", Ask: setting(func(s *persistent.CreateReq_Settings) { s.HistoryBufferSize = s.ReadBatchSize })},
 		{Part: part, Asked: "a read batch of 0", Real: "InvalidArgument", Ask: setting(func(s *persistent.CreateReq_Settings) { s.ReadBatchSize = 0 })},
 		{Part: part, Asked: "a live buffer of 0", Real: "InvalidArgument", Ask: setting(func(s *persistent.CreateReq_Settings) { s.LiveBufferSize = 0 })},
+		{Part: part, Asked: "an update to a history buffer not above the read batch", Real: "InvalidArgument", Ask: updating(func(s *persistent.UpdateReq_Settings) { s.HistoryBufferSize = s.ReadBatchSize })},
+		{Part: part, Asked: "an update to a read batch of 0", Real: "InvalidArgument", Ask: updating(func(s *persistent.UpdateReq_Settings) { s.ReadBatchSize = 0 })},
+		{Part: part, Asked: "an update to a live buffer of 0", Real: "InvalidArgument", Ask: updating(func(s *persistent.UpdateReq_Settings) { s.LiveBufferSize = 0 })},
 		{
 			Part: part, Asked: "a group without a name", Real: "taken", Want: "InvalidArgument", Reason: "nobody could tell such a group from a request that forgot it", Harmful: true,
 			Ask: func(ctx context.Context, s *Session) (string, error) {
@@ -250,16 +288,7 @@ func moved(ctx context.Context, s *Session) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := s.groups.Update(ctx, &persistent.UpdateReq{Options: &persistent.UpdateReq_Options{
-		GroupName: group,
-		StreamOption: &persistent.UpdateReq_Options_Stream{Stream: &persistent.UpdateReq_StreamOptions{
-			StreamIdentifier: identifier(s.stream), RevisionOption: &persistent.UpdateReq_StreamOptions_Revision{Revision: 4},
-		}},
-		Settings: &persistent.UpdateReq_Settings{
-			ReadBatchSize: 10, HistoryBufferSize: 20, LiveBufferSize: 20, MinCheckpointCount: 1, MaxCheckpointCount: 1, MaxRetryCount: 10,
-			MessageTimeout: &persistent.UpdateReq_Settings_MessageTimeoutMs{MessageTimeoutMs: 30_000},
-		},
-	}}); err != nil {
+	if err := s.update(ctx, 4, newSettings()); err != nil {
 		return "", err
 	}
 	if _, err := s.must(ctx, s.stream, named("2", "3", "4")...); err != nil {

@@ -43,6 +43,12 @@ func metadata() []Question {
 			Ask: described(`{"$maxAge":1000000000000}`),
 		},
 		{
+			Part: part, Asked: "set for the metadata of a stream", Real: "taken",
+			Ask: func(ctx context.Context, s *Session) (string, error) {
+				return appended(s.append(ctx, "$$$$"+s.stream, anyRevision, describing("{}"))), nil
+			},
+		},
+		{
 			Part: part, Asked: "set for a tombstoned stream of a user", Real: "FailedPrecondition",
 			Ask: func(ctx context.Context, s *Session) (string, error) { return ended(ctx, s, s.stream) },
 		},

@@ -106,6 +106,20 @@ func positions() []Question {
 			},
 		},
 		{
+			Part: part, Asked: "the position of an append of no events", Real: "another, or none", Want: "the same",
+			Reason: "there it leaves a record behind; here it stores nothing, and the end of the log is told",
+			Ask: func(ctx context.Context, s *Session) (string, error) {
+				last, err := s.must(ctx, s.stream, named("a")...)
+				if err != nil {
+					return "", err
+				}
+				if p, err := s.must(ctx, s.stream); err != nil || p != last {
+					return "another, or none", err
+				}
+				return "the same", nil
+			},
+		},
+		{
 			Part: part, Asked: "the numbers between the positions of two events of one append", Real: "there are some",
 			Ask: func(ctx context.Context, s *Session) (string, error) {
 				if _, err := s.must(ctx, s.stream, named("a", "b")...); err != nil {

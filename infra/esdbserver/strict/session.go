@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
@@ -16,15 +18,48 @@ import (
 	"google.golang.org/grpc/status"
 )
 
+// clearTimeout bounds taking away what a question wrote. It is short: a server
+// that does not answer has used up the time of the question before.
+const clearTimeout = 2 * time.Second
+
 // Session is what one question works with.
 type Session struct {
+	conn    grpc.ClientConnInterface
 	streams streams.StreamsClient
 	groups  persistent.PersistentSubscriptionsClient
 	stream  string // its own; others begin with it
+	as      func(login, password string) (Conn, error)
+	written map[string]bool // streams that were begun
 }
 
 func newSession(conn grpc.ClientConnInterface, stream string) *Session {
-	return &Session{streams.NewStreamsClient(conn), persistent.NewPersistentSubscriptionsClient(conn), stream}
+	return &Session{
+		conn: conn, streams: streams.NewStreamsClient(conn), groups: persistent.NewPersistentSubscriptionsClient(conn),
+		stream: stream, written: map[string]bool{},
+	}
+}
+
+// wrote notes a stream that clear deletes.
+func (s *Session) wrote(stream string) {
+	if strings.Contains(stream, s.stream) && !strings.HasPrefix(stream, "$$") {
+		s.written[stream] = true
+	}
+}
+
+// clearing is the time for taking something away, also after the question's own.
+func (s *Session) clearing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), clearTimeout)
+}
+
+// clear deletes what the question wrote, if the server lets it.
+func (s *Session) clear(ctx context.Context) {
+	ctx, cancel := s.clearing(ctx)
+	defer cancel()
+	for stream := range s.written {
+		_, _ = s.streams.Delete(ctx, &streams.DeleteReq{Options: &streams.DeleteReq_Options{
+			StreamIdentifier: identifier(stream), ExpectedStreamRevision: &streams.DeleteReq_Options_Any{Any: empty()},
+		}})
+	}
 }
 
 func empty() *shared.Empty { return &shared.Empty{} }
@@ -89,7 +124,11 @@ func (s *Session) append(ctx context.Context, stream string, expected int64, eve
 			break // the answer says why
 		}
 	}
-	return call.CloseAndRecv()
+	a, err := call.CloseAndRecv()
+	if a.GetSuccess() != nil {
+		s.wrote(stream)
+	}
+	return a, err
 }
 
 // must is append for what a question begins with.
@@ -128,6 +167,9 @@ func place(a *streams.AppendResp, err error) string {
 	}
 	return text
 }
+
+// denied is what a server answers who may not do it.
+const denied = "PermissionDenied"
 
 const invalidPosition = "Trying to read from an invalid position."
 

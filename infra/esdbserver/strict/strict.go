@@ -12,9 +12,6 @@ package strict
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"fmt"
 	"slices"
 	"time"
 
@@ -27,7 +24,7 @@ const AskTimeout = 20 * time.Second
 // Question is one thing to ask a server. Ask returns an error only if the
 // question could not be put; a refusal is an answer.
 type Question struct {
-	Part   string // of the protocol: positions, appends, metadata, groups
+	Part   string // of the protocol: positions, appends, names, metadata, groups, users
 	Asked  string
 	Real   string // what a real server answers
 	Want   string // what the node answers; "" is Real
@@ -35,7 +32,10 @@ type Question struct {
 	// Harmful says that a real server ends, hangs or keeps something that is not
 	// the question's own, so that only a node may be asked.
 	Harmful bool
-	Ask     func(ctx context.Context, s *Session) (answer string, err error)
+	// Users says that it makes a user, so that it can be put only to a server
+	// that asks for logins.
+	Users bool
+	Ask   func(ctx context.Context, s *Session) (answer string, err error)
 }
 
 // Wanted returns what the node answers.
@@ -51,18 +51,11 @@ func (q Question) Fits(answer string) bool { return answer == q.Real || answer =
 
 // Questions returns all of them.
 func Questions() []Question {
-	return slices.Concat(positions(), appends(), metadata(), groups())
+	return slices.Concat(positions(), appends(), metadata(), groups(), users())
 }
 
-// Put asks one question of the server behind conn, with streams of its own.
+// Put asks one question of the server behind conn, with streams of its own. A
+// question that makes users needs an [Asking].
 func (q Question) Put(ctx context.Context, conn grpc.ClientConnInterface) (answer string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, AskTimeout)
-	defer cancel()
-	var id [8]byte
-	_, _ = rand.Read(id[:]) // never fails
-	answer, err = q.Ask(ctx, newSession(conn, "orderflow-check-"+hex.EncodeToString(id[:])))
-	if err != nil {
-		return "", fmt.Errorf("%s, %s: %w", q.Part, q.Asked, err)
-	}
-	return answer, nil
+	return Asking{Conn: conn}.put(ctx, q)
 }

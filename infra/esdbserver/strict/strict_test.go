@@ -1,20 +1,38 @@
 package strict_test
 
 import (
+	"crypto/tls"
+	"errors"
 	"net"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"orderflow/infra/esdbserver"
+	"orderflow/infra/esdbserver/conformance"
+	"orderflow/infra/esdbserver/servers"
 	"orderflow/infra/esdbserver/strict"
 	"orderflow/infra/memory"
 )
 
-// TestTheNode asks the node everything, over the wire.
-func TestTheNode(t *testing.T) {
-	node, err := esdbserver.New(t.Context(), esdbserver.Options{Log: memory.NewDense(), Insecure: true})
+// serve starts a node and returns how it is asked.
+func serve(t *testing.T, secure bool) strict.Asking {
+	t.Helper()
+	o, query, login := esdbserver.Options{Log: memory.NewDense(), Insecure: !secure}, "?tls=false", ""
+	if secure {
+		dir := t.TempDir()
+		if err := conformance.WriteCertificates(dir, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		certificate, err := tls.LoadX509KeyPair(filepath.Join(dir, "node", "node.crt"), filepath.Join(dir, "node", "node.key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Certificate, query, login = &certificate, "?tlsCaFile="+filepath.Join(dir, "ca", "ca.crt"), "admin:changeit@"
+	}
+	node, err := esdbserver.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,28 +44,70 @@ func TestTheNode(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- node.Serve(listener) }()
 	t.Cleanup(func() {
-		if err := node.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := <-served; err != nil {
+		if err := errors.Join(node.Close(), <-served); err != nil {
 			t.Error(err)
 		}
 	})
-	conn, err := grpc.NewClient(listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return dial(t, "esdb://"+login+listener.Addr().String()+query)
+}
+
+// dial returns how the server of a connection string is asked.
+func dial(t *testing.T, connection string) strict.Asking {
+	t.Helper()
+	named, err := servers.Parse(connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := named.Dial(named.Addresses[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	for _, q := range strict.Questions() {
-		t.Run(q.Part+"/"+q.Asked, func(t *testing.T) {
-			answer, err := q.Put(t.Context(), conn)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if answer != q.Wanted() || !q.Fits(answer) {
-				t.Errorf("the answer is %s; want %s; a real server says %s", answer, q.Wanted(), q.Real)
+	asking := strict.Asking{Conn: conn, Harmful: true}
+	if !named.Insecure() {
+		asking.As = func(login, password string) (strict.Conn, error) {
+			return named.DialAs(named.Addresses[0], login, password)
+		}
+	}
+	return asking
+}
+
+// check says what is wrong with an answer of the node.
+func check(t *testing.T, r strict.Result) {
+	t.Helper()
+	if r.Answer != r.Wanted() || r.Outcome != strict.Alike && r.Outcome != strict.Ours {
+		t.Errorf("the node %s (%s %s); want %s; a real server: %s", strict.Words(r.Answer), r.Outcome, r.Note, r.Wanted(), r.Real)
+	}
+	if r.Want != "" && r.Outcome != strict.Ours {
+		t.Errorf("the row is the node's own, and the outcome is %q", r.Outcome)
+	}
+}
+
+// TestTheNode puts every question to the node, over the wire: users with TLS,
+// the rest without it. A row on which the node answers otherwise than a real
+// server is logged with its reason, and so is how many there are.
+func TestTheNode(t *testing.T) {
+	ours, asked := 0, 0
+	for r := range serve(t, false).Questions(t.Context()) {
+		if r.Users {
+			continue
+		}
+		asked++
+		t.Run(r.Part+"/"+r.Asked, func(t *testing.T) {
+			check(t, r)
+			if r.Want != "" {
+				ours++
+				t.Logf("ours: the node %s, a real server %s: %s", strict.Words(r.Want), strict.Words(r.Real), r.Reason)
 			}
 		})
+	}
+	t.Logf("%d of %d rows are ours", ours, asked)
+}
+
+// TestTheNodeWithTLS puts all questions as an administrator.
+func TestTheNodeWithTLS(t *testing.T) {
+	for r := range serve(t, true).Questions(t.Context()) {
+		t.Run(r.Part+"/"+r.Asked, func(t *testing.T) { check(t, r) })
 	}
 }
 
@@ -65,3 +125,5 @@ func TestTheTable(t *testing.T) {
 		}
 	}
 }
+
+var _ strict.Conn = (*grpc.ClientConn)(nil)

@@ -47,7 +47,7 @@ func (c *Client) Revoke(ctx context.Context, login string) (changed bool, err er
 // edit writes the list of readers of $all anew, and leaves all other metadata
 // as it is. Who changes it at the same time is not overwritten: that is Conflict.
 func (c *Client) edit(ctx context.Context, change func(readers []string, said bool) []string) (changed bool, err error) {
-	err = c.ask(ctx, func(ctx context.Context, conn *grpc.ClientConn) error {
+	err = c.ask(ctx, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 		data, revision, err := newest(ctx, streams.NewStreamsClient(conn))
 		if err != nil {
 			return err

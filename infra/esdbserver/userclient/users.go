@@ -26,7 +26,7 @@ const ticksPerSecond = 10_000_000
 // Add makes a user. One that exists with this password is no error; with
 // another one it is Conflict.
 func (c *Client) Add(ctx context.Context, u User, password string) error {
-	return c.ask(ctx, func(ctx context.Context, conn *grpc.ClientConn) error {
+	return c.ask(ctx, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 		_, err := userspb.NewUsersClient(conn).Create(ctx, &userspb.CreateReq{Options: &userspb.CreateReq_Options{
 			LoginName: u.Login, Password: password, FullName: u.FullName, Groups: u.Groups,
 		}})
@@ -36,7 +36,7 @@ func (c *Client) Add(ctx context.Context, u User, password string) error {
 
 // List returns all users, by login name.
 func (c *Client) List(ctx context.Context) (all []User, err error) {
-	err = c.ask(ctx, func(ctx context.Context, conn *grpc.ClientConn) error {
+	err = c.ask(ctx, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 		all = nil
 		stream, err := userspb.NewUsersClient(conn).Details(ctx, &userspb.DetailsReq{})
 		if err != nil {
@@ -64,7 +64,7 @@ func (c *Client) List(ctx context.Context) (all []User, err error) {
 // SetPassword gives a user another password: an administrator anybody, any
 // other user itself.
 func (c *Client) SetPassword(ctx context.Context, login, password string) error {
-	return c.ask(ctx, func(ctx context.Context, conn *grpc.ClientConn) error {
+	return c.ask(ctx, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 		users := userspb.NewUsersClient(conn)
 		if login == c.login {
 			_, err := users.ChangePassword(ctx, &userspb.ChangePasswordReq{Options: &userspb.ChangePasswordReq_Options{
@@ -79,7 +79,7 @@ func (c *Client) SetPassword(ctx context.Context, login, password string) error 
 
 // Disable keeps a user out: its next call is refused, one under way goes on.
 func (c *Client) Disable(ctx context.Context, login string) error {
-	return c.ask(ctx, func(ctx context.Context, conn *grpc.ClientConn) error {
+	return c.ask(ctx, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 		_, err := userspb.NewUsersClient(conn).Disable(ctx, &userspb.DisableReq{Options: &userspb.DisableReq_Options{LoginName: login}})
 		return err
 	})
@@ -87,7 +87,7 @@ func (c *Client) Disable(ctx context.Context, login string) error {
 
 // Enable lets a user in again.
 func (c *Client) Enable(ctx context.Context, login string) error {
-	return c.ask(ctx, func(ctx context.Context, conn *grpc.ClientConn) error {
+	return c.ask(ctx, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 		_, err := userspb.NewUsersClient(conn).Enable(ctx, &userspb.EnableReq{Options: &userspb.EnableReq_Options{LoginName: login}})
 		return err
 	})
@@ -95,7 +95,7 @@ func (c *Client) Enable(ctx context.Context, login string) error {
 
 // Remove deletes a user. Rights that were given to its login name stay.
 func (c *Client) Remove(ctx context.Context, login string) error {
-	return c.ask(ctx, func(ctx context.Context, conn *grpc.ClientConn) error {
+	return c.ask(ctx, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 		_, err := userspb.NewUsersClient(conn).Delete(ctx, &userspb.DeleteReq{Options: &userspb.DeleteReq_Options{LoginName: login}})
 		return err
 	})
