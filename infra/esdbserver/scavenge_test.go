@@ -295,3 +295,73 @@ func TestInterruptedScavengeIsNoted(t *testing.T) {
 		stop()
 	}
 }
+
+// TestScavengeOfCheckpoints gives back the space of what persistent
+// subscriptions note about themselves, and they go on where they were.
+func TestScavengeOfCheckpoints(t *testing.T) {
+	log := newLog(t)
+	n := serve(t, log)
+	c := connect(t, "esdb://"+n.address+"?tls=false")
+	if err := c.CreatePersistentSubscription(ctx(t), "s", "g", esdb.PersistentStreamSubscriptionOptions{StartFrom: esdb.Start{}, Settings: eagerSettings()}); err != nil {
+		t.Fatal(err)
+	}
+	const events = 20
+	follow := func(first uint64, between func()) {
+		t.Helper()
+		s, err := c.SubscribeToPersistentSubscription(ctx(t), "s", "g", esdb.SubscribeToPersistentSubscriptionOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range uint64(events) {
+			mustAppend(t, c, "s", event("a"))
+			e := take(t, s)
+			if e.Event.OriginalEvent().EventNumber != first+i {
+				t.Fatalf("number %d, want %d", e.Event.OriginalEvent().EventNumber, first+i)
+			}
+			if err := s.Ack(e.Event); err != nil {
+				t.Fatal(err)
+			}
+			if i == events/2 {
+				between()
+			}
+		}
+		toldOfCheckpoint(t, c, "$persistentsubscription-s::g-checkpoint", first+events)
+		_ = s.Close()
+	}
+	follow(0, func() {})
+	follow(events, func() {
+		got, err := n.scavenges(t).start(1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		is(t, "beside a group", endOf(t, c, got.GetScavengeId()), "$scavengeStarted", "$scavengeCompleted Success")
+		first, err := log.FirstVersion(ctx(t), "$persistentsubscription-s::g-checkpoint")
+		if err != nil || first < events/2 {
+			t.Errorf("the checkpoints are left from version %d on: %v", first, err)
+		}
+	})
+	follow(2*events, func() {})
+}
+
+// toldOfCheckpoint waits until a group noted that it is at a number, or beyond.
+func toldOfCheckpoint(t testing.TB, c *esdb.Client, stream string, number uint64) {
+	t.Helper()
+	s, err := c.SubscribeToStream(ctx(t), stream, esdb.SubscribeToStreamOptions{From: esdb.Start{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	for {
+		e := s.Recv()
+		if e.SubscriptionDropped != nil {
+			t.Fatal(e.SubscriptionDropped.Error)
+		}
+		if e.EventAppeared == nil {
+			continue
+		}
+		var at uint64
+		if _, err := fmt.Sscanf(strings.Trim(string(e.EventAppeared.Event.Data), `"`), "%d", &at); err == nil && at+1 >= number {
+			return
+		}
+	}
+}

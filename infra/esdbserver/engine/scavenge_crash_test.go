@@ -55,10 +55,10 @@ func openCrashing(t *testing.T, fs vfs.FS) *pebblelog.Log {
 
 // crashStreams are what the test truncates, and how; "" leaves a stream whole.
 var crashStreams = []struct{ name, metadata string }{
-	{"count", `{"$maxCount":10}`}, {"below", `{"$tb":2900}`}, {"whole", ""}, {"deleted", "deleted"}, {"ended", "ended"},
+	{"count", `{"$maxCount":10}`}, {"below", `{"$tb":2400}`}, {"whole", ""}, {"deleted", "deleted"}, {"ended", "ended"},
 }
 
-const crashEvents = 3_000 // in each stream: several steps of a scavenge
+const crashEvents = 2_500 // in each stream: several steps of a scavenge
 
 func fillCrashing(t *testing.T, e *engine.Engine) {
 	t.Helper()
@@ -185,7 +185,7 @@ func TestScavengeSurvivesPowerFailures(t *testing.T) {
 			t.Fatalf("seed %d: the next scavenge: %v", seed, err)
 		}
 		for s, first := range map[eventlog.Stream]eventlog.Version{
-			"count": crashEvents - 8, "below": 2901, "whole": 1, "deleted": crashEvents + 1, "ended": crashEvents + 1,
+			"count": crashEvents - 8, "below": 2401, "whole": 1, "deleted": crashEvents + 1, "ended": crashEvents + 1,
 		} {
 			if got, err := disk.FirstVersion(ctx(t), s); err != nil || got != first {
 				t.Errorf("seed %d: %s begins with version %d after the next scavenge, want %d: %v", seed, s, got, first, err)
