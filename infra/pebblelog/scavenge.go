@@ -113,6 +113,7 @@ func (l *Log) removeSome(s eventlog.Stream, below eventlog.Version) (n int, beyo
 	if err := l.db.Apply(batch, pebble.Sync); err != nil {
 		return 0, false, err
 	}
+	l.tail.drop(positions[len(positions)-1])
 	return len(positions), beyond, nil
 }
 

@@ -201,3 +201,22 @@ func (l *holdingLog) GiveBack(ctx context.Context) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
+
+// TestScavengeOfShortStreams removes the first of two events, on every log.
+func TestScavengeOfShortStreams(t *testing.T) {
+	logs(t, func(t *testing.T, log engine.Log) {
+		e := newEngine(t, log)
+		must(t, e, "s-1", engine.Any, events("a"))
+		must(t, e, "other", engine.Any, events("c"))
+		must(t, e, "s-1", engine.Any, events("b"))
+		must(t, e, "$$s-1", engine.Any, metadata(`{"$tb":1}`))
+		if done, err := e.Scavenge(ctx(t)); err != nil || done.Events != 1 {
+			t.Errorf("%+v, %v; want one event removed", done, err)
+		}
+		for r, err := range log.ReadAll(ctx(t), 0) {
+			if err != nil || r.Stream == "s-1" && r.Version == 1 {
+				t.Errorf("%+v, %v", r, err)
+			}
+		}
+	})
+}
