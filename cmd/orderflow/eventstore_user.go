@@ -14,9 +14,10 @@ import (
 // eventstoreCommands are the node, which needs no word of its own, and what is
 // done beside it.
 type eventstoreCommands struct {
-	Node  eventstoreCmd      `cmd:"" default:"withargs" help:"Run the node; the word node may be left out."`
-	User  eventstoreUserCmd  `cmd:"" help:"Look after the users of a node, or of an EventStoreDB."`
-	Check eventstoreCheckCmd `cmd:"" help:"Find out whether an EventStoreDB, or a node, fits orderflow, and in what its answers differ."`
+	Node     eventstoreCmd         `cmd:"" default:"withargs" help:"Run the node; the word node may be left out."`
+	User     eventstoreUserCmd     `cmd:"" help:"Look after the users of a node, or of an EventStoreDB."`
+	Check    eventstoreCheckCmd    `cmd:"" help:"Find out whether an EventStoreDB, or a node, fits orderflow, and in what its answers differ."`
+	Scavenge eventstoreScavengeCmd `cmd:"" help:"Remove for good what a node, or an EventStoreDB, does not show any more."`
 }
 
 // Help is shown under the subcommand's own --help.

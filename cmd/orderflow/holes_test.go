@@ -115,7 +115,7 @@ func TestWarningOfLimits(t *testing.T) {
 		"seven": {&limitedLog{Log: memory.New(), list: []eventlog.Truncated{
 			{Stream: "order-1", How: "$maxCount 1"}, {Stream: "order-2", How: "deleted"}, {Stream: "order-3", How: "$tb 2"}, {Stream: "order-4", How: "$tb 2"},
 			{Stream: "order-5", How: "$tb 2"}, {Stream: "order-6", How: "$tb 2"}, {Stream: "order-7", How: "$tb 2"},
-		}}, []string{"level=WARN", "streams=7", "order-1 ($maxCount 1), order-2 (deleted)", "orderflow log verify"}},
+		}}, []string{"level=WARN", "streams=7", "order-1 ($maxCount 1), order-2 (deleted)", "orderflow audit replay"}},
 	} {
 		var told bytes.Buffer
 		a := &App{Log: tc.log, logger: slog.New(slog.NewTextHandler(&told, nil))}

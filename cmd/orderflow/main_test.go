@@ -24,6 +24,8 @@ func TestScript(t *testing.T) {
 			"certificates": certificates,
 			"code":         code,
 			"flip":         flip,
+			"hide":         hide,
+			"scavenged":    scavenged,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

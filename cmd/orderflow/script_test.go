@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"orderflow/infra/esdbserver/conformance"
@@ -42,6 +44,63 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s did not say %q within %s", args[1], args[2], awaitTime)
+}
+
+// hide hides the events of STREAM below a NUMBER, as any client of an event
+// store may:
+//
+//	hide CONNECTION STREAM NUMBER
+func hide(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: hide CONNECTION STREAM NUMBER")
+	}
+	number, err := strconv.ParseUint(args[2], 10, 64)
+	ts.Check(err)
+	client := eventStoreClient(ts, args[0])
+	defer client.Close() //nolint:errcheck // it was only asked
+	var m esdb.StreamMetadata
+	m.SetTruncateBefore(number)
+	ctx, cancel := context.WithTimeout(context.Background(), awaitTime)
+	defer cancel()
+	_, err = client.SetStreamMetadata(ctx, args[1], esdb.AppendToStreamOptions{}, m)
+	ts.Check(err)
+}
+
+func eventStoreClient(ts *testscript.TestScript, connection string) *esdb.Client {
+	configuration, err := esdb.ParseConnectionString(connection)
+	ts.Check(err)
+	configuration.Logger = esdb.NoopLogging()
+	client, err := esdb.NewClient(configuration)
+	ts.Check(err)
+	return client
+}
+
+// scavenged waits until the scavenge ID has ended, with RESULT:
+//
+//	scavenged CONNECTION ID RESULT
+func scavenged(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: scavenged CONNECTION ID RESULT")
+	}
+	client := eventStoreClient(ts, args[0])
+	defer client.Close() //nolint:errcheck // it was only asked
+	ctx, cancel := context.WithTimeout(context.Background(), awaitTime)
+	defer cancel()
+	told, err := client.SubscribeToStream(ctx, "$scavenges-"+args[1], esdb.SubscribeToStreamOptions{From: esdb.Start{}})
+	ts.Check(err)
+	for {
+		e := told.Recv()
+		if e.SubscriptionDropped != nil {
+			ts.Fatalf("scavenge %s: %v", args[1], e.SubscriptionDropped.Error)
+		}
+		if e.EventAppeared == nil || e.EventAppeared.Event.EventType != "$scavengeCompleted" {
+			continue
+		}
+		if data := string(e.EventAppeared.Event.Data); !strings.Contains(data, `"result":"`+args[2]+`"`) {
+			ts.Fatalf("scavenge %s ended with %s, want %s", args[1], data, args[2])
+		}
+		return
+	}
 }
 
 // capture sets VAR to what the group of PATTERN finds in the last stdout:

@@ -42,6 +42,6 @@ func (a *App) warnOfLimits(ctx context.Context) {
 		names = append(names, fmt.Sprintf("%s (%s)", s.Stream, s.How))
 	}
 	a.logger.WarnContext(ctx, "the event store takes events of streams away; nothing is decided about a stream that lacks events. "+
-		"Take $maxCount, $maxAge and $tb out of their metadata, restore deleted ones, and look at what is missing with `orderflow log verify`",
+		"Take $maxCount, $maxAge and $tb out of their metadata, restore deleted ones, and look at what is missing with `orderflow audit replay`",
 		"streams", total, "first", strings.Join(names, ", "))
 }

@@ -39,7 +39,10 @@
 //     see [Spread], and a number that no record has is refused, with
 //     InvalidArgument also where EventStoreDB says Unknown. Commit and prepare
 //     are the same. A read of no events of $all is answered with none.
-//   - Nothing is ever scavenged: what was deleted or truncated stays in $all.
+//   - What was deleted or truncated stays in $all until a scavenge. One works on
+//     the whole log, and not only on chunks that are complete, with one thread;
+//     thread_count and start_from_chunk are only noted. Positions of what it
+//     removed stay positions. The last event of a stream stays.
 //   - A link is not followed to where its reader may not read.
 //   - $epoch-information and $stats-… are not written. The first events are the
 //     users admin and ops, and what belongs to them.
@@ -50,7 +53,8 @@
 //     and loses nothing. It is told that it has caught up again when it was more
 //     than 512 events behind.
 //   - Whoever follows a stream live gets all that is appended to it, also what
-//     $maxCount hides from readers by the time it is sent.
+//     $maxCount hides from readers by the time it is sent, unless a scavenge
+//     removed it by then.
 //   - A checkpoint is never ahead of an event that is still to come, and none is
 //     sent before anything was considered; EventStoreDB did both in its time.
 //     One is sent when a filtered subscription has caught up, so that those on
@@ -78,7 +82,10 @@
 // Operations:
 //   - What a cluster would do (resigning, the priority in elections) and merging
 //     indexes is answered and changes nothing.
-//   - A scavenge is refused with Unimplemented by a log that has none.
+//   - A scavenge is noted in $scavenges as there, with its first and last event;
+//     the events about chunks and indexes between them are missing. StopScavenge
+//     answers when the scavenge has ended. A log that cannot remove events
+//     answers Unimplemented.
 //
 // Errors:
 //   - Names lose their control characters in trailers, which cannot carry them.

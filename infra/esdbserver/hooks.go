@@ -18,6 +18,12 @@ type Hooks struct {
 	Appended func(events, bytes int)
 	// Subscribed reports subscribers that come (+1) and go (-1).
 	Subscribed func(delta int)
+	// Scavenging reports scavenges that begin (+1) and end (-1).
+	Scavenging func(delta int)
+	// Scavenged reports how a scavenge ended, in the words of EventStoreDB:
+	// "Success", "Stopped" or "Errored"; the events that it removed, and the bytes
+	// that it gave back.
+	Scavenged func(result string, events, bytes int64)
 }
 
 func (h Hooks) appended(events, bytes int) {
@@ -29,6 +35,18 @@ func (h Hooks) appended(events, bytes int) {
 func (h Hooks) subscribed(delta int) {
 	if h.Subscribed != nil {
 		h.Subscribed(delta)
+	}
+}
+
+func (h Hooks) scavenging(delta int) {
+	if h.Scavenging != nil {
+		h.Scavenging(delta)
+	}
+}
+
+func (h Hooks) scavenged(result string, events, bytes int64) {
+	if h.Scavenged != nil {
+		h.Scavenged(result, events, bytes)
 	}
 }
 

@@ -14,23 +14,6 @@ import (
 // trailerScavenge names the scavenge that an error is about.
 const trailerScavenge = "scavenge-id"
 
-// Scavenger gives back the space of what no reader sees any more. Its methods
-// return soon; the work goes on beside.
-type Scavenger interface {
-	// StartScavenge begins a scavenge and returns its id. While one is under
-	// way, none is begun: the id is that one's, and running is true.
-	StartScavenge(ctx context.Context, o ScavengeOptions) (id string, running bool, err error)
-	// StopScavenge ends the scavenge with this id; ok is false if that one is
-	// not under way.
-	StopScavenge(ctx context.Context, id string) (ok bool, err error)
-}
-
-// ScavengeOptions are a client's wishes; a log without chunks may ignore both.
-type ScavengeOptions struct {
-	Threads   int // 0: the scavenger decides
-	FromChunk int
-}
-
 // maxScavengeThreads bounds what a client may ask for.
 const maxScavengeThreads = 64
 
@@ -41,8 +24,8 @@ type operationsService struct {
 	*Server
 }
 
-// StartScavenge implements the service. A node without a [Scavenger] says that
-// it cannot, and not that it is done.
+// StartScavenge implements the service. A node on a log that cannot remove
+// events says so, and not that it is done.
 func (s *operationsService) StartScavenge(ctx context.Context, request *operationspb.StartScavengeReq) (*operationspb.ScavengeResp, error) {
 	if err := s.mayManage(ctx); err != nil {
 		return nil, err
@@ -53,10 +36,10 @@ func (s *operationsService) StartScavenge(ctx context.Context, request *operatio
 		return nil, status.Errorf(codes.InvalidArgument, "A scavenge takes 0 to %d threads.", maxScavengeThreads)
 	case chunk < 0:
 		return nil, invalid("A scavenge starts from chunk 0 or a later one.")
-	case s.options.Scavenger == nil:
+	case !s.engine.CanScavenge():
 		return nil, status.Error(codes.Unimplemented, "The log of this node cannot be scavenged: what was deleted stays in it.")
 	}
-	id, running, err := s.options.Scavenger.StartScavenge(ctx, ScavengeOptions{Threads: int(threads), FromChunk: int(chunk)})
+	id, running, err := s.scavenges.start(ctx, scavengeOptions{threads: int(threads), fromChunk: int(chunk)}, by(ctx))
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
@@ -67,17 +50,15 @@ func (s *operationsService) StartScavenge(ctx context.Context, request *operatio
 	return &operationspb.ScavengeResp{ScavengeId: id, ScavengeResult: result}, nil
 }
 
-// StopScavenge implements the service.
+// StopScavenge implements the service: it answers when the scavenge has ended.
 func (s *operationsService) StopScavenge(ctx context.Context, request *operationspb.StopScavengeReq) (*operationspb.ScavengeResp, error) {
 	if err := s.mayManage(ctx); err != nil {
 		return nil, err
 	}
-	id, ok := request.GetOptions().GetScavengeId(), false
-	if s.options.Scavenger != nil {
-		var err error
-		if ok, err = s.options.Scavenger.StopScavenge(ctx, id); err != nil {
-			return nil, s.fail(ctx, err)
-		}
+	id := request.GetOptions().GetScavengeId()
+	ok, err := s.scavenges.stop(ctx, id)
+	if err != nil {
+		return nil, s.fail(ctx, err)
 	}
 	if !ok {
 		return nil, failed(ctx, codes.NotFound, "Scavenge id was invalid.", "scavenge-not-found", trailerScavenge, id)

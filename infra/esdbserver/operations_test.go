@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -16,7 +15,6 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"orderflow/domain"
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/esdbserver/conformance"
 	"orderflow/infra/esdbserver/operationspb"
@@ -78,7 +76,7 @@ func TestWhoMayOperate(t *testing.T) {
 			}
 		}
 		for _, who := range []string{root, "ops:changeit", "bob:secret", "root2:secret"} {
-			want := map[string]codes.Code{"start scavenge": codes.Unimplemented, "stop a scavenge": codes.NotFound}[name]
+			want := map[string]codes.Code{"stop a scavenge": codes.NotFound}[name]
 			if name == "shutdown" {
 				continue
 			}
@@ -151,65 +149,5 @@ func TestRestartDropsGroups(t *testing.T) {
 	}
 	if e := group.Recv(); e.SubscriptionDropped == nil {
 		t.Errorf("the client goes on with %+v", e)
-	}
-}
-
-// scavenger has one scavenge under way at most.
-type scavenger struct {
-	asked  []esdbserver.ScavengeOptions
-	active bool
-	err    error
-}
-
-func (s *scavenger) StartScavenge(_ context.Context, o esdbserver.ScavengeOptions) (string, bool, error) {
-	s.asked = append(s.asked, o)
-	running := s.active
-	s.active = s.err == nil
-	return "the-one", running, s.err
-}
-
-func (s *scavenger) StopScavenge(_ context.Context, id string) (bool, error) {
-	ok := s.active && id == "the-one"
-	s.active = s.active && !ok
-	return ok, s.err
-}
-
-// TestScavenges holds what a client sees to what a scavenger says.
-func TestScavenges(t *testing.T) {
-	does := &scavenger{}
-	c := operationspb.NewOperationsClient(serve(t, memory.NewDense(), func(o *esdbserver.Options) { o.Scavenger = does }).dial(t))
-	begin := func(threads, chunk int32) (*operationspb.ScavengeResp, error) {
-		return c.StartScavenge(ctx(t), &operationspb.StartScavengeReq{Options: &operationspb.StartScavengeReq_Options{ThreadCount: threads, StartFromChunk: chunk}})
-	}
-	end := func(id string, trailers *metadata.MD) (*operationspb.ScavengeResp, error) {
-		return c.StopScavenge(ctx(t), &operationspb.StopScavengeReq{Options: &operationspb.StopScavengeReq_Options{ScavengeId: id}}, grpc.Trailer(trailers))
-	}
-	var trailers metadata.MD
-	for _, want := range []operationspb.ScavengeResp_ScavengeResult{operationspb.ScavengeResp_Started, operationspb.ScavengeResp_InProgress} {
-		if got, err := begin(2, 3); err != nil || got.GetScavengeId() != "the-one" || got.GetScavengeResult() != want {
-			t.Errorf("%v, %v; want %v", got, err, want)
-		}
-	}
-	if does.asked[0] != (esdbserver.ScavengeOptions{Threads: 2, FromChunk: 3}) {
-		t.Errorf("it was asked for %+v", does.asked)
-	}
-	_, err := end("another", &trailers)
-	refused(t, "another scavenge", err, trailers, codes.NotFound, "scavenge-not-found", "scavenge-id", "another")
-	if got, err := end("the-one", &trailers); err != nil || got.GetScavengeId() != "the-one" || got.GetScavengeResult() != operationspb.ScavengeResp_Stopped {
-		t.Errorf("%v, %v", got, err)
-	}
-	_, err = end("the-one", &trailers)
-	refused(t, "a scavenge that has ended", err, trailers, codes.NotFound, "scavenge-not-found")
-	for _, bad := range [][2]int32{{-1, 0}, {1, -1}, {1_000, 0}} {
-		if _, err := begin(bad[0], bad[1]); status.Code(err) != codes.InvalidArgument {
-			t.Errorf("%v: %v", bad, err)
-		}
-	}
-	does.err = domain.Errorf(domain.ReadOnly, "The log is read-only.")
-	if _, err := begin(1, 0); status.Code(err) != codes.Unavailable {
-		t.Errorf("%v", err)
-	}
-	if _, err := end("the-one", &trailers); status.Code(err) != codes.Unavailable || errors.Is(err, does.err) {
-		t.Errorf("%v", err)
 	}
 }

@@ -74,9 +74,6 @@ type Options struct {
 	Hooks Hooks
 	// Cluster makes the node one of several; nil is a node alone.
 	Cluster *Cluster
-	// Scavenger does what clients of the operations service ask for; nil
-	// answers that the log cannot be scavenged.
-	Scavenger Scavenger
 }
 
 // Server is one node.
@@ -95,6 +92,7 @@ type Server struct {
 
 	defaults   defaults
 	persistent *persistentService
+	scavenges  *scavenges
 
 	mu      sync.Mutex
 	address string // of the listener
@@ -130,13 +128,16 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		options: o, logger: o.Logger, started: o.Clock(), closed: make(chan struct{}),
 		engine: o.newEngine(),
 	}
-	s.users = newUsers(s.engine)
+	s.users, s.scavenges = newUsers(s.engine), &scavenges{Server: s}
 	if err := s.users.begin(ctx, o.FirstPassword); err != nil {
 		return nil, err
 	}
 	var err error
 	if s.id, err = s.identity(ctx); err != nil {
 		return nil, err
+	}
+	if o.Cluster == nil { // else another node may be about it
+		s.scavenges.recover(ctx)
 	}
 	s.grpc = grpc.NewServer(
 		grpc.MaxRecvMsgSize(maxMessageBytes),
@@ -197,11 +198,12 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-// Close ends subscriptions, lets calls under way end for a few seconds, and
+// Close ends a scavenge and all subscriptions, lets calls under way end for a few seconds, and
 // closes all connections. The log stays open.
 func (s *Server) Close() error {
 	s.once.Do(func() {
 		close(s.closed)
+		s.scavenges.close()
 		s.closePersistent()
 		s.closeEngine()
 		s.door.close()

@@ -29,6 +29,7 @@ type Log struct {
 	last      eventlog.Position // the last position given, on disk or not
 	heads     *heads
 	scavenged atomic.Bool // events were removed, now or ever
+	removing  sync.Mutex  // held while events are removed
 
 	queue chan *request
 	saves chan *save

@@ -18,6 +18,7 @@ const scavengeEvents = 1_024
 
 // RemoveBelow implements eventlog.Scavenging. What it removed stays removed
 // after a crash: each batch is whole or not there, and the next call goes on.
+// Calls wait for each other.
 //
 // An event is removed only when the checkpoint beside the database is beyond
 // it, so that the checkpoint's own event is always there.
@@ -25,39 +26,46 @@ func (l *Log) RemoveBelow(ctx context.Context, s eventlog.Stream, below eventlog
 	if err := l.writable(); err != nil {
 		return 0, err
 	}
-	if err := l.reading(l.writeCheckpoint); err != nil {
-		return 0, domain.Wrap(domain.Unavailable, err, "The checkpoint of the log cannot be written now; nothing was removed.")
-	}
-	for {
+	l.removing.Lock() // else the first version that is left could go back
+	defer l.removing.Unlock()
+	for moved := false; ; {
 		if err := l.goOn(ctx); err != nil {
 			return removed, err
 		}
-		n := 0
+		n, beyond := 0, false
 		err := l.reading(func() (err error) {
-			n, err = l.removeSome(s, below)
+			n, beyond, err = l.removeSome(s, below)
 			return err
 		})
 		removed += int64(n)
-		if err != nil || n < scavengeEvents {
+		switch {
+		case err != nil:
 			return removed, err
+		case beyond && !moved:
+			moved = true
+			if err := l.reading(l.writeCheckpoint); err != nil {
+				return removed, domain.Wrap(domain.Unavailable, err, "The checkpoint of the log cannot be written now; events beyond it are not removed.")
+			}
+		case n < scavengeEvents:
+			return removed, nil
 		}
 	}
 }
 
 // removeSome removes the first events of s below a version, at most
-// scavengeEvents of them.
-func (l *Log) removeSome(s eventlog.Stream, below eventlog.Version) (n int, err error) {
+// scavengeEvents of them; beyond says that it stopped at the checkpoint.
+func (l *Log) removeSome(s eventlog.Stream, below eventlog.Version) (n int, beyond bool, err error) {
 	limit := eventlog.Position(l.checkpointer.last.Load())
 	head, err := l.storedHead(s, below)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	below = min(below, head) // the last event says where the stream goes on
 	var versions []eventlog.Version
 	var positions []eventlog.Position
 	first, err := l.firstVersion(s)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	keys := &pebble.IterOptions{LowerBound: streamKey(s, first), UpperBound: streamKey(s, max(below, first))}
 	err = l.index(keys, func(it *pebble.Iterator) (bool, error) {
@@ -67,23 +75,23 @@ func (l *Log) removeSome(s eventlog.Stream, below eventlog.Version) (n int, err 
 			return false, domain.Wrap(domain.Internal, errors.Join(errIndex, err), "The events of %s cannot be read.", s)
 		}
 		p := eventlog.Position(binary.BigEndian.Uint64(value))
-		if p >= limit {
+		if beyond = p >= limit; beyond {
 			return false, nil
 		}
 		versions, positions = append(versions, eventlog.Version(v)), append(positions, p)
 		return len(positions) < scavengeEvents, nil
 	})
 	if err != nil || len(positions) == 0 {
-		return 0, err
+		return 0, beyond, err
 	}
 	batch := l.db.NewBatch()
 	defer func() { err = errors.Join(err, batch.Close()) }()
 	ids, err := l.removeRecords(batch, positions)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if err := l.removeIDs(batch, ids, positions); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	category := s.Category()
 	for i, p := range positions {
@@ -91,21 +99,22 @@ func (l *Log) removeSome(s eventlog.Stream, below eventlog.Version) (n int, err 
 			err = batch.Delete(streamKey(s, versions[i]), nil)
 		}
 		if err := errors.Join(err, batch.Delete(categoryKey(category, p), nil)); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	}
 	kept := binary.BigEndian.AppendUint64(nil, uint64(versions[len(versions)-1]+1))
 	if err := batch.Set(goneKey(s), kept, nil); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if l.hasFailed() {
-		return 0, l.failure()
+		return 0, false, l.failure()
 	}
 	l.scavenged.Store(true) // before it can be seen
 	if err := l.db.Apply(batch, pebble.Sync); err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	return len(positions), nil
+	l.tail.drop(positions[len(positions)-1])
+	return len(positions), beyond, nil
 }
 
 // removeRecords puts what is left of the events at rising positions, and

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -256,5 +258,73 @@ func TestCloseEndsAScavenge(t *testing.T) {
 	}
 	if err := <-ended; domain.KindOf(err) != domain.Unavailable {
 		t.Error(err)
+	}
+}
+
+// TestRemovalsBesideEachOther removes less and more of a stream at once: the
+// first version that is left never goes back.
+func TestRemovalsBesideEachOther(t *testing.T) {
+	log := open(t, "log", pebblelog.Options{FS: vfs.NewMem(), IndexIDs: true})
+	const rounds, events = 40, 100
+	for round := range rounds {
+		s := eventlog.Stream(fmt.Sprintf("a-%d", round))
+		var batch []eventlog.Pending
+		for v := range eventlog.Version(events) {
+			batch = append(batch, event(s, v+1))
+		}
+		if _, err := log.Append(t.Context(), s, 0, batch...); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := log.RemoveBelow(t.Context(), s, 2); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for below := eventlog.Version(10); below <= 90; below += 10 {
+			wg.Go(func() {
+				if _, err := log.RemoveBelow(t.Context(), s, below); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if first, err := log.FirstVersion(t.Context(), s); err != nil || first != 90 {
+			t.Fatalf("round %d: the first version is %d, want 90: %v", round, first, err)
+		}
+		if n := count(t, log.Read(t.Context(), s, 89)); n != events-89 {
+			t.Fatalf("round %d: %d events are left, want %d", round, n, events-89)
+		}
+	}
+}
+
+// TestScavengedStreamsAreListed by name, of some categories or all, and counted
+// beyond what is listed.
+func TestScavengedStreamsAreListed(t *testing.T) {
+	log := open(t, "log", pebblelog.Options{FS: vfs.NewMem(), IndexIDs: true})
+	if list, total, err := log.TruncatedStreams(t.Context()); err != nil || total != 0 || len(list) != 0 {
+		t.Errorf("%v, %d, %v; want none", list, total, err)
+	}
+	remove := func(s eventlog.Stream, below eventlog.Version) {
+		t.Helper()
+		if _, err := log.Append(t.Context(), s, 0, event(s, 1), event(s, 2), event(s, 3)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := log.RemoveBelow(t.Context(), s, below); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove("a-long-name", 3)
+	remove("b-1", 2)
+	remove("a-whole", 1)
+	remove("c-1", 2)
+	want := []eventlog.Truncated{{Stream: "a-long-name", How: "scavenged below version 3"}, {Stream: "b-1", How: "scavenged below version 2"}}
+	if list, total, err := log.TruncatedStreams(t.Context(), "a", "b"); err != nil || total != 2 || !slices.Equal(list, want) {
+		t.Errorf("%v, %d, %v; want %v", list, total, err, want)
+	}
+	for i := range eventlog.MaxTruncated {
+		remove(eventlog.Stream(fmt.Sprintf("d-%d", i)), 2)
+	}
+	list, total, err := log.TruncatedStreams(t.Context())
+	if err != nil || total != eventlog.MaxTruncated+3 || len(list) != eventlog.MaxTruncated || list[0] != want[0] {
+		t.Errorf("%d of %d are listed, %v", len(list), total, err)
 	}
 }

@@ -48,6 +48,16 @@ func (t *tail) forget() {
 	*slot = eventlog.Recorded{}
 }
 
+// drop forgets the events up to a position: some of them were scavenged, and
+// readers find in the database which.
+func (t *tail) drop(upTo eventlog.Position) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.first < min(upTo, t.end) {
+		t.forget()
+	}
+}
+
 // position returns the end, and what is closed when it moves.
 func (t *tail) position() (eventlog.Position, <-chan struct{}) {
 	t.mu.RLock()

@@ -15,6 +15,10 @@ type Node struct {
 	events      prometheus.Counter
 	bytes       prometheus.Counter
 	subscribers prometheus.Gauge
+	scavenging  prometheus.Gauge
+	scavenges   *prometheus.CounterVec
+	removed     prometheus.Counter
+	saved       prometheus.Counter
 }
 
 // NewNode adds the metrics of a node to m.
@@ -35,8 +39,20 @@ func NewNode(m *Metrics) *Node {
 		subscribers: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "orderflow_eventstore_node_subscribers", Help: "Catch-up subscriptions that are open.",
 		}),
+		scavenging: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "orderflow_eventstore_node_scavenging", Help: "Scavenges that are under way, 0 or 1.",
+		}),
+		scavenges: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "orderflow_eventstore_node_scavenges_total", Help: "Scavenges that ended, by result: Success, Stopped or Errored.",
+		}, []string{"result"}),
+		removed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "orderflow_eventstore_node_scavenged_events_total", Help: "Events that scavenges removed.",
+		}),
+		saved: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "orderflow_eventstore_node_scavenged_bytes_total", Help: "Bytes by which scavenges that were completed made the log smaller.",
+		}),
 	}
-	m.Registry().MustRegister(n.calls, n.took, n.events, n.bytes, n.subscribers)
+	m.Registry().MustRegister(n.calls, n.took, n.events, n.bytes, n.subscribers, n.scavenging, n.scavenges, n.removed, n.saved)
 	return n
 }
 
@@ -56,3 +72,13 @@ func (n *Node) Appended(events, bytes int) {
 
 // Subscribed counts subscribers that come (+1) and go (-1).
 func (n *Node) Subscribed(delta int) { n.subscribers.Add(float64(delta)) }
+
+// Scavenging counts scavenges that begin (+1) and end (-1).
+func (n *Node) Scavenging(delta int) { n.scavenging.Add(float64(delta)) }
+
+// Scavenged counts what a scavenge that ended did.
+func (n *Node) Scavenged(result string, events, bytes int64) {
+	n.scavenges.WithLabelValues(result).Inc()
+	n.removed.Add(float64(events))
+	n.saved.Add(float64(bytes))
+}

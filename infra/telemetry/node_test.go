@@ -14,6 +14,8 @@ func TestNode(t *testing.T) {
 	n.Called("/event_store.client.streams.Streams/Append", "OK", time.Millisecond)
 	n.Appended(3, 400)
 	n.Subscribed(1)
+	n.Scavenging(1)
+	n.Scavenged("Success", 5, 600)
 	families, err := m.Registry().Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -30,11 +32,15 @@ func TestNode(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]float64{
-		"orderflow_eventstore_node_calls_total":           1,
-		"orderflow_eventstore_node_call_duration_seconds": 1,
-		"orderflow_eventstore_node_appended_events_total": 3,
-		"orderflow_eventstore_node_appended_bytes_total":  400,
-		"orderflow_eventstore_node_subscribers":           1,
+		"orderflow_eventstore_node_calls_total":            1,
+		"orderflow_eventstore_node_call_duration_seconds":  1,
+		"orderflow_eventstore_node_appended_events_total":  3,
+		"orderflow_eventstore_node_appended_bytes_total":   400,
+		"orderflow_eventstore_node_subscribers":            1,
+		"orderflow_eventstore_node_scavenging":             1,
+		"orderflow_eventstore_node_scavenges_total":        1,
+		"orderflow_eventstore_node_scavenged_events_total": 5,
+		"orderflow_eventstore_node_scavenged_bytes_total":  600,
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %v; want %v", name, got[name], want)

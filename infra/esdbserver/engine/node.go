@@ -61,6 +61,8 @@ type Engine struct {
 
 	metadataWrites atomic.Uint64
 
+	scavenging chan struct{} // holds one while events are removed
+
 	closing   chan struct{}
 	closeOnce sync.Once
 }
@@ -81,7 +83,7 @@ func New(log Log, o Options) *Engine {
 	e := &Engine{
 		log: log, clock: o.Clock, logger: o.Logger, most: min(o.MaxAppendBytes, MaxAppendTotalBytes),
 		lanes: newLanes(lanesPerGeneration), all: newTopic(), streams: newTopics(), known: newExisting(),
-		closing: make(chan struct{}),
+		scavenging: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 	e.known.fill(log)
 	return e

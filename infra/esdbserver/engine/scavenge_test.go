@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -97,4 +98,125 @@ func TestScavengeMakesRoom(t *testing.T) {
 	if left != 3 {
 		t.Errorf("%d events are left, want 3", left)
 	}
+}
+
+// TestScavengeOfTombstones removes the events of a stream that was ended without
+// ever having had metadata.
+func TestScavengeOfTombstones(t *testing.T) {
+	logs(t, func(t *testing.T, log engine.Log) {
+		e := newEngine(t, log)
+		must(t, e, "s", engine.Any, events("a", "b", "c"))
+		if _, err := e.Tombstone(ctx(t), "s", engine.Any); err != nil {
+			t.Fatal(err)
+		}
+		must(t, e, "other", engine.Any, events("d"))
+		if done, err := e.Scavenge(ctx(t)); err != nil || done.Events != 3 || done.Streams != 1 {
+			t.Errorf("%+v, %v; want 3 events removed", done, err)
+		}
+		if _, err := named(t, e, "s"); !errors.As(err, new(*engine.DeletedError)) {
+			t.Errorf("the stream is read as %v", err)
+		}
+	})
+}
+
+// changingLog changes the metadata of a stream after the first removal.
+type changingLog struct {
+	*memory.Log
+	change func()
+}
+
+func (l *changingLog) RemoveBelow(ctx context.Context, s eventlog.Stream, below eventlog.Version) (int64, error) {
+	n, err := l.Log.RemoveBelow(ctx, s, below)
+	if l.change != nil && n > 0 {
+		l.change()
+		l.change = nil
+	}
+	return n, err
+}
+
+// TestScavengeLooksAgain takes a truncation back while its events are removed:
+// those that are not removed yet stay. Metadata that was written many times is
+// looked at once.
+func TestScavengeLooksAgain(t *testing.T) {
+	log := &changingLog{Log: memory.NewDense()}
+	e := newEngine(t, log)
+	const all = 5_000
+	for i := range all {
+		must(t, e, "s", engine.Any, events(fmt.Sprint("e", i)))
+	}
+	for range 3 {
+		must(t, e, "$$s", engine.Any, metadata(`{"$tb":4000}`))
+	}
+	log.change = func() { must(t, e, "$$s", engine.Any, metadata(`{}`)) }
+	done, err := e.Scavenge(ctx(t))
+	if err != nil || done.Streams != 1 {
+		t.Errorf("%+v, %v; want one stream", done, err)
+	}
+	first, err := log.FirstVersion(ctx(t), "s")
+	if err != nil || first < 2 || first > 2_000 {
+		t.Errorf("the first event that is left is version %d: %v", first, err)
+	}
+	if got, err := readCount(t, e, "s"); err != nil || got != all-int(first)+1 {
+		t.Errorf("%d events are shown, from version %d on: %v", got, first, err)
+	}
+}
+
+func readCount(t *testing.T, e *engine.Engine, stream string) (n int, err error) {
+	t.Helper()
+	for _, err := range e.ReadStream(ctx(t), stream, 0, engine.Span{Max: 100_000}) {
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// TestClosingEndsAScavenge closes the engine while space is given back.
+func TestClosingEndsAScavenge(t *testing.T) {
+	log := &holdingLog{memory.NewDense(), make(chan struct{})}
+	e := newEngine(t, log)
+	must(t, e, "s", engine.Any, events("a", "b"))
+	must(t, e, "$$s", engine.Any, metadata(`{"$maxCount":1}`))
+	ended := make(chan error, 1)
+	go func() {
+		_, err := e.Scavenge(context.Background())
+		ended <- err
+	}()
+	<-log.entered
+	e.Close()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// holdingLog gives no space back until it is told to stop.
+type holdingLog struct {
+	*memory.Log
+	entered chan struct{}
+}
+
+func (l *holdingLog) GiveBack(ctx context.Context) error {
+	close(l.entered)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestScavengeOfShortStreams removes the first of two events, on every log.
+func TestScavengeOfShortStreams(t *testing.T) {
+	logs(t, func(t *testing.T, log engine.Log) {
+		e := newEngine(t, log)
+		must(t, e, "s-1", engine.Any, events("a"))
+		must(t, e, "other", engine.Any, events("c"))
+		must(t, e, "s-1", engine.Any, events("b"))
+		must(t, e, "$$s-1", engine.Any, metadata(`{"$tb":1}`))
+		if done, err := e.Scavenge(ctx(t)); err != nil || done.Events != 1 {
+			t.Errorf("%+v, %v; want one event removed", done, err)
+		}
+		for r, err := range log.ReadAll(ctx(t), 0) {
+			if err != nil || r.Stream == "s-1" && r.Version == 1 {
+				t.Errorf("%+v, %v", r, err)
+			}
+		}
+	})
 }
