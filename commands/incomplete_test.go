@@ -231,8 +231,10 @@ func TestCommandsOnTruncatedStreams(t *testing.T) {
 		"order": {order.Stream, func(id domain.OrderID) []commands.Command {
 			return []commands.Command{
 				place("k1", line("holder", 1)), // another order under the same key; the very same one is recognised by the log
-				commands.CancelOrder{Order: id}, commands.FinishCancel{Order: id},
-				commands.RejectOrder{Order: id, Reason: domain.OutOfStock}, commands.ConfirmOrder{Order: id},
+				commands.CancelOrder{Order: id},
+				commands.FinishCancel{Order: id},
+				commands.RejectOrder{Order: id, Reason: domain.OutOfStock},
+				commands.ConfirmOrder{Order: id},
 				commands.ReturnLines{Order: id, Return: "r", Lines: []order.ReturnedLine{{Line: 0, Quantity: 1}}},
 			}
 		}},
@@ -242,15 +244,20 @@ func TestCommandsOnTruncatedStreams(t *testing.T) {
 		"stock": {func(domain.OrderID) eventlog.Stream { return inventory.Stream("main") }, func(id domain.OrderID) []commands.Command {
 			units := []inventory.Units{{SKU: "holder", Quantity: 1}}
 			return []commands.Command{
-				commands.ReserveStock{Order: "o2", Warehouse: "main", Units: units}, commands.ReleaseStock{Order: id, Warehouse: "main"},
-				commands.CommitStock{Order: id, Warehouse: "main"}, commands.RestockReturn{Order: id, Warehouse: "main", Return: "r", Units: units},
-				commands.ReceiveStock{Receipt: "r9", Units: units}, commands.AdjustStock{Adjustment: "a9", SKU: "holder", Delta: 1},
+				commands.ReserveStock{Order: "o2", Warehouse: "main", Units: units},
+				commands.ReleaseStock{Order: id, Warehouse: "main"},
+				commands.CommitStock{Order: id, Warehouse: "main"},
+				commands.RestockReturn{Order: id, Warehouse: "main", Return: "r", Units: units},
+				commands.ReceiveStock{Receipt: "r9", Units: units},
+				commands.AdjustStock{Adjustment: "a9", SKU: "holder", Delta: 1},
 			}
 		}},
 		"product": {func(domain.OrderID) eventlog.Stream { return "product-holder" }, func(domain.OrderID) []commands.Command {
 			return []commands.Command{
-				commands.RepriceProduct{SKU: "holder", Price: domain.GBP(7)}, commands.DelistProduct{SKU: "holder"},
-				commands.ListProduct{SKU: "holder", Name: "x", Price: domain.GBP(7)}, place("k9", line("holder", 1)),
+				commands.RepriceProduct{SKU: "holder", Price: domain.GBP(7)},
+				commands.DelistProduct{SKU: "holder"},
+				commands.ListProduct{SKU: "holder", Name: "x", Price: domain.GBP(7)},
+				place("k9", line("holder", 1)),
 			}
 		}},
 	}

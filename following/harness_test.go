@@ -153,12 +153,6 @@ func (b *bench) end() error {
 	return b.ended
 }
 
-func (b *bench) events() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.got)
-}
-
 func (b *bench) wantEvents(when string, n int) {
 	b.t.Helper()
 	synctest.Wait()

@@ -406,7 +406,7 @@ func TestAFeedThatFailsThreeTimes(t *testing.T) {
 func TestAFeedThatFallsSilent(t *testing.T) {
 	healing(t, func(b *bench, feed *sagastest.Unsteady, l *looked, said *bytes.Buffer) {
 		stalled := 0
-		b.observer.Stalled = func(saga string) { stalled++ }
+		b.observer.Stalled = func(string) { stalled++ }
 		d, stop := b.run()
 		b.place("a")
 		want(b.t, "at first", l.take(), "a")

@@ -30,7 +30,7 @@ func TestATruncatedStream(t *testing.T) {
 		var said bytes.Buffer
 		b.logger = slog.New(slog.NewTextHandler(&said, nil))
 		counted := 0
-		b.observer.Incomplete = func(saga string) { counted++ }
+		b.observer.Incomplete = func(string) { counted++ }
 		var whole atomic.Bool
 		var mu sync.Mutex
 		looks := map[domain.OrderID]int{}

@@ -77,7 +77,7 @@ func (c *auditReplayCmd) show(w io.Writer, result replayed) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	result.holes.show(w)
+	result.show(w)
 	return nil
 }
 

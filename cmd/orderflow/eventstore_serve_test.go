@@ -120,7 +120,7 @@ func ready(private string) bool {
 	if err != nil {
 		return false
 	}
-	defer answer.Body.Close() //nolint:errcheck // only read
+	defer answer.Body.Close()
 	return answer.StatusCode == http.StatusOK
 }
 
@@ -153,7 +153,7 @@ func (s *serving) post(ctx context.Context, path, key, body string) (int, []byte
 	if err != nil {
 		return 0, nil
 	}
-	defer answer.Body.Close() //nolint:errcheck // only read
+	defer answer.Body.Close()
 	data, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return 0, nil

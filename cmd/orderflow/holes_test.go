@@ -56,7 +56,7 @@ func TestReplayNamesStreamsThatLackEvents(t *testing.T) {
 	log := &limitedLog{Log: memory.New()}
 	fillPayments(t, log, 3_000) // more than one stretch
 	whole, err := replay(t.Context(), log, func(eventlog.Position, int64) {})
-	if err != nil || whole.IncompleteStreams != 0 || whole.holes.err() != nil || whole.Streams != 3_000 {
+	if err != nil || whole.IncompleteStreams != 0 || whole.err() != nil || whole.Streams != 3_000 {
 		t.Fatalf("%+v, %v", whole, err)
 	}
 	for i := range 30 {
@@ -113,8 +113,13 @@ func TestWarningOfLimits(t *testing.T) {
 		"embedded":  {plainLog{memory.New()}, nil},
 		"a failure": {&limitedLog{Log: memory.New(), err: domain.Errorf(domain.Unavailable, "no")}, []string{"level=INFO"}},
 		"seven": {&limitedLog{Log: memory.New(), list: []eventlog.Truncated{
-			{Stream: "order-1", How: "$maxCount 1"}, {Stream: "order-2", How: "deleted"}, {Stream: "order-3", How: "$tb 2"}, {Stream: "order-4", How: "$tb 2"},
-			{Stream: "order-5", How: "$tb 2"}, {Stream: "order-6", How: "$tb 2"}, {Stream: "order-7", How: "$tb 2"},
+			{Stream: "order-1", How: "$maxCount 1"},
+			{Stream: "order-2", How: "deleted"},
+			{Stream: "order-3", How: "$tb 2"},
+			{Stream: "order-4", How: "$tb 2"},
+			{Stream: "order-5", How: "$tb 2"},
+			{Stream: "order-6", How: "$tb 2"},
+			{Stream: "order-7", How: "$tb 2"},
 		}}, []string{"level=WARN", "streams=7", "order-1 ($maxCount 1), order-2 (deleted)", "orderflow audit replay"}},
 	} {
 		var told bytes.Buffer

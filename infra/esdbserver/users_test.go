@@ -216,7 +216,7 @@ func TestUsersChangeTogether(t *testing.T) {
 	wg.Wait()
 	made := 0
 	for i, err := range errs {
-		switch status.Code(err) { //nolint:exhaustive // all others are wrong
+		switch status.Code(err) {
 		case codes.OK:
 			made++
 			if _, err := s.details(by(t, "ada:"+strings.Repeat("p", i+1)), "ada"); err != nil {

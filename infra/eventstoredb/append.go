@@ -139,7 +139,7 @@ func (l *Log) settle(ctx context.Context, s eventlog.Stream, version eventlog.Ve
 // missing returns why nothing of s is shown above a version, as far as it is
 // known: incomplete, nil if the stream never had so many events, or the error of
 // one that hides all it has.
-func (l *Log) missing(ctx context.Context, s eventlog.Stream, version eventlog.Version, incomplete error) (error, error) { //nolint:revive // the first is the result
+func (l *Log) missing(ctx context.Context, s eventlog.Stream, version eventlog.Version, incomplete error) (error, error) {
 	newest, err := l.fetch(ctx, esdb.Backwards, stream{s, esdb.End{}}, 1)
 	switch {
 	case domain.KindOf(err) == domain.Incomplete:

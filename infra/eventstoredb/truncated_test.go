@@ -132,8 +132,11 @@ func TestTruncatedStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []eventlog.Truncated{
-		{Stream: "a-0", How: "$maxCount 1"}, {Stream: "a-2", How: "$maxAge 3600"}, {Stream: "a-4", How: "deleted"},
-		{Stream: "b-3", How: "$maxCount 7, $tb 2"}, {Stream: "b-5", How: "deleted for ever"},
+		{Stream: "a-0", How: "$maxCount 1"},
+		{Stream: "a-2", How: "$maxAge 3600"},
+		{Stream: "a-4", How: "deleted"},
+		{Stream: "b-3", How: "$maxCount 7, $tb 2"},
+		{Stream: "b-5", How: "deleted for ever"},
 	}
 	list, total, err := log.TruncatedStreams(t.Context(), "a", "b")
 	if err != nil || !slices.Equal(list, want) || total != len(want) {

@@ -9,10 +9,10 @@ import (
 	"orderflow/following"
 )
 
-// ofLog is a failure of the log.
-type ofLog struct{ error }
+// logError is a failure of the log.
+type logError struct{ error }
 
-func (e ofLog) Unwrap() error { return e.error }
+func (e logError) Unwrap() error { return e.error }
 
 // overtaken is a checkpoint that another relay holds.
 type overtaken struct{ error }
@@ -49,7 +49,7 @@ func (p *patience) over(err error) (error, bool) { //nolint:revive // the error 
 	switch e := err.(type) { //nolint:errorlint // pass returns these types themselves
 	case overtaken:
 		return e.error, true
-	case ofLog:
+	case logError:
 		remedy := following.RemedyFor(domain.KindOf(err))
 		if remedy == following.Rewind {
 			p.lost++

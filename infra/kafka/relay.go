@@ -106,7 +106,7 @@ func (r Relay) pass(ctx context.Context) (moved bool, err error) {
 	}
 	from, err := r.Follower.Resume(ctx, saved)
 	if err != nil {
-		return false, ofLog{err}
+		return false, logError{err}
 	}
 	p := &passing{Relay: r, flight: newFlight(from)}
 	inner, stop := context.WithCancelCause(ctx)
@@ -134,7 +134,7 @@ func (p *passing) publish(ctx context.Context, from eventlog.Position) error {
 	passed := func(w eventlog.Watermark) { p.flight.passed(w.Position) }
 	for r, err := range p.Follower.Follow(ctx, from, passed) {
 		if err != nil {
-			return ofLog{err}
+			return logError{err}
 		}
 		retry, err := p.retry(ctx, r)
 		if err != nil {

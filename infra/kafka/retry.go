@@ -91,7 +91,7 @@ func (p *passing) retry(ctx context.Context, r eventlog.Recorded) (*message.Mess
 		return nil, nil //nolint:nilnil // as above
 	}
 	if err != nil {
-		return nil, ofLog{err}
+		return nil, logError{err}
 	}
 	if !found {
 		p.Kafka.config.Logger.WarnContext(ctx, "a payment was put off of an order that nobody placed", "order", string(id), "position", int64(r.Position))

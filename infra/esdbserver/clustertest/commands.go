@@ -7,10 +7,10 @@ import "time"
 func (c *Cluster) Resign(to int) {
 	c.t.Helper()
 	c.move(func() string {
-		switch {
-		case c.leader == nobody:
+		switch c.leader {
+		case nobody:
 			return "nobody leads; use Elect"
-		case c.leader == to:
+		case to:
 			return "it leads already"
 		}
 		return c.lead(to)

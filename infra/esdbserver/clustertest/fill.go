@@ -14,9 +14,11 @@ import (
 // takes, and enough for its cost not to count.
 const fillBatch = 8_192
 
-// fillStreams are those of the server's own projection by category, as many as
+// fillStreams returns those of the server's own projection by category, as many as
 // a system of orders has.
-var fillStreams = [...]string{"$ce-order", "$ce-payment", "$ce-shipment", "$ce-stock", "$ce-fulfilment"}
+func fillStreams() []string {
+	return []string{"$ce-order", "$ce-payment", "$ce-shipment", "$ce-stock", "$ce-fulfilment"}
+}
 
 // FillSystem appends n events of the server's own to log, as the projection by
 // category writes them: links in streams $ce-…, which all lead to events that
@@ -36,8 +38,9 @@ func fill(ctx context.Context, e *engine.Engine, n int) error {
 	binary.BigEndian.PutUint64(id[8:], rand.Uint64()>>1|1<<63) //nolint:gosec // no secret
 	id[6] = 0x80                                               // a version 8 UUID, as those of this module are
 	events := make([]engine.Proposed, 0, fillBatch)
+	streams := fillStreams()
 	for done := 0; done < n; done += len(events) {
-		stream := fillStreams[done/fillBatch%len(fillStreams)]
+		stream := streams[done/fillBatch%len(streams)]
 		events = events[:0]
 		for i := done; i < min(n, done+fillBatch); i++ {
 			binary.BigEndian.PutUint32(id[:4], uint32(i)) //nolint:gosec // a number of events

@@ -40,7 +40,7 @@ func (n *node) membersLocked() []esdbserver.Member {
 	list := make([]esdbserver.Member, 0, Nodes)
 	for i, of := range c.nodes {
 		m := esdbserver.Member{ID: of.id, Address: of.address, State: gossip.MemberInfo_Follower}
-		m.Alive = of.running && !(of.stopped && c.term > of.missed)
+		m.Alive = of.running && (!of.stopped || c.term <= of.missed)
 		switch {
 		case i == c.deposed, i == c.leader && c.deposed != n.number:
 			m.State = gossip.MemberInfo_Leader

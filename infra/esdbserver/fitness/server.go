@@ -24,10 +24,8 @@ type version struct{ major, minor int }
 
 // The versions that matter: from where positions of events are told, and from
 // where subscriptions are told that they have caught up.
-var (
-	oldest    = version{22, 6}
-	catchesUp = version{23, 10}
-)
+func oldest() version    { return version{22, 6} }
+func catchesUp() version { return version{23, 10} }
 
 func (v version) before(o version) bool {
 	return v.major < o.major || v.major == o.major && v.minor < o.minor
@@ -42,12 +40,12 @@ func Version(ctx context.Context, conn grpc.ClientConnInterface) (text string, f
 	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
 	defer cancel()
 	m, err := serverfeatures.NewServerFeaturesClient(conn).GetSupportedMethods(ctx, &shared.Empty{})
-	switch code := status.Code(err); code { //nolint:exhaustive // every other one is an answer
+	switch code := status.Code(err); code {
 	case codes.OK:
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		return "", f, domain.Wrap(domain.Unavailable, errors.New(said{err: err}.words()), "The event store cannot be reached")
 	case codes.Unimplemented:
-		return "", Finding{subject, Lacks, fmt.Sprintf("The server does not say which version it is, so it is older than 21.6; orderflow needs %v.", oldest)}, nil
+		return "", Finding{subject, Lacks, fmt.Sprintf("The server does not say which version it is, so it is older than 21.6; orderflow needs %v.", oldest())}, nil
 	default:
 		return "", Finding{subject, Unknown, fmt.Sprintf("The server does not say which version it is (%s).", said{err: err}.words())}, nil
 	}
@@ -62,10 +60,10 @@ func judge(text string) Finding {
 	switch {
 	case !ok:
 		return Finding{subject, Unknown, fmt.Sprintf("The server says that it is version %.40q, which is none.", text)}
-	case v.before(oldest):
-		return Finding{subject, Lacks, fmt.Sprintf("The version is %s; orderflow needs %v or later: before, a read of a stream does not tell the positions of events.", text, oldest)}
-	case v.before(catchesUp):
-		return Finding{subject, Warns, fmt.Sprintf("The version is %s; before %v a subscription is not told that it has caught up (no watermarks), so every event of the server is sent to orderflow, and the views and the sagas learn of the end of the log only with its last event.", text, catchesUp)}
+	case v.before(oldest()):
+		return Finding{subject, Lacks, fmt.Sprintf("The version is %s; orderflow needs %v or later: before, a read of a stream does not tell the positions of events.", text, oldest())}
+	case v.before(catchesUp()):
+		return Finding{subject, Warns, fmt.Sprintf("The version is %s; before %v a subscription is not told that it has caught up (no watermarks), so every event of the server is sent to orderflow, and the views and the sagas learn of the end of the log only with its last event.", text, catchesUp())}
 	}
 	return Finding{subject, Fits, fmt.Sprintf("The version is %s.", text)}
 }
