@@ -230,7 +230,7 @@ func (f *Follower) Ready() error {
 	case h.Quiet >= StalledAfter:
 		return domain.Errorf(domain.Unavailable, "The %s stands still at position %d of %d for %s.", f.config.Name, h.Position, h.End, h.Quiet.Round(time.Second))
 	case !h.CaughtUp:
-		return domain.Errorf(domain.Unavailable, "The %s has not caught up with the log; it is at position %d of %d.", f.config.Name, h.Position, h.End)
+		return domain.Errorf(domain.Unavailable, "The %s has not caught up with the log yet; it is at position %d.", f.config.Name, h.Position)
 	}
 	return nil
 }

@@ -266,6 +266,28 @@ func TestABrokenEventStopsItsGroupAndNoOther(t *testing.T) {
 	}
 }
 
+// TestAnOrderPlacedAgain: a second placement, appended while the order's stream was
+// deleted in the event store, changes no row, and neither stops nor fails anything.
+func TestAnOrderPlacedAgain(t *testing.T) {
+	n := newNode(t)
+	facts := projectionstest.Order{Number: 1, Lines: 2}.Confirmed()
+	n.append(facts...)
+	again := facts[0]
+	again.Pending.ID[0]++
+	n.append(again)
+	n.append(projectionstest.Order{Number: 2, Lines: 1}.Confirmed()...)
+	if err := n.Await(t.Context(), projections.Orders, n.last); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Rebuild(t.Context(), projections.Orders, nil); err != nil {
+		t.Fatal(err)
+	}
+	report, err := n.Verify(t.Context(), projections.Orders, nil)
+	if err != nil || !report.OK() || report.Sums["sales.placed"] != 2 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
 // repeating delivers every event twice, and begins before where it was asked to.
 type repeating struct{ *memory.Log }
 

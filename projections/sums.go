@@ -39,6 +39,9 @@ func logSums(ctx context.Context, log Log, g Group, to eventlog.Position) (Sums,
 		if err != nil {
 			return nil, err
 		}
+		if placedAgain(fact, r.Version) {
+			continue
+		}
 		switch f := fact.(type) {
 		case order.Event:
 			err = s.order(f, maphash.String(seed, string(r.Stream)), confirmed)

@@ -59,7 +59,7 @@ func (t *tally) take(r eventlog.Recorded) error {
 	t.position = r.Position
 	switch category {
 	case order.Category:
-		return read(order.Codec, r, func(e order.Event) error { t.takeOrder(r.Stream, e); return nil })
+		return read(order.Codec, r, func(e order.Event) error { t.takeOrder(r, e); return nil })
 	case inventory.Category:
 		return read(inventory.Codec, r, t.takeStock)
 	case payment.Category:
@@ -97,9 +97,13 @@ func errUnread(r eventlog.Recorded) error {
 	return domain.Errorf(domain.Internal, "The event at position %d, %s of %s, is of a type this build does not know; use a newer one.", r.Position, r.Type, r.Stream)
 }
 
-func (t *tally) takeOrder(s eventlog.Stream, e order.Event) {
+func (t *tally) takeOrder(r eventlog.Recorded, e order.Event) {
+	s := r.Stream
 	switch e := e.(type) {
 	case order.Placed:
+		if r.Version > 1 { // placed again while its stream was deleted: it tells nothing
+			return
+		}
 		if e.Total.Currency != "" {
 			t.captured[e.Total.Currency] += 0 // said even if no money moved
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
 	"orderflow/domain/payment"
 )
@@ -81,7 +82,7 @@ func TestLoggedDurationsHaveAUnit(t *testing.T) {
 func TestSumsNameEveryCurrency(t *testing.T) {
 	all := newTally()
 	part := newTally()
-	part.takeOrder("order-1", order.Placed{Total: domain.Money{Minor: 5, Currency: "GBP"}})
+	part.takeOrder(eventlog.Recorded{Stream: "order-1", Version: 1}, order.Placed{Total: domain.Money{Minor: 5, Currency: "GBP"}})
 	if err := part.takePayment(payment.Captured{Amount: domain.Money{Minor: 7, Currency: "EUR"}}); err != nil {
 		t.Fatal(err)
 	}
