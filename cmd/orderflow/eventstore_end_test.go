@@ -24,7 +24,7 @@ func TestAClientEndsTheNode(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 {
 		told := filepath.Join(t.TempDir(), "told.json")
-		c := eventstoreCmd{Data: dir, Listen: anyPort, Private: anyPort, Insecure: true, Tell: told}
+		c := eventstoreCmd{Data: dir, Listen: anyPort, Private: anyPort, Insecure: true, Tell: told, MaxAppend: 1 << 20}
 		var out, said bytes.Buffer
 		ended := make(chan error, 1)
 		go func() { ended <- c.Run(t.Context(), streams{out: &out, err: &said}, slog.New(slog.DiscardHandler)) }()

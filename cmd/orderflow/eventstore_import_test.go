@@ -144,7 +144,7 @@ func importSurvivesKillsInTurn(t *testing.T, binary node) {
 	})
 	t.Logf("%d stores and %d imports killed, %d of those with the import half done, which takes %v undisturbed",
 		tally.stores.Load(), tally.imports.Load(), tally.halfway.Load(), tally.undisturbed)
-	few := tally.stores.Load() < turnRounds || tally.imports.Load() < turnRounds || tally.halfway.Load() < turnRounds/2
+	few := tally.stores.Load() < turnRounds/2 || tally.imports.Load() < turnRounds/2 || tally.halfway.Load() < turnRounds/4
 	if few && !testing.Short() { // a few rounds say nothing about chance
 		t.Error("too few kills came in the middle of an import: the moments are badly chosen")
 	}

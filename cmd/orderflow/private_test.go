@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"orderflow/domain"
 )
@@ -18,7 +21,7 @@ func TestProbesMeanDifferentThings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer app.Close() //nolint:errcheck // the test is over
+	t.Cleanup(func() { _ = app.Close() })
 	ask := func(path, bring string) int {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
 		r.Header.Set("Authorization", bring)
@@ -31,8 +34,8 @@ func TestProbesMeanDifferentThings(t *testing.T) {
 		do                   func()
 		live, started, ready int
 	}{
-		{"before it runs", func() {}, 200, 503, 200},
-		{"once it has reached what it follows", func() { app.started.Store(true) }, 200, 200, 200},
+		{"before it runs", func() {}, 200, 503, 503},
+		{"once it has reached what it follows", func() { runUntilReady(t, app) }, 200, 200, 200},
 		{"when it was told to end", func() { app.draining.Store(true) }, 200, 200, 503},
 	} {
 		step.do()
@@ -59,4 +62,31 @@ func TestMetricsAreNotForEverybody(t *testing.T) {
 	if err := (config{Data: "d", Private: "0.0.0.0:9090", PrivateToken: strings.Repeat("x", minTokenBytes)}).check(); err != nil {
 		t.Errorf("open with a token: %v", err)
 	}
+}
+
+// runUntilReady runs the node to the end of the test, and returns once it is ready.
+func runUntilReady(t *testing.T, app *App) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- app.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+	})
+	awaitReady(t, app)
+}
+
+// awaitReady returns once a node that runs is ready: it has caught up with its log.
+func awaitReady(t *testing.T, app *App) {
+	t.Helper()
+	var err error
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) { // readiness is asked, not told
+		if err = errors.Join(app.startedUp(), app.ready(t.Context())); err == nil {
+			return
+		}
+	}
+	t.Fatal(err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"sync"
 	"testing"
 
 	"orderflow/domain"
@@ -137,6 +138,8 @@ func watermarks(t *testing.T, store eventlog.Store) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	var later sync.WaitGroup
+	defer later.Wait()
 	var got []eventlog.Recorded
 	var last eventlog.Watermark
 	reached := false
@@ -149,11 +152,11 @@ func watermarks(t *testing.T, store eventlog.Store) {
 			if len(got) != 2 {
 				t.Errorf("caught up after %d events, want 2", len(got))
 			}
-			go func() {
-				if _, err := store.Append(ctx, "mine-1", 2, events("later", "mine-1", 1)...); err != nil {
+			later.Go(func() {
+				if _, err := store.Append(t.Context(), "mine-1", 2, events("later", "mine-1", 1)...); err != nil {
 					t.Error(err)
 				}
-			}()
+			})
 		}
 	}
 	for r, err := range w.SubscribeWatermarked(ctx, 0, passed, "mine") {

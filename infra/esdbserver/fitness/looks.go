@@ -133,7 +133,7 @@ func (s Server) clock(ctx context.Context) []Finding {
 		off = created.Sub(after)
 	}
 	if off > maxClock {
-		return one(subject, Warns, "The server's clock differs from this machine's by %v: times of orders, and of what waits for a time, are wrong by as much. Set both by NTP.", off.Round(time.Millisecond))
+		return one(subject, Warns, "The server's clock differs from this machine's by %v: times of orders, and of what waits for a time, are wrong by as much. Set both by NTP.", off.Round(time.Second))
 	}
 	return one(subject, Fits, "The server's clock and this machine's agree within %v.", maxClock)
 }
