@@ -17,11 +17,14 @@ import (
 // Append implements eventlog.Store. A repeat after a lost answer is made here
 // first, as long as there is time; Unknown comes after that.
 //
-// EventStoreDB lets a deleted stream begin again, with the numbers that follow
-// those of before. Then the append is refused as Incomplete, but its events do
-// stand in the log, as versions above those that are gone: nothing outside may
-// happen because of them. A stream that was deleted for ever, or that hides the
-// events in question, is Incomplete too, and nothing is stored.
+// A stream that was deleted, or that hides the events in question, is Incomplete,
+// and nothing is stored. EventStoreDB itself lets a deleted stream begin again,
+// with the numbers that follow those of before: an append that begins a stream
+// reads its metadata first. When the stream is deleted between that read and the
+// append, the answer is Incomplete, but the events do stand in the log, as
+// versions above those that are gone: nothing outside may happen because of them.
+// An append at the last version is taken: it was decided on all events, before
+// the stream was deleted.
 func (l *Log) Append(ctx context.Context, s eventlog.Stream, version eventlog.Version, events ...eventlog.Pending) (eventlog.Appended, error) {
 	bytes, err := l.check(s, version, events)
 	if err != nil {
@@ -31,6 +34,12 @@ func (l *Log) Append(ctx context.Context, s eventlog.Stream, version eventlog.Ve
 	begun := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, l.opts.Timeout) // for all that follows
 	defer cancel()
+	if version == 0 {
+		if err := l.neverDeleted(ctx, operationAppend, s); err != nil {
+			return eventlog.Appended{}, err
+		}
+		defer l.undeleted.Invalidate(s) // from now on it can be deleted
+	}
 	w, f, err := repeat(ctx, l, operationAppend, l.write(s, version, events))
 	at := eventlog.Appended{Version: version + eventlog.Version(len(events))}
 	switch {
@@ -151,9 +160,7 @@ func (l *Log) missing(ctx context.Context, s eventlog.Stream, version eventlog.V
 	case !newest.none:
 		return incomplete, nil
 	}
-	// No such stream: one that was deleted has metadata that says so.
-	metadata, err := l.fetch(ctx, esdb.Backwards, stream{metastream + s, esdb.End{}}, 1)
-	if err != nil || len(metadata.events) == 0 {
+	if err := l.neverDeleted(ctx, operationRead, s); domain.KindOf(err) != domain.Incomplete {
 		return nil, err
 	}
 	return incomplete, nil

@@ -183,7 +183,7 @@ func TestNodeIsGone(t *testing.T) {
 	p := servicestest.NewProxy(t, n.address)
 	const timeout = 1500 * time.Millisecond
 	mute := connect(t, p.Address(), eventstoredb.Options{Timeout: timeout})
-	if err := mute.Ping(t.Context()); err != nil {
+	if _, err := mute.Append(t.Context(), "a-1", 0, event("a-1", 0)); err != nil {
 		t.Fatal(err)
 	}
 	p.Mute.Store(true) // the connection stands, and nothing comes
@@ -200,7 +200,8 @@ func TestNodeIsGone(t *testing.T) {
 			want domain.Kind
 			do   func() error
 		}{
-			{"append", c.lost, func() error { _, err := c.log.Append(t.Context(), "a-1", 0, event("a-1", 0)); return err }},
+			{"append", c.lost, func() error { _, err := c.log.Append(t.Context(), "a-1", 1, event("a-1", 1)); return err }},
+			{"begin", domain.Unavailable, func() error { _, err := c.log.Append(t.Context(), "a-2", 0, event("a-2", 0)); return err }},
 			{"read", domain.Unavailable, func() error { return last(c.log.Read(t.Context(), "a-1", 0)) }},
 			{"all", domain.Unavailable, func() error { return last(c.log.ReadAll(t.Context(), 0, "a")) }},
 			{"end", domain.Unavailable, func() error { _, err := c.log.End(t.Context()); return err }},
@@ -243,24 +244,24 @@ func TestAnswerIsLost(t *testing.T) {
 	p := servicestest.NewProxy(t, n.address)
 	lossy := connect(t, p.Address(), eventstoredb.Options{Timeout: 3 * time.Second})
 	direct := connect(t, n.address, eventstoredb.Options{})
-	if err := lossy.Ping(t.Context()); err != nil {
+	if _, err := lossy.Append(t.Context(), "a-1", 0, event("a-1", 0)); err != nil {
 		t.Fatal(err)
 	}
 	p.Mute.Store(true)
-	if _, err := lossy.Append(t.Context(), "a-1", 0, event("a-1", 0)); domain.KindOf(err) != domain.Unknown {
+	if _, err := lossy.Append(t.Context(), "a-1", 1, event("a-1", 1)); domain.KindOf(err) != domain.Unknown {
 		t.Errorf("err = %v, want kind unknown", err)
 	}
 	p.Mute.Store(false)
 	p.Cut()
 	stored := all(t, direct.Read(t.Context(), "a-1", 0))
-	if len(stored) != 1 {
-		t.Fatalf("%d events are stored, want 1", len(stored))
+	if len(stored) != 2 {
+		t.Fatalf("%d events are stored, want 2", len(stored))
 	}
-	if _, err := direct.Append(t.Context(), "a-1", 1, event("a-1", 1)); err != nil {
+	if _, err := direct.Append(t.Context(), "a-1", 2, event("a-1", 2)); err != nil {
 		t.Fatal(err)
 	}
-	at, err := lossy.Append(t.Context(), "a-1", 0, event("a-1", 0))
-	if want := (eventlog.Appended{Version: 1, Position: stored[0].Position}); err != nil || at != want {
+	at, err := lossy.Append(t.Context(), "a-1", 1, event("a-1", 1))
+	if want := (eventlog.Appended{Version: 2, Position: stored[1].Position}); err != nil || at != want {
 		t.Errorf("the repeat: %+v, %v; want %+v", at, err, want)
 	}
 }

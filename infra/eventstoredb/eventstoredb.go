@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"github.com/maypok86/otter/v2"
 
 	"orderflow/domain/eventlog"
 )
@@ -35,6 +36,8 @@ type Log struct {
 	held    chan struct{} // and by each subscription
 	reading chan struct{} // and by each reading of $all
 
+	undeleted *otter.Cache[eventlog.Stream, struct{}] // streams that are not there and never were
+
 	closing sync.Mutex // held while something begins, and while closing does
 	working sync.WaitGroup
 	ctx     context.Context // done once the log is closed
@@ -57,6 +60,9 @@ func Open(connection string, opts Options) (*Log, error) {
 	}
 	l := &Log{
 		opts: opts, slots: make(chan struct{}, maxCalls), held: make(chan struct{}, maxSubscriptions), reading: make(chan struct{}, maxReadings),
+		undeleted: otter.Must(&otter.Options[eventlog.Stream, struct{}]{
+			MaximumSize: maxAsked, ExpiryCalculator: otter.ExpiryWriting[eventlog.Stream, struct{}](askedFor),
+		}),
 	}
 	watched := func(p *clients, c *client) {
 		opts.Hooks.Connected()
@@ -102,6 +108,7 @@ func (l *Log) Close() error {
 	l.closing.Lock()
 	l.cancel()
 	l.closing.Unlock()
+	l.undeleted.StopAllGoroutines()
 	for _, p := range l.pools() {
 		p.close()
 	}

@@ -27,9 +27,9 @@ type hostile struct {
 	streams.UnimplementedStreamsServer
 	serverfeatures.UnimplementedServerFeaturesServer
 	append func(streams.Streams_AppendServer) error
-	read   func(*streams.ReadReq, streams.Streams_ReadServer) error
-	end    uint64 // if it is not 0, readings of $all backwards are answered with an event there
-	old    bool   // its version is from before servers said that a subscription has caught up
+	read   func(*streams.ReadReq, streams.Streams_ReadServer) error // by default there is no such stream
+	end    uint64                                                   // if it is not 0, readings of $all backwards are answered with an event there
+	old    bool                                                     // its version is from before servers said that a subscription has caught up
 }
 
 func (h *hostile) GetSupportedMethods(context.Context, *shared.Empty) (*serverfeatures.SupportedMethods, error) {
@@ -53,7 +53,16 @@ func (h *hostile) Read(r *streams.ReadReq, s streams.Streams_ReadServer) error {
 	if h.end != 0 && o.GetAll() != nil && o.GetReadDirection() == streams.ReadReq_Options_Backwards {
 		return s.Send(message("$stats", 0, h.end, "$statsCollected"))
 	}
+	if h.read == nil {
+		return s.Send(noStream(string(o.GetStream().GetStreamIdentifier().GetStreamName())))
+	}
 	return h.read(r, s)
+}
+
+func noStream(name string) *streams.ReadResp {
+	return &streams.ReadResp{Content: &streams.ReadResp_StreamNotFound_{StreamNotFound: &streams.ReadResp_StreamNotFound{
+		StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte(name)},
+	}}}
 }
 
 // against returns a log whose node is h.
@@ -180,11 +189,7 @@ func TestStrangeAnswersToAppends(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := &hostile{append: c.answer, read: func(_ *streams.ReadReq, s streams.Streams_ReadServer) error {
-				return s.Send(&streams.ReadResp{Content: &streams.ReadResp_StreamNotFound_{StreamNotFound: &streams.ReadResp_StreamNotFound{
-					StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte("a-1")},
-				}}})
-			}}
+			h := &hostile{append: c.answer}
 			log := against(t, h, eventstoredb.Options{Timeout: short})
 			begun := time.Now()
 			if at, err := log.Append(t.Context(), "a-1", 0, event("a-1", 0)); err == nil || domain.KindOf(err) != c.want {

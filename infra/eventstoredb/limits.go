@@ -37,6 +37,13 @@ const (
 	firstPause = 20 * time.Millisecond
 	lastPause  = 2 * time.Second
 
+	// askedFor is for how long a stream that is not there is known not to have been
+	// deleted: between the read and the append of one decision. It ends with the
+	// append, so that what is deleted later is noticed.
+	askedFor = time.Second
+	// maxAsked bounds the streams that this is known of.
+	maxAsked = 10_000
+
 	// maxFaults bounds the repeats after what should not happen at all: a panic of
 	// the client, an answer that makes no sense.
 	maxFaults = 3

@@ -141,10 +141,10 @@ func (l *Log) pages(ctx context.Context, s eventlog.Stream, above eventlog.Versi
 	}
 }
 
-// Read implements eventlog.Store. A stream that was deleted for ever is
-// Incomplete, and so is one that exists and shows none of its events. One that
-// was deleted so that it can begin again reads as a stream that never was, from
-// its beginning; above a version it is Incomplete.
+// Read implements eventlog.Store. A stream that was deleted, for ever or so that
+// it can begin again, is Incomplete, and so is one that exists and shows none of
+// its events. To tell a stream that never was from one that was deleted takes a
+// second read, of its metadata.
 func (l *Log) Read(ctx context.Context, s eventlog.Stream, above eventlog.Version) iter.Seq2[eventlog.Recorded, error] {
 	above = max(above, 0)
 	return eventlog.Whole(s, above, func(yield func(eventlog.Recorded, error) bool) {
@@ -154,6 +154,8 @@ func (l *Log) Read(ctx context.Context, s eventlog.Stream, above eventlog.Versio
 			case err == nil && p.hides(last):
 				l.opts.Hooks.Failed(operationRead, domain.Incomplete)
 				err = eventlog.ErrIncomplete(s, last+1, 0)
+			case err == nil && p.none:
+				err = l.deleted(ctx, s)
 			case domain.KindOf(err) == domain.Incomplete:
 				err = eventlog.ErrIncomplete(s, last+1, 0)
 			}
@@ -169,6 +171,16 @@ func (l *Log) Read(ctx context.Context, s eventlog.Stream, above eventlog.Versio
 			}
 		}
 	})
+}
+
+// deleted is neverDeleted for a reading, within the time of one operation.
+func (l *Log) deleted(ctx context.Context, s eventlog.Stream) error {
+	limit, cancel := context.WithTimeout(ctx, l.opts.Timeout)
+	defer cancel()
+	if err := l.neverDeleted(limit, operationRead, s); ctx.Err() == nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 // yieldOne yields e, or the error that ends the reading.

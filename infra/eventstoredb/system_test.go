@@ -1,6 +1,7 @@
 package eventstoredb_test
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -82,24 +83,35 @@ func TestDeletedStreams(t *testing.T) {
 	if _, err := other.DeleteStream(t.Context(), "a-0", esdb.DeleteStreamOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if list := all(t, log.Read(t.Context(), "a-0", 0)); len(list) != 0 {
-		t.Errorf("%d events in a deleted stream", len(list))
-	}
-	if err := last(log.Read(t.Context(), "a-0", 3)); domain.KindOf(err) != domain.Incomplete {
-		t.Errorf("reading on in a deleted stream: %v, want kind incomplete", err)
-	}
-	if _, err := log.Append(t.Context(), "a-0", 2, event("a-0", 102)); domain.KindOf(err) != domain.Incomplete {
-		t.Errorf("a stale version of a deleted stream: %v, want kind incomplete", err)
+	for above := range eventlog.Version(5) {
+		if err := last(log.Read(t.Context(), "a-0", above)); domain.KindOf(err) != domain.Incomplete {
+			t.Errorf("reading a deleted stream above %d: %v, want kind incomplete", above, err)
+		}
 	}
 	again := []eventlog.Pending{event("a-0", 100), event("a-0", 101)}
-	for range 2 { // the first one does store the events, the second one finds them
-		if at, err := log.Append(t.Context(), "a-0", 0, again...); domain.KindOf(err) != domain.Incomplete || !strings.Contains(err.Error(), "a-0") {
-			t.Errorf("begun again: %+v, %v; want kind incomplete and the name of the stream", at, err)
-		}
-		if err := last(log.Read(t.Context(), "a-0", 0)); domain.KindOf(err) != domain.Incomplete {
-			t.Errorf("reading a stream that was begun again: %v, want kind incomplete", err)
+	refused := func(when string) {
+		t.Helper()
+		for _, version := range []eventlog.Version{0, 2} {
+			if at, err := log.Append(t.Context(), "a-0", version, again...); domain.KindOf(err) != domain.Incomplete || !strings.Contains(err.Error(), "a-0") {
+				t.Errorf("%s, at version %d: %+v, %v; want kind incomplete and the name of the stream", when, version, at, err)
+			}
+			if err := last(log.Read(t.Context(), "a-0", 0)); domain.KindOf(err) != domain.Incomplete {
+				t.Errorf("%s: reading: %v, want kind incomplete", when, err)
+			}
 		}
 	}
+	refused("deleted")
+	for _, e := range all(t, log.ReadAll(t.Context(), 0)) {
+		if e.Version > 3 {
+			t.Errorf("an event that was refused stands in %s at version %d", e.Stream, e.Version)
+		}
+	}
+	for i := range 2 { // somebody else begins it again
+		if _, err := other.AppendToStream(t.Context(), "a-0", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, esdb.EventData{EventID: uuid.New(), EventType: fmt.Sprint("theirs", i), ContentType: esdb.ContentTypeJson, Data: []byte("{}")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused("begun again")
 	if list := all(t, log.Read(t.Context(), "a-0", 3)); len(list) != 2 || list[1].Version != 5 {
 		t.Errorf("what was stored after the deletion is %+v, want versions 4 and 5", list)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 
+	"orderflow/domain"
 	"orderflow/domain/eventlog"
 )
 
@@ -21,7 +22,8 @@ const (
 
 	typeMetadata  = "$metadata"
 	typeTombstone = "$streamDeleted"
-	metastream    = "$$" // what the name of a stream's metadata begins with
+	deleted       = "deleted" // so that it can begin again
+	metastream    = "$$"      // what the name of a stream's metadata begins with
 )
 
 // TruncatedStreams implements eventlog.Truncations. It reads the metadata of
@@ -82,6 +84,28 @@ func (t *truncations) list() (list []eventlog.Truncated, total int) {
 	return list[:min(len(list), eventlog.MaxTruncated)], total
 }
 
+// neverDeleted returns nil for a stream that was not deleted, although it shows
+// no events, and Incomplete for one that was. The server answers that there is no
+// such stream in both cases; a deleted one has metadata that says so, which is
+// read once for [askedFor]: who decides on a new stream reads it and appends to it.
+// operation is what the answer is needed for.
+func (l *Log) neverDeleted(ctx context.Context, operation string, s eventlog.Stream) error {
+	if _, asked := l.undeleted.GetIfPresent(s); asked {
+		return nil
+	}
+	metadata, f, err := repeat(ctx, l, operation, l.page(esdb.Backwards, stream{metastream + s, esdb.End{}}, 1))
+	switch {
+	case err != nil:
+		f.lost = false // it was a read: whatever it is needed for was not begun
+		return l.give(operation, f, err)
+	case len(metadata.events) > 0 && hiding(metadata.events[0].Data) == deleted:
+		l.opts.Hooks.Failed(operation, domain.Incomplete)
+		return eventlog.ErrIncomplete(s, 1, 0)
+	}
+	l.undeleted.Set(s, struct{}{})
+	return nil
+}
+
 // hiding says how metadata hides events; empty if it does not. Metadata that is
 // no JSON, or has a member of a wrong type, is none to the server.
 func hiding(metadata []byte) string {
@@ -94,7 +118,7 @@ func hiding(metadata []byte) string {
 		return ""
 	}
 	if m.Below != nil && *m.Below == math.MaxInt64 {
-		return "deleted"
+		return deleted
 	}
 	var how []string
 	for _, limit := range []struct {
