@@ -22,11 +22,7 @@ func Incomplete(err error) (reason string, ok bool) {
 	return e.Text, true
 }
 
-// EmptyPause is when a saga looks again at an order whose fulfilment woke it and
-// reads as not begun. It may have been deleted, which the saga that writes it
-// says; or nothing woke this one but a watchdog. Either way it may be there later.
-const EmptyPause = LastRetry
-
 // ErrGone returns the error of a stream that reads as if it had never been
-// begun, while something else tells that it was: it was deleted.
+// begun, while something else tells that it was: the log lost its events without
+// saying so.
 func ErrGone(s eventlog.Stream) error { return eventlog.ErrIncomplete(s, 1, 0) }

@@ -14,7 +14,7 @@ import (
 // scavenge all of them are still told to subscribers of the whole log.
 const (
 	maxCount   = "$maxCount 1" // only the last event is there
-	deleted    = "deleted"     // it reads as new, and what is appended begins above what was there
+	deleted    = "deleted"     // it can be neither read nor begun; only who knows its last version appends
 	tombstoned = "tombstoned"  // it can be neither read nor appended to
 )
 
@@ -82,7 +82,7 @@ func (w *world) veiledRead(ctx context.Context, s eventlog.Stream, above eventlo
 				return
 			}
 		}
-		if v.way == deleted && left == 0 && above > 0 {
+		if v.way == deleted && left == 0 {
 			yield(eventlog.Recorded{}, eventlog.ErrIncomplete(s, 1, 0))
 		}
 	})
@@ -90,19 +90,10 @@ func (w *world) veiledRead(ctx context.Context, s eventlog.Stream, above eventlo
 
 func (w *world) veiledAppend(ctx context.Context, s eventlog.Stream, at eventlog.Version, events ...eventlog.Pending) (eventlog.Appended, error) {
 	v, ok := w.veil(s)
-	switch {
-	case !ok || v.way == maxCount:
-		return w.log.Append(ctx, s, at, events...)
-	case v.way == tombstoned || at > 0:
+	if ok && (v.way == tombstoned || v.way == deleted && at == 0) {
 		return eventlog.Appended{}, eventlog.ErrIncomplete(s, 1, 0)
 	}
-	if lastOf(w, s) > v.last { // it was begun again already
-		return eventlog.Appended{}, eventlog.ErrConflict(s, at, lastOf(w, s))
-	}
-	if _, err := w.log.Append(ctx, s, v.last, events...); err != nil {
-		return eventlog.Appended{}, err
-	}
-	return eventlog.Appended{}, eventlog.ErrIncomplete(s, 1, v.last+1)
+	return w.log.Append(ctx, s, at, events...)
 }
 
 func (w *world) reacted(saga string, err error, _ time.Duration) {

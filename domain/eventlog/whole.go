@@ -11,7 +11,7 @@ import (
 // of the event that follows the hole, 0 if there is none.
 func ErrIncomplete(s Stream, missing, next Version) error {
 	if next == 0 {
-		return domain.Errorf(domain.Incomplete, "The stream %s was deleted: its events from version %d on are missing. Restore them before anything is decided about it.", s, missing)
+		return domain.Errorf(domain.Incomplete, "The stream %s was deleted or truncated: its events from version %d on are missing. Restore them before anything is decided about it.", s, missing)
 	}
 	return domain.Errorf(domain.Incomplete, "The stream %s lacks the events from version %d to %d: it was truncated. Restore them before anything is decided about it.", s, missing, next-1)
 }

@@ -7,7 +7,6 @@ import (
 
 	"orderflow/commands"
 	"orderflow/domain"
-	"orderflow/domain/eventlog"
 	"orderflow/domain/fulfilment"
 	"orderflow/domain/order"
 	"orderflow/domain/payment"
@@ -100,13 +99,9 @@ type look struct {
 func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 	for range maxSteps {
 		l := look{Saga: s, id: id}
-		var begun eventlog.Version
 		var err error
-		if l.f, begun, err = s.Fulfilments.Load(ctx, fulfilment.Stream(id)); err != nil {
+		if l.f, _, err = s.Fulfilments.Load(ctx, fulfilment.Stream(id)); err != nil {
 			return time.Time{}, err
-		}
-		if begun == 0 {
-			return time.Now().Add(sagas.EmptyPause), nil
 		}
 		moved, again, err := l.step(ctx)
 		if reason, ok := sagas.Incomplete(err); ok {

@@ -60,12 +60,9 @@ func New(s Saga) sagas.Saga {
 
 // React does what can be done about an order's parcel now.
 func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
-	f, begun, err := s.Fulfilments.Load(ctx, fulfilment.Stream(id))
-	switch {
-	case err != nil:
+	f, _, err := s.Fulfilments.Load(ctx, fulfilment.Stream(id))
+	if err != nil {
 		return time.Time{}, err
-	case begun == 0:
-		return time.Now().Add(sagas.EmptyPause), nil
 	}
 	next := f.Next()
 	if next != fulfilment.Ship && next != fulfilment.CancelShipment {
