@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 // store is an embedded EventStoreDB node in a process of its own.
 type store struct {
 	binary, data, connection, address string
+	certificates                      string // with TLS, where they are; else the node asks nobody who it is
 	running                           *exec.Cmd
 }
 
@@ -35,7 +37,7 @@ func startStore(t *testing.T, binary node) *store {
 func (s *store) start(t *testing.T) {
 	t.Helper()
 	for range 50 { // its port may be somebody's who was faster, for a moment
-		s.running = exec.CommandContext(t.Context(), s.binary, "eventstore", "--data", s.data, "--listen", s.address, "--insecure", "--json")
+		s.running = exec.CommandContext(t.Context(), s.binary, append([]string{"eventstore", "--data", s.data, "--listen", s.address, "--json"}, s.security()...)...)
 		out, err := s.running.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -46,7 +48,7 @@ func (s *store) start(t *testing.T) {
 		var told struct{ Connection string }
 		if err := json.NewDecoder(out).Decode(&told); err == nil {
 			s.connection = told.Connection
-			s.address = strings.TrimSuffix(strings.TrimPrefix(told.Connection, "esdb://"), "?tls=false")
+			s.address, _, _ = strings.Cut(strings.TrimPrefix(told.Connection, "esdb://"), "?")
 			return
 		}
 		if err := s.running.Wait(); err == nil {
@@ -57,6 +59,14 @@ func (s *store) start(t *testing.T) {
 		}
 	}
 	t.Fatalf("the event store does not start at %s", s.address)
+}
+
+func (s *store) security() []string {
+	if s.certificates == "" {
+		return []string{"--insecure"}
+	}
+	node := filepath.Join(s.certificates, "node", "node")
+	return []string{"--tls-cert", node + ".crt", "--tls-key", node + ".key"}
 }
 
 // kill ends the node as a power cut would, as far as the process goes.
@@ -242,6 +252,20 @@ func (r *running) ended(within time.Duration) bool {
 	case <-timer.C:
 		return false
 	}
+}
+
+// progressLook is the time between two looks at how far an import is.
+const progressLook = 2 * time.Millisecond
+
+// reaches returns when the outside world has seen so many calls of an import, or
+// when the import has ended; it says which. Nothing tells of a file that grows.
+func (r *running) reaches(n node, calls int) bool {
+	for ledgerLines(n) < calls {
+		if r.ended(progressLook) {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *running) kill() {
