@@ -4,15 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -112,102 +108,6 @@ func agreesEverywhere(t *testing.T, n node, want figures) {
 	viewsAgree(t, n, want)
 	gatewayAgrees(t, n, want)
 	verifies(t, n)
-}
-
-const (
-	turnRounds      = 20
-	turnRoundsShort = 4
-	// maxTurns bounds how often one round kills before it lets the import end.
-	maxTurns = 4
-	// outage is for how long a killed node stays away, at most.
-	outage = 300 * time.Millisecond
-	// turnPatience bounds one import that is let run: it waits for a node that is away.
-	turnPatience = 3 * time.Minute
-)
-
-// importSurvivesKillsInTurn kills, SIGKILL, now the event store and now the
-// application in the middle of an import. A killed store comes back on its
-// port, and the import goes on by itself; a killed import is run again.
-// ORDERFLOW_SEED repeats a run.
-func importSurvivesKillsInTurn(t *testing.T, binary node) {
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // a seed
-	if given, err := strconv.ParseUint(os.Getenv("ORDERFLOW_SEED"), 10, 64); err == nil {
-		seed = given
-	}
-	t.Logf("ORDERFLOW_SEED=%d", seed)
-	want := map[int64]figures{0: compute(t, sampleFile, 0), scarce: compute(t, sampleFile, scarce)}
-	begun := time.Now()
-	binary.on(t.TempDir()).with(startStore(t, binary)).runImport(t, sampleFile, asFlag(0))
-	rounds := inShort(t, turnRounds, turnRoundsShort)
-	tally := &turnTally{undisturbed: time.Since(begun)}
-	t.Run("rounds", func(t *testing.T) {
-		for round := range rounds {
-			t.Run(strconv.Itoa(round), func(t *testing.T) {
-				if round%2 == 0 {
-					t.Parallel()
-				}
-				chance := rand.New(rand.NewPCG(seed, uint64(round))) //nolint:gosec // reproducible chance
-				stock := []int64{0, scarce}[round%2]
-				turnRound(t, binary, chance, stock, want[stock], tally)
-			})
-		}
-	})
-	t.Logf("%d stores and %d imports killed, %d of those with the import half done, which takes %v undisturbed",
-		tally.stores.Load(), tally.imports.Load(), tally.halfway.Load(), tally.undisturbed)
-	few := tally.stores.Load() < turnRounds/2 || tally.imports.Load() < turnRounds/2 || tally.halfway.Load() < turnRounds/4
-	if few && !testing.Short() { // a few rounds say nothing about chance
-		t.Error("too few kills came in the middle of an import: the moments are badly chosen")
-	}
-}
-
-// turnTally counts what the kills hit.
-type turnTally struct {
-	undisturbed              time.Duration
-	stores, imports, halfway atomic.Int64
-}
-
-// turnRound kills the store and the import in turn, at least once each, and
-// then lets the import end.
-func turnRound(t *testing.T, binary node, chance *rand.Rand, stock int64, want figures, tally *turnTally) {
-	s := startStore(t, binary)
-	n := binary.on(t.TempDir()).with(s)
-	storeFirst := chance.IntN(2) == 0
-	turns := 2 + chance.IntN(maxTurns-1)
-	share := tally.undisturbed / time.Duration(turns)
-	run := n.begin(t, stock)
-	for turn := range turns {
-		if run.ended(time.Duration(chance.Int64N(int64(share)) + 1)) {
-			break
-		}
-		if n.halfway(want) {
-			tally.halfway.Add(1)
-		}
-		if storeFirst == (turn%2 == 0) {
-			s.kill()
-			tally.stores.Add(1)
-			ended := run.ended(time.Duration(chance.Int64N(int64(outage))))
-			s.start(t)
-			if ended {
-				run = n.begin(t, stock)
-			}
-			continue
-		}
-		run.kill()
-		tally.imports.Add(1)
-		run = n.begin(t, stock)
-	}
-	if !run.ended(turnPatience) {
-		run.kill()
-		t.Fatal("the import does not end")
-	}
-	if err := run.complaint(); err != nil {
-		t.Error(err)
-	}
-	got, _ := n.runImport(t, sampleFile, asFlag(stock))
-	if !reflect.DeepEqual(got, want.printed(t)) {
-		t.Errorf("with --stock %s it ends with\n%+v, the file\n%+v", asFlag(stock), got, want.printed(t))
-	}
-	agreesWithKills(t, n, want)
 }
 
 // agreesWithKills compares everything but the log's own sums, in which stock
