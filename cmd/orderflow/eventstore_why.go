@@ -57,6 +57,35 @@ func (c config) explained(err error) error {
 	return domain.Wrap(kind, err, "The user %[1]s lacks the right to read $all; an administrator gives it with `orderflow eventstore user grant %[1]s`. `orderflow eventstore check` says what else it lacks", login)
 }
 
+// troubled adds to the error of an event store that cannot be reached why that
+// is, where it can be found out; the kind is Invalid if another try changes nothing.
+func troubled(ctx context.Context, connection string, err error) error {
+	if domain.KindOf(err) != domain.Unavailable || refusal(err) != codes.OK {
+		return err
+	}
+	named, unusable := servers.Parse(connection)
+	if unusable != nil {
+		return err
+	}
+	return troubledAt(ctx, named, err, named.Addresses...)
+}
+
+// troubledAt is troubled for some servers. It goes by the first of them that may
+// be reached later, and says nothing if one can be reached now.
+func troubledAt(ctx context.Context, named *servers.Servers, err error, addresses ...string) error {
+	var found error
+	for _, address := range addresses {
+		trouble := named.Trouble(ctx, address)
+		if trouble == nil {
+			return err
+		}
+		if found == nil || domain.KindOf(found) != domain.Unavailable {
+			found = trouble
+		}
+	}
+	return domain.Wrap(domain.KindOf(found), err, "%v", found)
+}
+
 // unlessRefused works until f returns, or until the event store has refused the
 // user for refusedFor: then it ends f and returns the refusal. Sagas and views try
 // again for ever, so work that waits for them would never end, and say nothing.

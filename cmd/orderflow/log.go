@@ -61,7 +61,8 @@ func openLog(ctx context.Context, c config, logger *slog.Logger, hooks logHooks)
 	}
 	if err := log.Ping(ctx); err != nil {
 		_ = log.Close() // it never got anywhere
-		return nil, domain.Wrap(domain.KindOf(err), c.explained(err), "The event store named with --eventstore cannot be used")
+		err = troubled(ctx, c.EventStore, c.explained(err))
+		return nil, domain.Wrap(domain.KindOf(err), err, "The event store named with --eventstore cannot be used")
 	}
 	return log, nil
 }
