@@ -82,10 +82,10 @@ func (s *secured) types(t *testing.T, commands string, env ...string) {
 	}
 }
 
-// mends types a command for users as the administrator.
-func (s *secured) mends(t *testing.T, command, password string) {
+// mends types a command for users as the administrator; a password that it sets is userPassword.
+func (s *secured) mends(t *testing.T, command string) {
 	t.Helper()
-	s.types(t, command, "ORDERFLOW_EVENTSTORE_ADMIN="+s.as("admin", firstPassword), "ORDERFLOW_EVENTSTORE_USER_PASSWORD="+password)
+	s.types(t, command, "ORDERFLOW_EVENTSTORE_ADMIN="+s.as("admin", firstPassword), "ORDERFLOW_EVENTSTORE_USER_PASSWORD="+userPassword)
 }
 
 // on returns a fresh data directory whose log is there for a user.
@@ -192,7 +192,7 @@ func refusedFromTheStart(t *testing.T, binary node, want figures) {
 		{"another password between two runs", "echo other | env -u ORDERFLOW_EVENTSTORE_USER_PASSWORD orderflow eventstore user passwd orderflow", cannotLogIn, "orderflow eventstore user passwd orderflow"},
 	} {
 		if c.before != "" {
-			s.mends(t, c.before, userPassword)
+			s.mends(t, c.before)
 		}
 		events := s.events(t)
 		r := n.begin(t, 0)
@@ -204,7 +204,7 @@ func refusedFromTheStart(t *testing.T, binary node, want figures) {
 		if after := s.events(t); after != events {
 			t.Errorf("%s: the log went from %d to %d events", c.what, events, after)
 		}
-		s.mends(t, c.mends, userPassword)
+		s.mends(t, c.mends)
 		if got, _ := n.runImport(t, sampleFile, asFlag(0)); !reflect.DeepEqual(got, want.printed(t)) {
 			t.Fatalf("%s: after %s it says\n%+v, the file\n%+v", c.what, c.mends, got, want.printed(t))
 		}
@@ -233,7 +233,7 @@ type middle struct {
 func refusedInTheMiddle(t *testing.T, binary node, m middle, want figures) {
 	for try := range refusedTries {
 		s := startSecured(t, binary)
-		s.mends(t, "orderflow eventstore user add orderflow --reads-all", userPassword)
+		s.mends(t, "orderflow eventstore user add orderflow --reads-all")
 		n := s.on(t, s.as("orderflow", userPassword))
 		r := n.begin(t, 0)
 		if !r.reaches(n, 2*want.confirmed/8) {
@@ -255,7 +255,7 @@ func refusedInTheMiddle(t *testing.T, binary node, m middle, want figures) {
 		if !n.halfway(want) {
 			t.Errorf("%d calls of the providers are no middle", ledgerLines(n))
 		}
-		s.mends(t, m.mends, userPassword)
+		s.mends(t, m.mends)
 		if got, _ := n.runImport(t, sampleFile, asFlag(0)); !reflect.DeepEqual(got, want.printed(t)) {
 			t.Errorf("after it was mended it says\n%+v, the file\n%+v", got, want.printed(t))
 		}

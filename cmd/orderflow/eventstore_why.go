@@ -24,7 +24,7 @@ const (
 // refusal returns with what code an event store refused a user, or what the
 // user wanted to do; codes.OK if it did not.
 func refusal(err error) codes.Code {
-	switch code := status.Code(err); code { //nolint:exhaustive // the others are no refusals
+	switch code := status.Code(err); code {
 	case codes.Unauthenticated, codes.PermissionDenied:
 		return code
 	default:

@@ -33,7 +33,7 @@ func TestTheRunbookOfMoving(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := startSecured(t, node{path: path})
-	s.mends(t, "orderflow eventstore user add orderflow --reads-all", userPassword)
+	s.mends(t, "orderflow eventstore user add orderflow --reads-all")
 	m := newMove(t, s)
 	m.run("orderflow serve --data DIR")
 	m.run("orderflow product add TEA 2.10 --server http://127.0.0.1:8080")

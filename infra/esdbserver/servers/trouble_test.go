@@ -1,6 +1,7 @@
 package servers_test
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -55,7 +56,7 @@ func certified(t *testing.T, from time.Time) (show func(protocols ...string) fun
 	return func(protocols ...string) func(net.Conn) {
 		return func(conn net.Conn) {
 			over := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: protocols, MinVersion: tls.VersionTLS12})
-			_ = over.Handshake()
+			_ = over.HandshakeContext(context.Background())
 			_, _ = io.Copy(io.Discard, over) // until the client goes
 			_ = over.Close()
 		}
