@@ -40,7 +40,7 @@ func (c *eventstoreCheckCmd) Help() string {
 	return usage(fmt.Sprintf("It tries what orderflow needs (version, leader, rights, the largest append, clock, streams that hide events), and then puts the questions "+
 		"on which servers were seen to differ, each for up to %v, in all for up to %v. It writes only to streams, groups and users whose names begin with %s- and chance, "+
 		"and deletes them again; with --all it also adds a user to the metadata of $all for a moment.\n\n"+
-		"It ends with 0 if the server fits, with 1 if it does not or if that cannot be found out, with 5 if it cannot be reached or has no leader.", fitness.CallTimeout, checkTime, checkCategory))
+		"It ends with 0 if the server fits, with 1 if it does not or if that cannot be found out, with 2 if the connection string does not fit the server (TLS, certificate, another kind of server), with 5 if it cannot be reached or has no leader.", fitness.CallTimeout, checkTime, checkCategory))
 }
 
 // Run checks the server and prints what it found.
@@ -119,12 +119,17 @@ func (k *checkRun) connect(ctx context.Context, v *checkView) (*grpc.ClientConn,
 		}
 		version, found, err := fitness.Version(ctx, conn)
 		if err != nil {
-			failures = append(failures, fmt.Errorf("%s: %w", address, errors.Join(err, conn.Close())))
+			_ = conn.Close() // it never came about
+			failures = append(failures, fmt.Errorf("%s: %w", address, troubledAt(ctx, k.named, err, address)))
 			continue
 		}
 		leader, leads, err := k.server(conn).Leader(ctx, address)
 		if err != nil {
-			failures = append(failures, errors.Join(err, conn.Close()))
+			_ = conn.Close() // it was only asked
+			if found.State == fitness.Lacks {
+				err = domain.Wrap(domain.KindOf(err), err, "%s", found.Text)
+			}
+			failures = append(failures, err)
 			continue
 		}
 		v.Version, v.Findings = version, []fitness.Finding{found, leads}
@@ -134,7 +139,18 @@ func (k *checkRun) connect(ctx context.Context, v *checkView) (*grpc.ClientConn,
 		_ = conn.Close() // the leader is asked
 		return k.toLeader(ctx, v, leader)
 	}
-	return nil, "", domain.Wrap(domain.Unavailable, errors.Join(failures...), "The event store at %s cannot be checked", k.named.Name())
+	return nil, "", domain.Wrap(failed(failures), errors.Join(failures...), "The event store at %s cannot be checked", k.named.Name())
+}
+
+// failed is the kind of failures of several servers: if one may answer later,
+// it is worth another try.
+func failed(failures []error) domain.Kind {
+	for _, err := range failures {
+		if kind := domain.KindOf(err); kind == domain.Unavailable {
+			return kind
+		}
+	}
+	return domain.KindOf(errors.Join(failures...))
 }
 
 // toLeader connects to the leader that another server named.

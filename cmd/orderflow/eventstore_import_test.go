@@ -4,14 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
-	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -19,6 +16,7 @@ import (
 // store is an embedded EventStoreDB node in a process of its own.
 type store struct {
 	binary, data, connection, address string
+	certificates                      string // with TLS, where they are; else the node asks nobody who it is
 	running                           *exec.Cmd
 }
 
@@ -35,7 +33,7 @@ func startStore(t *testing.T, binary node) *store {
 func (s *store) start(t *testing.T) {
 	t.Helper()
 	for range 50 { // its port may be somebody's who was faster, for a moment
-		s.running = exec.CommandContext(t.Context(), s.binary, "eventstore", "--data", s.data, "--listen", s.address, "--insecure", "--json")
+		s.running = exec.CommandContext(t.Context(), s.binary, append([]string{"eventstore", "--data", s.data, "--listen", s.address, "--json"}, s.security()...)...)
 		out, err := s.running.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -46,7 +44,7 @@ func (s *store) start(t *testing.T) {
 		var told struct{ Connection string }
 		if err := json.NewDecoder(out).Decode(&told); err == nil {
 			s.connection = told.Connection
-			s.address = strings.TrimSuffix(strings.TrimPrefix(told.Connection, "esdb://"), "?tls=false")
+			s.address, _, _ = strings.Cut(strings.TrimPrefix(told.Connection, "esdb://"), "?")
 			return
 		}
 		if err := s.running.Wait(); err == nil {
@@ -57,6 +55,14 @@ func (s *store) start(t *testing.T) {
 		}
 	}
 	t.Fatalf("the event store does not start at %s", s.address)
+}
+
+func (s *store) security() []string {
+	if s.certificates == "" {
+		return []string{"--insecure"}
+	}
+	node := filepath.Join(s.certificates, "node", "node")
+	return []string{"--tls-cert", node + ".crt", "--tls-key", node + ".key"}
 }
 
 // kill ends the node as a power cut would, as far as the process goes.
@@ -104,102 +110,6 @@ func agreesEverywhere(t *testing.T, n node, want figures) {
 	verifies(t, n)
 }
 
-const (
-	turnRounds      = 20
-	turnRoundsShort = 4
-	// maxTurns bounds how often one round kills before it lets the import end.
-	maxTurns = 4
-	// outage is for how long a killed node stays away, at most.
-	outage = 300 * time.Millisecond
-	// turnPatience bounds one import that is let run: it waits for a node that is away.
-	turnPatience = 3 * time.Minute
-)
-
-// importSurvivesKillsInTurn kills, SIGKILL, now the event store and now the
-// application in the middle of an import. A killed store comes back on its
-// port, and the import goes on by itself; a killed import is run again.
-// ORDERFLOW_SEED repeats a run.
-func importSurvivesKillsInTurn(t *testing.T, binary node) {
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // a seed
-	if given, err := strconv.ParseUint(os.Getenv("ORDERFLOW_SEED"), 10, 64); err == nil {
-		seed = given
-	}
-	t.Logf("ORDERFLOW_SEED=%d", seed)
-	want := map[int64]figures{0: compute(t, sampleFile, 0), scarce: compute(t, sampleFile, scarce)}
-	begun := time.Now()
-	binary.on(t.TempDir()).with(startStore(t, binary)).runImport(t, sampleFile, asFlag(0))
-	rounds := inShort(t, turnRounds, turnRoundsShort)
-	tally := &turnTally{undisturbed: time.Since(begun)}
-	t.Run("rounds", func(t *testing.T) {
-		for round := range rounds {
-			t.Run(strconv.Itoa(round), func(t *testing.T) {
-				if round%2 == 0 {
-					t.Parallel()
-				}
-				chance := rand.New(rand.NewPCG(seed, uint64(round))) //nolint:gosec // reproducible chance
-				stock := []int64{0, scarce}[round%2]
-				turnRound(t, binary, chance, stock, want[stock], tally)
-			})
-		}
-	})
-	t.Logf("%d stores and %d imports killed, %d of those with the import half done, which takes %v undisturbed",
-		tally.stores.Load(), tally.imports.Load(), tally.halfway.Load(), tally.undisturbed)
-	few := tally.stores.Load() < turnRounds/2 || tally.imports.Load() < turnRounds/2 || tally.halfway.Load() < turnRounds/4
-	if few && !testing.Short() { // a few rounds say nothing about chance
-		t.Error("too few kills came in the middle of an import: the moments are badly chosen")
-	}
-}
-
-// turnTally counts what the kills hit.
-type turnTally struct {
-	undisturbed              time.Duration
-	stores, imports, halfway atomic.Int64
-}
-
-// turnRound kills the store and the import in turn, at least once each, and
-// then lets the import end.
-func turnRound(t *testing.T, binary node, chance *rand.Rand, stock int64, want figures, tally *turnTally) {
-	s := startStore(t, binary)
-	n := binary.on(t.TempDir()).with(s)
-	storeFirst := chance.IntN(2) == 0
-	turns := 2 + chance.IntN(maxTurns-1)
-	share := tally.undisturbed / time.Duration(turns)
-	run := n.begin(t, stock)
-	for turn := range turns {
-		if run.ended(time.Duration(chance.Int64N(int64(share)) + 1)) {
-			break
-		}
-		if n.halfway(want) {
-			tally.halfway.Add(1)
-		}
-		if storeFirst == (turn%2 == 0) {
-			s.kill()
-			tally.stores.Add(1)
-			ended := run.ended(time.Duration(chance.Int64N(int64(outage))))
-			s.start(t)
-			if ended {
-				run = n.begin(t, stock)
-			}
-			continue
-		}
-		run.kill()
-		tally.imports.Add(1)
-		run = n.begin(t, stock)
-	}
-	if !run.ended(turnPatience) {
-		run.kill()
-		t.Fatal("the import does not end")
-	}
-	if err := run.complaint(); err != nil {
-		t.Error(err)
-	}
-	got, _ := n.runImport(t, sampleFile, asFlag(stock))
-	if !reflect.DeepEqual(got, want.printed(t)) {
-		t.Errorf("with --stock %s it ends with\n%+v, the file\n%+v", asFlag(stock), got, want.printed(t))
-	}
-	agreesWithKills(t, n, want)
-}
-
 // agreesWithKills compares everything but the log's own sums, in which stock
 // that was released again may stand.
 func agreesWithKills(t *testing.T, n node, want figures) {
@@ -242,6 +152,20 @@ func (r *running) ended(within time.Duration) bool {
 	case <-timer.C:
 		return false
 	}
+}
+
+// progressLook is the time between two looks at how far an import is.
+const progressLook = 2 * time.Millisecond
+
+// reaches returns when the outside world has seen so many calls of an import, or
+// when the import has ended; it says which. Nothing tells of a file that grows.
+func (r *running) reaches(n node, calls int) bool {
+	for ledgerLines(n) < calls {
+		if r.ended(progressLook) {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *running) kill() {

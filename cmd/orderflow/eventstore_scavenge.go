@@ -49,7 +49,7 @@ func (c *eventstoreScavengeCmd) Run(ctx context.Context, s streams) (err error) 
 		}
 	}
 	if err != nil {
-		return err
+		return troubled(ctx, c.Connection, err)
 	}
 	if c.JSON {
 		return printJSON(s.out, view)

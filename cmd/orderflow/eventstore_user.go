@@ -69,7 +69,10 @@ func (u userStore) use(ctx context.Context, logger *slog.Logger, do func(*usercl
 		return domain.Errorf(domain.Invalid, "Say whose users: those of a running node with --connection esdb://admin:…@HOST:2113 or ORDERFLOW_EVENTSTORE_ADMIN, or those of a data directory that no node uses with --data DIR.")
 	}
 	defer func() { err = firstErr(err, c.Close()) }()
-	return do(c)
+	if err = do(c); err != nil && u.Data == "" {
+		return troubled(ctx, u.Connection, err)
+	}
+	return err
 }
 
 type userAddCmd struct {

@@ -23,6 +23,8 @@ func TestImport(t *testing.T) {
 	t.Run("event store", func(t *testing.T) { importOnEventStore(t, binary, sampleFile, 0) })
 	t.Run("event store runs short", func(t *testing.T) { importOnEventStore(t, binary, sampleFile, scarce) })
 	t.Run("event store killed", func(t *testing.T) { importSurvivesKillsInTurn(t, binary) })
+	t.Run("event store with users", func(t *testing.T) { importAsAUser(t, binary) })
+	t.Run("event store refuses the user", func(t *testing.T) { importIsRefused(t, binary) })
 	t.Run("event store serves", func(t *testing.T) { serveSurvivesStops(t, binary) })
 	t.Run("copies killed", func(t *testing.T) { copySurvivesKills(t, binary) })
 	if testing.Short() {
@@ -37,6 +39,7 @@ func TestImport(t *testing.T) {
 	t.Run("whole", func(t *testing.T) { importAgrees(t, binary, whole, 0) })
 	t.Run("whole runs short", func(t *testing.T) { importAgrees(t, binary, whole, 100) })
 	t.Run("whole on event store", func(t *testing.T) { importOnEventStore(t, binary, whole, 0) })
+	t.Run("whole runs short as a user", func(t *testing.T) { asAUser(t, binary, whole, 100) })
 }
 
 const (

@@ -61,6 +61,7 @@ func openLog(ctx context.Context, c config, logger *slog.Logger, hooks logHooks)
 	}
 	if err := log.Ping(ctx); err != nil {
 		_ = log.Close() // it never got anywhere
+		err = troubled(ctx, c.EventStore, c.explained(err))
 		return nil, domain.Wrap(domain.KindOf(err), err, "The event store named with --eventstore cannot be used")
 	}
 	return log, nil
@@ -125,7 +126,7 @@ func (a *App) ready(ctx context.Context) error {
 	case measured:
 		return log.Stats(ctx).ReadOnly
 	case pinged:
-		return log.Ping(ctx)
+		return a.config.explained(log.Ping(ctx))
 	}
 	return nil
 }

@@ -185,18 +185,24 @@ func TestCopyRefusesHoles(t *testing.T) {
 	log.Scavenge("order-3", 2)
 	var r copyReport
 	wantKind(t, workOn(source, target).copyAll(t.Context(), &r), domain.Incomplete, "2 streams", "payment-2 lacks the events from version 1 to 3", "order-3 lacks", "nothing was copied")
-	hidden := copyEnd{hiding{inMemory{memory.New()}}, "the server"}
+	hidden := copyEnd{hiding{inMemory{memory.New()}, nil}, "the server"}
 	wantKind(t, workOn(hidden, target).copyAll(t.Context(), &r), domain.Incomplete, "order-gone was deleted")
+	silent := copyEnd{hiding{inMemory{memory.New()}, domain.Errorf(domain.ReadOnly, "no right to tell")}, "the server"}
+	wantKind(t, workOn(silent, target).copyAll(t.Context(), &r), domain.ReadOnly, "no right to tell")
 	if have := ownEvents(t, target.log); len(have) > 0 {
 		t.Errorf("%d events were copied", len(have))
 	}
 }
 
-// hiding is a log with a stream that was deleted, and of which nothing is left.
-type hiding struct{ inMemory }
+// hiding is a log with a stream that was deleted, and of which nothing is left;
+// or one that cannot tell.
+type hiding struct {
+	inMemory
+	err error
+}
 
-func (hiding) TruncatedStreams(context.Context, ...string) ([]eventlog.Truncated, int, error) {
-	return []eventlog.Truncated{{Stream: "order-gone", How: "deleted"}}, 1, nil
+func (h hiding) TruncatedStreams(context.Context, ...string) ([]eventlog.Truncated, int, error) {
+	return []eventlog.Truncated{{Stream: "order-gone", How: "deleted"}}, 1, h.err
 }
 
 // TestCopyRefusesWhatATargetCannotTake before anything is appended.

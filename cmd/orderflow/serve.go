@@ -63,7 +63,7 @@ func (c *serveCmd) Run(ctx context.Context, s streams, logger *slog.Logger) erro
 		return errors.Join(err, app.Close())
 	}
 	logger.InfoContext(ctx, "serving", "data", c.Data, "started_in", time.Since(begun).Round(time.Millisecond).String())
-	err = errors.Join(app.Run(ctx), app.Close())
+	err = errors.Join(app.config.explained(app.Run(ctx)), app.Close())
 	logger.InfoContext(context.WithoutCancel(ctx), "ended")
 	return err
 }

@@ -81,6 +81,10 @@ func (a said) denied() bool {
 	return a.code() == codes.PermissionDenied || a.code() == codes.Unauthenticated
 }
 
+// ofStreams reports whether a read was answered as a server of streams does:
+// with events, with none, or with a refusal of the user.
+func (a said) ofStreams() bool { return a.err == nil || a.denied() }
+
 // trailer returns the value of a trailer, "" if there is none.
 func (a said) trailer(name string) string {
 	if v := a.trailers.Get(name); len(v) > 0 {

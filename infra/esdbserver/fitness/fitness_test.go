@@ -158,8 +158,11 @@ func TestWhatIsMissing(t *testing.T) {
 			s.Login, s.Conn = "ada", faulty{ClientConnInterface: s.Conn, all: denied()}
 		}, "read $all", fitness.Lacks, "ada may not read $all, which orderflow follows; an administrator gives the right with `orderflow eventstore user grant ada`"},
 		"wrong password": {esdbserver.Options{}, func(s *fitness.Server) {
-			s.Conn = faulty{ClientConnInterface: s.Conn, all: status.Error(codes.Unauthenticated, "")}
-		}, "user", fitness.Lacks, "refuses the user or password"},
+			s.Login, s.Conn = "ada", faulty{ClientConnInterface: s.Conn, all: status.Error(codes.Unauthenticated, "")}
+		}, "user", fitness.Lacks, "refuses the user or password of the connection string (ada): there is no such user, it is disabled, or its password is another. An administrator sees which with `orderflow eventstore user list`, and mends it with `orderflow eventstore user add ada --reads-all`"},
+		"no login": {esdbserver.Options{}, func(s *fitness.Server) {
+			s.Conn = faulty{ClientConnInterface: s.Conn, all: denied()}
+		}, "user", fitness.Lacks, "the connection string names none"},
 		"$all breaks": {esdbserver.Options{}, func(s *fitness.Server) {
 			s.Conn = faulty{ClientConnInterface: s.Conn, all: status.Error(codes.Unknown, "thrown")}
 		}, "read $all", fitness.Unknown, "thrown"},

@@ -31,8 +31,10 @@ func (s Server) rights(ctx context.Context) (list []Finding) {
 	switch {
 	case a.err == nil:
 		list = one("read $all", Fits, "The user may read $all.")
+	case a.denied() && s.Login == "":
+		return one("user", Lacks, "The server demands a user, and the connection string names none; make one with `orderflow eventstore user add orderflow --reads-all`, and write it as esdb://USER:PASSWORD@HOST:2113.")
 	case a.code() == codes.Unauthenticated:
-		return one("user", Lacks, "The server refuses the user or password of the connection string (%s).", s.who())
+		return one("user", Lacks, "The server refuses the user or password of the connection string (%s): there is no such user, it is disabled, or its password is another. An administrator sees which with `orderflow eventstore user list`, and mends it with `orderflow eventstore user add %[1]s --reads-all`, `user enable %[1]s` or `user passwd %[1]s`.", s.Login)
 	case a.denied():
 		list = one("read $all", Lacks, "%s may not read $all, which orderflow follows; an administrator gives the right with `orderflow eventstore user grant %s`.", s.who(), s.Login)
 	default:

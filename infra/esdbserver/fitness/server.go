@@ -78,7 +78,8 @@ func parse(text string) (v version, ok bool) {
 }
 
 // Leader says whether the server at address leads, and else where the leader
-// is. No leader is Unavailable: there may be one in a while.
+// is. No leader is Unavailable: there may be one in a while. What cannot read
+// streams is Internal: it is no EventStoreDB, or one that is broken.
 func (s Server) Leader(ctx context.Context, address string) (leader string, f Finding, err error) {
 	const subject = "leader"
 	o := newestOf(s.Stream)
@@ -96,6 +97,8 @@ func (s Server) Leader(ctx context.Context, address string) (leader string, f Fi
 		return leader, Finding{subject, Warns, fmt.Sprintf("%s is not the leader; that is %s, where all else is asked. orderflow goes there too: name all servers of the cluster in the connection string.", address, leader)}, nil
 	case a.code() == codes.DeadlineExceeded || a.code() == codes.Unavailable:
 		return "", f, domain.Errorf(domain.Unavailable, "%s answers no reads that ask for the leader (%s): the cluster has none now, or the server hangs. Repeat it later.", address, a.words())
+	case !a.ofStreams():
+		return "", f, domain.Errorf(domain.Internal, "%s does not read streams (%s): it is no EventStoreDB, or only half of one answers. Look whether the address is right, and what stands in the server's log.", address, a.words())
 	case members > 1:
 		return address, Finding{subject, Fits, fmt.Sprintf("%s leads %d servers.", address, members)}, nil
 	case members == 1:
