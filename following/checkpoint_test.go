@@ -64,6 +64,17 @@ func TestResume(t *testing.T) {
 			g.log.Scavenge("mine-1", 4)
 			return eventlog.Checkpoint{Event: g.mine}
 		}, why: "no event at this position"},
+		"a scavenged event and a watermark": {
+			saved: func(g given) eventlog.Checkpoint {
+				g.log.Scavenge("mine-1", 4)
+				return eventlog.Checkpoint{Event: g.mine, Passed: g.end}
+			},
+			above: func(g given) eventlog.Checkpoint { return eventlog.Checkpoint{Event: g.mine, Passed: g.end} },
+		},
+		"a scavenged event and a watermark that is gone": {saved: func(g given) eventlog.Checkpoint {
+			g.log.Scavenge("mine-1", 4)
+			return eventlog.Checkpoint{Event: g.mine, Passed: id(g.end)}
+		}, why: "no event at this position"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(b *bench) {
