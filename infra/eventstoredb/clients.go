@@ -140,16 +140,20 @@ func (p *clients) connect(a *attempt, wait time.Duration) {
 	case p.closed:
 		a.err = errClosed()
 		p.shut(c)
+	case c.retired: // those who wait make another attempt
+		p.notUntil = time.Now().Add(pause(0))
+		p.leave(c)
 	default:
 		p.current, p.failures = c, 0
 		p.notUntil = time.Now().Add(pause(0)) // a client that fails at once is not replaced in a tight loop
+		p.leave(c)
 		p.working.Go(func() { p.connected(p, c) })
 	}
 	close(a.done)
 }
 
 // dial makes a client and has it find a node, which its configuration bounds in
-// time. When another node leads meanwhile, it begins anew.
+// time. The caller is a user of the client. When another node leads meanwhile, it begins anew.
 func (p *clients) dial(wait time.Duration) (*client, error) {
 	for {
 		if !restOr(wait, p.changed, p.closing) {
@@ -181,9 +185,9 @@ func (p *clients) dial(wait time.Duration) (*client, error) {
 	}
 }
 
-// make makes a client that goes to a node, or looks for one if that is "".
+// make makes a client with one user that goes to a node, or looks for one if that is "".
 func (p *clients) make(node string) (*client, error) {
-	c := &client{node: node, since: time.Now()}
+	c := &client{node: node, since: time.Now(), users: 1} // closing one that looks for its node would make the library panic
 	c.dropped, c.drop = context.WithCancel(context.Background())
 	config := p.config // the library keeps a pointer
 	config.Logger = p.watch(c)
@@ -221,6 +225,11 @@ func (p *clients) find(c *client) (err error) {
 func (p *clients) release(c *client) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.leave(c)
+}
+
+// leave is release for those that hold mu.
+func (p *clients) leave(c *client) {
 	c.users--
 	if c.retired && c.users == 0 {
 		p.shut(c)

@@ -12,7 +12,7 @@ import (
 // lookout knows who leads a cluster. It asks all nodes at once, so that one that
 // hangs delays nothing; see verdict for what is believed.
 //
-//	every lookEvery, and at once after a failure:
+//	every lookEvery, more often while it is not clear, and at once after a failure:
 //	gossip of all nodes ─▶ verdict ─▶ the leader is another one ─▶ changed, moved
 //
 // A nil lookout, for a connection string with one address, knows nothing.
@@ -117,7 +117,11 @@ func (o *lookout) run() {
 		if first(); !rest(lookGap, o.ctx.Done()) {
 			return
 		}
-		t := time.NewTimer(lookEvery)
+		wait := lookEvery
+		if !sure || len(v.named) != 1 {
+			wait = leadAgain // it is about to change
+		}
+		t := time.NewTimer(wait)
 		select {
 		case <-o.asked:
 		case <-t.C:
