@@ -122,11 +122,12 @@ func importHistory(ctx context.Context, c config, i retail.Import, h retail.Hist
 	i.Progress = func(settled, _ int) { bar.set(int64(settled)) }
 	err = app.while(ctx, func(ctx context.Context) error {
 		defer bar.end()
-		var err error
-		if result.Report, err = i.Run(ctx, h); err != nil {
-			return err
-		}
-		return app.awaitViews(ctx)
+		return throughOutages(ctx, app.Log, func(ctx context.Context) (err error) {
+			if result.Report, err = i.Run(ctx, h); err != nil {
+				return err
+			}
+			return app.awaitViews(ctx)
+		})
 	})
 	return result, errors.Join(err, app.Close())
 }
