@@ -190,7 +190,7 @@ func TestCheckpointsAreCompleted(t *testing.T) {
 		mine := b.add(b.log, "mine-1", 1)
 		end := b.add(b.log, "others-1", 3)
 		b.apply = false
-		stop := b.follow(0)
+		stop := b.follow()
 		synctest.Wait()
 		dealt := eventlog.Checkpoint{Event: mine, Passed: eventlog.Mark{Position: end.Position}}
 		whole := eventlog.Checkpoint{Event: mine, Passed: end}

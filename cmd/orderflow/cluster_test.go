@@ -37,9 +37,10 @@ const (
 	clusterKeepers = 4  // receive stock during a long outage, all into one stream
 
 	// confirmGoal is what the first order is to take once gossip names the new
-	// leader; it is shown. confirmBound is what fails the test: below the 20 s
-	// after which keep-alive would find out, and above what a loaded machine adds.
-	confirmGoal, confirmBound = 5 * time.Second, 18 * time.Second
+	// leader. It is shown, and confirmBound is what fails the test: a machine with
+	// six times more to do than processors takes up to 5.0 s (3 runs, 8 loops beside
+	// them on 2 cores), against 0.7 s when it is quiet, and all kinds run at once here.
+	confirmGoal, confirmBound = 5 * time.Second, 10 * time.Second
 	// settleBound is the time for all orders that were acknowledged.
 	settleBound = 60 * time.Second
 	// commandSlack is what a command may take above its limit, on a loaded machine.
@@ -377,7 +378,7 @@ func (r *clusterRun) outage(ctx context.Context, n, to int) (time.Time, func()) 
 	}
 	_ = waitFor(ctx, longLost)
 	stop()
-	why, after := says()
+	after, why := says()
 	switch {
 	case why == nil:
 		r.t.Errorf("round %d: the node was ready all the time although there was no leader for %s", n, longLost)
@@ -395,7 +396,7 @@ func (r *clusterRun) outage(ctx context.Context, n, to int) (time.Time, func()) 
 
 // watchReady asks whether the node is ready until ctx is done. Says returns the
 // first refusal and when it was given.
-func (r *clusterRun) watchReady(ctx context.Context) (says func() (error, time.Time)) {
+func (r *clusterRun) watchReady(ctx context.Context) (says func() (time.Time, error)) {
 	var why error
 	var at time.Time
 	ended := make(chan struct{})
@@ -409,7 +410,7 @@ func (r *clusterRun) watchReady(ctx context.Context) (says func() (error, time.T
 			cancel()
 		}
 	}()
-	return func() (error, time.Time) { <-ended; return why, at }
+	return func() (time.Time, error) { <-ended; return at, why }
 }
 
 // readyAgain waits until the node says that it is ready.

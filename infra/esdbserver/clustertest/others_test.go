@@ -38,7 +38,7 @@ func batch(t *testing.T, call streams.Streams_BatchAppendClient, stream string) 
 	return correlation
 }
 
-func batches(t *testing.T, r raw, ctx context.Context) streams.Streams_BatchAppendClient {
+func batches(ctx context.Context, t *testing.T, r raw) streams.Streams_BatchAppendClient {
 	t.Helper()
 	call, err := r.BatchAppend(ctx)
 	if err != nil {
@@ -50,12 +50,12 @@ func batches(t *testing.T, r raw, ctx context.Context) streams.Streams_BatchAppe
 func TestBatches(t *testing.T) {
 	c := fresh(t)
 	ctx := onLeader(within(t, patience))
-	follower := batches(t, dial(t, c.Address(1)), ctx)
+	follower := batches(ctx, t, dial(t, c.Address(1)))
 	batch(t, follower, "x")
 	_, err := follower.Recv()
 	wantNotLeader(t, "batch", err, follower.Trailer(), c.Address(0))
 
-	leader := batches(t, dial(t, c.Address(0)), ctx)
+	leader := batches(ctx, t, dial(t, c.Address(0)))
 	for range 3 {
 		want := batch(t, leader, "x")
 		m, err := leader.Recv()
@@ -69,7 +69,7 @@ func TestBatches(t *testing.T) {
 	wantNotLeader(t, "batch under the next leader", err, leader.Trailer(), c.Address(2))
 
 	c.LoseQuorum()
-	silent := batches(t, dial(t, c.Address(2)), onLeader(within(t, short)))
+	silent := batches(onLeader(within(t, short)), t, dial(t, c.Address(2)))
 	batch(t, silent, "x")
 	_, err = silent.Recv()
 	wantDeadline(t, "batch without a leader", err)
@@ -81,7 +81,7 @@ func TestBatches(t *testing.T) {
 func TestBatchesLoseAnswers(t *testing.T) {
 	log := newHeldLog()
 	c := clusterOn(t, log)
-	call := batches(t, dial(t, c.Address(0)), within(t, patience))
+	call := batches(within(t, patience), t, dial(t, c.Address(0)))
 	batch(t, call, "held")
 	<-log.inside
 	c.TwoLeaders(1, long)
@@ -103,24 +103,24 @@ func TestDeletes(t *testing.T) {
 	ctx := onLeader(within(t, patience))
 	leader, follower := dial(t, c.Address(0)), dial(t, c.Address(1))
 	leader.mustAppend("x")
-	call := func(of streams.StreamsClient, ctx context.Context) (error, metadata.MD) {
+	call := func(ctx context.Context, of streams.StreamsClient) (metadata.MD, error) {
 		var trailers metadata.MD
 		_, err := of.Delete(ctx, &streams.DeleteReq{Options: &streams.DeleteReq_Options{
 			StreamIdentifier:       &shared.StreamIdentifier{StreamName: []byte("x")},
 			ExpectedStreamRevision: &streams.DeleteReq_Options_Any{Any: &shared.Empty{}},
 		}}, trailer(&trailers))
-		return err, trailers
+		return trailers, err
 	}
-	err, trailers := call(follower, ctx)
+	trailers, err := call(ctx, follower)
 	wantNotLeader(t, "delete", err, trailers, c.Address(0))
 	c.LoseQuorum()
-	err, _ = call(leader, onLeader(within(t, short)))
+	_, err = call(onLeader(within(t, short)), leader)
 	wantDeadline(t, "delete without a leader", err)
 	c.RegainQuorum(1)
 	if m, err := c.Engine().Metadata(ctx, "x"); err != nil || m.Gone() {
 		t.Errorf("what was not answered was done: %v", err)
 	}
-	if err, _ := call(follower, ctx); err != nil {
+	if _, err := call(ctx, follower); err != nil {
 		t.Errorf("delete at the new leader: %v", err)
 	}
 }
@@ -153,7 +153,7 @@ func TestPersistentSubscriptions(t *testing.T) {
 	c := fresh(t)
 	ctx := within(t, patience)
 	first, second := dial(t, c.Address(0)), dial(t, c.Address(1))
-	create := func(r raw) (error, metadata.MD) {
+	create := func(r raw) (metadata.MD, error) {
 		var trailers metadata.MD
 		_, err := persistent.NewPersistentSubscriptionsClient(r).Create(ctx, &persistent.CreateReq{Options: &persistent.CreateReq_Options{
 			StreamOption: &persistent.CreateReq_Options_Stream{Stream: &persistent.CreateReq_StreamOptions{
@@ -168,11 +168,11 @@ func TestPersistentSubscriptions(t *testing.T) {
 				CheckpointAfter: &persistent.CreateReq_Settings_CheckpointAfterMs{CheckpointAfterMs: 2_000},
 			},
 		}}, trailer(&trailers))
-		return err, trailers
+		return trailers, err
 	}
-	err, trailers := create(second)
+	trailers, err := create(second)
 	wantNotLeader(t, "create", err, trailers, c.Address(0))
-	if err, _ := create(first); err != nil {
+	if _, err := create(first); err != nil {
 		t.Fatal(err)
 	}
 	consume := func(r raw) persistent.PersistentSubscriptions_ReadClient {
