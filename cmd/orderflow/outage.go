@@ -69,7 +69,7 @@ func (o *watchedStore) watch(ctx context.Context, cancel context.CancelCauseFunc
 			return
 		}
 		if silent := o.note(err == nil); silent >= storePatience {
-			cancel(domain.Wrap(domain.Unavailable, err, "The event store at %s has not answered for %s. Start it again, and then run the same command again: nothing is done twice",
+			cancel(domain.Wrap(domain.Unavailable, err, "The event store at %s has not answered for %s. Start it again, and then run the same command again, which does nothing twice",
 				o.log.Name(), storePatience))
 			return
 		}

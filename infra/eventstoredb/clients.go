@@ -48,7 +48,7 @@ type client struct {
 	node    string          // the address that it is connected to; "" if the library chose it
 	since   time.Time       // when it was connected there
 	moves   atomic.Int32    // how often the library went to another leader: 0, or 1 for more
-	dropped context.Context // done when the subscriptions on it are to end
+	dropped context.Context // done when the calls and subscriptions on it are to end
 	drop    context.CancelFunc
 }
 

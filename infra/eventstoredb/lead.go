@@ -6,7 +6,7 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 )
 
-// How subscriptions find the leader.
+// How calls and subscriptions find the leader.
 //
 //	not-leader, the node says who leads   the library goes there; if it hears that
 //	                                      again there, the client is given up
