@@ -51,27 +51,19 @@ func (c Checkpoint) Resume(ctx context.Context, log Located) (above Checkpoint, 
 	if err != nil || event == other {
 		return Checkpoint{}, false, err
 	}
-	above.Event = c.Event
-	if c.Passed.Position <= c.Event.Position || c.Passed.ID == (EventID{}) {
-		return above.proven(event)
+	passed := gone
+	if c.Passed.Position > c.Event.Position && c.Passed.ID != (EventID{}) {
+		if passed, err = find(ctx, log, c.Passed); err != nil {
+			return Checkpoint{}, false, err
+		}
 	}
-	passed, err := find(ctx, log, c.Passed)
-	if err != nil {
-		return Checkpoint{}, false, err
+	switch {
+	case passed == same:
+		return c, true, nil
+	case event == same:
+		return Checkpoint{Event: c.Event}, true, nil
 	}
-	if passed == same {
-		above.Passed = c.Passed
-		return above, true, nil
-	}
-	return above.proven(event)
-}
-
-// proven returns c if its event was found, else that nothing is proven.
-func (c Checkpoint) proven(event finding) (Checkpoint, bool, error) {
-	if event != same {
-		return Checkpoint{}, false, nil
-	}
-	return c, true, nil
+	return Checkpoint{}, false, nil
 }
 
 // finding is what a log has at the position of a mark.

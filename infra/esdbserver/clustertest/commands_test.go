@@ -151,7 +151,7 @@ func TestLoseQuorum(t *testing.T) {
 
 func TestTwoLeaders(t *testing.T) {
 	c := fresh(t)
-	old, real := dial(t, c.Address(0)), dial(t, c.Address(1))
+	old, present := dial(t, c.Address(0)), dial(t, c.Address(1))
 	ctx := onLeader(within(t, patience))
 	before := old.subscribe(ctx)
 	if err := next(before, isCaughtUp); err != nil {
@@ -166,7 +166,7 @@ func TestTwoLeaders(t *testing.T) {
 	}
 	lost, _, err := old.append(onLeader(within(t, short)), "x")
 	wantDeadline(t, "append to the old leader", err)
-	stored, _, err := real.append(ctx, "x")
+	stored, _, err := present.append(ctx, "x")
 	if err != nil {
 		t.Errorf("append to the new leader: %v", err)
 	}
