@@ -64,6 +64,17 @@ func TestResume(t *testing.T) {
 			g.log.Scavenge("mine-1", 4)
 			return eventlog.Checkpoint{Event: g.mine}
 		}, why: "no event at this position"},
+		"a scavenged event and a watermark": {
+			saved: func(g given) eventlog.Checkpoint {
+				g.log.Scavenge("mine-1", 4)
+				return eventlog.Checkpoint{Event: g.mine, Passed: g.end}
+			},
+			above: func(g given) eventlog.Checkpoint { return eventlog.Checkpoint{Event: g.mine, Passed: g.end} },
+		},
+		"a scavenged event and a watermark that is gone": {saved: func(g given) eventlog.Checkpoint {
+			g.log.Scavenge("mine-1", 4)
+			return eventlog.Checkpoint{Event: g.mine, Passed: id(g.end)}
+		}, why: "no event at this position"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(b *bench) {
@@ -179,7 +190,7 @@ func TestCheckpointsAreCompleted(t *testing.T) {
 		mine := b.add(b.log, "mine-1", 1)
 		end := b.add(b.log, "others-1", 3)
 		b.apply = false
-		stop := b.follow(0)
+		stop := b.follow()
 		synctest.Wait()
 		dealt := eventlog.Checkpoint{Event: mine, Passed: eventlog.Mark{Position: end.Position}}
 		whole := eventlog.Checkpoint{Event: mine, Passed: end}

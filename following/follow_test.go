@@ -49,7 +49,7 @@ func TestEveryKindOfFailure(t *testing.T) {
 				}
 				b.Follower = following.New(b.config)
 				b.add(b.log, "mine-1", 3)
-				stop := b.follow(0)
+				stop := b.follow()
 				synctest.Wait()
 				b.feed.Fail(domain.Errorf(kind, "it broke"), domain.Errorf(kind, "it broke again"))
 				b.add(b.log, "mine-1", 2)
@@ -80,7 +80,7 @@ func TestEveryKindOfFailure(t *testing.T) {
 func TestThreeFailuresAreNotReady(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.add(b.log, "mine-1", 3)
-		stop := b.follow(0)
+		stop := b.follow()
 		synctest.Wait()
 		if err := b.Ready(); err != nil {
 			b.t.Errorf("at first: %v", err)
@@ -122,7 +122,7 @@ func TestRewindsAreCounted(t *testing.T) {
 		if b.Rewinds(refused) {
 			b.t.Error("one more rewind is allowed")
 		}
-		stop := b.follow(0)
+		stop := b.follow()
 		synctest.Wait() // a watermark came
 		_ = stop()
 		if !b.Rewinds(refused) {
@@ -139,7 +139,7 @@ func TestRewindsAreCounted(t *testing.T) {
 func TestAnotherLogAnswersAfterAFailure(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.add(b.log, "mine-1", 5)
-		stop := b.follow(0)
+		stop := b.follow()
 		synctest.Wait()
 		other := memory.New()
 		add(b.t, other, "mine-1", "other", 9)
@@ -156,7 +156,7 @@ func TestAnotherLogAnswersAfterAFailure(t *testing.T) {
 func TestALogThatIsSetBack(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.add(b.log, "mine-1", 5)
-		stop := b.follow(0)
+		stop := b.follow()
 		synctest.Wait()
 		older := memory.New()
 		b.add(older, "mine-1", 2)
@@ -177,7 +177,7 @@ func TestALogThatIsSetBack(t *testing.T) {
 func TestAnEndThatIsShortForAMoment(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.add(b.log, "mine-1", 5)
-		stop := b.follow(0)
+		stop := b.follow()
 		synctest.Wait()
 		behind := memory.New()
 		b.add(behind, "mine-1", 2)

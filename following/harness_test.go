@@ -104,9 +104,9 @@ func add(t *testing.T, log eventlog.Store, s eventlog.Stream, world string, n in
 	return last
 }
 
-// follow follows above a position, with the watch, until stop is called, which
+// follow follows from the first event on, with the watch, until stop is called, which
 // returns what Follow ended with.
-func (b *bench) follow(above eventlog.Position) (stop func() error) {
+func (b *bench) follow() (stop func() error) {
 	ctx, cancel := context.WithCancel(b.t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { b.Watch(ctx) })
@@ -119,7 +119,7 @@ func (b *bench) follow(above eventlog.Position) (stop func() error) {
 				b.Applied(w.Position)
 			}
 		}
-		for r, err := range b.Follow(ctx, above, passed) {
+		for r, err := range b.Follow(ctx, 0, passed) {
 			b.mu.Lock()
 			if err != nil {
 				b.ended = err

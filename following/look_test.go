@@ -19,7 +19,7 @@ func TestASilentSubscription(t *testing.T) {
 		b.config.Stalled = func() { stalls.Add(1) }
 		b.Follower = following.New(b.config)
 		b.add(b.log, "mine-1", 3)
-		stop := b.follow(0)
+		stop := b.follow()
 		time.Sleep(time.Minute) // quiet because there is nothing
 		b.feed.Silence(true)
 		b.add(b.log, "mine-1", 2)
@@ -59,7 +59,7 @@ func TestASubscriptionThatIsSilentFromTheStart(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.add(b.log, "mine-1", 3)
 		b.feed.Silence(true)
-		stop := b.follow(0)
+		stop := b.follow()
 		synctest.Wait()
 		if err := b.Ready(); err == nil || !strings.Contains(err.Error(), "has not caught up") {
 			b.t.Errorf("at first: %v", err)
@@ -92,7 +92,7 @@ func TestASlowReaderIsNotAStall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(b *bench) {
 				slow(b)
-				stop := b.follow(0)
+				stop := b.follow()
 				synctest.Wait()
 				b.add(b.log, "mine-1", 3)
 				time.Sleep(3 * following.ReopenAfter)
@@ -114,7 +114,7 @@ func TestAnIdleFollowerMovesToTheEnd(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.apply = false
 		first := b.add(b.log, "mine-1", 1)
-		stop := b.follow(0)
+		stop := b.follow()
 		synctest.Wait()
 		b.Applied(first.Position)
 		end := b.add(b.log, "others-1", 500)

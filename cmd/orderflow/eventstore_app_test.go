@@ -203,6 +203,9 @@ func TestLogThatIsExchanged(t *testing.T) {
 		if domain.KindOf(err) != domain.Conflict || !strings.Contains(err.Error(), "follow another log") {
 			t.Errorf("it ended with %v", err)
 		}
+		if n := strings.Count(err.Error(), at); n != 1 {
+			t.Errorf("the address of the log stands there %d times, want once: %v", n, err)
+		}
 	case <-time.After(time.Minute):
 		t.Error("it goes on as if nothing had happened")
 	}

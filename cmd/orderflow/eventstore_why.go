@@ -2,23 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"orderflow/domain"
 	"orderflow/infra/esdbserver/servers"
-)
-
-const (
-	// refusedFor is how long work that is waited for goes on while the event
-	// store refuses its user: an administrator who changes two things at once
-	// has done both by then, and nobody waits for nothing.
-	refusedFor = 5 * time.Second
-	// refusedLook is the time between two looks: one small read each.
-	refusedLook = time.Second
 )
 
 // refusal returns with what code an event store refused a user, or what the
@@ -84,51 +73,4 @@ func troubledAt(ctx context.Context, named *servers.Servers, err error, addresse
 		}
 	}
 	return domain.Wrap(domain.KindOf(found), err, "%v", found)
-}
-
-// unlessRefused works until f returns, or until the event store has refused the
-// user for refusedFor: then it ends f and returns the refusal. Sagas and views try
-// again for ever, so work that waits for them would never end, and say nothing.
-func (a *App) unlessRefused(ctx context.Context, f func(context.Context) error) error {
-	log, served := a.Log.(pinged)
-	if !served {
-		return f(ctx)
-	}
-	ctx, end := context.WithCancelCause(ctx)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		if err := a.refused(ctx, log); err != nil {
-			end(err)
-		}
-	}()
-	err := f(ctx)
-	var refused *refusedError
-	if errors.As(context.Cause(ctx), &refused) && err != nil {
-		err = a.config.explained(refused.error)
-	}
-	end(nil)
-	<-watched
-	return err
-}
-
-// refusedError is a refusal that lasted.
-type refusedError struct{ error }
-
-// refused returns a *refusedError when the log's server has refused the user for
-// refusedFor, or nil when ctx is done.
-func (*App) refused(ctx context.Context, log pinged) error {
-	var since time.Time
-	for waitFor(ctx, refusedLook) == nil {
-		err := log.Ping(ctx)
-		switch {
-		case refusal(err) == codes.OK:
-			since = time.Time{}
-		case since.IsZero():
-			since = time.Now()
-		case time.Since(since) >= refusedFor:
-			return &refusedError{err}
-		}
-	}
-	return nil
 }

@@ -42,7 +42,7 @@ func (is identity) same(other identity) bool {
 
 // identifyWait bounds the search for the first event of a log. A node's own
 // events before it are left out where the log is kept, so it takes one read.
-const identifyWait = time.Minute
+const identifyWait = storePatience
 
 // identify returns the identity of a log as it is now, and where its first event is.
 func identify(ctx context.Context, log eventLog) (identity, eventlog.Position, error) {
@@ -121,6 +121,10 @@ func errOtherLog(k keeper, before, now identity) error {
 	was := before.Log
 	if was == "" {
 		was = embeddedLog
+	}
+	if was == now.Log {
+		return domain.Errorf(domain.Conflict, "The views in %s follow another log than %s holds now: it was replaced there. To have them computed anew, %s.",
+			k.where(), now.Log, k.instead())
 	}
 	return domain.Errorf(domain.Conflict, "The views in %s follow another log, %s, and not %s: %s to have them computed anew.", k.where(), was, now.Log, k.instead())
 }

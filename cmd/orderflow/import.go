@@ -122,11 +122,11 @@ func importHistory(ctx context.Context, c config, i retail.Import, h retail.Hist
 	i.Progress = func(settled, _ int) { bar.set(int64(settled)) }
 	err = app.while(ctx, func(ctx context.Context) error {
 		defer bar.end()
-		return app.unlessRefused(ctx, func(ctx context.Context) (err error) {
+		return throughOutages(ctx, app.Log, c.explained, func(ctx context.Context) (err error) {
 			if result.Report, err = i.Run(ctx, h); err != nil {
-				return c.explained(err)
+				return err
 			}
-			return c.explained(app.awaitViews(ctx))
+			return app.awaitViews(ctx)
 		})
 	})
 	return result, errors.Join(err, app.Close())

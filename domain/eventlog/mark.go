@@ -37,38 +37,56 @@ type Checkpoint struct {
 func (c Checkpoint) Position() Position { return max(c.Event.Position, c.Passed.Position) }
 
 // Resume returns where a reader with checkpoint c goes on in log: at Passed if
-// the log still has it, else at Event. It returns ok = false and position 0 if
-// the log does not have the event of c at its position any more: then the log
-// was replaced, or it was set back and has grown again, and the reader has to
-// begin with the first event.
+// the log still has it, else at Event. One of the two is enough to prove that
+// the log is the one that c was taken from; so the event of Event may have been
+// scavenged away, if Passed is there. Resume returns ok = false and position 0 if
+// the log has neither, or another event where Event was: then the log was
+// replaced, or it was set back and has grown again, and the reader has to begin
+// with the first event.
 //
 // An Event without an id, as versions before v1 saved it, needs only to be a
-// position of the log.
+// position of the log. A Passed without one proves nothing, and is left out.
 func (c Checkpoint) Resume(ctx context.Context, log Located) (above Checkpoint, ok bool, err error) {
-	if ok, err := has(ctx, log, c.Event); err != nil || !ok {
+	event, err := find(ctx, log, c.Event)
+	if err != nil || event == other {
 		return Checkpoint{}, false, err
 	}
-	above.Event = c.Event
-	if c.Passed.Position <= c.Event.Position || c.Passed.ID == (EventID{}) {
-		return above, true, nil
+	passed := gone
+	if c.Passed.Position > c.Event.Position && c.Passed.ID != (EventID{}) {
+		if passed, err = find(ctx, log, c.Passed); err != nil {
+			return Checkpoint{}, false, err
+		}
 	}
-	if ok, err = has(ctx, log, c.Passed); err != nil {
-		return Checkpoint{}, false, err
+	switch {
+	case passed == same:
+		return c, true, nil
+	case event == same:
+		return Checkpoint{Event: c.Event}, true, nil
 	}
-	if ok {
-		above.Passed = c.Passed
-	}
-	return above, true, nil
+	return Checkpoint{}, false, nil
 }
 
-// has reports whether log has the event of m at its position.
-func has(ctx context.Context, log Located, m Mark) (bool, error) {
+// finding is what a log has at the position of a mark.
+type finding int
+
+const (
+	gone  finding = iota // nothing: it was scavenged away, or this is no position
+	other                // another event
+	same                 // the event of the mark
+)
+
+// find looks up m in log. A mark without an id is any event, and the zero Mark
+// is in every log.
+func find(ctx context.Context, log Located, m Mark) (finding, error) {
 	if m.Position <= 0 {
-		return true, nil
+		return same, nil
 	}
 	r, ok, err := log.At(ctx, m.Position)
-	if err != nil || !ok {
-		return false, err
+	switch {
+	case err != nil || !ok:
+		return gone, err
+	case m.ID != (EventID{}) && m.ID != r.ID:
+		return other, nil
 	}
-	return m.ID == (EventID{}) || m.ID == r.ID, nil
+	return same, nil
 }

@@ -52,6 +52,7 @@ func call[T any](ctx context.Context, l *Log, p *clients, patience time.Duration
 	onLeader := metadata.AppendToOutgoingContext(attempt, "requires-leader", "true") // the library means to, and forgets it
 	moves := c.moves.Load()
 	begun = true
+	defer context.AfterFunc(c.dropped, cancel)() // another node leads: this one may never answer
 	go func() {
 		defer l.working.Done()
 		defer func() { <-l.slots }()
@@ -91,6 +92,7 @@ func entered[T any](ctx context.Context, c *client, f work[T]) (T, error) {
 func repeat[T any](ctx context.Context, l *Log, operation string, f work[T]) (v T, last failure, err error) {
 	lost := false
 	for n := 0; ; n++ {
+		moved := l.lead.change()
 		v, err = call(ctx, l, l.calls, l.opts.Timeout/attemptShare, f)
 		if err == nil {
 			return v, failure{lost: lost}, nil
@@ -98,14 +100,15 @@ func repeat[T any](ctx context.Context, l *Log, operation string, f work[T]) (v 
 		last = failureOf(err)
 		lost = lost || last.lost && !sentInPart(err)
 		last.lost = lost
-		if !last.again || last.kind == domain.Internal && n >= maxFaults || !l.pause(ctx, operation, n, last) {
+		if !last.again || last.kind == domain.Internal && n >= maxFaults || !l.pause(ctx, moved, operation, n, last) {
 			return v, last, err
 		}
 	}
 }
 
-// pause waits before the call is made again; false says that there is no time left.
-func (l *Log) pause(ctx context.Context, operation string, n int, f failure) bool {
+// pause waits before the call is made again, until moved is closed at the
+// latest: another node leads. False says that there is no time left.
+func (l *Log) pause(ctx context.Context, moved <-chan struct{}, operation string, n int, f failure) bool {
 	if ctx.Err() != nil || l.ctx.Err() != nil {
 		return false
 	}
@@ -117,6 +120,8 @@ func (l *Log) pause(ctx context.Context, operation string, n int, f failure) boo
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return true
+	case <-moved:
 		return true
 	case <-ctx.Done():
 	case <-l.ctx.Done():

@@ -21,6 +21,7 @@ import (
 type clients struct {
 	config    esdb.Configuration
 	name      string
+	lead      *lookout
 	connected func(*clients, *client) // a new client has found a node; it runs on a goroutine of its own
 
 	mu       sync.Mutex
@@ -29,6 +30,7 @@ type clients struct {
 	attempt  *attempt // the one under way
 	failures int      // attempts in a row that came to nothing
 	notUntil time.Time
+	changed  <-chan struct{}      // closed when another node leads than at the last attempt, whose goroutine has it
 	open     map[*client]struct{} // those not closed yet
 	working  sync.WaitGroup       // attempts
 	closing  chan struct{}
@@ -43,8 +45,10 @@ type client struct {
 	grace   *time.Timer
 	gate    sync.RWMutex // see entering
 	version *esdb.ServerVersion
+	node    string          // the address that it is connected to; "" if the library chose it
+	since   time.Time       // when it was connected there
 	moves   atomic.Int32    // how often the library went to another leader: 0, or 1 for more
-	dropped context.Context // done when the subscriptions on it are to end
+	dropped context.Context // done when the calls and subscriptions on it are to end
 	drop    context.CancelFunc
 }
 
@@ -62,9 +66,9 @@ type attempt struct {
 	err  error
 }
 
-func newClients(config esdb.Configuration, connected func(*clients, *client)) *clients {
+func newClients(config esdb.Configuration, lead *lookout, connected func(*clients, *client)) *clients {
 	return &clients{
-		config: config, name: nameOf(config), connected: connected,
+		config: config, name: nameOf(config), lead: lead, connected: connected,
 		open: map[*client]struct{}{}, closing: make(chan struct{}),
 	}
 }
@@ -136,23 +140,60 @@ func (p *clients) connect(a *attempt, wait time.Duration) {
 	case p.closed:
 		a.err = errClosed()
 		p.shut(c)
+	case c.retired: // those who wait make another attempt
+		p.notUntil = time.Now().Add(pause(0))
+		p.leave(c)
 	default:
 		p.current, p.failures = c, 0
 		p.notUntil = time.Now().Add(pause(0)) // a client that fails at once is not replaced in a tight loop
+		p.leave(c)
 		p.working.Go(func() { p.connected(p, c) })
 	}
 	close(a.done)
 }
 
-// dial makes a client and has it find a node, which its configuration bounds in time.
+// dial makes a client and has it find a node, which its configuration bounds in
+// time. The caller is a user of the client. When another node leads meanwhile, it begins anew.
 func (p *clients) dial(wait time.Duration) (*client, error) {
-	if !rest(wait, p.closing) {
-		return nil, errClosed()
+	for {
+		if !restOr(wait, p.changed, p.closing) {
+			return nil, errClosed()
+		}
+		var leader string
+		leader, p.changed = p.lead.leader()
+		c, err := p.make(leader)
+		if err != nil {
+			return nil, err
+		}
+		found := make(chan error, 1)
+		p.working.Go(func() { found <- p.find(c) })
+		select {
+		case err = <-found:
+			if err != nil {
+				return nil, err
+			}
+			return c, nil
+		case <-p.changed:
+			wait = pause(0)
+			p.working.Go(func() { // the library looks on for a while
+				<-found
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				p.shut(c)
+			})
+		}
 	}
-	c := &client{}
+}
+
+// make makes a client with one user that goes to a node, or looks for one if that is "".
+func (p *clients) make(node string) (*client, error) {
+	c := &client{node: node, since: time.Now(), users: 1} // closing one that looks for its node would make the library panic
 	c.dropped, c.drop = context.WithCancel(context.Background())
 	config := p.config // the library keeps a pointer
 	config.Logger = p.watch(c)
+	if node != "" {
+		config.Address, config.GossipSeeds, config.DnsDiscover, config.MaxDiscoverAttempts = node, nil, false, 1
+	}
 	made, err := esdb.NewClient(&config)
 	if err != nil {
 		c.drop()
@@ -160,24 +201,35 @@ func (p *clients) dial(wait time.Duration) (*client, error) {
 	}
 	c.Client = made
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.open[c] = struct{}{}
-	p.mu.Unlock()
-	if c.version, err = guarded(made.GetServerVersion); err != nil {
-		p.mu.Lock()
-		p.shut(c)
-		p.mu.Unlock()
-		f := classify(err)
-		if f.kind == domain.Internal || f.kind == domain.Invalid {
-			f.kind = domain.Unavailable // whatever answers there may be another one tomorrow
-		}
-		return nil, domain.Wrap(f.kind, err, "EventStoreDB at %s cannot be reached", p.name)
-	}
 	return c, nil
+}
+
+// find has c connect, or closes it.
+func (p *clients) find(c *client) (err error) {
+	if c.version, err = guarded(c.GetServerVersion); err == nil {
+		return nil
+	}
+	p.mu.Lock()
+	p.shut(c)
+	p.mu.Unlock()
+	p.lead.hurry()
+	f := classify(err)
+	if f.kind == domain.Internal || f.kind == domain.Invalid {
+		f.kind = domain.Unavailable // whatever answers there may be another one tomorrow
+	}
+	return domain.Wrap(f.kind, err, "EventStoreDB at %s cannot be reached", p.name)
 }
 
 func (p *clients) release(c *client) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.leave(c)
+}
+
+// leave is release for those that hold mu.
+func (p *clients) leave(c *client) {
 	c.users--
 	if c.retired && c.users == 0 {
 		p.shut(c)
@@ -196,6 +248,7 @@ func (p *clients) retire(c *client) {
 		return
 	}
 	c.retired = true
+	p.lead.hurry()
 	if c.users == 0 {
 		p.shut(c)
 		return
@@ -263,11 +316,16 @@ func pause(n int) time.Duration {
 }
 
 // rest returns after d, or earlier and false when done is closed.
-func rest(d time.Duration, done <-chan struct{}) bool {
+func rest(d time.Duration, done <-chan struct{}) bool { return restOr(d, nil, done) }
+
+// restOr is rest that ends earlier, and with true, when early is closed.
+func restOr(d time.Duration, early, done <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return true
+	case <-early:
 		return true
 	case <-done:
 		return false

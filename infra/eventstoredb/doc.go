@@ -61,9 +61,11 @@
 // # Leaders
 //
 // Everything asks for the leader. A node that leads no more says so, names the
-// next one or not, or is silent; see lead.go for what is done then. The node of
-// subscriptions is asked every few seconds, since a subscription that hears
-// nothing cannot tell.
+// next one or not, or is silent; see lead.go for what is done then. If the
+// connection string names a cluster, all its nodes are asked in gossip who leads,
+// twice a second and after every failure; what is under way elsewhere is ended
+// then, and goes to the leader. The node of subscriptions is asked for an event,
+// too, since a subscription that hears nothing cannot tell.
 //
 // # The way of an append
 //

@@ -10,6 +10,7 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/maypok86/otter/v2"
 
+	"orderflow/domain"
 	"orderflow/domain/eventlog"
 )
 
@@ -31,6 +32,7 @@ type Log struct {
 	calls *clients // appends and pages
 	subs  *clients // subscriptions, on connections of their own: they stay, and a server bounds the streams of one
 	scans *clients // readings of $all, likewise
+	lead  *lookout
 
 	slots   chan struct{} // one is held by each call under way
 	held    chan struct{} // and by each subscription
@@ -68,8 +70,12 @@ func Open(connection string, opts Options) (*Log, error) {
 		opts.Hooks.Connected()
 		l.watchOver(p, c)
 	}
-	l.calls = newClients(config, func(*clients, *client) { opts.Hooks.Connected() })
-	l.subs, l.scans = newClients(config, watched), newClients(config, watched)
+	l.lead, err = newLookout(config, l.follow)
+	if err != nil {
+		return nil, domain.Wrap(domain.Invalid, err, "The certificate of userCertFile and userKeyFile cannot be read")
+	}
+	l.calls = newClients(config, l.lead, func(*clients, *client) { opts.Hooks.Connected() })
+	l.subs, l.scans = newClients(config, l.lead, watched), newClients(config, l.lead, watched)
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	return l, nil
 }
@@ -109,6 +115,7 @@ func (l *Log) Close() error {
 	l.cancel()
 	l.closing.Unlock()
 	l.undeleted.StopAllGoroutines()
+	l.lead.close()
 	for _, p := range l.pools() {
 		p.close()
 	}

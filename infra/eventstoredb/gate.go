@@ -40,6 +40,9 @@ func (p *clients) watch(c *client) esdb.LoggingFunc {
 		if level != esdb.LogError || len(args) != 1 {
 			return
 		}
+		if to, ok := args[0].(esdb.EndPoint); ok { // where the client goes after not-leader
+			p.goes(c, addressOf(to))
+		}
 		if err, ok := args[0].(error); ok && status.Code(err) == codes.Unavailable {
 			p.retire(c)
 			c.gate.Lock()

@@ -1,18 +1,38 @@
 package eventstoredb
 
 import (
+	"time"
+
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 )
 
-// How subscriptions find the leader.
+// How calls and subscriptions find the leader.
 //
 //	not-leader, the node says who leads   the library goes there; if it hears that
 //	                                      again there, the client is given up
 //	not-leader, the node does not know    the client is given up: the next one asks
 //	                                      the cluster by gossip
+//	another node leads                    the lookout finds out: calls and
+//	                                      subscriptions elsewhere are ended, and go there
 //	silence                               watchOver
 //
 // Gossip may lag behind; then the next client is led astray, and given up too.
+
+// follow ends what is under way on clients of other nodes than the one that
+// leads now, and on those that were connected before nobody led: what was asked
+// while there was no leader is never answered.
+func (l *Log) follow(leader string, vacant time.Time) {
+	for _, p := range l.pools() {
+		p.dropIf(func(c *client) bool { return c.node != leader || c.since.Before(vacant) })
+	}
+}
+
+// goes notes that the library goes to a node on the word of another one.
+func (p *clients) goes(c *client, node string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.node, c.since = node, time.Now()
+}
 
 // watchOver looks every leadEvery whether the node that c is connected to still
 // answers as the leader, and drops the subscriptions on c once another one
@@ -47,6 +67,7 @@ func (p *clients) learn(c *client, moves int32, f failure) {
 		p.retire(c)
 	case f.moved:
 		c.moves.CompareAndSwap(0, 1)
+		p.lead.hurry()
 	}
 }
 
@@ -74,21 +95,26 @@ func (p *clients) state(c *client) clientState {
 	return isIdle
 }
 
-// drop ends the subscriptions on c now.
+// drop ends the subscriptions and calls on c now.
 func (p *clients) drop(c *client) {
 	p.retire(c)
 	c.drop()
 }
 
 // dropAll ends the subscriptions on every client.
-func (p *clients) dropAll() {
+func (p *clients) dropAll() { p.dropIf(func(*client) bool { return true }) }
+
+// dropIf ends what is under way on some clients.
+func (p *clients) dropIf(gone func(*client) bool) {
 	p.mu.Lock()
-	var open []*client
+	var list []*client
 	for c := range p.open {
-		open = append(open, c)
+		if gone(c) {
+			list = append(list, c)
+		}
 	}
 	p.mu.Unlock()
-	for _, c := range open {
+	for _, c := range list {
 		p.drop(c)
 	}
 }

@@ -81,6 +81,7 @@ func (s *subscription) run(ctx context.Context, cancel context.CancelCauseFunc) 
 		defer s.silence.Stop()
 	}
 	for {
+		moved := s.log.lead.change()
 		more, err := s.once(ctx)
 		if !more && err == nil {
 			return nil
@@ -108,7 +109,7 @@ func (s *subscription) run(ctx context.Context, cancel context.CancelCauseFunc) 
 		if !s.reading() {
 			s.log.opts.Hooks.Dropped(f.kind)
 		}
-		if !s.log.pause(ctx, s.operation, failures-1, f) {
+		if !s.log.pause(ctx, moved, s.operation, failures-1, f) {
 			return ctx.Err()
 		}
 	}

@@ -38,6 +38,23 @@ func TestTruncatedContract(t *testing.T) {
 	})
 }
 
+// TestScavengedContract is the same once the node was scavenged: then $all does
+// not show them either.
+func TestScavengedContract(t *testing.T) {
+	eventlogtest.RunTruncated(t, func(t testing.TB) (eventlog.Store, func(eventlog.Stream, eventlog.Version)) {
+		kept := memory.NewDense()
+		n := serve(t, kept, free, nil)
+		t.Cleanup(func() { n.stop(t) })
+		other := stranger(t, n.address)
+		return connect(t, n.address, eventstoredb.Options{}), func(s eventlog.Stream, below eventlog.Version) {
+			var m esdb.StreamMetadata
+			m.SetTruncateBefore(uint64(below - 1)) //nolint:gosec // versions begin with 1
+			hide(t, other, s, m)
+			kept.Scavenge(s, below)
+		}
+	})
+}
+
 // TestHiddenEvents hides the events of a stream in each way there is. Neither a
 // reader nor a writer may take what is left for the whole.
 func TestHiddenEvents(t *testing.T) {

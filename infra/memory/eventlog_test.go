@@ -23,6 +23,13 @@ func TestEventLog(t *testing.T) {
 	eventlogtest.Run(t, func(testing.TB) eventlog.Store { return memory.New() })
 }
 
+func TestScavenged(t *testing.T) {
+	eventlogtest.RunTruncated(t, func(testing.TB) (eventlog.Store, func(eventlog.Stream, eventlog.Version)) {
+		log := memory.New()
+		return log, log.Scavenge
+	})
+}
+
 func TestCapabilities(t *testing.T) {
 	eventlogtest.RunCapabilities(t, func(testing.TB) eventlog.Store { return memory.New() })
 }

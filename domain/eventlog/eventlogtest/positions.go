@@ -246,4 +246,36 @@ func RunTruncated(t *testing.T, open func(testing.TB) (store eventlog.Store, tru
 			}
 		}
 	})
+	t.Run("Checkpoint/OfAScavengedEventIsProvenByWhatWasPassed", func(t *testing.T) {
+		store, truncate := open(t)
+		log := asLocated(t, store)
+		add(t, store, "a-1", 0, 7)
+		add(t, store, "b-1", 0, 2)
+		all := collect(t, store.ReadAll(t.Context(), 0))
+		mine, passed := eventlog.MarkOf(all[1]), eventlog.MarkOf(all[8])
+		unlike := passed
+		unlike.ID[0]++
+		truncate("a-1", 5)
+		_, kept, err := log.At(t.Context(), mine.Position) // one that is hidden may be found still
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			saved eventlog.Checkpoint
+			ok    bool
+			above eventlog.Position
+		}{
+			{eventlog.Checkpoint{Event: mine, Passed: passed}, true, passed.Position},
+			{eventlog.Checkpoint{Event: eventlog.Mark{Position: mine.Position}, Passed: passed}, true, passed.Position},
+			{eventlog.Checkpoint{Event: mine}, kept, mine.Position},
+			{eventlog.Checkpoint{Event: mine, Passed: unlike}, kept, mine.Position},
+			{eventlog.Checkpoint{Event: mine, Passed: eventlog.Mark{Position: passed.Position}}, kept, mine.Position},
+			{eventlog.Checkpoint{Event: eventlog.Mark{Position: all[6].Position, ID: mine.ID}, Passed: passed}, false, 0}, // another event is there
+		} {
+			above, ok, err := c.saved.Resume(t.Context(), log)
+			if want := c.ok; err != nil || ok != want || ok && above.Position() != c.above || !ok && above != (eventlog.Checkpoint{}) {
+				t.Errorf("%+v resumes at %+v, %t, %v; want %d, %t", c.saved, above, ok, err, c.above, want)
+			}
+		}
+	})
 }

@@ -103,7 +103,7 @@ func TestDeletes(t *testing.T) {
 	ctx := onLeader(within(t, patience))
 	leader, follower := dial(t, c.Address(0)), dial(t, c.Address(1))
 	leader.mustAppend("x")
-	call := func(of streams.StreamsClient, ctx context.Context) (metadata.MD, error) {
+	call := func(ctx context.Context, of streams.StreamsClient) (metadata.MD, error) {
 		var trailers metadata.MD
 		_, err := of.Delete(ctx, &streams.DeleteReq{Options: &streams.DeleteReq_Options{
 			StreamIdentifier:       &shared.StreamIdentifier{StreamName: []byte("x")},
@@ -111,16 +111,16 @@ func TestDeletes(t *testing.T) {
 		}}, trailer(&trailers))
 		return trailers, err
 	}
-	trailers, err := call(follower, ctx)
+	trailers, err := call(ctx, follower)
 	wantNotLeader(t, "delete", err, trailers, c.Address(0))
 	c.LoseQuorum()
-	_, err = call(leader, onLeader(within(t, short)))
+	_, err = call(onLeader(within(t, short)), leader)
 	wantDeadline(t, "delete without a leader", err)
 	c.RegainQuorum(1)
 	if m, err := c.Engine().Metadata(ctx, "x"); err != nil || m.Gone() {
 		t.Errorf("what was not answered was done: %v", err)
 	}
-	if _, err := call(follower, ctx); err != nil {
+	if _, err := call(ctx, follower); err != nil {
 		t.Errorf("delete at the new leader: %v", err)
 	}
 }

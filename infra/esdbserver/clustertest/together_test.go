@@ -53,8 +53,11 @@ func TestWhatIsAnsweredIsStored(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test
 	for range commands {
 		command(c, random)
-		for range appendsPerCommand {
-			take(<-results)
+		for n := 0; n < appendsPerCommand; {
+			r := <-results
+			if take(r); status.Code(r.err) != codes.Unavailable { // those that reach no node at all fail at once, in thousands
+				n++
+			}
 		}
 	}
 	close(ended)
