@@ -22,12 +22,18 @@ type products struct {
 	mu    sync.Mutex
 	stand eventlog.Checkpoint
 	rows  map[domain.SKU]readmodels.Product
-	fails error // of Write; nil if it works
+	fails error  // of Write; nil if it works
+	live  func() // called by Live; nil for nobody
 }
 
 func newProducts() *products { return &products{rows: map[domain.SKU]readmodels.Product{}} }
 
-func (p *products) Live(context.Context, projections.Group) (projections.Store, error) { return p, nil }
+func (p *products) Live(context.Context, projections.Group) (projections.Store, error) {
+	if p.live != nil {
+		p.live()
+	}
+	return p, nil
+}
 
 func (p *products) Build(context.Context, projections.Group) (projections.Building, error) {
 	return &productsBuilt{newProducts(), p}, nil

@@ -8,6 +8,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/readmodels"
 )
 
 // folder folds batches of events into one store. It is not for concurrent use.
@@ -15,9 +16,10 @@ type folder struct {
 	group Group
 	store Store
 	unit  *unit
-	stand eventlog.Checkpoint // of the store
-	next  eventlog.Position   // where the log is read on
-	wrote func(Batch)         // told after each commit; nil for nobody
+	stand eventlog.Checkpoint   // of the store
+	next  eventlog.Position     // where the log is read on
+	wrote func(Batch)           // told after each commit; nil for nobody
+	found func(readmodels.Hole) // told after the commit of each new hole; nil for nobody
 }
 
 func newFolder(ctx context.Context, g Group, s Store) (*folder, error) {
@@ -85,6 +87,12 @@ func (f *folder) write(ctx context.Context, to eventlog.Checkpoint, rows Rows) e
 	if f.wrote != nil {
 		f.wrote(b)
 	}
+	for _, h := range f.unit.found {
+		if f.found != nil {
+			f.found(h)
+		}
+	}
+	f.unit.found = nil
 	return nil
 }
 

@@ -43,6 +43,7 @@ type follower struct {
 	opened  atomic.Bool
 
 	mu         sync.Mutex
+	running    bool // run was called and has not returned
 	state      State
 	err        error
 	moved      chan struct{} // closed and replaced when position or state changes
@@ -73,6 +74,8 @@ func newFollower(c Config, g Group, changes *Changes) *follower {
 // the view's checkpoint was proven again; only what a person has to mend leaves
 // the view standing still.
 func (f *follower) run(ctx context.Context) {
+	f.runs(true)
+	defer f.runs(false)
 	ctx, stop := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() { f.source.Watch(ctx) })
@@ -91,6 +94,12 @@ func (f *follower) run(ctx context.Context) {
 		f.rest(ctx, err)
 	}
 	f.become(Stopped, nil)
+}
+
+func (f *follower) runs(now bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.running = now
 }
 
 // rest waits after a failure until following may go on.
@@ -218,7 +227,7 @@ func (f *follower) begin(ctx context.Context) (doubt, err error) {
 	if doubt, err = f.folder.prove(ctx, f.log); err != nil {
 		return nil, err
 	}
-	f.folder.wrote = f.mirrored
+	f.folder.wrote, f.folder.found = f.mirrored, f.holes().log
 	f.at.Store(int64(f.folder.at()))
 	f.mirror.Reset(f.group.Name, f.folder.at()) // other rows may be in place
 	return doubt, nil
@@ -274,6 +283,9 @@ func (f *follower) position(ctx context.Context) (eventlog.Position, error) {
 	}
 	return f.folder.at(), nil
 }
+
+// holes logs what a store that begins to be filled sets aside.
+func (f *follower) holes() *holesLogged { return &holesLogged{logger: f.logger} }
 
 // mirrored shows a committed batch to the mirror. The caller holds writing.
 func (f *follower) mirrored(b Batch) { f.mirror.Wrote(f.group.Name, b) }

@@ -20,6 +20,9 @@ func foldOrders(ctx context.Context, u *unit, e event) error {
 	if placedAgain(e.fact, e.Version) {
 		return nil
 	}
+	if s, ok := u.holeOf(e); ok {
+		return u.setAside(ctx, e, s)
+	}
 	if err := foldSales(ctx, u, e); err != nil {
 		return err
 	}

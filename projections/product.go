@@ -14,10 +14,13 @@ func productKeys(w *wanted, e event) {
 	}
 }
 
-func foldProduct(_ context.Context, u *unit, e event) error {
+func foldProduct(ctx context.Context, u *unit, e event) error {
 	sku := domain.SKU(e.Stream.ID())
 	p := u.products.get(sku)
 	if p == nil {
+		if !begins(e, catalog.Category) {
+			return u.setAside(ctx, e, e.Stream)
+		}
 		if _, ok := e.fact.(catalog.Listed); !ok {
 			return broken(e.Recorded, "there is no product %s", sku)
 		}

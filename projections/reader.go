@@ -256,6 +256,9 @@ func (r *Reader) status(ctx context.Context, w *watched) (Status, error) {
 		s.Error = w.err.Error()
 	}
 	w.mu.Unlock()
+	if s.State != Retrying {
+		s.countHoles(ctx, r.config.Views)
+	}
 	if r.config.Log == nil {
 		return s, nil
 	}

@@ -45,6 +45,7 @@ func (f *follower) rebuild(ctx context.Context, progress func(Progress)) (Rebuil
 	if err != nil {
 		return Rebuilt{}, err
 	}
+	fresh.found = f.holes().log
 	done := Rebuilt{Group: f.group.Name}
 	for range catchUpRounds {
 		n, err := f.catchUp(ctx, fresh, &done, progress)

@@ -7,6 +7,7 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/following"
+	"orderflow/readmodels"
 )
 
 // State is how a group fares.
@@ -40,6 +41,9 @@ type Status struct {
 	Lag        time.Duration
 	Rebuilding bool
 	WrittenAt  time.Time // of the last commit in this process; zero before
+	// Incomplete counts the streams whose beginning the log lacks and whose events
+	// are therefore not in the rows.
+	Incomplete int64
 }
 
 func (f *follower) status(ctx context.Context) (Status, error) {
@@ -52,7 +56,21 @@ func (f *follower) status(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	s := f.seen(at, end)
+	s.countHoles(ctx, f.views)
 	return s, f.lag(ctx, &s)
+}
+
+// countHoles fills in how many streams the rows set aside. A store that cannot
+// say so now is told of as the error, and is no reason to tell nothing.
+func (s *Status) countHoles(ctx context.Context, views any) {
+	holes, ok := views.(readmodels.Holes)
+	if !ok {
+		return
+	}
+	var err error
+	if _, s.Incomplete, err = holes.Holes(ctx, s.Group, 0); err != nil && s.Error == "" {
+		s.Error = err.Error()
+	}
 }
 
 // seen is the status without the lag.
@@ -78,8 +96,9 @@ func (f *follower) seen(at, end eventlog.Position) Status {
 }
 
 // lag fills in how much is not applied. What the group has in hand is known;
-// the log is asked for the rest, unless the subscription is on its way through
-// events of others: a second walk would only be in its way.
+// the log is asked for the rest, unless the subscription is on its way to what
+// was the end when it began: a second walk would only be in its way. It is not on
+// its way if nothing is in hand and it has brought nothing for [following.LookEvery].
 func (f *follower) lag(ctx context.Context, s *Status) error {
 	h := f.source.Health()
 	f.mu.Lock()
@@ -97,20 +116,22 @@ func (f *follower) lag(ctx context.Context, s *Status) error {
 	if f.doubt != nil {
 		at = 0
 	}
+	running := f.running
 	f.mu.Unlock()
-	running := s.State != Stopped
-	if walking := running && s.State == Following && !h.CaughtUp && h.Quiet < following.LookEvery && known == 0; walking {
-		return nil
-	}
 	if !running {
 		limit = 0 // somebody asks once, and waits
 	}
-	n, first, err := f.backlog.look(ctx, at, s.End, limit)
-	if err != nil {
-		return err
-	}
-	if n > 0 {
-		oldest = first.stored
+	n := 0
+	onItsWay := known > 0 || h.Quiet < following.LookEvery
+	if catchingUp := running && (s.State == Following || s.State == Stopped) && !h.CaughtUp; !catchingUp || !onItsWay {
+		var first waiting
+		var err error
+		if n, first, err = f.backlog.look(ctx, at, s.End, limit); err != nil {
+			return err
+		}
+		if n > 0 {
+			oldest = first.stored
+		}
 	}
 	s.LagEvents = int64(min(max(n, known), MaxLagEvents))
 	if !oldest.IsZero() {

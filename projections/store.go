@@ -18,11 +18,12 @@ type Rows struct {
 	Sales       []readmodels.SalesDay
 	Stock       []readmodels.Stock
 	Products    []readmodels.Product
+	Holes       []readmodels.Hole
 }
 
 // Len counts the rows.
 func (r Rows) Len() int {
-	return len(r.Orders) + len(r.Payments) + len(r.Fulfilments) + len(r.Sales) + len(r.Stock) + len(r.Products)
+	return len(r.Orders) + len(r.Payments) + len(r.Fulfilments) + len(r.Sales) + len(r.Stock) + len(r.Products) + len(r.Holes)
 }
 
 // Add adds one row; row is the readmodels struct of a view.
@@ -40,6 +41,8 @@ func (r *Rows) Add(row any) {
 		r.Stock = append(r.Stock, row)
 	case readmodels.Product:
 		r.Products = append(r.Products, row)
+	case readmodels.Hole:
+		r.Holes = append(r.Holes, row)
 	}
 }
 
@@ -51,11 +54,12 @@ type Keys struct {
 	Sales       []SalesKey
 	Stock       []StockKey
 	Products    []domain.SKU
+	Holes       []string // by stream
 }
 
 // Len counts the keys.
 func (k Keys) Len() int {
-	return len(k.Orders) + len(k.Payments) + len(k.Fulfilments) + len(k.Sales) + len(k.Stock) + len(k.Products)
+	return len(k.Orders) + len(k.Payments) + len(k.Fulfilments) + len(k.Sales) + len(k.Stock) + len(k.Products) + len(k.Holes)
 }
 
 // SalesKey names a row of sales.
@@ -116,7 +120,7 @@ type Snapshot interface {
 
 // Row is one row of a view as [Snapshot] yields it.
 type Row struct {
-	View  string // "orders", "payments", "fulfilments", "sales", "stock", "products"
+	View  string // "orders", "payments", "fulfilments", "sales", "stock", "products", "holes"
 	Key   string // unique within the view; rows of a view come in its byte order
 	Value any    // the readmodels struct
 }

@@ -26,11 +26,21 @@ import (
 //	products.count
 type Sums map[string]int64
 
-// logSums adds up a log up to a position. Orders that stand confirmed are
-// told apart by a hash of their name: 16 bytes for each instead of a row. A
+// told is what the log has told of an order so far.
+type told uint8
+
+const (
+	placed    told = 1 << iota // its first event is there
+	confirmed                  // it stands confirmed
+	paying                     // the first event of its payment is there
+)
+
+// logSums adds up a log up to a position. Orders are told apart by a hash of
+// their id: some 16 bytes for each instead of a row. Events whose stream lacks
+// its beginning, or that are about an order that does, count for nothing. A
 // total that does not fit is Exhausted.
 func logSums(ctx context.Context, log Log, g Group, to eventlog.Position) (Sums, error) {
-	s, confirmed, seed := Sums{}, map[uint64]struct{}{}, maphash.MakeSeed()
+	s, orders, seed := Sums{}, map[uint64]told{}, maphash.MakeSeed()
 	for r, err := range until(log.ReadAll(ctx, 0, g.Categories...), to) {
 		if err != nil {
 			return nil, err
@@ -42,11 +52,22 @@ func logSums(ctx context.Context, log Log, g Group, to eventlog.Position) (Sums,
 		if placedAgain(fact, r.Version) {
 			continue
 		}
+		id := maphash.String(seed, r.Stream.ID())
 		switch f := fact.(type) {
 		case order.Event:
-			err = s.order(f, maphash.String(seed, string(r.Stream)), confirmed)
+			if r.Version == 1 {
+				orders[id] |= placed
+			}
+			if orders[id]&placed != 0 {
+				err = s.order(f, id, orders)
+			}
 		case payment.Event:
-			err = s.payment(f)
+			if r.Version == 1 && orders[id]&placed != 0 {
+				orders[id] |= paying
+			}
+			if orders[id]&paying != 0 {
+				err = s.payment(f)
+			}
 		case inventory.Event:
 			err = s.stock(f)
 		case catalog.Listed:
@@ -64,7 +85,7 @@ func logSums(ctx context.Context, log Log, g Group, to eventlog.Position) (Sums,
 // add adds n to the total of that name.
 func (s Sums) add(name string, n int64) error { return domain.Accumulate(s, name, n) }
 
-func (s Sums) order(f order.Event, id uint64, confirmed map[uint64]struct{}) error {
+func (s Sums) order(f order.Event, id uint64, orders map[uint64]told) error {
 	switch f := f.(type) {
 	case order.Placed:
 		s["orders.open"]++
@@ -76,7 +97,7 @@ func (s Sums) order(f order.Event, id uint64, confirmed map[uint64]struct{}) err
 		}
 		return s.add("orders.total."+f.Total.Currency, f.Total.Minor)
 	case order.Confirmed:
-		confirmed[id] = struct{}{}
+		orders[id] |= confirmed
 		s["orders.open"]--
 		s["orders.confirmed"]++
 		s["sales.orders"]++
@@ -85,7 +106,7 @@ func (s Sums) order(f order.Event, id uint64, confirmed map[uint64]struct{}) err
 		s["orders.rejected"]++
 		s["sales.rejected"]++
 	case order.CancelRequested:
-		if _, ok := confirmed[id]; ok {
+		if orders[id]&confirmed != 0 {
 			s["orders.confirmed"]--
 			s["sales.orders"]--
 		} else {

@@ -18,7 +18,9 @@ type unit struct {
 	sales       table[SalesKey, readmodels.SalesDay]
 	stock       table[StockKey, readmodels.Stock]
 	products    table[domain.SKU, readmodels.Product]
-	changed     []domain.OrderID // orders whose row changed, in order, each once
+	holes       table[string, readmodels.Hole]
+	found       []readmodels.Hole // holes that no earlier batch had
+	changed     []domain.OrderID  // orders whose row changed, in order, each once
 }
 
 func newUnit(s Store) *unit {
@@ -68,6 +70,9 @@ func (u *unit) load(ctx context.Context, k Keys) error {
 	for _, p := range rows.Products {
 		u.products.keep(p.SKU, p)
 	}
+	for _, h := range rows.Holes {
+		u.holes.keep(h.Stream, h)
+	}
 	return nil
 }
 
@@ -92,14 +97,14 @@ func (u *unit) order(e event) (*readmodels.Order, error) {
 func (u *unit) dirty() Rows {
 	return Rows{
 		Orders: u.orders.dirty(), Payments: u.payments.dirty(), Fulfilments: u.fulfilments.dirty(),
-		Sales: u.sales.dirty(), Stock: u.stock.dirty(), Products: u.products.dirty(),
+		Sales: u.sales.dirty(), Stock: u.stock.dirty(), Products: u.products.dirty(), Holes: u.holes.dirty(),
 	}
 }
 
 // unwritten is the weight of the changed rows that are not written.
 func (u *unit) unwritten() int {
 	return u.orders.unwritten + u.payments.unwritten + u.fulfilments.unwritten +
-		u.sales.unwritten + u.stock.unwritten + u.products.unwritten
+		u.sales.unwritten + u.stock.unwritten + u.products.unwritten + u.holes.unwritten
 }
 
 // resting collects the older half of the changed rows and takes them as
@@ -110,6 +115,7 @@ func (u *unit) resting() Rows {
 	r := Rows{
 		Orders: u.orders.resting(u.orders.older()), Sales: u.sales.resting(u.sales.older()),
 		Stock: u.stock.resting(u.stock.older()), Products: u.products.resting(u.products.older()),
+		Holes: u.holes.resting(u.holes.older()),
 	}
 	orderIsThere := func(_ int, id domain.OrderID) bool { return u.orders.touched[id] == nil }
 	r.Payments, r.Fulfilments = u.payments.resting(orderIsThere), u.fulfilments.resting(orderIsThere)
@@ -124,6 +130,7 @@ func (u *unit) settle() []domain.OrderID {
 	u.sales.settle()
 	u.stock.settle()
 	u.products.settle()
+	u.holes.settle()
 	changed := u.changed
 	u.changed = nil
 	return changed

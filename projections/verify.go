@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"orderflow/domain/eventlog"
+	"orderflow/readmodels"
 )
 
 // MaxDifferences bounds the differences a report lists; all are counted.
@@ -24,6 +25,8 @@ type Report struct {
 	Events      int64             // replayed
 	Sums        Sums              // as the log has them
 	Differences []Difference      // the first MaxDifferences
+	Incomplete  int64             // streams whose beginning the log lacks: their events were set aside, see [MaxHoles]
+	Holes       []readmodels.Hole // the first MaxHoles of them
 	Different   int64             // all differences
 }
 
@@ -101,7 +104,7 @@ func (f *follower) verify(ctx context.Context, progress func(Progress)) (Report,
 		return report, err
 	}
 	defer want.Close() //nolint:errcheck // it only read
-	if err := report.compareRows(have.Rows(ctx), want.Rows(ctx)); err != nil {
+	if err := report.compareRows(have.Rows(ctx), report.incomplete(want.Rows(ctx))); err != nil {
 		return report, err
 	}
 	sums, err := have.Sums(ctx)
@@ -113,6 +116,23 @@ func (f *follower) verify(ctx context.Context, progress func(Progress)) (Report,
 	}
 	report.compareSums(sums)
 	return report, nil
+}
+
+// incomplete passes on the rows that the log tells, and notes which streams lack
+// their beginning there.
+func (r *Report) incomplete(rows iter.Seq2[Row, error]) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for row, err := range rows {
+			if h, ok := row.Value.(readmodels.Hole); ok {
+				if r.Incomplete++; len(r.Holes) < MaxHoles {
+					r.Holes = append(r.Holes, h)
+				}
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
 }
 
 // compareRows walks both sides in step: rows come view after view, by key.
@@ -158,7 +178,7 @@ func compareKeys(h, w Row, hok, wok bool) int {
 
 // viewOrder is the order in which snapshots yield views.
 func viewOrder(view string) int {
-	return slices.Index([]string{"orders", "payments", "fulfilments", "sales", "stock", "products"}, view)
+	return slices.Index([]string{"orders", "payments", "fulfilments", "sales", "stock", "products", "holes"}, view)
 }
 
 func (r *Report) compareFields(h, w Row) {

@@ -174,8 +174,10 @@ func (a *App) assembleAPI() error {
 	if err != nil {
 		return err
 	}
+	hidden := &projections.Hidden{Log: a.Log, Standing: a.Views.Standing, Logger: a.logger}
+	a.runs("search for streams that hide events", hidden.Run)
 	a.API = httpapi.New(httpapi.Config{
-		Bus: a.Bus, Log: a.Log,
+		Bus: a.Bus, Log: a.Log, Holes: a.Views, Hidden: hidden.Holes,
 		Orders: a.orders(), Payments: a.Views, Fulfilments: a.Views, Stock: a.stocks(), Products: a.Views, Sales: a.Views,
 		Await: a.Follows.Await, Changes: a.Follows.Changes(), Ready: a.ready,
 		CursorKey: key, Version: readBuild().Version, Logger: a.logger, Observer: a.apiObserver(),

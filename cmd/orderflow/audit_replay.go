@@ -139,7 +139,9 @@ func replay(ctx context.Context, log eventlog.Store, progress func(at eventlog.P
 		}
 		whole.take(part.spans)
 		for _, turn := range part.tally.turns {
-			status[turn.stream] = turn.status
+			if _, placed := status[turn.stream]; placed || turn.status == order.Open { // else its beginning is missing: it is named, and not counted, as in the views
+				status[turn.stream] = turn.status
+			}
 		}
 		if err := all.add(part.tally); err != nil {
 			return replayed{}, err

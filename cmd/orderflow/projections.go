@@ -97,6 +97,7 @@ type statusView struct {
 	LagEvents  int64   `json:"lag_events"`
 	LagSeconds float64 `json:"lag_s"`
 	Rebuilding bool    `json:"rebuilding"`
+	Incomplete int64   `json:"incomplete_streams,omitempty"` // whose events are set aside
 }
 
 // Run lists the groups.
@@ -110,7 +111,7 @@ func (c *projectionsListCmd) Run(ctx context.Context, s streams, logger *slog.Lo
 		for i, st := range all {
 			rows[i] = statusView{
 				Group: st.Group, State: string(st.State), Error: st.Error, Position: int64(st.Position), End: int64(st.End),
-				LagEvents: st.LagEvents, LagSeconds: st.Lag.Seconds(), Rebuilding: st.Rebuilding,
+				LagEvents: st.LagEvents, LagSeconds: st.Lag.Seconds(), Rebuilding: st.Rebuilding, Incomplete: st.Incomplete,
 			}
 		}
 		if c.JSON {
@@ -120,7 +121,13 @@ func (c *projectionsListCmd) Run(ctx context.Context, s streams, logger *slog.Lo
 		for _, r := range rows {
 			t.row(r.Group, stateInWords(r.State), r.Position, r.End, lagInWords(r.LagEvents), seconds(r.LagSeconds), r.Error)
 		}
-		return t.flush()
+		if err := t.flush(); err != nil {
+			return err
+		}
+		for _, r := range rows {
+			sayIncomplete(s.out, r.Group, r.Incomplete)
+		}
+		return nil
 	})
 }
 
@@ -138,6 +145,13 @@ func lagInWords(events int64) string {
 		return grouped(events) + " or more"
 	}
 	return grouped(events)
+}
+
+// sayIncomplete tells of the streams of which a view set events aside.
+func sayIncomplete(w io.Writer, group string, streams int64) {
+	if streams > 0 {
+		fmt.Fprintf(w, "%s: the log lacks the beginning of %s streams; their events are not in the view. `orderflow audit replay` names them.\n", group, grouped(streams))
+	}
 }
 
 type projectionsRebuildCmd struct {
@@ -211,6 +225,8 @@ type reportView struct {
 	Sums        map[string]int64 `json:"sums"`
 	Different   int64            `json:"different"`
 	Differences []string         `json:"differences,omitempty"`
+	Incomplete  int64            `json:"incomplete_streams,omitempty"` // whose events are set aside
+	Holes       []string         `json:"incomplete,omitempty"`         // the first of them
 }
 
 // Run verifies groups, one after the other.
@@ -273,6 +289,10 @@ func reportOf(r projections.Report) reportView {
 	for _, d := range r.Differences {
 		view.Differences = append(view.Differences, d.String())
 	}
+	view.Incomplete = r.Incomplete
+	for _, h := range r.Holes {
+		view.Holes = append(view.Holes, h.Stream)
+	}
 	return view
 }
 
@@ -290,6 +310,10 @@ func (c *projectionsVerifyCmd) show(w io.Writer, rows []reportView) error {
 	for _, r := range rows {
 		for _, d := range r.Differences {
 			fmt.Fprintln(w, d)
+		}
+		sayIncomplete(w, r.Group, r.Incomplete)
+		for _, s := range r.Holes {
+			fmt.Fprintln(w, s+" lacks its beginning.")
 		}
 	}
 	return nil

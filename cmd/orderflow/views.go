@@ -22,6 +22,7 @@ type viewStore interface {
 	readmodels.Stocks
 	readmodels.Products
 	readmodels.Sales
+	readmodels.Holes
 }
 
 // follows tells how far the views are, whoever moves them.

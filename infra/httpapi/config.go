@@ -50,6 +50,12 @@ type Config struct {
 
 	// Await returns when a group of views has the position, or with Unavailable.
 	Await func(ctx context.Context, group string, at eventlog.Position) error
+	// Holes tells which streams of orders the views set aside, because the log
+	// lacks their beginning. Nil for none.
+	Holes readmodels.Holes
+	// Hidden returns the streams of orders that lack events where they are kept.
+	// Nil for none.
+	Hidden func() []readmodels.Hole
 	// Changes wakes those who wait for an order. Without it nobody waits, and
 	// no rendered order is kept.
 	Changes Changes

@@ -93,7 +93,7 @@ func (s *server) orderEvents(ctx context.Context, in *orderEventsInput) (*pageOu
 	limit = min(limit, maxPageEvents)
 	out := &pageOutput[eventBody]{Body: page[eventBody]{Items: []eventBody{}}}
 	size := 0
-	for r, err := range merged(ctx, s.config.Log, above, streamsOf(id)...) {
+	for r, err := range merged(ctx, s.config.Log, above, s.gone(ctx, id), streamsOf(id)...) {
 		if err != nil {
 			return nil, err
 		}

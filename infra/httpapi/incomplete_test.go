@@ -11,6 +11,7 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/catalog"
 	"orderflow/domain/eventlog"
+	"orderflow/domain/fulfilment"
 	"orderflow/domain/order"
 	"orderflow/domain/payment"
 	"orderflow/domain/shipment"
@@ -102,6 +103,46 @@ func TestDeletedOrderIsAProblem(t *testing.T) {
 		checkProblem(t, s, r, http.StatusInternalServerError, "incomplete-stream")
 	}
 	checkProblem(t, s, s.call("GET", "/v1/orders/ord_nothing/events", ""), http.StatusNotFound, "not-found")
+}
+
+// A stream of an order that was deleted is not left out of the order's events, not
+// of a listing, a later page, the past or a watch, if the views know of it.
+func TestDeletedStreamsOfAnOrderAreAProblem(t *testing.T) {
+	for name, hidden := range map[string]func(domain.OrderID) eventlog.Stream{
+		"order": order.Stream, "payment": payment.Stream, "fulfilment": fulfilment.Stream, "shipment": shipment.Stream,
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := &gone{}
+			s := begin(t, func(c *httpapi.Config) { log.Store = c.Log; c.Log = log })
+			s.sell("TEAPOT")
+			p := s.place("k1")
+			pay(t, s, p)
+			if _, _, err := s.bus.Fulfilments.Transact(t.Context(), fulfilment.Stream(p.OrderID), cause(p.OrderID), fulfilment.CallAttention(fulfilment.Charge, "why")); err != nil {
+				t.Fatal(err)
+			}
+			last := s.confirm(p.OrderID)
+			read[shownOrder](t, s.call("GET", p.TrackingURL+"?position="+position(last.Position), ""), http.StatusOK)
+			events := p.TrackingURL + "/events"
+			first := read[struct {
+				Items []struct{ Stream string }
+				Next  string
+			}](t, s.call("GET", events+"?limit=4", ""), http.StatusOK)
+			if len(first.Items) != 4 || first.Next == "" {
+				t.Fatalf("%+v", first)
+			}
+			stream := hidden(p.OrderID)
+			log.stream.Store(&stream)
+			for _, r := range []reply{
+				s.call("GET", events, ""), s.call("GET", events+"?limit=4&cursor="+first.Next, ""), s.call("GET", p.TrackingURL+"/watch", ""),
+			} {
+				checkProblem(t, s, r, http.StatusInternalServerError, "incomplete-stream")
+			}
+			log.stream.Store(nil)
+			if r := s.call("GET", events, ""); r.status != http.StatusOK {
+				t.Errorf("once it is back: %+v", r)
+			}
+		})
+	}
 }
 
 // pay records a payment of two events and a parcel.

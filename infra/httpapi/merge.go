@@ -20,7 +20,8 @@ func streamsOf(id domain.OrderID) []eventlog.Stream {
 
 // merged yields the events of several streams above a position in the order of
 // the log. It reads no further than its caller; an error is the last thing it yields.
-func merged(ctx context.Context, log eventlog.Store, above eventlog.Position, streams ...eventlog.Stream) iter.Seq2[eventlog.Recorded, error] {
+// gone is asked about each stream that reads as never begun, and may be nil.
+func merged(ctx context.Context, log eventlog.Store, above eventlog.Position, gone func(eventlog.Stream) error, streams ...eventlog.Stream) iter.Seq2[eventlog.Recorded, error] {
 	return func(yield func(eventlog.Recorded, error) bool) {
 		heads := make([]head, 0, len(streams))
 		for _, s := range streams {
@@ -28,6 +29,12 @@ func merged(ctx context.Context, log eventlog.Store, above eventlog.Position, st
 			defer stop()
 			h := head{next: next}
 			h.advance()
+			if !h.ok && gone != nil {
+				if err := gone(s); err != nil {
+					yield(eventlog.Recorded{}, err)
+					return
+				}
+			}
 			for h.ok && h.err == nil && h.r.Position <= above {
 				h.advance()
 			}

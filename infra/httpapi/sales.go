@@ -185,10 +185,14 @@ func (s *server) attention(ctx context.Context, in *attentionInput) (*attentionO
 	}
 	out.Body.Items = make([]fulfilmentBody, len(found))
 	for i, f := range found {
-		out.Body.Items[i] = fulfilmentBody{
-			OrderID: f.Order, Phase: f.Phase, Step: f.AttentionStep, Reason: f.AttentionReason, Since: f.UpdatedAt,
-			ResumeURL: "/v1/orders/" + string(f.Order) + "/resume",
-		}
+		out.Body.Items[i] = fulfilmentBodyOf(f)
 	}
-	return out, nil
+	return out, s.addIncomplete(ctx, out, readmodels.PageRows(in.Limit))
+}
+
+func fulfilmentBodyOf(f readmodels.Fulfilment) fulfilmentBody {
+	return fulfilmentBody{
+		OrderID: f.Order, Phase: f.Phase, Step: f.AttentionStep, Reason: f.AttentionReason, Since: f.UpdatedAt,
+		ResumeURL: "/v1/orders/" + string(f.Order) + "/resume",
+	}
 }

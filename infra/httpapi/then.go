@@ -44,7 +44,7 @@ func parseThen(q url.Values) (then, error) {
 // and, because a customer sees when payment keeps an order waiting, those of its payment.
 func (s *server) orderThen(ctx context.Context, id domain.OrderID, t then) (readmodels.Order, error) {
 	o, state := readmodels.Order{ID: id}, order.Decider.Initial
-	for r, err := range merged(ctx, s.config.Log, 0, order.Stream(id), payment.Stream(id)) {
+	for r, err := range merged(ctx, s.config.Log, 0, s.gone(ctx, id), order.Stream(id), payment.Stream(id)) {
 		if err != nil {
 			return o, err
 		}

@@ -40,6 +40,7 @@ type watcher struct {
 	log   eventlog.Store
 	id    domain.OrderID
 	above eventlog.Position
+	gone  func(eventlog.Stream) error // see server.gone; nil once something was told
 
 	refuse func(error) // answers with a problem, as long as nothing was told
 	begun  bool        // something was told
@@ -71,7 +72,7 @@ func (s *server) watch(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	follow := watcher{w: w, refuse: func(err error) { s.fail(w, r, err) }, ctrl: http.NewResponseController(w), log: s.config.Log, id: id, above: above}
+	follow := watcher{w: w, refuse: func(err error) { s.fail(w, r, err) }, ctrl: http.NewResponseController(w), log: s.config.Log, id: id, above: above, gone: s.gone(r.Context(), id)}
 	_ = follow.ctrl.SetReadDeadline(time.Time{}) // the server's limit on reading a request must not end this one
 	s.follow(r.Context(), &follow)
 }
@@ -119,7 +120,7 @@ func (s *server) follow(ctx context.Context, f *watcher) {
 // tell writes text and whatever is new.
 func (f *watcher) tell(ctx context.Context, text []byte) error {
 	out := bytes.NewBuffer(text)
-	for r, err := range merged(ctx, f.log, f.above, streamsOf(f.id)...) {
+	for r, err := range merged(ctx, f.log, f.above, f.gone, streamsOf(f.id)...) {
 		if err != nil {
 			return err
 		}
@@ -140,7 +141,7 @@ func (f *watcher) tell(ctx context.Context, text []byte) error {
 
 func (f *watcher) flush(out *bytes.Buffer) error {
 	defer out.Reset()
-	f.begun = true
+	f.begun, f.gone = true, nil
 	_ = f.ctrl.SetWriteDeadline(time.Now().Add(writeWait)) // not every writer has one; then the server's holds
 	if _, err := f.w.Write(out.Bytes()); err != nil {
 		return err

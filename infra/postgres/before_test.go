@@ -12,8 +12,10 @@ import (
 	"orderflow/readmodels"
 )
 
-// before makes the tables of versions what they were before they had marks.
+// before makes the tables of versions what they were before they had marks, and
+// before there were holes.
 const before = `
+	DROP TABLE holes;
 	ALTER TABLE versions DROP COLUMN event_position, DROP COLUMN event_id, DROP COLUMN passed_position, DROP COLUMN passed_id;
 	DROP FUNCTION advance(bigint, bigint, bigint, bigint, bytea, bigint, bytea);
 	DELETE FROM views_migrations WHERE version_id > 1;
@@ -69,5 +71,12 @@ func TestViewsOfALogThatIsNoMoreAreComputedAnew(t *testing.T) {
 	t.Parallel()
 	empty := cleared(t)
 	projectionstest.RunHealing(t, func(t *testing.T) projectionstest.HealingViews { return empty(t) },
+		func() projectionstest.HealingLog { return memory.New() })
+}
+
+func TestAHoleStopsNoView(t *testing.T) {
+	t.Parallel()
+	empty := cleared(t)
+	projectionstest.RunHoles(t, func(t *testing.T) projectionstest.HoleViews { return empty(t) },
 		func() projectionstest.HealingLog { return memory.New() })
 }

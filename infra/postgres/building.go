@@ -12,6 +12,7 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/projections"
+	"orderflow/readmodels"
 )
 
 // Limits of a build.
@@ -135,9 +136,10 @@ func (b *building) settle(ctx context.Context) error {
 
 // table is what one batch writes into one table.
 type table struct {
-	name string
-	gone []any // keys of rows that may be there
-	rows []byte
+	name  string
+	gone  []any // keys of rows that may be there
+	rows  []byte
+	holes []readmodels.Hole // instead of all above
 }
 
 // buffers are kept from batch to batch, by table.
@@ -145,6 +147,9 @@ type buffers struct{ orders, payments, fulfilments, sales, stock, products []byt
 
 func (b *building) encode(into *buffers, r projections.Rows) ([]table, error) {
 	var job []table
+	if len(r.Holes) > 0 {
+		job = append(job, table{holes: r.Holes})
+	}
 	return job, errors.Join(
 		encode(&job, b, orderView(), &into.orders, r.Orders),
 		encode(&job, b, paymentView(), &into.payments, r.Payments),
@@ -178,6 +183,14 @@ func (b *building) copy(job []table) error {
 	ctx, cancel := context.WithTimeout(context.Background(), copyTimeout)
 	defer cancel()
 	for _, t := range job {
+		if t.holes != nil {
+			batch := &pgx.Batch{}
+			b.queueHoles(batch, t.holes)
+			if err := b.conn.SendBatch(ctx, batch).Close(); err != nil {
+				return gone(err)
+			}
+			continue
+		}
 		if len(t.gone) > 0 {
 			if _, err := b.conn.Exec(ctx, b.texts.of(t.name+"_delete"), t.gone...); err != nil {
 				return gone(err)
@@ -201,6 +214,7 @@ func (b *building) Load(ctx context.Context, k projections.Keys) (r projections.
 		Orders: among(b, orderView(), k.Orders), Payments: among(b, paymentView(), k.Payments),
 		Fulfilments: among(b, fulfilmentView(), k.Fulfilments), Sales: among(b, salesView(), k.Sales),
 		Stock: among(b, stockView(), k.Stock), Products: among(b, productView(), k.Products),
+		Holes: k.Holes,
 	}
 	if k.Len() == 0 {
 		return r, nil

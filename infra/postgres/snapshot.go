@@ -58,14 +58,18 @@ func (s *snapshot) Position() eventlog.Position { return s.at }
 
 func (s *snapshot) Rows(ctx context.Context) iter.Seq2[projections.Row, error] {
 	return func(yield func(projections.Row, error) bool) {
+		goOn := true
 		switch s.v.shelf.group.Name {
 		case projections.Orders:
-			_ = every(ctx, s, orderView(), yield) && every(ctx, s, paymentView(), yield) &&
+			goOn = every(ctx, s, orderView(), yield) && every(ctx, s, paymentView(), yield) &&
 				every(ctx, s, fulfilmentView(), yield) && every(ctx, s, salesView(), yield)
 		case projections.Stock:
-			every(ctx, s, stockView(), yield)
+			goOn = every(ctx, s, stockView(), yield)
 		case projections.Products:
-			every(ctx, s, productView(), yield)
+			goOn = every(ctx, s, productView(), yield)
+		}
+		if goOn {
+			s.holes(ctx, yield)
 		}
 	}
 }

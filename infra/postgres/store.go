@@ -40,7 +40,11 @@ func (v *version) queueRows(batch *pgx.Batch, r projections.Rows) error {
 	if err := queueUpsert(batch, v, stockView(), r.Stock); err != nil {
 		return err
 	}
-	return queueUpsert(batch, v, productView(), r.Products)
+	if err := queueUpsert(batch, v, productView(), r.Products); err != nil {
+		return err
+	}
+	v.queueHoles(batch, r.Holes)
+	return nil
 }
 
 func queueUpsert[K, V any](batch *pgx.Batch, v *version, view view[K, V], rows []V) error {
@@ -75,6 +79,7 @@ func (v *version) load(ctx context.Context, from batcher, k projections.Keys) (r
 	queueLoad(batch, v, salesView(), k.Sales, &r.Sales)
 	queueLoad(batch, v, stockView(), k.Stock, &r.Stock)
 	queueLoad(batch, v, productView(), k.Products, &r.Products)
+	v.queueLoadHoles(batch, k.Holes, &r.Holes)
 	if batch.Len() == 0 {
 		return r, nil
 	}

@@ -59,15 +59,17 @@ func (s *snapshot) Rows(ctx context.Context) iter.Seq2[projections.Row, error] {
 // rows yields what the _all statements find, as question has them.
 func (s *snapshot) rows(ctx context.Context, question func(name string) string) iter.Seq2[projections.Row, error] {
 	return func(yield func(projections.Row, error) bool) {
+		goOn := true
 		switch s.v.shelf.group.Name {
 		case projections.Orders:
-			_ = every(ctx, s, orderView(), question, yield) && every(ctx, s, paymentView(), question, yield) &&
+			goOn = every(ctx, s, orderView(), question, yield) && every(ctx, s, paymentView(), question, yield) &&
 				every(ctx, s, fulfilmentView(), question, yield) && every(ctx, s, salesView(), question, yield)
 		case projections.Stock:
-			every(ctx, s, stockView(), question, yield)
+			goOn = every(ctx, s, stockView(), question, yield)
 		case projections.Products:
-			every(ctx, s, productView(), question, yield)
+			goOn = every(ctx, s, productView(), question, yield)
 		}
+		_ = goOn && every(ctx, s, holeView(), question, yield)
 	}
 }
 

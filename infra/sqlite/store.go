@@ -79,7 +79,10 @@ func (v *version) upsertAll(ctx context.Context, r projections.Rows) error {
 	if err := upsert(ctx, v, stockView(), r.Stock); err != nil {
 		return err
 	}
-	return upsert(ctx, v, productView(), r.Products)
+	if err := upsert(ctx, v, productView(), r.Products); err != nil {
+		return err
+	}
+	return upsert(ctx, v, holeView(), r.Holes)
 }
 
 func upsert[V any](ctx context.Context, v *version, view view[V], rows []V) error {
@@ -163,7 +166,10 @@ func (v *version) Load(ctx context.Context, k projections.Keys) (r projections.R
 	if r.Stock, err = load(ctx, v, stockView(), stock); err != nil {
 		return r, err
 	}
-	r.Products, err = load(ctx, v, productView(), k.Products)
+	if r.Products, err = load(ctx, v, productView(), k.Products); err != nil {
+		return r, err
+	}
+	r.Holes, err = load(ctx, v, holeView(), k.Holes)
 	return r, err
 }
 

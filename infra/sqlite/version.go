@@ -134,14 +134,18 @@ func (v *version) migrate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return v.mark(ctx)
+		if err := v.mark(ctx); err != nil {
+			return err
+		}
+		_, err = v.writer.ExecContext(ctx, embedded("schema/holes.sql"))
+		return err
 	}
 	tx, err := v.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	for _, schema := range append(v.shelf.schema(), embedded("schema/meta_marks.sql")) {
+	for _, schema := range append(v.shelf.schema(), embedded("schema/meta_marks.sql"), embedded("schema/holes.sql")) {
 		if _, err := tx.ExecContext(ctx, schema); err != nil {
 			return err
 		}

@@ -25,6 +25,7 @@ var (
 	_ readmodels.Sales       = (*Views)(nil)
 	_ readmodels.Stocks      = (*Views)(nil)
 	_ readmodels.Products    = (*Views)(nil)
+	_ readmodels.Holes       = (*Views)(nil)
 )
 
 // Open opens the views of a directory and makes it if need be. One process

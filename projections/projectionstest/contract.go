@@ -18,6 +18,7 @@ func Run(t *testing.T, open func(t *testing.T) projections.Views) {
 		"a checkpoint is kept with its ids":           checkpointsAreKept,
 		"a row replaces the row of its key":           rowsReplace,
 		"what is loaded is what was written":          loads,
+		"holes are kept beside the rows":              holesAreKept,
 		"a snapshot stays as it was":                  snapshots,
 		"promoting switches readers and writers":      promotes,
 		"discarding leaves the serving version alone": discards,

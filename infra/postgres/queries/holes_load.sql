@@ -1,0 +1,4 @@
+SELECT
+  stream, order_id, events, since, updated_at, position
+FROM holes
+WHERE version = $1 AND stream = ANY($2)

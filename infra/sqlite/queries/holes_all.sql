@@ -1,0 +1,4 @@
+SELECT
+  stream, order_id, events, since, updated_at, position
+FROM holes
+ORDER BY stream

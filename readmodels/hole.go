@@ -1,0 +1,42 @@
+package readmodels
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"orderflow/domain"
+)
+
+// Hole is a stream that lacks events: a view could not tell what it is about, or
+// nothing can be decided about it.
+type Hole struct {
+	Stream string         // "order-ord_7…"
+	Order  domain.OrderID // that the stream is about; empty if it is about none
+	// How the events are hidden, as the event store says it, such as "$maxCount
+	// 1"; empty if the log does not have them any more. Views do not keep it.
+	How       string
+	Events    int64     // that a view set aside because those before them are missing
+	Since     time.Time // when the first of them was recorded
+	UpdatedAt time.Time // when the last of them was recorded
+	Position  int64     // of the last of them
+}
+
+// StepRestore is the step of an order whose streams lack events: a person has
+// to restore them.
+const StepRestore = "restore"
+
+// Reason returns what a person is told.
+func (h Hole) Reason() string {
+	if h.How != "" {
+		return fmt.Sprintf("The event store hides events of the stream %s (%s). Take the limit out of its metadata or restore the stream, or settle the order by hand.", h.Stream, h.How)
+	}
+	return fmt.Sprintf("The log lacks events of the stream %s: it was truncated or deleted where it is kept. Restore them from a backup, or settle the order by hand.", h.Stream)
+}
+
+// Holes tells which streams a group of views set aside.
+type Holes interface {
+	// Holes returns up to limit streams of which a group set events aside, by
+	// name, and how many there are.
+	Holes(ctx context.Context, group string, limit int) (list []Hole, total int64, err error)
+}
