@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -20,6 +21,8 @@ import (
 type store struct {
 	binary, data, connection, address string
 	running                           *exec.Cmd
+	env                               []string  // besides that of the test
+	stderr                            io.Writer // takes its log; nil drops it
 }
 
 // startStore starts a node on a fresh directory and a free port.
@@ -36,6 +39,7 @@ func (s *store) start(t *testing.T) {
 	t.Helper()
 	for range 50 { // its port may be somebody's who was faster, for a moment
 		s.running = exec.CommandContext(t.Context(), s.binary, "eventstore", "--data", s.data, "--listen", s.address, "--insecure", "--json")
+		s.running.Env, s.running.Stderr = append(os.Environ(), s.env...), s.stderr
 		out, err := s.running.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
