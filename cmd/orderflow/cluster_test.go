@@ -375,7 +375,7 @@ func (r *clusterRun) outage(ctx context.Context, n, to int) (time.Time, func()) 
 	}
 	_ = waitFor(ctx, longLost)
 	stop()
-	why, after := says()
+	after, why := says()
 	switch {
 	case why == nil:
 		r.t.Errorf("round %d: the node was ready all the time although there was no leader for %s", n, longLost)
@@ -393,7 +393,7 @@ func (r *clusterRun) outage(ctx context.Context, n, to int) (time.Time, func()) 
 
 // watchReady asks whether the node is ready until ctx is done. Says returns the
 // first refusal and when it was given.
-func (r *clusterRun) watchReady(ctx context.Context) (says func() (error, time.Time)) {
+func (r *clusterRun) watchReady(ctx context.Context) (says func() (time.Time, error)) {
 	var why error
 	var at time.Time
 	ended := make(chan struct{})
@@ -407,7 +407,7 @@ func (r *clusterRun) watchReady(ctx context.Context) (says func() (error, time.T
 			cancel()
 		}
 	}()
-	return func() (error, time.Time) { <-ended; return why, at }
+	return func() (time.Time, error) { <-ended; return at, why }
 }
 
 // readyAgain waits until the node says that it is ready.

@@ -288,6 +288,9 @@ func (k *killing) read(t *testing.T, stream string, o esdb.ReadStreamOptions) (l
 		if err != nil {
 			t.Fatalf("%s: %v", stream, err)
 		}
+		if e.Event == nil {
+			t.Fatalf("%s: number %d leads to an event that is gone", stream, e.OriginalEvent().EventNumber)
+		}
 		list = append(list, e)
 	}
 }

@@ -195,7 +195,7 @@ func TestCopyRefusesHoles(t *testing.T) {
 // hiding is a log with a stream that was deleted, and of which nothing is left.
 type hiding struct{ inMemory }
 
-func (hiding) TruncatedStreams(context.Context, ...string) ([]eventlog.Truncated, int, error) {
+func (hiding) TruncatedStreams(context.Context, ...string) ([]eventlog.Truncated, int, error) { //nolint:unparam // eventlog.Truncations has the error
 	return []eventlog.Truncated{{Stream: "order-gone", How: "deleted"}}, 1, nil
 }
 

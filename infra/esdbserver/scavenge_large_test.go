@@ -24,7 +24,7 @@ import (
 // number; the long form is 1,000,000.
 const scavengeEvents = 100_000
 
-func scavengeSize(t testing.TB) int {
+func scavengeSize() int {
 	n, err := strconv.Atoi(os.Getenv("ORDERFLOW_SCAVENGE_EVENTS"))
 	if err != nil {
 		n = scavengeEvents
@@ -234,7 +234,7 @@ func scavengeLarge(t *testing.T, log *pebblelog.Log, node node, c *esdb.Client, 
 // TestScavengeFigures reports what a scavenge of a log of which nine tenths are
 // truncated costs the appends beside it, as a ratio to those before it.
 func TestScavengeFigures(t *testing.T) {
-	n := scavengeSize(t)
+	n := scavengeSize()
 	log := filled(t, t.TempDir(), n)
 	node, stop := start(t, log)
 	truncateLarge(t, node.Engine(), n)
@@ -256,7 +256,7 @@ func TestScavengeFigures(t *testing.T) {
 // TestScavengeLarge scavenges a log of which nine tenths are truncated, through
 // the node, while clients append, read and subscribe.
 func TestScavengeLarge(t *testing.T) {
-	n := scavengeSize(t)
+	n := scavengeSize()
 	each := uint64(n / scavengeStreams) //nolint:gosec // it is small
 	kept := each - each*9/10
 	truncatedAt = func(stream string, number uint64) bool {
