@@ -115,7 +115,7 @@ func (c *eventstoreCmd) listenPrivate(ctx context.Context, log *pebblelog.Log, o
 		return telemetry.LogFigures{End: int64(s.End), Queued: s.Queued, DiskBytes: s.DiskBytes}
 	}})
 	node := telemetry.NewNode(metrics)
-	o.Hooks = esdbserver.Hooks{Called: node.Called, Appended: node.Appended, Subscribed: node.Subscribed, Scavenging: node.Scavenging, Scavenged: node.Scavenged}
+	o.Hooks = esdbserver.Hooks{Called: node.Called, Appended: node.Appended, Subscribed: node.Subscribed, Scavenging: node.Scavenging, Removed: node.Removed, Scavenged: node.Scavenged}
 	return listenOn(ctx, c.Private, metrics.Handler(), logger, "--private")
 }
 

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
@@ -18,6 +20,8 @@ type store struct {
 	binary, data, connection, address string
 	certificates                      string // with TLS, where they are; else the node asks nobody who it is
 	running                           *exec.Cmd
+	env                               []string  // besides that of the test
+	stderr                            io.Writer // takes its log; nil drops it
 }
 
 // startStore starts a node on a fresh directory and a free port.
@@ -34,6 +38,7 @@ func (s *store) start(t *testing.T) {
 	t.Helper()
 	for range 50 { // its port may be somebody's who was faster, for a moment
 		s.running = exec.CommandContext(t.Context(), s.binary, append([]string{"eventstore", "--data", s.data, "--listen", s.address, "--json"}, s.security()...)...)
+		s.running.Env, s.running.Stderr = append(os.Environ(), s.env...), s.stderr
 		out, err := s.running.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)

@@ -30,6 +30,11 @@ type secureStore struct {
 
 func newSecureStore(t *testing.T) *secureStore {
 	t.Helper()
+	return newSecureStoreOn(t, memory.NewDense())
+}
+
+func newSecureStoreOn(t *testing.T, log engine.Log) *secureStore {
+	t.Helper()
 	dir := t.TempDir()
 	if err := conformance.WriteCertificates(dir, time.Now()); err != nil {
 		t.Fatal(err)
@@ -38,7 +43,7 @@ func newSecureStore(t *testing.T) *secureStore {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &secureStore{log: memory.NewDense(), certificate: certificate, ca: filepath.Join(dir, "ca", "ca.crt"), address: anyPort}
+	s := &secureStore{log: log, certificate: certificate, ca: filepath.Join(dir, "ca", "ca.crt"), address: anyPort}
 	s.start(t)
 	t.Cleanup(func() { s.stop() })
 	return s

@@ -19,3 +19,11 @@ type Scavenging interface {
 	// Bytes returns the size of the stored events with their indexes.
 	Bytes(ctx context.Context) (int64, error)
 }
+
+// Owing is a log that remembers what a scavenge that was interrupted left: events
+// were removed, and their space was not given back.
+type Owing interface {
+	// Owes reports whether GiveBack has something to give back. It is true from
+	// the first removal on until GiveBack has succeeded after the last one.
+	Owes(ctx context.Context) (bool, error)
+}

@@ -20,8 +20,10 @@ type Hooks struct {
 	Subscribed func(delta int)
 	// Scavenging reports scavenges that begin (+1) and end (-1).
 	Scavenging func(delta int)
+	// Removed reports events that a scavenge has just removed, step by step.
+	Removed func(events int64)
 	// Scavenged reports how a scavenge ended, in the words of EventStoreDB:
-	// "Success", "Stopped" or "Errored"; the events that it removed, and the bytes
+	// "Success", "Stopped" or "Errored"; all events that it removed, and the bytes
 	// that it gave back.
 	Scavenged func(result string, events, bytes int64)
 }

@@ -37,7 +37,7 @@ func (o Options) newEngine() *engine.Engine {
 	if o.Cluster != nil {
 		return o.Cluster.Engine
 	}
-	return engine.New(o.Log, engine.Options{Clock: o.Clock, Logger: o.Logger, MaxAppendBytes: o.MaxAppendBytes})
+	return engine.New(o.Log, engine.Options{Clock: o.Clock, Logger: o.Logger, MaxAppendBytes: o.MaxAppendBytes, Removed: o.Hooks.Removed})
 }
 
 // unary returns the interceptors of a node in a cluster, none for a node alone.

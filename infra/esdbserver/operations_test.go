@@ -126,7 +126,7 @@ func TestPriorityIsShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // it is only read
+	defer answer.Body.Close()
 	var said struct{ Members []struct{ NodePriority int } }
 	if err := json.NewDecoder(answer.Body).Decode(&said); err != nil || len(said.Members) != 1 || said.Members[0].NodePriority != 7 {
 		t.Errorf("%+v, %v", said, err)

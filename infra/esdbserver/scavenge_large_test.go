@@ -2,6 +2,7 @@ package esdbserver_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"slices"
@@ -23,7 +24,7 @@ import (
 // number; the long form is 1,000,000.
 const scavengeEvents = 100_000
 
-func scavengeSize(t testing.TB) int {
+func scavengeSize() int {
 	n, err := strconv.Atoi(os.Getenv("ORDERFLOW_SCAVENGE_EVENTS"))
 	if err != nil {
 		n = scavengeEvents
@@ -34,38 +35,57 @@ func scavengeSize(t testing.TB) int {
 	return n
 }
 
-// aloneFor is how long appends are measured without a scavenge.
-const aloneFor = 3 * time.Second
-
 const (
 	scavengeStreams = 50
 	scavengeData    = 400 // bytes of an event, that do not compress to nothing
 )
 
-// fillTruncated appends n events and truncates nine tenths of them.
-func fillTruncated(t testing.TB, e *engine.Engine, n int) {
+// scavengeBatch is how many events are stored at once, before there is a node.
+const scavengeBatch = 500
+
+// filled returns a log of n events that lie side by side in their streams. They
+// are stored without a node, which is not what is measured.
+func filled(t testing.TB, dir string, n int) *pebblelog.Log {
 	t.Helper()
+	log, err := pebblelog.Open(dir, pebblelog.Options{IndexIDs: true, LongNames: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
 	each := n / scavengeStreams
-	const batch = 500
-	for from := 0; from < each; from += batch { // so that the streams lie side by side
+	for from := 0; from < each; from += scavengeBatch {
 		for s := range scavengeStreams {
-			var list []engine.Proposed
-			for i := from; i < min(from+batch, each); i++ {
-				id := eventlog.NewEventID("scavenge", eventlog.Stream(fmt.Sprint(s)), i)
-				text := fmt.Sprintf("%x", id[:])
-				for len(text) < scavengeData {
-					id = eventlog.NewEventID(text, "", i)
-					text += fmt.Sprintf("%x", id[:])
-				}
-				list = append(list, engine.Proposed{ID: id, Type: "tested.v1", JSON: true, Data: []byte(`{"of":"` + text + `"}`)})
+			list := make([]eventlog.Pending, 0, scavengeBatch)
+			for i := from; i < min(from+scavengeBatch, each); i++ {
+				list = append(list, largeEvent(s, i))
 			}
-			if _, err := e.Append(t.Context(), engine.Write{Stream: fmt.Sprint("large-", s), Expected: engine.Any, Events: list}); err != nil {
+			if _, err := log.Append(t.Context(), eventlog.Stream(fmt.Sprint("large-", s)), eventlog.Version(from), list...); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
+	if err := log.GiveBack(t.Context()); err != nil { // so that what follows is the scavenge's doing
+		t.Fatal(err)
+	}
+	t.Logf("%d events were stored in %v", n, time.Since(begun).Round(time.Millisecond))
+	return log
+}
+
+// largeEvent makes an event whose data does not compress to nothing.
+func largeEvent(stream, i int) eventlog.Pending {
+	var text []byte
+	for part := 0; len(text) < scavengeData; part++ {
+		text = fmt.Appendf(text, "%x", sha256.Sum256(fmt.Appendf(nil, "%d %d %d", stream, i, part)))
+	}
+	id := eventlog.NewEventID("scavenge", eventlog.Stream(fmt.Sprint(stream)), i)
+	return eventlog.Pending{ID: id, Type: "tested.v1", Data: fmt.Appendf(nil, `{"of":"%s"}`, text)}
+}
+
+// truncateLarge hides nine tenths of what filled stored.
+func truncateLarge(t testing.TB, e *engine.Engine, n int) {
+	t.Helper()
 	for s := range scavengeStreams {
-		meta := engine.Proposed{ID: eventlog.NewEventID("meta", eventlog.Stream(fmt.Sprint(s)), 0), Type: engine.MetadataType, JSON: true, Data: fmt.Appendf(nil, `{"$tb":%d}`, each*9/10)}
+		meta := engine.Proposed{ID: eventlog.NewEventID("meta", eventlog.Stream(fmt.Sprint(s)), 0), Type: engine.MetadataType, JSON: true, Data: fmt.Appendf(nil, `{"$tb":%d}`, n/scavengeStreams*9/10)}
 		if _, err := e.Append(t.Context(), engine.Write{Stream: fmt.Sprint("$$large-", s), Expected: engine.Any, Events: []engine.Proposed{meta}}); err != nil {
 			t.Fatal(err)
 		}
@@ -74,14 +94,18 @@ func fillTruncated(t testing.TB, e *engine.Engine, n int) {
 
 // appender appends one event after the other, and knows how long each took.
 type appender struct {
-	took []time.Duration
-	stop chan struct{}
-	wg   sync.WaitGroup
+	took  []time.Duration
+	plain chan struct{} // closed when there are enough to tell what is usual
+	stop  chan struct{}
+	wg    sync.WaitGroup
 }
+
+// enoughAppends are so many that the 99th percentile is no accident.
+const enoughAppends = 1_000
 
 // appending starts it; the numbers have to rise by one.
 func appending(t *testing.T, c *esdb.Client, stream string) *appender {
-	a := &appender{stop: make(chan struct{})}
+	a := &appender{plain: make(chan struct{}), stop: make(chan struct{})}
 	a.wg.Go(func() {
 		for i := uint64(0); ; i++ {
 			select {
@@ -93,23 +117,44 @@ func appending(t *testing.T, c *esdb.Client, stream string) *appender {
 			w, err := c.AppendToStream(t.Context(), stream, esdb.AppendToStreamOptions{}, event("beside"))
 			if err != nil || w.NextExpectedVersion != i {
 				t.Errorf("append %d to %s: %+v, %v", i, stream, w, err)
+				if len(a.took) < enoughAppends {
+					close(a.plain)
+				}
 				return
 			}
-			a.took = append(a.took, time.Since(begun))
+			if a.took = append(a.took, time.Since(begun)); len(a.took) == enoughAppends {
+				close(a.plain)
+			}
 		}
 	})
 	return a
 }
 
-// end returns the middle and the 99th percentile.
-func (a *appender) end() (n int, p50, p99, most time.Duration) {
+// waits are what appends took.
+type waits struct {
+	n              int
+	p50, p99, most time.Duration
+}
+
+func (w waits) String() string {
+	return fmt.Sprintf("%d, p50 %v, p99 %v, most %v", w.n, w.p50, w.p99, w.most)
+}
+
+// over returns how many times as long the middle and the 99th percentile are.
+func (w waits) over(alone waits) string {
+	return fmt.Sprintf("p50 x %.2f, p99 x %.2f", float64(w.p50)/float64(alone.p50), float64(w.p99)/float64(alone.p99))
+}
+
+// end stops it.
+func (a *appender) end() waits {
 	close(a.stop)
 	a.wg.Wait()
-	if n = len(a.took); n == 0 {
-		return 0, 0, 0, 0
+	n := len(a.took)
+	if n == 0 {
+		return waits{}
 	}
 	slices.Sort(a.took)
-	return n, a.took[n/2], a.took[n*99/100], a.took[n-1]
+	return waits{n, a.took[n/2], a.took[n*99/100], a.took[n-1]}
 }
 
 // follower reads all from the beginning, and remembers what of the streams it
@@ -164,11 +209,54 @@ func follow(t *testing.T, c *esdb.Client, begin esdb.AllPosition) *follower {
 // be missing.
 var truncatedAt = func(string, uint64) bool { return false }
 
+// scavengeLarge starts a scavenge, waits for its end, and reports bytes and time.
+func scavengeLarge(t *testing.T, log *pebblelog.Log, node node, c *esdb.Client, n int) {
+	t.Helper()
+	before, err := log.Bytes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	one, err := node.scavenges(t).start(1, 0)
+	if err != nil || one.GetScavengeResult() != operationspb.ScavengeResp_Started {
+		t.Fatalf("%v, %v", one, err)
+	}
+	is(t, "the scavenge", endOf(t, c, one.GetScavengeId()), "$scavengeStarted", "$scavengeCompleted Success")
+	took := time.Since(begun)
+	after, err := log.Bytes(t.Context())
+	if err != nil || n >= scavengeEvents && after > before/2 {
+		t.Errorf("of %d bytes %d are left: %v", before, after, err)
+	}
+	t.Logf("scavenged in %v, %.0f events/s: %d bytes, then %d (%.1f %%)",
+		took.Round(time.Millisecond), float64(n)*9/10/took.Seconds(), before, after, 100*float64(after)/float64(before))
+}
+
+// TestScavengeFigures reports what a scavenge of a log of which nine tenths are
+// truncated costs the appends beside it, as a ratio to those before it.
+func TestScavengeFigures(t *testing.T) {
+	n := scavengeSize()
+	log := filled(t, t.TempDir(), n)
+	node, stop := start(t, log)
+	truncateLarge(t, node.Engine(), n)
+	c := connect(t, "esdb://"+node.address+"?tls=false")
+	appends := appending(t, c, "alone")
+	<-appends.plain
+	alone := appends.end()
+	t.Log("appends without it:", alone)
+	appends = appending(t, c, "beside")
+	scavengeLarge(t, log, node, c, n)
+	beside := appends.end()
+	t.Logf("appends beside it: %v: %s", beside, beside.over(alone))
+	stop()
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestScavengeLarge scavenges a log of which nine tenths are truncated, through
-// the node, while clients append, read and subscribe. It reports bytes, time,
-// and what the appends beside it took.
+// the node, while clients append, read and subscribe.
 func TestScavengeLarge(t *testing.T) {
-	n := scavengeSize(t)
+	n := scavengeSize()
 	each := uint64(n / scavengeStreams) //nolint:gosec // it is small
 	kept := each - each*9/10
 	truncatedAt = func(stream string, number uint64) bool {
@@ -177,47 +265,18 @@ func TestScavengeLarge(t *testing.T) {
 		return err == nil && number <= each*9/10 || stream == "$$$scavenges"
 	}
 	dir := t.TempDir()
-	log, err := pebblelog.Open(dir, pebblelog.Options{IndexIDs: true, LongNames: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := filled(t, dir, n)
 	node, stop := start(t, log)
-	begun := time.Now()
-	fillTruncated(t, node.Engine(), n)
-	if err := log.GiveBack(t.Context()); err != nil { // so that what follows is the scavenge's doing
-		t.Fatal(err)
-	}
-	before, err := log.Bytes(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%d events were stored in %v", n, time.Since(begun).Round(time.Millisecond))
+	truncateLarge(t, node.Engine(), n)
 	connection := "esdb://" + node.address + "?tls=false"
 	c := connect(t, connection)
 
 	removed := somewhere(t, c, "large-7", each/2) // a position that will be of nothing
 	all, mid := follow(t, connect(t, connection), esdb.Start{}), follow(t, connect(t, connection), removed)
 	reading := readingAll(t, connect(t, connection), kept)
-	alone := appending(t, c, "alone") // with the same readers
-	pause(t, aloneFor)
-	count, p50, p99, most := alone.end()
-	t.Logf("appends without it: %d, p50 %v, p99 %v, most %v", count, p50, p99, most)
-
 	beside := appending(t, c, "beside")
-	begun = time.Now()
-	one, err := node.scavenges(t).start(1, 0)
-	if err != nil || one.GetScavengeResult() != operationspb.ScavengeResp_Started {
-		t.Fatalf("%v, %v", one, err)
-	}
-	is(t, "the scavenge", endOf(t, c, one.GetScavengeId()), "$scavengeStarted", "$scavengeCompleted Success")
-	took := time.Since(begun)
-	count, p50, p99, most = beside.end()
-	after, err := log.Bytes(t.Context())
-	if err != nil || n >= scavengeEvents && after > before/2 {
-		t.Errorf("of %d bytes %d are left: %v", before, after, err)
-	}
-	t.Logf("scavenged in %v: %d bytes, then %d (%.1f %%)", took.Round(time.Millisecond), before, after, 100*float64(after)/float64(before))
-	t.Logf("appends beside it: %d, p50 %v, p99 %v, most %v", count, p50, p99, most)
+	scavengeLarge(t, log, node, c, n)
+	t.Log("appends beside it and readers:", beside.end())
 	t.Logf("reads beside it: %d, of whole streams", reading())
 
 	mustAppend(t, c, "last", event("last"))
@@ -237,16 +296,6 @@ func TestScavengeLarge(t *testing.T) {
 	report, err := pebblelog.Verify(t.Context(), dir, pebblelog.Options{}, func(_, _ eventlog.Position) {})
 	if err != nil || !report.OK() {
 		t.Errorf("verified: %+v, %v", report, err)
-	}
-}
-
-// pause waits for a while in which others work.
-func pause(t *testing.T, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-t.Context().Done():
 	}
 }
 

@@ -93,7 +93,13 @@ func (l *Log) streamBack(s eventlog.Stream, below eventlog.Version, end eventlog
 
 // positionsBack returns where the last events of s below a version are, rising.
 func (l *Log) positionsBack(s eventlog.Stream, below eventlog.Version, end eventlog.Position) (positions []eventlog.Position, err error) {
-	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: streamKey(s, 0), UpperBound: streamKey(s, max(below, 0))})
+	first := eventlog.Version(1) // what was removed below is not passed, one by one, to find that there is nothing
+	if l.scavenged.Load() {
+		if first, err = l.firstVersion(s); err != nil {
+			return nil, err
+		}
+	}
+	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: streamKey(s, first), UpperBound: streamKey(s, max(below, first))})
 	if err != nil {
 		return nil, unreadable(s, err)
 	}

@@ -23,6 +23,7 @@
 //	i id:16                             → position:8    id index, only with Options.IndexIDs
 //	x                                   → position:8    how far the id index reaches
 //	g len:2 stream                      → version:8     the first event that was not scavenged
+//	o                                   → position:8    space of scavenged events is still to be given back
 //
 // # Record
 //

@@ -93,3 +93,7 @@ func EncodeRecord(r eventlog.Recorded) []byte {
 func EncodeCheckpoint(p eventlog.Position, record [32]byte, key ed25519.PrivateKey) []byte {
 	return checkpoint{p, record}.encode(key)
 }
+
+// Removals and Settle are how GiveBack notes what it gave back.
+func (l *Log) Removals() int64             { return l.removals.Load() }
+func (l *Log) Settle(removals int64) error { return l.settle(removals) }

@@ -16,6 +16,7 @@ const (
 	kindID       = 'i'
 	kindIndexed  = 'x'
 	kindGone     = 'g'
+	kindOwed     = 'o'
 )
 
 // layout is the version of the drawing in doc.go.

@@ -28,8 +28,9 @@ type Log struct {
 	// The writer's own.
 	last      eventlog.Position // the last position given, on disk or not
 	heads     *heads
-	scavenged atomic.Bool // events were removed, now or ever
-	removing  sync.Mutex  // held while events are removed
+	scavenged atomic.Bool  // events were removed, now or ever
+	removing  sync.Mutex   // held while events are removed; before readers
+	removals  atomic.Int64 // batches that removed events
 
 	queue chan *request
 	saves chan *save

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -106,6 +107,10 @@ func (l *Log) removeSome(s eventlog.Stream, below eventlog.Version) (n int, beyo
 	if err := batch.Set(goneKey(s), kept, nil); err != nil {
 		return 0, false, err
 	}
+	last := positions[len(positions)-1]
+	if err := batch.Set([]byte{kindOwed}, binary.BigEndian.AppendUint64(nil, uint64(last)), nil); err != nil {
+		return 0, false, err
+	}
 	if l.hasFailed() {
 		return 0, false, l.failure()
 	}
@@ -113,7 +118,8 @@ func (l *Log) removeSome(s eventlog.Stream, below eventlog.Version) (n int, beyo
 	if err := l.db.Apply(batch, pebble.Sync); err != nil {
 		return 0, false, err
 	}
-	l.tail.drop(positions[len(positions)-1])
+	l.removals.Add(1) // after it, so that a GiveBack that began before does not count it as done
+	l.tail.drop(last)
 	return len(positions), beyond, nil
 }
 
@@ -144,7 +150,9 @@ func (l *Log) removeRecords(batch *pebble.Batch, positions []eventlog.Position) 
 	return ids, nil
 }
 
-// removeIDs takes events out of the index of ids, unless a newer event has the id.
+// removeIDs takes events out of the index of ids, unless a newer event has the
+// id. It goes through the index in its own order: ids are random, and one block
+// of the index holds several of a batch.
 func (l *Log) removeIDs(batch *pebble.Batch, ids []eventlog.EventID, positions []eventlog.Position) (err error) {
 	if !l.opts.IndexIDs {
 		return nil
@@ -154,9 +162,14 @@ func (l *Log) removeIDs(batch *pebble.Batch, ids []eventlog.EventID, positions [
 		return domain.Wrap(domain.Internal, err, "The index of ids cannot be read.")
 	}
 	defer func() { err = errors.Join(err, closed(it, positions[0])) }()
-	for i, id := range ids {
-		key := idKey(id)
-		if !it.SeekGE(key) || !bytes.Equal(it.Key(), key) {
+	order := make([]int, len(ids))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(ids[a][:], ids[b][:]) })
+	for _, i := range order {
+		key := idKey(ids[i])
+		if !it.SeekPrefixGE(key) { // of removed entries it passes none
 			continue
 		}
 		value, err := it.ValueAndErr()
@@ -236,12 +249,45 @@ func (l *Log) GiveBack(ctx context.Context) error {
 		case <-ended:
 		}
 	}()
-	return l.reading(func() error {
+	before := l.removals.Load()
+	err := l.reading(func() error {
 		if err := l.db.Compact(ctx, []byte{0}, []byte{0xff}, false); err != nil {
 			return domain.Wrap(domain.Unavailable, err, "The space of what was removed is not given back yet.")
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return l.settle(before)
+}
+
+// settle notes that the space of all that was removed is given back, unless
+// more was removed since there were so many removals.
+func (l *Log) settle(removals int64) error {
+	l.removing.Lock()
+	defer l.removing.Unlock()
+	return l.reading(func() error {
+		if owed, err := l.position([]byte{kindOwed}); err != nil || owed == 0 || l.removals.Load() != removals {
+			return err
+		}
+		if l.hasFailed() {
+			return l.failure()
+		}
+		return l.db.Delete([]byte{kindOwed}, pebble.Sync)
+	})
+}
+
+// Owes implements eventlog.Owing; it is true after a crash too.
+func (l *Log) Owes(context.Context) (owed bool, err error) {
+	err = l.reading(func() error {
+		p, err := l.position([]byte{kindOwed})
+		if owed = p > 0; err != nil {
+			return domain.Wrap(domain.Internal, err, "It cannot be read whether space of removed events is to be given back.")
+		}
+		return nil
+	})
+	return owed, err
 }
 
 // Bytes implements eventlog.Scavenging: it is the size of all tables, the

@@ -76,9 +76,11 @@ func (n *Node) Subscribed(delta int) { n.subscribers.Add(float64(delta)) }
 // Scavenging counts scavenges that begin (+1) and end (-1).
 func (n *Node) Scavenging(delta int) { n.scavenging.Add(float64(delta)) }
 
-// Scavenged counts what a scavenge that ended did.
-func (n *Node) Scavenged(result string, events, bytes int64) {
+// Removed counts events that a scavenge has just removed.
+func (n *Node) Removed(events int64) { n.removed.Add(float64(events)) }
+
+// Scavenged counts a scavenge that ended; its events are counted by Removed.
+func (n *Node) Scavenged(result string, _, bytes int64) {
 	n.scavenges.WithLabelValues(result).Inc()
-	n.removed.Add(float64(events))
 	n.saved.Add(float64(bytes))
 }

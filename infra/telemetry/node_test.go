@@ -15,6 +15,8 @@ func TestNode(t *testing.T) {
 	n.Appended(3, 400)
 	n.Subscribed(1)
 	n.Scavenging(1)
+	n.Removed(2)
+	n.Removed(3)
 	n.Scavenged("Success", 5, 600)
 	families, err := m.Registry().Gather()
 	if err != nil {

@@ -44,6 +44,9 @@ type Options struct {
 	// MaxAppendBytes of data are taken in one append; 0 is [MaxAppendBytes].
 	// More than [MaxAppendTotalBytes] is that.
 	MaxAppendBytes int
+	// Removed is called with the events that a scavenge has just removed, step by
+	// step, and must not block; nil is for nobody.
+	Removed func(events int64)
 }
 
 // Engine is the [API] on a log. It is safe for concurrent use, and the only
@@ -62,6 +65,7 @@ type Engine struct {
 	metadataWrites atomic.Uint64
 
 	scavenging chan struct{} // holds one while events are removed
+	removed    func(events int64)
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -83,7 +87,7 @@ func New(log Log, o Options) *Engine {
 	e := &Engine{
 		log: log, clock: o.Clock, logger: o.Logger, most: min(o.MaxAppendBytes, MaxAppendTotalBytes),
 		lanes: newLanes(lanesPerGeneration), all: newTopic(), streams: newTopics(), known: newExisting(),
-		scavenging: make(chan struct{}, 1), closing: make(chan struct{}),
+		scavenging: make(chan struct{}, 1), removed: o.Removed, closing: make(chan struct{}),
 	}
 	e.known.fill(log)
 	return e

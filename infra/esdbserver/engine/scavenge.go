@@ -69,13 +69,28 @@ func (e *Engine) Scavenge(ctx context.Context) (s Scavenged, err error) {
 	if err := e.removeAllHidden(ctx, log, &s); err != nil {
 		return s, err
 	}
-	if s.Events > 0 {
+	owed, err := e.owes(ctx, s.Events)
+	if err != nil {
+		return s, err
+	}
+	if owed {
+		e.logger.Debug("a scavenge gives space back", "events", s.Events)
 		if err := log.GiveBack(ctx); err != nil {
 			return s, err
 		}
 	}
 	s.After, err = log.Bytes(ctx)
 	return s, err
+}
+
+// owes reports whether space is to be given back: of what was removed now, or of
+// what a scavenge removed that was interrupted afterwards.
+func (e *Engine) owes(ctx context.Context, removed int64) (bool, error) {
+	log, ok := e.log.(eventlog.Owing)
+	if !ok || removed > 0 {
+		return removed > 0, nil
+	}
+	return log.Owes(ctx)
 }
 
 // removeAllHidden looks for what hides events: metadata and tombstones.
@@ -138,10 +153,22 @@ func (e *Engine) removeHidden(ctx context.Context, log eventlog.Scavenging, stre
 		}
 		n, err := log.RemoveBelow(ctx, eventlog.Stream(stream), min(version(first), from+scavengeStep))
 		removed += n
+		e.tellRemoved(stream, n)
 		if err != nil || n == 0 {
 			return removed, err
 		}
 	}
+}
+
+// tellRemoved reports one step.
+func (e *Engine) tellRemoved(stream string, events int64) {
+	if events == 0 {
+		return
+	}
+	if e.removed != nil {
+		e.removed(events)
+	}
+	e.logger.Debug("a scavenge removed events", "stream", stream, "events", events)
 }
 
 // readStored reads the events of a stream above a version, from the first one on

@@ -7,15 +7,17 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
 	"orderflow/domain/eventlog"
 	"orderflow/infra/esdbserver/engine"
 	"orderflow/infra/memory"
+	"orderflow/infra/pebblelog"
 )
 
 // shown is what readers of the streams s and $$s get, forwards and backwards.
-func shown(t *rapid.T, e *engine.Engine) (all []string) {
+func shown(e *engine.Engine) (all []string) {
 	for _, stream := range []string{"s", "$$s"} {
 		for _, span := range []engine.Span{{Max: 100}, {Max: 100, Backwards: true}} {
 			from := int64(0)
@@ -50,12 +52,12 @@ func TestScavengeHidesNothing(t *testing.T) {
 					_, _ = wait(context.Background()) // what is refused is not there
 				}
 			}
-			before := shown(t, e)
+			before := shown(e)
 			done, err := e.Scavenge(context.Background())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if after := shown(t, e); !slices.Equal(before, after) {
+			if after := shown(e); !slices.Equal(before, after) {
 				t.Fatalf("%d events were removed, and readers are shown\n%v, before\n%v", done.Events, after, before)
 			}
 			again, err := e.Scavenge(context.Background())
@@ -219,4 +221,41 @@ func TestScavengeOfShortStreams(t *testing.T) {
 			}
 		}
 	})
+}
+
+// interruptedLog gives no space back the first time.
+type interruptedLog struct {
+	*pebblelog.Log
+	gaveBack int
+}
+
+func (l *interruptedLog) GiveBack(ctx context.Context) error {
+	if l.gaveBack++; l.gaveBack == 1 {
+		return context.Canceled
+	}
+	return l.Log.GiveBack(ctx)
+}
+
+// TestScavengeGivesBackWhatAnotherRemoved interrupts a scavenge after its last
+// removal: the next one finds nothing to remove, and gives the space back; the
+// one after it does not rewrite the log once more.
+func TestScavengeGivesBackWhatAnotherRemoved(t *testing.T) {
+	log := &interruptedLog{Log: openCrashing(t, vfs.NewMem())}
+	t.Cleanup(func() { _ = log.Close() })
+	var told int64
+	e := engine.New(log, engine.Options{Removed: func(n int64) { told += n }})
+	t.Cleanup(e.Close)
+	for i := range 20 {
+		must(t, e, "s", engine.Any, events(fmt.Sprint("e", i)))
+	}
+	must(t, e, "other", engine.Any, events("last")) // the newest event of the log is never removed
+	must(t, e, "$$s", engine.Any, metadata(`{"$maxCount":1}`))
+	if done, err := e.Scavenge(ctx(t)); !errors.Is(err, context.Canceled) || done.Events != 19 || told != 19 {
+		t.Fatalf("%+v, %v, told of %d events; want 19 and the interruption", done, err, told)
+	}
+	for range 2 {
+		if done, err := e.Scavenge(ctx(t)); err != nil || done.Events != 0 || log.gaveBack != 2 {
+			t.Errorf("%+v, %v: space was given back %d times, want 2", done, err, log.gaveBack)
+		}
+	}
 }

@@ -48,7 +48,7 @@ func (c *Client) Revoke(ctx context.Context, login string) (changed bool, err er
 // as it is. Who changes it at the same time is not overwritten: that is Conflict.
 func (c *Client) edit(ctx context.Context, change func(readers []string, said bool) []string) (changed bool, err error) {
 	err = c.ask(ctx, func(ctx context.Context, conn grpc.ClientConnInterface) error {
-		data, revision, err := newest(ctx, streams.NewStreamsClient(conn))
+		data, revision, err := newest(ctx, streams.NewStreamsClient(conn), metadataOfAll)
 		if err != nil {
 			return err
 		}
@@ -102,16 +102,18 @@ func withReaders(data []byte, change func(readers []string, said bool) []string)
 
 func set(raw json.RawMessage) bool { return len(raw) > 0 && !bytes.Equal(raw, []byte("null")) }
 
-// newest reads the metadata of $all; without any the revision is nil.
-func newest(ctx context.Context, c streams.StreamsClient) (data []byte, revision *uint64, err error) {
+// newest reads the newest event of a stream, or what it links to; of a stream
+// without events data and revision are nil.
+func newest(ctx context.Context, c streams.StreamsClient, stream string) (data []byte, revision *uint64, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // it ends the reading
 	reading, err := c.Read(ctx, &streams.ReadReq{Options: &streams.ReadReq_Options{
 		StreamOption: &streams.ReadReq_Options_Stream{Stream: &streams.ReadReq_Options_StreamOptions{
-			StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte(metadataOfAll)},
+			StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte(stream)},
 			RevisionOption:   &streams.ReadReq_Options_StreamOptions_End{End: &shared.Empty{}},
 		}},
 		ReadDirection: streams.ReadReq_Options_Backwards,
+		ResolveLinks:  true,
 		CountOption:   &streams.ReadReq_Options_Count{Count: 1},
 		FilterOption:  &streams.ReadReq_Options_NoFilter{NoFilter: &shared.Empty{}},
 		UuidOption:    &streams.ReadReq_Options_UUIDOption{Content: &streams.ReadReq_Options_UUIDOption_String_{String_: &shared.Empty{}}},

@@ -2,7 +2,9 @@ package userclient
 
 import (
 	"context"
+	"encoding/json"
 
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -33,6 +35,47 @@ func (c *Client) StopScavenge(ctx context.Context, id string) error {
 		}
 		return c.operated(err)
 	})
+}
+
+// scavenges is the stream that links to the first and the last event of each
+// scavenge.
+const scavenges = "$scavenges"
+
+// Scavenge is how a scavenge stands.
+type Scavenge struct {
+	ID     string
+	Result string // Success, Stopped, Errored or Interrupted; empty while it is under way
+	Error  string // why it failed
+	Took   string // [d.]hh:mm:ss.fffffff, empty while it is under way
+	Saved  int64  // bytes that were given back
+}
+
+// NewestScavenge returns how the scavenge stands that was begun last; NotFound
+// says that the server tells of none. Servers tell of those of the last 30 days,
+// to $ops and $admins; before the first one only $admins may ask.
+func (c *Client) NewestScavenge(ctx context.Context) (s Scavenge, err error) {
+	err = c.ask(ctx, func(ctx context.Context, conn grpc.ClientConnInterface) error {
+		data, _, err := newest(ctx, streams.NewStreamsClient(conn), scavenges)
+		if status.Code(err) == codes.PermissionDenied {
+			return domain.Errorf(domain.Rejected, "The event store at %s denies this to the user of the connection string (%s); name one of the groups $ops and $admins, such as ops; one of $admins if no scavenge was ever begun there.", c.name, c.who())
+		}
+		if err != nil {
+			return c.operated(err)
+		}
+		if data == nil {
+			return domain.Errorf(domain.NotFound, "The event store at %s tells of no scavenge: none was begun in the last 30 days.", c.name)
+		}
+		var said struct {
+			ScavengeID, Result, Error, TimeTaken string
+			SpaceSaved                           int64
+		}
+		if err := json.Unmarshal(data, &said); err != nil || said.ScavengeID == "" {
+			return domain.Wrap(domain.Internal, err, "The event store at %s tells of a scavenge in a form that is not known; look at the newest event of %s", c.name, scavenges)
+		}
+		s = Scavenge{ID: said.ScavengeID, Result: said.Result, Error: said.Error, Took: said.TimeTaken, Saved: said.SpaceSaved}
+		return nil
+	})
+	return s, err
 }
 
 // operated translates the answers that mean something else for operations than
