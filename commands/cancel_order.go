@@ -31,12 +31,12 @@ func (c CancelOrder) do(ctx context.Context, l *Local) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	underway := parcel.Status == shipment.Underway || parcel.Status == shipment.Arrived
+	underway := parcel.Status == shipment.StatusDispatched || parcel.Status == shipment.StatusDelivered
 	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), func(s order.State) ([]order.Event, error) {
-		if s.Status == order.Secured && parcel.Status == shipment.None { // it was confirmed because there is one
+		if s.Status == order.StatusConfirmed && parcel.Status == shipment.StatusNone { // it was confirmed because there is one
 			return nil, eventlog.ErrIncomplete(shipment.Stream(c.Order), 1, 0)
 		}
-		if s.Status == order.Secured && underway {
+		if s.Status == order.StatusConfirmed && underway {
 			return nil, domain.Errorf(domain.Rejected, "The parcel is %s; return the goods instead.", parcel.Status)
 		}
 		return order.RequestCancel(c.Reason, c.Detail)(s)

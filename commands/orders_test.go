@@ -296,7 +296,7 @@ func TestRejectAndResume(t *testing.T) {
 	id := do(t, l, place("k1", line("holder", 2))).Order
 	do(t, l, commands.RejectOrder{Order: id, Reason: domain.OutOfStock})
 	refused(t, l, commands.ConfirmOrder{Order: id}, domain.Rejected, "")
-	_, _, err := l.Fulfilments.Transact(ctx(), fulfilment.Stream(id), commands.NewCause(id, "test"), fulfilment.CallAttention(fulfilment.Charge, "stuck"))
+	_, _, err := l.Fulfilments.Transact(ctx(), fulfilment.Stream(id), commands.NewCause(id, "test"), fulfilment.CallAttention(fulfilment.StepCharge, "stuck"))
 	must(t, err)
 	refused(t, l, commands.ResumeFulfilment{Order: id}, domain.Invalid, "operator")
 	if r := do(t, l, commands.ResumeFulfilment{Order: id, By: "ann"}); r.Events != 1 {

@@ -86,7 +86,7 @@ func (c PlaceOrder) do(ctx context.Context, l *Local) (Reply, error) {
 // an order that was taken is a repeat, whatever became of its articles since.
 func placeUnless(refusal error, p order.Placed) order.Decision {
 	return func(s order.State) ([]order.Event, error) {
-		if s.Status == order.New && refusal != nil {
+		if s.Status == order.StatusNew && refusal != nil {
 			return nil, refusal
 		}
 		return order.Place(p)(s)

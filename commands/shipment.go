@@ -46,10 +46,10 @@ func (l *Local) unlessGone(ctx context.Context, id domain.OrderID, err error) er
 		return err
 	}
 	parcel, _, loadErr := l.Shipments.Load(ctx, shipment.Stream(id))
-	if loadErr != nil || parcel.Status != shipment.None {
+	if loadErr != nil || parcel.Status != shipment.StatusNone {
 		return err
 	}
-	if o, _, loadErr := l.Orders.Load(ctx, order.Stream(id)); loadErr == nil && o.Status == order.Secured {
+	if o, _, loadErr := l.Orders.Load(ctx, order.Stream(id)); loadErr == nil && o.Status == order.StatusConfirmed {
 		return eventlog.ErrIncomplete(shipment.Stream(id), 1, 0)
 	}
 	return err

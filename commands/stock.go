@@ -71,7 +71,7 @@ func (ReserveStock) CommandName() string { return "reserve_stock" }
 func (c ReserveStock) about() eventlog.Stream { return inventory.Stream(c.Warehouse) }
 
 func (c ReserveStock) do(ctx context.Context, l *Local) (Reply, error) {
-	var standing inventory.Standing
+	var standing inventory.ReservationStatus
 	var short []inventory.Shortage
 	s := inventory.Stream(c.Warehouse)
 	r, err := l.Stock.Do(ctx, s, because(ctx, c, c.Order, string(c.Order)), inventory.Reserve(c.Order, c.Units), func(after inventory.State) {
@@ -80,9 +80,9 @@ func (c ReserveStock) do(ctx context.Context, l *Local) (Reply, error) {
 	switch {
 	case err != nil:
 		return Reply{}, err
-	case standing == inventory.Freed:
+	case standing == inventory.ReservationReleased:
 		return Reply{}, domain.Errorf(domain.Rejected, "The reservation of %s was given up.", c.Order)
-	case standing != inventory.Short:
+	case standing != inventory.ReservationRefused:
 		short = nil
 	}
 	return Reply{Stream: s, Version: r.Version, Position: r.Position, Events: r.Events, Short: short}, nil

@@ -36,7 +36,7 @@ func foldFulfilment(u *unit, e event) error {
 	case fulfilment.Event:
 		changeFulfilment(v, f)
 	}
-	rest := v.Phase == readmodels.PhaseFulfilled || v.Phase == readmodels.PhaseUndone
+	rest := v.Phase == readmodels.PhaseFulfilled || v.Phase == readmodels.PhaseCompensated
 	v.Finished = rest && !v.CancelAsked && v.PendingReturns == 0
 	return nil
 }
@@ -67,11 +67,11 @@ func changeFulfilment(v *readmodels.Fulfilment, f fulfilment.Event) {
 	case fulfilment.Completed:
 		v.Phase = readmodels.PhaseFulfilled
 	case fulfilment.Reverting:
-		v.Phase, v.Reason = readmodels.PhaseUndoing, f.Reason
+		v.Phase, v.Reason = readmodels.PhaseCompensating, f.Reason
 	case fulfilment.ShipmentCancelled, fulfilment.PaymentReverted, fulfilment.StockReleased:
-		v.Phase = readmodels.PhaseUndoing
+		v.Phase = readmodels.PhaseCompensating
 	case fulfilment.Reverted:
-		v.Phase, v.CancelAsked = readmodels.PhaseUndone, false
+		v.Phase, v.CancelAsked = readmodels.PhaseCompensated, false
 	case fulfilment.ReturnAccepted:
 	case fulfilment.ReturnSettled:
 		v.PendingReturns = max(0, v.PendingReturns-1)

@@ -202,7 +202,7 @@ func TestAnOrdersLife(t *testing.T) {
 	if day := sales(t, n, o); day.Orders != 1 || day.Cancelled != 1 || day.RefundedMinor != 255 {
 		t.Errorf("sales after a cancellation: %+v", day)
 	}
-	if f := work(t, n, o); !f.Finished || f.Phase != readmodels.PhaseUndone {
+	if f := work(t, n, o); !f.Finished || f.Phase != readmodels.PhaseCompensated {
 		t.Errorf("undone: %+v", f)
 	}
 	n.verified(t)

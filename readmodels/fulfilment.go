@@ -32,8 +32,8 @@ const (
 	PhaseCharging  Phase = "charging"
 	PhaseShipping  Phase = "shipping"
 	PhaseFulfilled Phase = "fulfilled"
-	PhaseUndoing   Phase = "undoing"
-	PhaseUndone    Phase = "undone"
+	PhaseCompensating   Phase = "undoing"
+	PhaseCompensated    Phase = "undone"
 )
 
 // Fulfilments answers questions about the work on orders.

@@ -306,7 +306,7 @@ func TestMomentsAndHurry(t *testing.T) {
 		if len(looks) != 2 || looks[1].Sub(start) != time.Hour {
 			b.t.Errorf("looks %v", looks)
 		}
-		d.Hurry()
+		d.RetryAll()
 		synctest.Wait()
 		if len(looks) != 3 {
 			b.t.Errorf("%d looks after the hurry, want 3", len(looks))

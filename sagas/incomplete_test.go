@@ -119,7 +119,7 @@ func TestTheSagaSeesThatAnOrderIsTruncated(t *testing.T) {
 			t.Fatal(err)
 		}
 		f, _, err := fresh.Fulfilments.Load(t.Context(), fulfilment.Stream(place.OrderID()))
-		if err != nil || f.Next() != fulfilment.Attention {
+		if err != nil || f.Next() != fulfilment.StepAttention {
 			t.Errorf("the fulfilment goes on with %s, %v, and does not ask for attention", f.Next(), err)
 		}
 	})

@@ -166,7 +166,7 @@ func (sc scenario) drive(t *testing.T, w *world) (domain.OrderID, seen) {
 }
 
 func (s seen) rests() bool {
-	if !s.o.Status.Ended() || s.f.Next() != fulfilment.Rest {
+	if !s.o.Status.Ended() || s.f.Next() != fulfilment.StepIdle {
 		return false
 	}
 	for _, r := range s.o.Returns {
@@ -174,7 +174,7 @@ func (s seen) rests() bool {
 			return false
 		}
 	}
-	return s.f.Phase == fulfilment.Fulfilled || s.f.Phase == fulfilment.Undone
+	return s.f.Phase == fulfilment.PhaseFulfilled || s.f.Phase == fulfilment.PhaseCompensated
 }
 
 // look reads the log without going through any process.
@@ -216,7 +216,7 @@ func (sc scenario) judge(t *testing.T, ledger string, id domain.OrderID, end see
 	if kept := a.Captured - a.Refunded; kept != sc.kept {
 		t.Errorf("the shop keeps %d, want %d", kept, sc.kept)
 	}
-	if parcels, want := a.Bookings-a.Undos, 0; sc.ends == order.Secured {
+	if parcels, want := a.Bookings-a.Undos, 0; sc.ends == order.StatusConfirmed {
 		if parcels != 1 {
 			t.Errorf("%d parcels will be fetched, want 1", parcels)
 		}

@@ -102,7 +102,7 @@ func drive(ctx context.Context, running *sync.WaitGroup, log *memory.Log, bus *c
 	gateway := resilience.NewGateway(sim.Gateway(), resilience.Options{Observer: resilience.Observer{
 		BreakerChanged: func(_, to resilience.State) {
 			if to == resilience.Closed {
-				charge.Hurry()
+				charge.RetryAll()
 			}
 		},
 	}})

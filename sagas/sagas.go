@@ -69,7 +69,7 @@ type Feed interface {
 
 // Settler is a Feed that keeps its own place, event by event, and wants to know
 // which of them are dealt with; the driver then uses no Checkpoints.
-type Settler interface {
+type Acker interface {
 	// Settled says that the event at p, and every repeat of it delivered so
 	// far, needs nothing more: it woke nobody, or the look it caused has ended.
 	// An event may never be told of: its look was cut off, or [MaxHeld] others
@@ -89,7 +89,7 @@ type Checkpoints interface {
 }
 
 // Standing finds orders whose work is not finished and that had no event since a moment.
-type Standing interface {
+type StalledFinder interface {
 	Standing(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error)
 }
 
@@ -108,10 +108,10 @@ type Observer struct {
 
 // Stepped is told of every step of a saga that was done or that failed; nil is
 // told nothing. The names of steps are few and fixed: each saga lists its own.
-type Stepped func(step string, err error, took time.Duration)
+type StepObserver func(step string, err error, took time.Duration)
 
 // Tell reports a step that began at a moment and ends now.
-func (s Stepped) Tell(step string, err error, begun time.Time) {
+func (s StepObserver) Observe(step string, err error, begun time.Time) {
 	if s != nil {
 		s(step, err, time.Since(begun))
 	}
@@ -122,7 +122,7 @@ type Driver struct {
 	Saga        Saga
 	Feed        Feed
 	Checkpoints Checkpoints
-	Standing    Standing
+	Standing    StalledFinder
 	Observer    Observer
 	Logger      *slog.Logger
 	Lanes       int // at most; MaxLanes if 0
@@ -147,7 +147,7 @@ func NewDriver(d Driver) *Driver {
 	}
 	d.lanes, d.crew = newLanes(d.Lanes), newCrew()
 	d.settled = func(eventlog.Position) {}
-	if feed, ok := d.Feed.(Settler); ok {
+	if feed, ok := d.Feed.(Acker); ok {
 		d.settled, d.lanes.hold, d.Checkpoints = feed.Settled, true, nil
 	}
 	d.follower, d.running = following.New(d.following()), &atomic.Bool{}
@@ -169,7 +169,7 @@ func (d *Driver) following() following.Config {
 
 // Hurry looks at once at every order that waits for a moment: whatever it
 // waited for, such as a breaker, may be better now.
-func (d *Driver) Hurry() { d.lanes.hurry() }
+func (d *Driver) RetryAll() { d.lanes.hurry() }
 
 // Wake looks at an order now: somebody knows that it can go on. A look that is
 // under way is repeated when it has ended. Before Run it waits for Run.

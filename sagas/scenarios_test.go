@@ -15,14 +15,16 @@ import (
 
 // What can be seen of an order, for acts to wait for.
 var (
-	secured     = func(s seen) bool { return s.o.Status == order.Secured && s.f.Phase == fulfilment.Fulfilled }
-	securedOnce = func(s seen) bool {
-		return secured(s) || s.o.Status == order.Cancelling || s.o.Status == order.Abandoned
+	secured = func(s seen) bool {
+		return s.o.Status == order.StatusConfirmed && s.f.Phase == fulfilment.PhaseFulfilled
 	}
-	undoing  = func(s seen) bool { return s.f.Phase == fulfilment.Undoing }
-	turned   = func(s seen) bool { return undoing(s) || s.f.Phase == fulfilment.Undone }
-	inDoubts = func(s seen) bool { return s.p.Status == payment.InDoubt }
-	heldUp   = func(s seen) bool { return s.p.Status == payment.Waiting || inDoubts(s) } // a crash may leave a doubt where else nothing was taken
+	securedOnce = func(s seen) bool {
+		return secured(s) || s.o.Status == order.StatusCancelling || s.o.Status == order.StatusCancelled
+	}
+	undoing  = func(s seen) bool { return s.f.Phase == fulfilment.PhaseCompensating }
+	turned   = func(s seen) bool { return undoing(s) || s.f.Phase == fulfilment.PhaseCompensated }
+	inDoubts = func(s seen) bool { return s.p.Status == payment.StatusUnknown }
+	heldUp   = func(s seen) bool { return s.p.Status == payment.StatusDeferred || inDoubts(s) } // a crash may leave a doubt where else nothing was taken
 	stuck    = func(s seen) bool { return s.f.Stuck != nil }
 )
 
@@ -59,24 +61,24 @@ func next(op simulator.Op, b ...simulator.Behaviour) func(context.Context, *worl
 
 func scenarios() []scenario {
 	const money, parcels, ok = simulator.Payment, simulator.Shipping, simulator.Work
-	good := scenario{token: "tok_visa", units: 2, ends: order.Secured, kept: 2 * price, gone: 2}
-	undone := scenario{token: "tok_visa", units: 2, ends: order.Abandoned}
+	good := scenario{token: "tok_visa", units: 2, ends: order.StatusConfirmed, kept: 2 * price, gone: 2}
+	undone := scenario{token: "tok_visa", units: 2, ends: order.StatusCancelled}
 	named := func(name string, sc scenario, begin func(*simulator.Simulator), acts ...act) scenario {
 		sc.name, sc.begin, sc.acts = name, begin, acts
 		return sc
 	}
 	return []scenario{
 		named("confirmed", good, nil),
-		{name: "out of stock", token: "tok_visa", units: received + 1, ends: order.Refused},
-		{name: "declined", token: "tok_decline", units: 2, ends: order.Refused},
-		named("shipment refused", scenario{token: "tok_visa", units: 2, ends: order.Refused}, from(parcels, simulator.Decline), act{turned, set(parcels, ok)}),
+		{name: "out of stock", token: "tok_visa", units: received + 1, ends: order.StatusRejected},
+		{name: "declined", token: "tok_decline", units: 2, ends: order.StatusRejected},
+		named("shipment refused", scenario{token: "tok_visa", units: 2, ends: order.StatusRejected}, from(parcels, simulator.Decline), act{turned, set(parcels, ok)}),
 
 		named("the gateway was away", good, from(money, simulator.Unavailable), act{heldUp, set(money, ok)}),
 		named("the answer to a capture was lost", good, from(money, simulator.LoseReply), act{inDoubts, set(money, ok)}),
 		named("the capture was never made", good, from(money, simulator.Fail), act{inDoubts, set(money, ok)}),
 		named("nobody tells of the capture for an hour", good, from(money, simulator.Fail), act{stuck, set(money, ok)}),
 		named("the carrier was away", good, from(parcels, simulator.Unavailable),
-			act{func(s seen) bool { return s.d.Status == shipment.Waiting }, set(parcels, ok)}),
+			act{func(s seen) bool { return s.d.Status == shipment.StatusDeferred }, set(parcels, ok)}),
 
 		named("cancelled when confirmed", undone, nil, act{securedOnce, cancelOrder}),
 		named("cancelled while a payment waits", undone, from(money, simulator.Unavailable),
@@ -98,8 +100,8 @@ func scenarios() []scenario {
 		named("cancelled, and the parcel is not called off", undone, nil,
 			act{secured, next(simulator.Cancel, simulator.Decline)}, act{securedOnce, cancelOrder}),
 
-		named("returned in part", scenario{token: "tok_visa", units: 3, ends: order.Secured, kept: 2 * price, gone: 2}, nil, act{secured, returnOne}),
-		named("returned, and the refund is refused", scenario{token: "tok_visa", units: 3, ends: order.Secured, kept: 2 * price, gone: 2}, nil,
+		named("returned in part", scenario{token: "tok_visa", units: 3, ends: order.StatusConfirmed, kept: 2 * price, gone: 2}, nil, act{secured, returnOne}),
+		named("returned, and the refund is refused", scenario{token: "tok_visa", units: 3, ends: order.StatusConfirmed, kept: 2 * price, gone: 2}, nil,
 			act{secured, next(simulator.Refund, simulator.Decline)}, act{secured, returnOne}),
 	}
 }

@@ -298,7 +298,7 @@ func (c cutCase) check(t *testing.T, w *world, p *process, s *cutSeen, id domain
 	if n := countIn(t, w, fulfilment.Stream(id), fulfilment.NeedsAttention{}.EventType()); n > 1 {
 		t.Errorf("attention is called for %d times", n)
 	}
-	if waits := now.o.Status == order.New || len(s.errs) > 0 || s.ended; now.f.Stuck == nil && !waits {
+	if waits := now.o.Status == order.StatusNew || len(s.errs) > 0 || s.ended; now.f.Stuck == nil && !waits {
 		t.Errorf("nobody is told: the order is %s, %+v", now.o.Status, now.f)
 	}
 	for _, op := range s.calls {
@@ -308,7 +308,7 @@ func (c cutCase) check(t *testing.T, w *world, p *process, s *cutSeen, id domain
 		s.concerned++
 		t.Errorf("after the cut: %v", s.calls)
 	}
-	if o := look(t, w, other); o.o.Status != order.Secured || o.f.Phase != fulfilment.Fulfilled {
+	if o := look(t, w, other); o.o.Status != order.StatusConfirmed || o.f.Phase != fulfilment.PhaseFulfilled {
 		t.Errorf("the other order is %s, %+v", o.o.Status, o.f)
 	}
 	_, err := p.Send(t.Context(), placing(c.units, c.token))

@@ -27,7 +27,7 @@ type deafGateway struct {
 	deaf *atomic.Bool
 }
 
-func (g deafGateway) Refund(ctx context.Context, b charging.Giveback) (charging.Receipt, error) {
+func (g deafGateway) Refund(ctx context.Context, b charging.RefundRequest) (charging.Receipt, error) {
 	if g.deaf.Load() {
 		return charging.Receipt{}, failure(domain.Unavailable, "circuit_open")
 	}
@@ -63,9 +63,9 @@ func TestUndoingThatNeverSucceedsWaitsForAPerson(t *testing.T) {
 		tries             int
 		end               order.Status
 	}{
-		"the refund of a cancelled order": {cancel, true, false, fulfilment.RevertPayment, refundTry, charging.MaxRefunds, order.Abandoned},
-		"the refund of a return":          {giveBack, true, false, fulfilment.SettleReturn, refundTry, charging.MaxRefunds, order.Secured},
-		"the parcel of a cancelled order": {cancel, false, true, fulfilment.CancelShipment, parcelTry, dispatching.MaxCancels, order.Abandoned},
+		"the refund of a cancelled order": {cancel, true, false, fulfilment.StepRevertPayment, refundTry, charging.MaxRefunds, order.StatusCancelled},
+		"the refund of a return":          {giveBack, true, false, fulfilment.StepSettleReturn, refundTry, charging.MaxRefunds, order.StatusConfirmed},
+		"the parcel of a cancelled order": {cancel, false, true, fulfilment.StepCancelShipment, parcelTry, dispatching.MaxCancels, order.StatusCancelled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

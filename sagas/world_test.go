@@ -313,7 +313,7 @@ func (g gateway) Void(ctx context.Context, key string) error {
 	return err
 }
 
-func (g gateway) Refund(ctx context.Context, b charging.Giveback) (charging.Receipt, error) {
+func (g gateway) Refund(ctx context.Context, b charging.RefundRequest) (charging.Receipt, error) {
 	return through(g.outside, "refund", string(b.Order), func() (charging.Receipt, error) { return g.inner.Refund(context.WithoutCancel(ctx), b) })
 }
 

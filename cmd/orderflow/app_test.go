@@ -107,7 +107,7 @@ func TestReplayFollowsOrders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Events != 2*orders-1 || r.Streams != orders || r.Orders[order.Open] != 1 || r.Orders[order.Secured] != orders-1 {
+	if r.Events != 2*orders-1 || r.Streams != orders || r.Orders[order.StatusPlaced] != 1 || r.Orders[order.StatusConfirmed] != orders-1 {
 		t.Errorf("%d events of %d streams, orders %v", r.Events, r.Streams, r.Orders)
 	}
 }

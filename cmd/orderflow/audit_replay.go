@@ -139,7 +139,7 @@ func replay(ctx context.Context, log eventlog.Store, progress func(at eventlog.P
 		}
 		whole.take(part.spans)
 		for _, turn := range part.tally.turns {
-			if _, placed := status[turn.stream]; placed || turn.status == order.Open { // else its beginning is missing: it is named, and not counted, as in the views
+			if _, placed := status[turn.stream]; placed || turn.status == order.StatusPlaced { // else its beginning is missing: it is named, and not counted, as in the views
 				status[turn.stream] = turn.status
 			}
 		}

@@ -107,15 +107,15 @@ func (t *tally) takeOrder(r eventlog.Recorded, e order.Event) {
 		if e.Total.Currency != "" {
 			t.captured[e.Total.Currency] += 0 // said even if no money moved
 		}
-		t.turns = append(t.turns, turn{s, order.Open})
+		t.turns = append(t.turns, turn{s, order.StatusPlaced})
 	case order.Confirmed:
-		t.turns = append(t.turns, turn{s, order.Secured})
+		t.turns = append(t.turns, turn{s, order.StatusConfirmed})
 	case order.Rejected:
-		t.turns = append(t.turns, turn{s, order.Refused})
+		t.turns = append(t.turns, turn{s, order.StatusRejected})
 	case order.CancelRequested:
-		t.turns = append(t.turns, turn{s, order.Cancelling})
+		t.turns = append(t.turns, turn{s, order.StatusCancelling})
 	case order.Cancelled:
-		t.turns = append(t.turns, turn{s, order.Abandoned})
+		t.turns = append(t.turns, turn{s, order.StatusCancelled})
 	case order.LinesReturned:
 	}
 }

@@ -88,7 +88,7 @@ func hurryAlong(ctx context.Context, closed <-chan struct{}, d *sagas.Driver) er
 	for {
 		select {
 		case <-closed:
-			d.Hurry()
+			d.RetryAll()
 		case <-ctx.Done():
 			return nil
 		}

@@ -10,18 +10,18 @@ type Decision = decider.Decision[State, Event]
 
 // HoldStock records the reservation and asks for the money.
 func HoldStock(order domain.OrderID, w domain.Warehouse, amount domain.Money, token string) Decision {
-	return at(Reserving, Charging,
+	return at(PhaseReserving, PhaseCharging,
 		StockReserved{Warehouse: w}, PaymentRequested{Order: order, Amount: amount, Token: token})
 }
 
 // SettlePayment records the capture and asks for a parcel.
 func SettlePayment(order domain.OrderID, reference string) Decision {
-	return at(Charging, Shipping, PaymentSettled{Reference: reference}, ShipmentRequested{Order: order})
+	return at(PhaseCharging, PhaseShipping, PaymentSettled{Reference: reference}, ShipmentRequested{Order: order})
 }
 
 // Complete records the booking and that the order is confirmed.
 func Complete(tracking string) Decision {
-	return at(Shipping, Fulfilled, ShipmentBooked{Tracking: tracking}, Completed{})
+	return at(PhaseShipping, PhaseFulfilled, ShipmentBooked{Tracking: tracking}, Completed{})
 }
 
 // at yields events in one phase; in the phase they lead to it yields none, and
@@ -33,7 +33,7 @@ func at(from, to Phase, events ...Event) Decision {
 			return events, nil
 		case to:
 			return nil, nil
-		case Reserving, Charging, Shipping, Fulfilled, Undoing, Undone:
+		case PhaseReserving, PhaseCharging, PhaseShipping, PhaseFulfilled, PhaseCompensating, PhaseCompensated:
 		}
 		return nil, domain.Errorf(domain.Rejected, "The fulfilment is %q, not %q.", s.Phase, from)
 	}
@@ -43,9 +43,9 @@ func at(from, to Phase, events ...Event) Decision {
 func Revert(reason domain.Reason, detail string, cancel bool) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Phase {
-		case Undoing, Undone:
+		case PhaseCompensating, PhaseCompensated:
 			return nil, nil
-		case Reserving, Charging, Shipping, Fulfilled:
+		case PhaseReserving, PhaseCharging, PhaseShipping, PhaseFulfilled:
 		}
 		if len(s.Returns) > 0 {
 			return nil, domain.Errorf(domain.Rejected, "Goods of this order were returned; it is not undone as a whole.")
@@ -66,7 +66,7 @@ func RecordPaymentReverted() Decision {
 
 // FinishRevert records that the stock is free and the order ended.
 func FinishRevert() Decision {
-	return undoing(func(s State) bool { return s.Phase == Undone }, StockReleased{}, Reverted{})
+	return undoing(func(s State) bool { return s.Phase == PhaseCompensated }, StockReleased{}, Reverted{})
 }
 
 func undoing(done func(State) bool, events ...Event) Decision {
@@ -74,7 +74,7 @@ func undoing(done func(State) bool, events ...Event) Decision {
 		switch {
 		case done(s):
 			return nil, nil
-		case s.Phase != Undoing:
+		case s.Phase != PhaseCompensating:
 			return nil, domain.Errorf(domain.Rejected, "The fulfilment is %q and nothing is being undone.", s.Phase)
 		}
 		return events, nil
@@ -87,7 +87,7 @@ func AcceptReturn(id string, refund domain.Money) Decision {
 		switch {
 		case s.HasReturn(id):
 			return nil, nil
-		case s.Phase != Fulfilled:
+		case s.Phase != PhaseFulfilled:
 			return nil, domain.Errorf(domain.Rejected, "Only a fulfilled order takes returns.")
 		}
 		return []Event{ReturnAccepted{Return: id, Refund: refund}}, nil

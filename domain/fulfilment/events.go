@@ -1,11 +1,11 @@
 // Package fulfilment decides how one order gets from placed to confirmed, or
-// is undone. It is the saga as a decider: its state has a [State.Next], and
+// is compensated. It is the saga as a decider: its state has a [State.Next], and
 // the driver in package sagas does what Next says, records it, and asks again.
 //
 //	Reserving ─ StockReserved, PaymentRequested ─▶ Charging
 //	Charging  ─ PaymentSettled, ShipmentRequested ▶ Shipping
 //	Shipping  ─ ShipmentBooked, Completed ───────▶ Fulfilled ─ ReturnAccepted … ReturnSettled (any number)
-//	any       ─ Reverting ─▶ Undoing ─ ShipmentCancelled, PaymentReverted, StockReleased, Reverted ─▶ Undone
+//	any       ─ Reverting ─▶ compensating ─ ShipmentCancelled, PaymentReverted, StockReleased, Reverted ─▶ compensated
 //
 // A step that cannot be done is NeedsAttention: work stops until Resumed.
 package fulfilment

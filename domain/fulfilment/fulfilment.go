@@ -12,12 +12,12 @@ type Phase string
 
 // The phases; see the drawing above.
 const (
-	Reserving Phase = ""
-	Charging  Phase = "charging"
-	Shipping  Phase = "shipping"
-	Fulfilled Phase = "fulfilled"
-	Undoing   Phase = "undoing"
-	Undone    Phase = "undone"
+	PhaseReserving    Phase = ""
+	PhaseCharging     Phase = "charging"
+	PhaseShipping     Phase = "shipping"
+	PhaseFulfilled    Phase = "fulfilled"
+	PhaseCompensating Phase = "undoing"
+	PhaseCompensated  Phase = "undone"
 )
 
 // Step is what is to be done next.
@@ -25,15 +25,15 @@ type Step string
 
 // The steps. Each is a command, or a wait for another saga that reads this one.
 const (
-	Reserve        Step = "reserve"         // set the order's goods aside
-	Charge         Step = "charge"          // charging takes the money
-	Ship           Step = "ship"            // dispatching books a parcel; then the order is confirmed
-	CancelShipment Step = "cancel_shipment" // dispatching calls the parcel off
-	RevertPayment  Step = "revert_payment"  // charging voids or refunds
-	ReleaseStock   Step = "release_stock"   // the goods are free again; then the order ends
-	SettleReturn   Step = "settle_return"   // returned goods to stock, their money back
-	Rest           Step = "rest"            // nothing, until somebody asks for something
-	Attention      Step = "attention"       // nothing, until an operator resumes
+	StepReserve        Step = "reserve"         // set the order's goods aside
+	StepCharge         Step = "charge"          // charging takes the money
+	StepShip           Step = "ship"            // dispatching books a parcel; then the order is confirmed
+	StepCancelShipment Step = "cancel_shipment" // dispatching calls the parcel off
+	StepRevertPayment  Step = "revert_payment"  // charging voids or refunds
+	StepReleaseStock   Step = "release_stock"   // the goods are free again; then the order ends
+	StepSettleReturn   Step = "settle_return"   // returned goods to stock, their money back
+	StepIdle           Step = "rest"            // nothing, until somebody asks for something
+	StepAttention      Step = "attention"       // nothing, until an operator resumes
 )
 
 // WholeOrder is the id of the refund, and of the return to stock, that undo an
@@ -79,17 +79,17 @@ func evolve(s State, e Event) State {
 	case StockReserved:
 		s.StockHeld, s.Warehouse = true, e.Warehouse
 	case PaymentRequested:
-		s.Phase, s.PaymentAsked, s.Amount, s.Token = Charging, true, e.Amount, e.Token
+		s.Phase, s.PaymentAsked, s.Amount, s.Token = PhaseCharging, true, e.Amount, e.Token
 	case PaymentSettled:
 		s.Paid = true
 	case ShipmentRequested:
-		s.Phase, s.ShipmentAsked = Shipping, true
+		s.Phase, s.ShipmentAsked = PhaseShipping, true
 	case ShipmentBooked:
 		s.Booked = true
 	case Completed:
-		s.Phase = Fulfilled
+		s.Phase = PhaseFulfilled
 	case Reverting:
-		s.Phase, s.Reason, s.Detail, s.Cancel = Undoing, e.Reason, e.Detail, e.Cancel
+		s.Phase, s.Reason, s.Detail, s.Cancel = PhaseCompensating, e.Reason, e.Detail, e.Cancel
 	case ShipmentCancelled:
 		s.ShipmentOff = true
 	case PaymentReverted:
@@ -97,7 +97,7 @@ func evolve(s State, e Event) State {
 	case StockReleased:
 		s.StockFree = true
 	case Reverted:
-		s.Phase = Undone
+		s.Phase = PhaseCompensated
 	case ReturnAccepted:
 		s.Returns = append(slices.Clip(s.Returns), Return{ID: e.Return, Refund: e.Refund})
 	case ReturnSettled:
@@ -117,28 +117,28 @@ func evolve(s State, e Event) State {
 }
 
 // Next says what is to be done. It is asked again after every event and after
-// every crash, so whatever it names is safe to repeat. Undoing goes backwards,
+// every crash, so whatever it names is safe to repeat. Compensation goes backwards,
 // and only through what was asked for.
 func (s State) Next() Step {
 	switch {
 	case s.Stuck != nil:
-		return Attention
-	case s.Phase == Reserving:
-		return Reserve
-	case s.Phase == Charging:
-		return Charge
-	case s.Phase == Shipping:
-		return Ship
-	case s.Phase == Undoing && s.ShipmentAsked && !s.ShipmentOff:
-		return CancelShipment
-	case s.Phase == Undoing && s.PaymentAsked && !s.PaymentBack:
-		return RevertPayment
-	case s.Phase == Undoing:
-		return ReleaseStock
+		return StepAttention
+	case s.Phase == PhaseReserving:
+		return StepReserve
+	case s.Phase == PhaseCharging:
+		return StepCharge
+	case s.Phase == PhaseShipping:
+		return StepShip
+	case s.Phase == PhaseCompensating && s.ShipmentAsked && !s.ShipmentOff:
+		return StepCancelShipment
+	case s.Phase == PhaseCompensating && s.PaymentAsked && !s.PaymentBack:
+		return StepRevertPayment
+	case s.Phase == PhaseCompensating:
+		return StepReleaseStock
 	case s.open() >= 0:
-		return SettleReturn
+		return StepSettleReturn
 	}
-	return Rest
+	return StepIdle
 }
 
 // HasPayment reports whether the order's payment is known to have come to an

@@ -30,7 +30,7 @@ var (
 	reverted  = fulfilment.Reverted{}
 	returning = fulfilment.ReturnAccepted{Return: "r1", Refund: domain.GBP(100)}
 	returned  = fulfilment.ReturnSettled{Return: "r1"}
-	stuck     = fulfilment.NeedsAttention{Step: string(fulfilment.RevertPayment), Reason: "refused"}
+	stuck     = fulfilment.NeedsAttention{Step: string(fulfilment.StepRevertPayment), Reason: "refused"}
 	resumed   = fulfilment.Resumed{By: "ann", Note: "called them"}
 )
 
@@ -57,7 +57,7 @@ func TestForward(t *testing.T) {
 	given(t, charging...).When(fulfilment.Complete("trk_1")).ThenFails(domain.Rejected)
 }
 
-func TestUndoing(t *testing.T) {
+func TestCompensating(t *testing.T) {
 	undo := append(fulfilled[:6:6], cancel)
 	given(t, charging...).When(fulfilment.Revert(domain.PaymentDeclined, "no funds", false)).Then(reverting)
 	given(t, fulfilled...).When(fulfilment.Revert(domain.CustomerAsked, "", true)).Then(cancel)
@@ -81,8 +81,8 @@ func TestReturns(t *testing.T) {
 
 func TestAttention(t *testing.T) {
 	undo := append(fulfilled[:6:6], cancel)
-	given(t, undo...).When(fulfilment.CallAttention(fulfilment.RevertPayment, "refused")).Then(stuck)
-	given(t, append(undo[:7:7], stuck)...).When(fulfilment.CallAttention(fulfilment.Ship, "other")).Then()
+	given(t, undo...).When(fulfilment.CallAttention(fulfilment.StepRevertPayment, "refused")).Then(stuck)
+	given(t, append(undo[:7:7], stuck)...).When(fulfilment.CallAttention(fulfilment.StepShip, "other")).Then()
 	given(t, append(undo[:7:7], stuck)...).When(fulfilment.Resume("ann", "called them")).Then(resumed)
 	given(t, undo...).When(fulfilment.Resume("ann", "")).Then()
 }
@@ -94,22 +94,22 @@ func TestNextGoesForwardAndBack(t *testing.T) {
 		history events
 		want    fulfilment.Step
 	}{
-		{"placed", nil, fulfilment.Reserve},
-		{"reserved", charging, fulfilment.Charge},
-		{"paid", shipping, fulfilment.Ship},
-		{"fulfilled", fulfilled, fulfilment.Rest},
-		{"returning", append(fulfilled[:6:6], returning), fulfilment.SettleReturn},
-		{"returned", append(fulfilled[:6:6], returning, returned), fulfilment.Rest},
-		{"short", events{reverting}, fulfilment.ReleaseStock},
-		{"declined", append(charging[:2:2], reverting), fulfilment.RevertPayment},
-		{"declined, money back", append(charging[:2:2], reverting, moneyBack), fulfilment.ReleaseStock},
-		{"unshippable", append(shipping[:4:4], reverting), fulfilment.CancelShipment},
-		{"cancelled", append(fulfilled[:6:6], cancel), fulfilment.CancelShipment},
-		{"cancelled, parcel off", append(fulfilled[:6:6], cancel, shipOff), fulfilment.RevertPayment},
-		{"cancelled, money back", append(fulfilled[:6:6], cancel, shipOff, moneyBack), fulfilment.ReleaseStock},
-		{"undone", append(fulfilled[:6:6], cancel, shipOff, moneyBack, freed, reverted), fulfilment.Rest},
-		{"stuck", append(fulfilled[:6:6], cancel, stuck), fulfilment.Attention},
-		{"resumed", append(fulfilled[:6:6], cancel, stuck, resumed), fulfilment.CancelShipment},
+		{"placed", nil, fulfilment.StepReserve},
+		{"reserved", charging, fulfilment.StepCharge},
+		{"paid", shipping, fulfilment.StepShip},
+		{"fulfilled", fulfilled, fulfilment.StepIdle},
+		{"returning", append(fulfilled[:6:6], returning), fulfilment.StepSettleReturn},
+		{"returned", append(fulfilled[:6:6], returning, returned), fulfilment.StepIdle},
+		{"short", events{reverting}, fulfilment.StepReleaseStock},
+		{"declined", append(charging[:2:2], reverting), fulfilment.StepRevertPayment},
+		{"declined, money back", append(charging[:2:2], reverting, moneyBack), fulfilment.StepReleaseStock},
+		{"unshippable", append(shipping[:4:4], reverting), fulfilment.StepCancelShipment},
+		{"cancelled", append(fulfilled[:6:6], cancel), fulfilment.StepCancelShipment},
+		{"cancelled, parcel off", append(fulfilled[:6:6], cancel, shipOff), fulfilment.StepRevertPayment},
+		{"cancelled, money back", append(fulfilled[:6:6], cancel, shipOff, moneyBack), fulfilment.StepReleaseStock},
+		{"undone", append(fulfilled[:6:6], cancel, shipOff, moneyBack, freed, reverted), fulfilment.StepIdle},
+		{"stuck", append(fulfilled[:6:6], cancel, stuck), fulfilment.StepAttention},
+		{"resumed", append(fulfilled[:6:6], cancel, stuck, resumed), fulfilment.StepCancelShipment},
 	} {
 		s := fulfilment.Decider.Fold(fulfilment.Decider.Initial, tc.history...)
 		if got := s.Next(); got != tc.want {
@@ -125,7 +125,7 @@ func TestAnySequence(t *testing.T) {
 		fulfilment.HoldStock(id, "main", total, "tok"), fulfilment.SettlePayment(id, "ch"), fulfilment.Complete("trk"),
 		fulfilment.Revert(domain.OutOfStock, "", false), fulfilment.RecordShipmentCancelled(), fulfilment.RecordPaymentReverted(),
 		fulfilment.FinishRevert(), fulfilment.AcceptReturn("r1", domain.GBP(1)), fulfilment.AcceptReturn("r2", domain.GBP(2)),
-		fulfilment.SettleReturned("r1"), fulfilment.CallAttention(fulfilment.Charge, "x"), fulfilment.Resume("ann", ""),
+		fulfilment.SettleReturned("r1"), fulfilment.CallAttention(fulfilment.StepCharge, "x"), fulfilment.Resume("ann", ""),
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		s, turned := fulfilment.Decider.Initial, false
@@ -139,8 +139,8 @@ func TestAnySequence(t *testing.T) {
 			if again, err := decide(s); err != nil || len(again) > 0 {
 				t.Fatalf("decided twice: %v %v", again, err)
 			}
-			turned = turned || s.Phase == fulfilment.Undoing
-			if turned && s.Phase != fulfilment.Undoing && s.Phase != fulfilment.Undone {
+			turned = turned || s.Phase == fulfilment.PhaseCompensating
+			if turned && s.Phase != fulfilment.PhaseCompensating && s.Phase != fulfilment.PhaseCompensated {
 				t.Fatalf("from %s forward to %s after it was turned round", was, s.Phase)
 			}
 		}

@@ -67,7 +67,7 @@ func Adjust(id string, sku domain.SKU, delta int64, reason string) Decision {
 // what was released stays released.
 func Reserve(order domain.OrderID, units []Units) Decision {
 	return func(s State) ([]Event, error) {
-		if s.Orders.of(order) != Absent {
+		if s.Orders.of(order) != ReservationNone {
 			return nil, nil
 		}
 		if err := domain.CheckName("The order", string(order)); err != nil {
@@ -95,11 +95,11 @@ func Reserve(order domain.OrderID, units []Units) Decision {
 func Release(order domain.OrderID) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Orders.of(order) {
-		case Freed, Short:
+		case ReservationReleased, ReservationRefused:
 			return nil, nil
-		case Held, Absent:
+		case ReservationHeld, ReservationNone:
 			return []Event{Released{Order: order, Units: s.Held[order]}}, nil
-		case Committal:
+		case ReservationCommitted:
 		}
 		return nil, domain.Errorf(domain.Rejected, "The goods of %s have left the books; they can only come back as a return.", order)
 	}
@@ -109,11 +109,11 @@ func Release(order domain.OrderID) Decision {
 func Commit(order domain.OrderID) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Orders.of(order) {
-		case Committal:
+		case ReservationCommitted:
 			return nil, nil
-		case Held:
+		case ReservationHeld:
 			return []Event{Committed{Order: order, Units: s.Held[order]}}, nil
-		case Absent, Short, Freed:
+		case ReservationNone, ReservationRefused, ReservationReleased:
 		}
 		return nil, domain.Errorf(domain.Rejected, "Nothing is reserved for %s.", order)
 	}
@@ -123,7 +123,7 @@ func Commit(order domain.OrderID) Decision {
 // news; its id with other units is a Mismatch.
 func Return(order domain.OrderID, id string, units []Units) Decision {
 	return func(s State) ([]Event, error) {
-		if s.Orders.of(order) != Committal {
+		if s.Orders.of(order) != ReservationCommitted {
 			return nil, domain.Errorf(domain.Rejected, "No goods of %s have left this warehouse.", order)
 		}
 		merged, err := merge(units)

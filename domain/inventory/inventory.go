@@ -19,29 +19,29 @@ type Level struct {
 func (l Level) Available() int64 { return l.OnHand - l.Reserved }
 
 // Standing is where one order stands with the warehouse.
-type Standing uint8
+type ReservationStatus uint8
 
 // The standings of an order. Append only: snapshots hold them.
 const (
-	Absent    Standing = iota // never heard of
-	Held                      // reserved
-	Short                     // refused: something was missing
-	Freed                     // released, or given up before it was reserved; a late reservation is refused
-	Committal                 // committed: the goods are the customer's
+	ReservationNone      ReservationStatus = iota // never heard of
+	ReservationHeld                               // reserved
+	ReservationRefused                            // refused: something was missing
+	ReservationReleased                           // released, or given up before it was reserved; a late reservation is refused
+	ReservationCommitted                          // committed: the goods are the customer's
 )
 
 // State is the stock of one warehouse. It is long-lived and large, so it is
 // evolved in place; see [Decider].
 type State struct {
 	Levels map[domain.SKU]Level          `json:"levels"`
-	Orders Standings                     `json:"orders"` // every order ever seen, to recognise a repeat
+	Orders ReservationStatuses           `json:"orders"` // every order ever seen, to recognise a repeat
 	Held   map[domain.OrderID][]Units    `json:"held"`   // what is set aside, while it is
 	Shorts map[domain.OrderID][]Shortage `json:"shorts"` // what refused orders were short of
 	Done   map[string]string             `json:"done"`   // receipts, adjustments and returns to a digest of what they moved, to recognise a repeat
 }
 
 // Reservation tells where an order stands, and what it was short of.
-func (s State) Reservation(id domain.OrderID) (Standing, []Shortage) {
+func (s State) Reservation(id domain.OrderID) (ReservationStatus, []Shortage) {
 	return s.Orders.of(id), s.Shorts[id]
 }
 
@@ -67,18 +67,18 @@ func evolve(s State, e Event) State {
 		s.Done[adjustmentKey(e.Adjustment)] = digest(units)
 		s.move(units, +1, 0)
 	case Reserved:
-		s.Orders.set(e.Order, Held)
+		s.Orders.set(e.Order, ReservationHeld)
 		s.Held[e.Order] = e.Units
 		s.move(e.Units, 0, +1)
 	case Refused:
-		s.Orders.set(e.Order, Short)
+		s.Orders.set(e.Order, ReservationRefused)
 		s.Shorts[e.Order] = e.Short
 	case Released:
-		s.Orders.set(e.Order, Freed)
+		s.Orders.set(e.Order, ReservationReleased)
 		delete(s.Held, e.Order)
 		s.move(e.Units, 0, -1)
 	case Committed:
-		s.Orders.set(e.Order, Committal)
+		s.Orders.set(e.Order, ReservationCommitted)
 		delete(s.Held, e.Order)
 		s.move(e.Units, -1, -1)
 	case Returned:
@@ -100,12 +100,12 @@ func (s State) contradicts(e Event) bool {
 		_, done := s.Done[adjustmentKey(e.Adjustment)]
 		return done
 	case Refused:
-		return s.Orders.of(e.Order) != Absent || len(e.Short) > 0 && !slices.ContainsFunc(e.Short, func(short Shortage) bool {
+		return s.Orders.of(e.Order) != ReservationNone || len(e.Short) > 0 && !slices.ContainsFunc(e.Short, func(short Shortage) bool {
 			return s.Levels[short.SKU].Available() < short.Wanted
 		})
 	case Released:
 		standing := s.Orders.of(e.Order)
-		return standing == Committal || standing == Held && len(e.Units) == 0
+		return standing == ReservationCommitted || standing == ReservationHeld && len(e.Units) == 0
 	case Reserved, Committed, Returned:
 	}
 	return false

@@ -144,13 +144,13 @@ func TestReturnsOfOneOrderAreApart(t *testing.T) {
 
 func TestReservationTellsWhatWasMissing(t *testing.T) {
 	s := inventory.Decider.Fold(inventory.State{}, received, reserved, refused)
-	if standing, short := s.Reservation("o2"); standing != inventory.Short || len(short) != 2 {
+	if standing, short := s.Reservation("o2"); standing != inventory.ReservationRefused || len(short) != 2 {
 		t.Errorf("o2: %v, %v", standing, short)
 	}
-	if standing, short := s.Reservation("o1"); standing != inventory.Held || short != nil {
+	if standing, short := s.Reservation("o1"); standing != inventory.ReservationHeld || short != nil {
 		t.Errorf("o1: %v, %v", standing, short)
 	}
-	if standing, _ := s.Reservation("o3"); standing != inventory.Absent {
+	if standing, _ := s.Reservation("o3"); standing != inventory.ReservationNone {
 		t.Errorf("o3: %v", standing)
 	}
 }

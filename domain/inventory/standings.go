@@ -14,38 +14,42 @@ import (
 // live as long as the warehouse, a million of them and more, so an id of the
 // usual length lies in the map itself: what has no pointers costs no work when
 // garbage is collected. As JSON it is a map[domain.OrderID]Standing.
-type Standings struct {
-	usual map[usualID]Standing
-	odd   map[domain.OrderID]Standing // of any other length; nil if there is none
+type ReservationStatuses struct {
+	usual map[usualID]ReservationStatus
+	odd   map[domain.OrderID]ReservationStatus // of any other length; nil if there is none
 }
 
 // usualID is "ord_" and 26 letters and digits.
 type usualID [30]byte
 
-func newStandings() Standings { return Standings{usual: map[usualID]Standing{}} }
+func newStandings() ReservationStatuses {
+	return ReservationStatuses{usual: map[usualID]ReservationStatus{}}
+}
 
-func (s Standings) of(id domain.OrderID) Standing {
+func (s ReservationStatuses) of(id domain.OrderID) ReservationStatus {
 	if len(id) != len(usualID{}) {
 		return s.odd[id]
 	}
 	return s.usual[usualID([]byte(id))]
 }
 
-func (s *Standings) set(id domain.OrderID, to Standing) {
+func (s *ReservationStatuses) set(id domain.OrderID, to ReservationStatus) {
 	if len(id) == len(usualID{}) {
 		s.usual[usualID([]byte(id))] = to
 		return
 	}
 	if s.odd == nil {
-		s.odd = map[domain.OrderID]Standing{}
+		s.odd = map[domain.OrderID]ReservationStatus{}
 	}
 	s.odd[id] = to
 }
 
-func (s Standings) clone() Standings { return Standings{maps.Clone(s.usual), maps.Clone(s.odd)} }
+func (s ReservationStatuses) clone() ReservationStatuses {
+	return ReservationStatuses{maps.Clone(s.usual), maps.Clone(s.odd)}
+}
 
 // MarshalJSON implements [json.Marshaler]: one order after the other, by id.
-func (s Standings) MarshalJSON() ([]byte, error) {
+func (s ReservationStatuses) MarshalJSON() ([]byte, error) {
 	if s.usual == nil {
 		return []byte("null"), nil
 	}
@@ -78,8 +82,8 @@ func isOdd(id usualID) bool {
 	return false
 }
 
-func (s Standings) asMap() map[domain.OrderID]Standing {
-	all := make(map[domain.OrderID]Standing, len(s.usual)+len(s.odd))
+func (s ReservationStatuses) asMap() map[domain.OrderID]ReservationStatus {
+	all := make(map[domain.OrderID]ReservationStatus, len(s.usual)+len(s.odd))
 	maps.Copy(all, s.odd)
 	for id, standing := range s.usual {
 		all[domain.OrderID(id[:])] = standing
@@ -89,12 +93,12 @@ func (s Standings) asMap() map[domain.OrderID]Standing {
 
 // UnmarshalJSON implements [json.Unmarshaler]. What MarshalJSON writes is read
 // by its form, and everything else as JSON.
-func (s *Standings) UnmarshalJSON(data []byte) error {
+func (s *ReservationStatuses) UnmarshalJSON(data []byte) error {
 	if read, ok := readStandings(data); ok {
 		*s = read
 		return nil
 	}
-	var all map[domain.OrderID]Standing
+	var all map[domain.OrderID]ReservationStatus
 	if err := json.Unmarshal(data, &all); err != nil || all == nil {
 		return err
 	}
@@ -106,12 +110,12 @@ func (s *Standings) UnmarshalJSON(data []byte) error {
 }
 
 // readStandings reads `{"ord_…":4,"ord_…":2}` without escapes and spaces.
-func readStandings(data []byte) (s Standings, ok bool) {
+func readStandings(data []byte) (s ReservationStatuses, ok bool) {
 	const after, digit = 1 + len(usualID{}), len(`"":`) + len(usualID{})
 	if len(data) < len("{}") || data[0] != '{' || (len(data)-1)%jsonBytes != 0 {
 		return s, false
 	}
-	s.usual = make(map[usualID]Standing, len(data)/jsonBytes)
+	s.usual = make(map[usualID]ReservationStatus, len(data)/jsonBytes)
 	for rest := data[1:]; len(rest) > 0; rest = rest[jsonBytes:] {
 		id, standing := usualID(rest[1:after]), rest[digit]-'0'
 		end := byte(',')
@@ -121,7 +125,7 @@ func readStandings(data []byte) (s Standings, ok bool) {
 		if rest[0] != '"' || isOdd(id) || rest[after] != '"' || rest[after+1] != ':' || standing > 9 || rest[digit+1] != end {
 			return s, false
 		}
-		s.usual[id] = Standing(standing)
+		s.usual[id] = ReservationStatus(standing)
 	}
 	return s, true
 }

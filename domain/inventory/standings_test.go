@@ -21,7 +21,7 @@ func TestStandingsAreAMapInJSON(t *testing.T) {
 		rapid.Map(rapid.String(), func(s string) domain.OrderID { return domain.OrderID(s) }),
 	)
 	rapid.Check(t, func(t *rapid.T) {
-		all := rapid.MapOf(ids, rapid.Map(rapid.IntRange(0, 12), func(i int) inventory.Standing { return inventory.Standing(i) })).Draw(t, "all")
+		all := rapid.MapOf(ids, rapid.Map(rapid.IntRange(0, 12), func(i int) inventory.ReservationStatus { return inventory.ReservationStatus(i) })).Draw(t, "all")
 		want, err := json.Marshal(all)
 		if err != nil {
 			t.Fatal(err)
@@ -31,7 +31,7 @@ func TestStandingsAreAMapInJSON(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, data := range [][]byte{want, indented} {
-			var s inventory.Standings
+			var s inventory.ReservationStatuses
 			if err := json.Unmarshal(data, &s); err != nil {
 				t.Fatal(err)
 			}
@@ -57,8 +57,8 @@ func FuzzStandings(f *testing.F) {
 		f.Add([]byte(data))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var s inventory.Standings
-		var want map[domain.OrderID]inventory.Standing
+		var s inventory.ReservationStatuses
+		var want map[domain.OrderID]inventory.ReservationStatus
 		err, wantErr := json.Unmarshal(data, &s), json.Unmarshal(data, &want)
 		if (err == nil) != (wantErr == nil) {
 			t.Fatalf("%q: %v, as a map %v", data, err, wantErr)
@@ -70,7 +70,7 @@ func FuzzStandings(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got map[domain.OrderID]inventory.Standing
+		var got map[domain.OrderID]inventory.ReservationStatus
 		if err := json.Unmarshal(written, &got); err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("%q was read as %v, not %v", data, got, want)
 		}

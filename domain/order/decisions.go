@@ -16,7 +16,7 @@ type Decision = decider.Decision[State, Event]
 // under the same key, told by its fingerprint, is a Mismatch.
 func Place(p Placed) Decision {
 	return func(s State) ([]Event, error) {
-		if s.Status != New {
+		if s.Status != StatusNew {
 			if s.Fingerprint != p.Fingerprint {
 				return nil, domain.Errorf(domain.Mismatch, "This Idempotency-Key was used for another order.")
 			}
@@ -96,13 +96,13 @@ func Total(lines []Line, currency string) (domain.Money, error) {
 func Confirm(c Confirmed) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case Secured:
+		case StatusConfirmed:
 			return nil, nil
-		case Open:
+		case StatusPlaced:
 			return []Event{c}, nil
-		case New:
+		case StatusNew:
 			return nil, errAbsent()
-		case Refused, Cancelling, Abandoned:
+		case StatusRejected, StatusCancelling, StatusCancelled:
 		}
 		return nil, domain.Errorf(domain.Rejected, "The order is %s and cannot be confirmed.", s.Status)
 	}
@@ -112,13 +112,13 @@ func Confirm(c Confirmed) Decision {
 func Reject(reason domain.Reason, detail string) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case Refused:
+		case StatusRejected:
 			return nil, nil
-		case Open:
+		case StatusPlaced:
 			return []Event{Rejected{Reason: reason, Detail: detail}}, nil
-		case New:
+		case StatusNew:
 			return nil, errAbsent()
-		case Secured, Cancelling, Abandoned:
+		case StatusConfirmed, StatusCancelling, StatusCancelled:
 		}
 		return nil, domain.Errorf(domain.Rejected, "The order is %s and cannot be rejected.", s.Status)
 	}
@@ -129,9 +129,9 @@ func Reject(reason domain.Reason, detail string) Decision {
 func RequestCancel(reason domain.Reason, detail string) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case Cancelling, Abandoned:
+		case StatusCancelling, StatusCancelled:
 			return nil, nil
-		case Open, Secured:
+		case StatusPlaced, StatusConfirmed:
 			if len(s.Returns) > 0 {
 				return nil, domain.Errorf(domain.Rejected, "Lines of this order were returned already; return the rest instead.")
 			}
@@ -139,9 +139,9 @@ func RequestCancel(reason domain.Reason, detail string) Decision {
 				return nil, err
 			}
 			return []Event{CancelRequested{Reason: reason, Detail: detail}}, nil
-		case New:
+		case StatusNew:
 			return nil, errAbsent()
-		case Refused:
+		case StatusRejected:
 		}
 		return nil, domain.Errorf(domain.Rejected, "The order was rejected; there is nothing to cancel.")
 	}
@@ -151,13 +151,13 @@ func RequestCancel(reason domain.Reason, detail string) Decision {
 func Cancel() Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case Abandoned:
+		case StatusCancelled:
 			return nil, nil
-		case Cancelling:
+		case StatusCancelling:
 			return []Event{Cancelled{Reason: s.Reason}}, nil
-		case New:
+		case StatusNew:
 			return nil, errAbsent()
-		case Open, Secured, Refused:
+		case StatusPlaced, StatusConfirmed, StatusRejected:
 		}
 		return nil, domain.Errorf(domain.Rejected, "Nobody asked for this order to be cancelled.")
 	}
@@ -174,10 +174,10 @@ func ReturnLines(id string, lines []ReturnedLine, at time.Time) Decision {
 			return nil, nil
 		}
 		switch s.Status {
-		case New:
+		case StatusNew:
 			return nil, errAbsent()
-		case Secured:
-		case Open, Refused, Cancelling, Abandoned:
+		case StatusConfirmed:
+		case StatusPlaced, StatusRejected, StatusCancelling, StatusCancelled:
 			return nil, domain.Errorf(domain.Rejected, "The order is %s; only a confirmed order takes returns.", s.Status)
 		}
 		if err := domain.CheckName("The return's id", id); err != nil {

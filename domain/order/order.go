@@ -10,19 +10,21 @@ import (
 // Status is where an order is in its life.
 type Status string
 
-// The life of an order: New → Open → Secured → (Cancelling → Abandoned), or
-// Open → Refused, or Open → Cancelling → Abandoned.
+// The life of an order: new → placed → confirmed → (cancelling → cancelled), or
+// placed → rejected, or placed → cancelling → cancelled.
 const (
-	New        Status = ""
-	Open       Status = "placed"
-	Secured    Status = "confirmed"
-	Refused    Status = "rejected"
-	Cancelling Status = "cancelling"
-	Abandoned  Status = "cancelled"
+	StatusNew        Status = ""
+	StatusPlaced     Status = "placed"
+	StatusConfirmed  Status = "confirmed"
+	StatusRejected   Status = "rejected"
+	StatusCancelling Status = "cancelling"
+	StatusCancelled  Status = "cancelled"
 )
 
 // Ended says whether nothing more can happen to an order but returns.
-func (s Status) Ended() bool { return s == Secured || s == Refused || s == Abandoned }
+func (s Status) Ended() bool {
+	return s == StatusConfirmed || s == StatusRejected || s == StatusCancelled
+}
 
 // State is what decisions about an order, and the saga that fulfils it, need
 // to know, and no more.
@@ -46,20 +48,20 @@ var Decider = decider.Decider[State, Event]{Evolve: evolve}
 func evolve(s State, e Event) State {
 	switch e := e.(type) {
 	case Placed:
-		if s.Status != New { // it was repeated while the stream was deleted, and tells nothing
+		if s.Status != StatusNew { // it was repeated while the stream was deleted, and tells nothing
 			return s
 		}
-		s.Status, s.Order, s.Customer, s.Warehouse = Open, e.Order, e.Customer, e.Warehouse
+		s.Status, s.Order, s.Customer, s.Warehouse = StatusPlaced, e.Order, e.Customer, e.Warehouse
 		s.Lines, s.Total = e.Lines, e.Total
 		s.PaymentToken, s.Fingerprint = e.PaymentToken, e.Fingerprint
 	case Confirmed:
-		s.Status = Secured
+		s.Status = StatusConfirmed
 	case Rejected:
-		s.Status, s.Reason = Refused, e.Reason
+		s.Status, s.Reason = StatusRejected, e.Reason
 	case CancelRequested:
-		s.Status, s.Reason = Cancelling, e.Reason
+		s.Status, s.Reason = StatusCancelling, e.Reason
 	case Cancelled:
-		s.Status, s.Reason = Abandoned, e.Reason
+		s.Status, s.Reason = StatusCancelled, e.Reason
 	case LinesReturned:
 		s.Returns = append(slices.Clip(s.Returns), e)
 		returned := make([]int64, len(s.Lines))

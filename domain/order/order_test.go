@@ -29,12 +29,12 @@ var (
 
 // The lives an order can have led, by the status they end in.
 var lives = map[order.Status][]order.Event{
-	order.New:        nil,
-	order.Open:       {placed},
-	order.Secured:    {placed, confirmed},
-	order.Refused:    {placed, rejected},
-	order.Cancelling: {placed, cancelRequested},
-	order.Abandoned:  {placed, cancelRequested, cancelled},
+	order.StatusNew:        nil,
+	order.StatusPlaced:     {placed},
+	order.StatusConfirmed:  {placed, confirmed},
+	order.StatusRejected:   {placed, rejected},
+	order.StatusCancelling: {placed, cancelRequested},
+	order.StatusCancelled:  {placed, cancelRequested, cancelled},
 }
 
 func given(t *testing.T, s order.Status) *decidertest.Scenario[order.State, order.Event] {
@@ -51,26 +51,26 @@ func TestEveryDecisionInEveryStatus(t *testing.T) {
 		in     map[order.Status]domain.Kind // where it does not yield the event
 	}{
 		{"place", order.Place(placed), placed, map[order.Status]domain.Kind{
-			order.Open: none, order.Secured: none, order.Refused: none, order.Cancelling: none, order.Abandoned: none,
+			order.StatusPlaced: none, order.StatusConfirmed: none, order.StatusRejected: none, order.StatusCancelling: none, order.StatusCancelled: none,
 		}},
 		{"confirm", order.Confirm(confirmed), confirmed, map[order.Status]domain.Kind{
-			order.New: domain.NotFound, order.Secured: none,
-			order.Refused: domain.Rejected, order.Cancelling: domain.Rejected, order.Abandoned: domain.Rejected,
+			order.StatusNew: domain.NotFound, order.StatusConfirmed: none,
+			order.StatusRejected: domain.Rejected, order.StatusCancelling: domain.Rejected, order.StatusCancelled: domain.Rejected,
 		}},
 		{"reject", order.Reject(rejected.Reason, rejected.Detail), rejected, map[order.Status]domain.Kind{
-			order.New: domain.NotFound, order.Refused: none,
-			order.Secured: domain.Rejected, order.Cancelling: domain.Rejected, order.Abandoned: domain.Rejected,
+			order.StatusNew: domain.NotFound, order.StatusRejected: none,
+			order.StatusConfirmed: domain.Rejected, order.StatusCancelling: domain.Rejected, order.StatusCancelled: domain.Rejected,
 		}},
 		{"request cancel", order.RequestCancel(cancelRequested.Reason, cancelRequested.Detail), cancelRequested, map[order.Status]domain.Kind{
-			order.New: domain.NotFound, order.Cancelling: none, order.Abandoned: none, order.Refused: domain.Rejected,
+			order.StatusNew: domain.NotFound, order.StatusCancelling: none, order.StatusCancelled: none, order.StatusRejected: domain.Rejected,
 		}},
 		{"cancel", order.Cancel(), cancelled, map[order.Status]domain.Kind{
-			order.New: domain.NotFound, order.Abandoned: none,
-			order.Open: domain.Rejected, order.Secured: domain.Rejected, order.Refused: domain.Rejected,
+			order.StatusNew: domain.NotFound, order.StatusCancelled: none,
+			order.StatusPlaced: domain.Rejected, order.StatusConfirmed: domain.Rejected, order.StatusRejected: domain.Rejected,
 		}},
 		{"return", order.ReturnLines("r1", returned.Lines, noon), returned, map[order.Status]domain.Kind{
-			order.New: domain.NotFound, order.Open: domain.Rejected, order.Refused: domain.Rejected,
-			order.Cancelling: domain.Rejected, order.Abandoned: domain.Rejected,
+			order.StatusNew: domain.NotFound, order.StatusPlaced: domain.Rejected, order.StatusRejected: domain.Rejected,
+			order.StatusCancelling: domain.Rejected, order.StatusCancelled: domain.Rejected,
 		}},
 	} {
 		for status := range lives {
@@ -92,13 +92,13 @@ func TestEveryDecisionInEveryStatus(t *testing.T) {
 func TestPlaceAddsUp(t *testing.T) {
 	p := placed
 	p.Total = domain.Money{Minor: 1, Currency: "GBP"} // what the caller says does not count
-	given(t, order.New).When(order.Place(p)).Then(placed)
+	given(t, order.StatusNew).When(order.Place(p)).Then(placed)
 }
 
 func TestSameKeyWithAnotherBody(t *testing.T) {
 	p := placed
 	p.Fingerprint = "f2"
-	for _, status := range []order.Status{order.Open, order.Secured, order.Refused, order.Cancelling, order.Abandoned} {
+	for _, status := range []order.Status{order.StatusPlaced, order.StatusConfirmed, order.StatusRejected, order.StatusCancelling, order.StatusCancelled} {
 		given(t, status).When(order.Place(p)).ThenFails(domain.Mismatch)
 	}
 }
@@ -106,7 +106,7 @@ func TestSameKeyWithAnotherBody(t *testing.T) {
 func TestRepeatIsTheSameWhateverItCostsNow(t *testing.T) {
 	p := placed
 	p.Lines = []order.Line{{SKU: "85123A", Quantity: 6, PriceMinor: 999}}
-	given(t, order.Open).When(order.Place(p)).Then()
+	given(t, order.StatusPlaced).When(order.Place(p)).Then()
 }
 
 func TestPlaceRefuses(t *testing.T) {
@@ -137,7 +137,7 @@ func TestPlaceRefuses(t *testing.T) {
 			p := placed
 			p.Lines = append([]order.Line(nil), placed.Lines...)
 			spoil(&p)
-			given(t, order.New).When(order.Place(p)).ThenFails(domain.Invalid)
+			given(t, order.StatusNew).When(order.Place(p)).ThenFails(domain.Invalid)
 		})
 	}
 }
@@ -150,7 +150,7 @@ func TestLargestOrder(t *testing.T) {
 		p.Lines = append(p.Lines, order.Line{SKU: "x", Quantity: domain.MaxQuantity, PriceMinor: price})
 	}
 	p.Total = domain.GBP(domain.MaxTotalMinor)
-	given(t, order.New).When(order.Place(p)).Then(p)
+	given(t, order.StatusNew).When(order.Place(p)).Then(p)
 }
 
 // An order from before the limits comes back in parts that keep them.
@@ -167,7 +167,7 @@ func TestReturnOfAnOrderFromBeforeTheLimits(t *testing.T) {
 }
 
 func TestReturnInParts(t *testing.T) {
-	confirmed := lives[order.Secured]
+	confirmed := lives[order.StatusConfirmed]
 	rest := []order.ReturnedLine{{Line: 1, Quantity: 2}, {Line: 0, Quantity: 4}}
 	second := order.LinesReturned{Return: "r2", Lines: rest, Refund: domain.GBP(2*339 + 4*255), ReturnedAt: noon}
 	after := func(events ...order.Event) *decidertest.Scenario[order.State, order.Event] {
@@ -195,13 +195,13 @@ func TestReturnRefuses(t *testing.T) {
 		"too many lines": {"r", make([]order.ReturnedLine, domain.MaxLines+1)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			given(t, order.Secured).When(order.ReturnLines(r.id, r.lines, noon)).ThenFails(domain.Invalid)
+			given(t, order.StatusConfirmed).When(order.ReturnLines(r.id, r.lines, noon)).ThenFails(domain.Invalid)
 		})
 	}
 }
 
 func TestCancelRefusesALongReason(t *testing.T) {
-	given(t, order.Open).When(order.RequestCancel(domain.CustomerAsked, strings.Repeat("x", domain.MaxTextBytes+1))).ThenFails(domain.Invalid)
+	given(t, order.StatusPlaced).When(order.RequestCancel(domain.CustomerAsked, strings.Repeat("x", domain.MaxTextBytes+1))).ThenFails(domain.Invalid)
 }
 
 func TestReturnable(t *testing.T) {
@@ -215,7 +215,7 @@ func TestReturnable(t *testing.T) {
 
 func TestEndedStatuses(t *testing.T) {
 	for status := range lives {
-		want := status == order.Secured || status == order.Refused || status == order.Abandoned
+		want := status == order.StatusConfirmed || status == order.StatusRejected || status == order.StatusCancelled
 		if status.Ended() != want {
 			t.Errorf("%q ended = %v", status, status.Ended())
 		}

@@ -33,7 +33,7 @@ func TestOrderKeepsItsMoneyAndItsEnd(t *testing.T) {
 			if again, err2 := decide(s); err == nil && (err2 != nil || len(again) > 0) {
 				t.Fatalf("deciding again: %+v, %v", again, err2)
 			}
-			if (before.Status == order.Refused || before.Status == order.Abandoned) && len(events) > 0 {
+			if (before.Status == order.StatusRejected || before.Status == order.StatusCancelled) && len(events) > 0 {
 				t.Fatalf("%s was followed by %+v", before.Status, events)
 			}
 			for _, e := range events {

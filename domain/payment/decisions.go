@@ -15,14 +15,14 @@ type Decision = decider.Decision[State, Event]
 func Start(gateway, key string, amount domain.Money) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case Calling, InDoubt, Taken:
+		case StatusAttempting, StatusUnknown, StatusCaptured:
 			return nil, nil
-		case None, Waiting:
+		case StatusNone, StatusDeferred:
 			if amount.Minor < 0 {
 				return nil, domain.Errorf(domain.Invalid, "The amount %s cannot be charged.", amount)
 			}
 			return []Event{AttemptStarted{Attempt: s.Attempts + 1, Gateway: gateway, Key: key, Amount: amount}}, nil
-		case No, CalledOff:
+		case StatusDeclined, StatusVoided:
 		}
 		return nil, domain.Errorf(domain.Rejected, "The payment is %s and cannot be tried again.", s.Status)
 	}
@@ -32,17 +32,17 @@ func Start(gateway, key string, amount domain.Money) Decision {
 func Capture(gateway, reference string, amount domain.Money) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case Taken:
+		case StatusCaptured:
 			if reference != s.Reference || amount != s.Amount {
 				return nil, domain.Errorf(domain.Rejected, "The order was charged under %s already.", s.Reference)
 			}
 			return nil, nil
-		case Calling, InDoubt:
+		case StatusAttempting, StatusUnknown:
 			if amount != s.Amount {
 				return nil, domain.Errorf(domain.Rejected, "The gateway captured %s where %s was asked for.", amount, s.Amount)
 			}
 			return []Event{Captured{Gateway: gateway, Reference: reference, Amount: amount}}, nil
-		case None, Waiting, No, CalledOff:
+		case StatusNone, StatusDeferred, StatusDeclined, StatusVoided:
 		}
 		return nil, errNoAttempt(s)
 	}
@@ -52,11 +52,11 @@ func Capture(gateway, reference string, amount domain.Money) Decision {
 func Decline(gateway, reason string) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case No:
+		case StatusDeclined:
 			return nil, nil
-		case Calling, InDoubt:
+		case StatusAttempting, StatusUnknown:
 			return []Event{Declined{Gateway: gateway, Reason: reason}}, nil
-		case None, Waiting, Taken, CalledOff:
+		case StatusNone, StatusDeferred, StatusCaptured, StatusVoided:
 		}
 		return nil, errNoAttempt(s)
 	}
@@ -66,14 +66,14 @@ func Decline(gateway, reason string) Decision {
 func LoseOutcome(gateway, reason string, askAt time.Time) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case InDoubt:
+		case StatusUnknown:
 			if s.RetryAt.Equal(askAt) {
 				return nil, nil
 			}
 			return []Event{OutcomeUnknown{Gateway: gateway, Reason: reason, AskAt: askAt}}, nil
-		case Calling:
+		case StatusAttempting:
 			return []Event{OutcomeUnknown{Gateway: gateway, Reason: reason, AskAt: askAt}}, nil
-		case None, Waiting, Taken, No, CalledOff:
+		case StatusNone, StatusDeferred, StatusCaptured, StatusDeclined, StatusVoided:
 		}
 		return nil, errNoAttempt(s)
 	}
@@ -83,14 +83,14 @@ func LoseOutcome(gateway, reason string, askAt time.Time) Decision {
 func Defer(gateway, reason string, retryAt time.Time) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case Waiting:
+		case StatusDeferred:
 			if s.RetryAt.Equal(retryAt) {
 				return nil, nil
 			}
 			return []Event{Deferred{Gateway: gateway, Reason: reason, RetryAt: retryAt}}, nil
-		case None, Calling, InDoubt:
+		case StatusNone, StatusAttempting, StatusUnknown:
 			return []Event{Deferred{Gateway: gateway, Reason: reason, RetryAt: retryAt}}, nil
-		case Taken, No, CalledOff:
+		case StatusCaptured, StatusDeclined, StatusVoided:
 		}
 		return nil, errNoAttempt(s)
 	}
@@ -100,11 +100,11 @@ func Defer(gateway, reason string, retryAt time.Time) Decision {
 func Void(reason string) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case CalledOff, No:
+		case StatusVoided, StatusDeclined:
 			return nil, nil
-		case None, Calling, Waiting, InDoubt:
+		case StatusNone, StatusAttempting, StatusDeferred, StatusUnknown:
 			return []Event{Voided{Reason: reason}}, nil
-		case Taken:
+		case StatusCaptured:
 		}
 		return nil, domain.Errorf(domain.Rejected, "The money was captured; it can only be refunded.")
 	}
@@ -115,14 +115,14 @@ func Void(reason string) Decision {
 func DeferVoid(gateway, reason string, retryAt time.Time) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case Taken, No, CalledOff:
+		case StatusCaptured, StatusDeclined, StatusVoided:
 			return nil, nil
-		case Calling, Waiting, InDoubt:
+		case StatusAttempting, StatusDeferred, StatusUnknown:
 			if s.VoidRetryAt.Equal(retryAt) {
 				return nil, nil
 			}
 			return []Event{VoidDeferred{Gateway: gateway, Reason: reason, RetryAt: retryAt}}, nil
-		case None:
+		case StatusNone:
 		}
 		return nil, errNoAttempt(s)
 	}

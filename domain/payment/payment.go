@@ -13,13 +13,13 @@ type Status string
 
 // The life of a payment.
 const (
-	None      Status = ""
-	Calling   Status = "calling"  // an attempt was recorded; its outcome was not
-	Waiting   Status = "deferred" // no gateway could be called; surely nothing was taken
-	InDoubt   Status = "unknown"  // ask the gateway before anything else
-	Taken     Status = "captured"
-	No        Status = "declined"
-	CalledOff Status = "voided"
+	StatusNone       Status = ""
+	StatusAttempting Status = "calling"  // an attempt was recorded; its outcome was not
+	StatusDeferred   Status = "deferred" // no gateway could be called; surely nothing was taken
+	StatusUnknown    Status = "unknown"  // ask the gateway before anything else
+	StatusCaptured   Status = "captured"
+	StatusDeclined   Status = "declined"
+	StatusVoided     Status = "voided"
 )
 
 // Refund is one refund as it stands.
@@ -60,20 +60,20 @@ func evolve(s State, e Event) State {
 	}
 	switch e := e.(type) {
 	case AttemptStarted:
-		s.Status, s.Gateway, s.Key, s.Attempts, s.Amount = Calling, e.Gateway, e.Key, e.Attempt, e.Amount
+		s.Status, s.Gateway, s.Key, s.Attempts, s.Amount = StatusAttempting, e.Gateway, e.Key, e.Attempt, e.Amount
 		s.RetryAt = time.Time{}
 	case Captured:
-		s.Status, s.Gateway, s.Reference, s.Amount, s.Reason, s.RetryAt = Taken, e.Gateway, e.Reference, e.Amount, "", time.Time{}
+		s.Status, s.Gateway, s.Reference, s.Amount, s.Reason, s.RetryAt = StatusCaptured, e.Gateway, e.Reference, e.Amount, "", time.Time{}
 	case Declined:
-		s.Status, s.Reason, s.RetryAt = No, e.Reason, time.Time{}
+		s.Status, s.Reason, s.RetryAt = StatusDeclined, e.Reason, time.Time{}
 	case OutcomeUnknown:
-		s.Status, s.Reason, s.RetryAt = InDoubt, e.Reason, e.AskAt
+		s.Status, s.Reason, s.RetryAt = StatusUnknown, e.Reason, e.AskAt
 		s.Tries++
 	case Deferred:
-		s.Status, s.Reason, s.RetryAt = Waiting, e.Reason, e.RetryAt
+		s.Status, s.Reason, s.RetryAt = StatusDeferred, e.Reason, e.RetryAt
 		s.Tries++
 	case Voided:
-		s.Status, s.Reason, s.RetryAt = CalledOff, e.Reason, time.Time{}
+		s.Status, s.Reason, s.RetryAt = StatusVoided, e.Reason, time.Time{}
 	case VoidDeferred:
 		s.VoidReason, s.VoidRetryAt = e.Reason, e.RetryAt
 		s.VoidTries++
@@ -90,7 +90,9 @@ func evolve(s State, e Event) State {
 }
 
 // ended says whether it is settled what became of the charge.
-func (s State) ended() bool { return s.Status == Taken || s.Status == No || s.Status == CalledOff }
+func (s State) ended() bool {
+	return s.Status == StatusCaptured || s.Status == StatusDeclined || s.Status == StatusVoided
+}
 
 // begins says whether e is about a charge that is not settled. Such an event
 // follows a settled one only where the stream was deleted for a while and a saga
@@ -128,7 +130,7 @@ func (s State) Refund(id string) (Refund, bool) {
 // Held is what was captured and not given back or promised back.
 func (s State) Held() domain.Money {
 	held := domain.Money{Currency: s.Amount.Currency}
-	if s.Status != Taken {
+	if s.Status != StatusCaptured {
 		return held
 	}
 	held.Minor = s.Amount.Minor

@@ -31,13 +31,13 @@ var (
 
 // The lives a payment can have led, by the status they end in.
 var lives = map[payment.Status][]payment.Event{
-	payment.None:      nil,
-	payment.Calling:   {started},
-	payment.Waiting:   {started, deferred},
-	payment.InDoubt:   {started, unknown},
-	payment.Taken:     {started, captured},
-	payment.No:        {started, declined},
-	payment.CalledOff: {started, unknown, voided},
+	payment.StatusNone:       nil,
+	payment.StatusAttempting: {started},
+	payment.StatusDeferred:   {started, deferred},
+	payment.StatusUnknown:    {started, unknown},
+	payment.StatusCaptured:   {started, captured},
+	payment.StatusDeclined:   {started, declined},
+	payment.StatusVoided:     {started, unknown, voided},
 }
 
 func given(t *testing.T, events ...payment.Event) *decidertest.Scenario[payment.State, payment.Event] {
@@ -54,32 +54,32 @@ func TestEveryDecisionInEveryStatus(t *testing.T) {
 		in     in
 	}{
 		{"start", payment.Start("sim", "ord_1", domain.GBP(1000)), started, in{
-			payment.None: event, payment.Calling: none, payment.InDoubt: none, payment.Taken: none,
+			payment.StatusNone: event, payment.StatusAttempting: none, payment.StatusUnknown: none, payment.StatusCaptured: none,
 		}},
 		{"capture", payment.Capture("sim", "ref_1", domain.GBP(1000)), captured, in{
-			payment.Calling: event, payment.InDoubt: event, payment.Taken: none,
+			payment.StatusAttempting: event, payment.StatusUnknown: event, payment.StatusCaptured: none,
 		}},
 		{"decline", payment.Decline("sim", "insufficient_funds"), declined, in{
-			payment.Calling: event, payment.InDoubt: event, payment.No: none,
+			payment.StatusAttempting: event, payment.StatusUnknown: event, payment.StatusDeclined: none,
 		}},
 		{"lose the outcome", payment.LoseOutcome("sim", "timeout", soon), unknown, in{
-			payment.Calling: event, payment.InDoubt: none,
+			payment.StatusAttempting: event, payment.StatusUnknown: none,
 		}},
 		{"defer", payment.Defer("sim", "circuit_open", soon), deferred, in{
-			payment.None: event, payment.Calling: event, payment.InDoubt: event, payment.Waiting: none,
+			payment.StatusNone: event, payment.StatusAttempting: event, payment.StatusUnknown: event, payment.StatusDeferred: none,
 		}},
 		{"void", payment.Void("reverted"), voided, in{
-			payment.None: event, payment.Calling: event, payment.Waiting: event, payment.InDoubt: event,
-			payment.No: none, payment.CalledOff: none,
+			payment.StatusNone: event, payment.StatusAttempting: event, payment.StatusDeferred: event, payment.StatusUnknown: event,
+			payment.StatusDeclined: none, payment.StatusVoided: none,
 		}},
 		{"defer a void", payment.DeferVoid("sim", "timeout", soon), voidDeferred, in{
-			payment.Calling: event, payment.Waiting: event, payment.InDoubt: event,
-			payment.Taken: none, payment.No: none, payment.CalledOff: none,
+			payment.StatusAttempting: event, payment.StatusDeferred: event, payment.StatusUnknown: event,
+			payment.StatusCaptured: none, payment.StatusDeclined: none, payment.StatusVoided: none,
 		}},
-		{"start a refund", payment.StartRefund("r1", domain.GBP(400)), refundStarted, in{payment.Taken: event}},
+		{"start a refund", payment.StartRefund("r1", domain.GBP(400)), refundStarted, in{payment.StatusCaptured: event}},
 	} {
 		for status, life := range lives {
-			if tc.name == "start" && status == payment.Waiting {
+			if tc.name == "start" && status == payment.StatusDeferred {
 				continue // another attempt: see below
 			}
 			t.Run(tc.name+" when "+string(status), func(t *testing.T) {
@@ -126,13 +126,13 @@ func TestVoidsThatWait(t *testing.T) {
 	given(t, started, unknown, voidDeferred).When(payment.Void("reverted")).Then(voided)
 	given(t, started, unknown, voidDeferred).When(payment.Capture("sim", "ref_1", domain.GBP(1000))).Then(captured)
 	s := payment.Decider.Fold(payment.State{}, started, unknown, voidDeferred, more)
-	if s.Status != payment.InDoubt || s.Tries != 1 || s.VoidTries != 2 || !s.RetryAt.Equal(soon) || !s.VoidRetryAt.Equal(later) {
+	if s.Status != payment.StatusUnknown || s.Tries != 1 || s.VoidTries != 2 || !s.RetryAt.Equal(soon) || !s.VoidRetryAt.Equal(later) {
 		t.Errorf("%+v", s)
 	}
 }
 
 func TestRefundsNeverPassWhatIsHeld(t *testing.T) {
-	taken := lives[payment.Taken]
+	taken := lives[payment.StatusCaptured]
 	open := append(taken[:2:2], refundStarted)
 	rest := payment.RefundStarted{Refund: "r2", Amount: domain.GBP(600)}
 	given(t, open...).When(payment.StartRefund("r2", domain.GBP(600))).Then(rest)
@@ -146,7 +146,7 @@ func TestRefundsNeverPassWhatIsHeld(t *testing.T) {
 }
 
 func TestLifeOfARefund(t *testing.T) {
-	open := append(lives[payment.Taken][:2:2], refundStarted)
+	open := append(lives[payment.StatusCaptured][:2:2], refundStarted)
 	after := func(e ...payment.Event) []payment.Event { return append(open[:3:3], e...) }
 	given(t, open...).When(payment.FinishRefund("r1", "ref_2")).Then(refunded)
 	given(t, open...).When(payment.DeferRefund("r1", "timeout", soon)).Then(refundDeferred)

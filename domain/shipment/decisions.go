@@ -12,11 +12,11 @@ type Decision = decider.Decision[State, Event]
 func Book(b Booked) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case Arranged, Underway, Arrived:
+		case StatusBooked, StatusDispatched, StatusDelivered:
 			return nil, nil
-		case None, Waiting:
+		case StatusNone, StatusDeferred:
 			return []Event{b}, nil
-		case Declined, CalledOff:
+		case StatusRefused, StatusCancelled:
 		}
 		return nil, domain.Errorf(domain.Rejected, "The shipment is %s and cannot be booked.", s.Status)
 	}
@@ -26,11 +26,11 @@ func Book(b Booked) Decision {
 func Refuse(carrier, reason string) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case Declined:
+		case StatusRefused:
 			return nil, nil
-		case None, Waiting:
+		case StatusNone, StatusDeferred:
 			return []Event{Refused{Carrier: carrier, Reason: reason}}, nil
-		case Arranged, CalledOff, Underway, Arrived:
+		case StatusBooked, StatusCancelled, StatusDispatched, StatusDelivered:
 		}
 		return nil, domain.Errorf(domain.Rejected, "The shipment is %s and cannot be refused.", s.Status)
 	}
@@ -41,12 +41,12 @@ func Refuse(carrier, reason string) Decision {
 func Defer(d Deferred) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case None, Waiting, Arranged:
+		case StatusNone, StatusDeferred, StatusBooked:
 			if s.RetryAt.Equal(d.RetryAt) && !d.RetryAt.IsZero() {
 				return nil, nil
 			}
 			return []Event{d}, nil
-		case Declined, CalledOff, Underway, Arrived:
+		case StatusRefused, StatusCancelled, StatusDispatched, StatusDelivered:
 		}
 		return nil, nil
 	}
@@ -56,13 +56,13 @@ func Defer(d Deferred) Decision {
 func Cancel(reason string) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case CalledOff:
+		case StatusCancelled:
 			return nil, nil
-		case None, Waiting, Arranged, Declined:
+		case StatusNone, StatusDeferred, StatusBooked, StatusRefused:
 			return []Event{Cancelled{Reason: reason}}, nil
-		case Underway, Arrived:
+		case StatusDispatched, StatusDelivered:
 		}
-		return nil, errUnderway()
+		return nil, errDispatched()
 	}
 }
 
@@ -70,11 +70,11 @@ func Cancel(reason string) Decision {
 func Dispatch() Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case Underway, Arrived:
+		case StatusDispatched, StatusDelivered:
 			return nil, nil
-		case Arranged:
+		case StatusBooked:
 			return []Event{Dispatched{}}, nil
-		case None, Waiting, Declined, CalledOff:
+		case StatusNone, StatusDeferred, StatusRefused, StatusCancelled:
 		}
 		return nil, domain.Errorf(domain.Rejected, "Only a booked parcel can be dispatched.")
 	}
@@ -84,16 +84,16 @@ func Dispatch() Decision {
 func Deliver() Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
-		case Arrived:
+		case StatusDelivered:
 			return nil, nil
-		case Underway:
+		case StatusDispatched:
 			return []Event{Delivered{}}, nil
-		case None, Waiting, Arranged, Declined, CalledOff:
+		case StatusNone, StatusDeferred, StatusBooked, StatusRefused, StatusCancelled:
 		}
 		return nil, domain.Errorf(domain.Rejected, "Only a dispatched parcel can be delivered.")
 	}
 }
 
-func errUnderway() error {
+func errDispatched() error {
 	return domain.Errorf(domain.Rejected, "The parcel is on its way; return the goods instead.")
 }

@@ -34,10 +34,10 @@ type Refused struct {
 
 // Deferred says the carrier could not be asked, or its answer was lost; asking again is safe.
 type Deferred struct {
-	Carrier string    `json:"carrier"`
-	Reason  string    `json:"reason"`
-	RetryAt time.Time `json:"retry_at"`
-	Undoing bool      `json:"undoing,omitempty"` // it was asked to call the parcel off; else to fetch it
+	Carrier      string    `json:"carrier"`
+	Reason       string    `json:"reason"`
+	RetryAt      time.Time `json:"retry_at"`
+	Compensating bool      `json:"undoing,omitempty"` // it was asked to call the parcel off; else to fetch it
 }
 
 // Cancelled says no parcel will be fetched: a booking was undone, or a late one will be refused.

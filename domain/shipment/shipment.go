@@ -11,13 +11,13 @@ type Status string
 
 // The life of a parcel.
 const (
-	None      Status = ""
-	Waiting   Status = "deferred"
-	Arranged  Status = "booked"
-	Declined  Status = "refused"
-	CalledOff Status = "cancelled"
-	Underway  Status = "dispatched"
-	Arrived   Status = "delivered"
+	StatusNone       Status = ""
+	StatusDeferred   Status = "deferred"
+	StatusBooked     Status = "booked"
+	StatusRefused    Status = "refused"
+	StatusCancelled  Status = "cancelled"
+	StatusDispatched Status = "dispatched"
+	StatusDelivered  Status = "delivered"
 )
 
 // State is what decisions about a parcel need to know.
@@ -38,25 +38,25 @@ var Decider = decider.Decider[State, Event]{Evolve: evolve}
 func evolve(s State, e Event) State {
 	switch e := e.(type) {
 	case Booked:
-		s.Status, s.Carrier, s.Tracking, s.EstimatedDelivery = Arranged, e.Carrier, e.Tracking, e.EstimatedDelivery
+		s.Status, s.Carrier, s.Tracking, s.EstimatedDelivery = StatusBooked, e.Carrier, e.Tracking, e.EstimatedDelivery
 		s.Deferrals, s.RetryAt = 0, time.Time{}
 	case Refused:
-		s.Status, s.Carrier, s.Reason = Declined, e.Carrier, e.Reason
+		s.Status, s.Carrier, s.Reason = StatusRefused, e.Carrier, e.Reason
 	case Deferred:
-		if s.Status == None {
-			s.Status = Waiting
+		if s.Status == StatusNone {
+			s.Status = StatusDeferred
 		}
 		s.Reason, s.RetryAt = e.Reason, e.RetryAt
 		s.Deferrals++
-		if e.Undoing {
+		if e.Compensating {
 			s.CancelTries++
 		}
 	case Cancelled:
-		s.Status = CalledOff
+		s.Status = StatusCancelled
 	case Dispatched:
-		s.Status = Underway
+		s.Status = StatusDispatched
 	case Delivered:
-		s.Status = Arrived
+		s.Status = StatusDelivered
 	}
 	return s
 }

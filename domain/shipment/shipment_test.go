@@ -16,7 +16,7 @@ var (
 	booked     = shipment.Booked{Carrier: "sim", Tracking: "trk_1", EstimatedDelivery: soon}
 	refused    = shipment.Refused{Carrier: "sim", Reason: "too_heavy"}
 	deferred   = shipment.Deferred{Carrier: "sim", Reason: "circuit_open", RetryAt: soon}
-	undoing    = shipment.Deferred{Carrier: "sim", Reason: "timeout", RetryAt: soon, Undoing: true}
+	undoing    = shipment.Deferred{Carrier: "sim", Reason: "timeout", RetryAt: soon, Compensating: true}
 	cancelled  = shipment.Cancelled{Reason: "reverted"}
 	dispatched = shipment.Dispatched{}
 	delivered  = shipment.Delivered{}
@@ -24,13 +24,13 @@ var (
 
 // The lives a parcel can have led, by the status they end in.
 var lives = map[shipment.Status][]shipment.Event{
-	shipment.None:      nil,
-	shipment.Waiting:   {deferred},
-	shipment.Arranged:  {deferred, booked},
-	shipment.Declined:  {refused},
-	shipment.CalledOff: {booked, cancelled},
-	shipment.Underway:  {booked, dispatched},
-	shipment.Arrived:   {booked, dispatched, delivered},
+	shipment.StatusNone:       nil,
+	shipment.StatusDeferred:   {deferred},
+	shipment.StatusBooked:     {deferred, booked},
+	shipment.StatusRefused:    {refused},
+	shipment.StatusCancelled:  {booked, cancelled},
+	shipment.StatusDispatched: {booked, dispatched},
+	shipment.StatusDelivered:  {booked, dispatched, delivered},
 }
 
 func given(t *testing.T, events ...shipment.Event) *decidertest.Scenario[shipment.State, shipment.Event] {
@@ -47,22 +47,22 @@ func TestEveryDecisionInEveryStatus(t *testing.T) {
 		in     in
 	}{
 		{"book", shipment.Book(booked), booked, in{
-			shipment.None: event, shipment.Waiting: event, shipment.Arranged: none, shipment.Underway: none, shipment.Arrived: none,
+			shipment.StatusNone: event, shipment.StatusDeferred: event, shipment.StatusBooked: none, shipment.StatusDispatched: none, shipment.StatusDelivered: none,
 		}},
 		{"refuse", shipment.Refuse("sim", "too_heavy"), refused, in{
-			shipment.None: event, shipment.Waiting: event, shipment.Declined: none,
+			shipment.StatusNone: event, shipment.StatusDeferred: event, shipment.StatusRefused: none,
 		}},
 		{"defer", shipment.Defer(deferred), deferred, in{
-			shipment.None: event, shipment.Arranged: event, shipment.Waiting: none,
-			shipment.Declined: none, shipment.CalledOff: none, shipment.Underway: none, shipment.Arrived: none,
+			shipment.StatusNone: event, shipment.StatusBooked: event, shipment.StatusDeferred: none,
+			shipment.StatusRefused: none, shipment.StatusCancelled: none, shipment.StatusDispatched: none, shipment.StatusDelivered: none,
 		}},
 		{"cancel", shipment.Cancel("reverted"), cancelled, in{
-			shipment.None: event, shipment.Waiting: event, shipment.Arranged: event, shipment.Declined: event, shipment.CalledOff: none,
+			shipment.StatusNone: event, shipment.StatusDeferred: event, shipment.StatusBooked: event, shipment.StatusRefused: event, shipment.StatusCancelled: none,
 		}},
 		{"dispatch", shipment.Dispatch(), dispatched, in{
-			shipment.Arranged: event, shipment.Underway: none, shipment.Arrived: none,
+			shipment.StatusBooked: event, shipment.StatusDispatched: none, shipment.StatusDelivered: none,
 		}},
-		{"deliver", shipment.Deliver(), delivered, in{shipment.Underway: event, shipment.Arrived: none}},
+		{"deliver", shipment.Deliver(), delivered, in{shipment.StatusDispatched: event, shipment.StatusDelivered: none}},
 	} {
 		for status, life := range lives {
 			t.Run(tc.name+" when "+string(status), func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestDeferringOn(t *testing.T) {
 
 func TestDeferringACancellationKeepsTheBooking(t *testing.T) {
 	s := shipment.Decider.Fold(shipment.State{}, booked, deferred)
-	if s.Status != shipment.Arranged || s.Tracking != booked.Tracking {
+	if s.Status != shipment.StatusBooked || s.Tracking != booked.Tracking {
 		t.Errorf("%+v", s)
 	}
 }

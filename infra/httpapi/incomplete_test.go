@@ -117,7 +117,7 @@ func TestDeletedStreamsOfAnOrderAreAProblem(t *testing.T) {
 			s.sell("TEAPOT")
 			p := s.place("k1")
 			pay(t, s, p)
-			if _, _, err := s.bus.Fulfilments.Transact(t.Context(), fulfilment.Stream(p.OrderID), cause(p.OrderID), fulfilment.CallAttention(fulfilment.Charge, "why")); err != nil {
+			if _, _, err := s.bus.Fulfilments.Transact(t.Context(), fulfilment.Stream(p.OrderID), cause(p.OrderID), fulfilment.CallAttention(fulfilment.StepCharge, "why")); err != nil {
 				t.Fatal(err)
 			}
 			last := s.confirm(p.OrderID)

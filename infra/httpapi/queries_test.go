@@ -82,7 +82,7 @@ func TestOrderEvents(t *testing.T) {
 	s := begin(t)
 	s.sell("TEAPOT")
 	p := s.place("k")
-	if _, _, err := s.bus.Fulfilments.Transact(t.Context(), fulfilment.Stream(p.OrderID), cause(p.OrderID), fulfilment.CallAttention(fulfilment.Reserve, "because")); err != nil {
+	if _, _, err := s.bus.Fulfilments.Transact(t.Context(), fulfilment.Stream(p.OrderID), cause(p.OrderID), fulfilment.CallAttention(fulfilment.StepReserve, "because")); err != nil {
 		t.Fatal(err)
 	}
 	s.confirm(p.OrderID)
@@ -113,7 +113,7 @@ func TestAttentionAndResume(t *testing.T) {
 	s := begin(t)
 	s.sell("TEAPOT")
 	p := s.place("k")
-	_, stuck, err := s.bus.Fulfilments.Transact(t.Context(), fulfilment.Stream(p.OrderID), cause(p.OrderID), fulfilment.CallAttention(fulfilment.Reserve, "because"))
+	_, stuck, err := s.bus.Fulfilments.Transact(t.Context(), fulfilment.Stream(p.OrderID), cause(p.OrderID), fulfilment.CallAttention(fulfilment.StepReserve, "because"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 
 var _ interface {
 	sagas.Feed
-	sagas.Settler
+	sagas.Acker
 } = (*kafka.Feed)(nil)
 
 // looks notes what a driver looked at.

@@ -36,7 +36,7 @@ func TestStoredFormsAreGolden(t *testing.T) {
 			Attempts: 4, Gateway: "g", Reference: "r", Reason: "x", RetryAt: at(4), UpdatedAt: at(5), Position: 6,
 		}},
 		Fulfilments: []readmodels.Fulfilment{{
-			Order: "ord_1", Phase: readmodels.PhaseUndoing, Reason: domain.CustomerAsked, AttentionStep: "refund", AttentionReason: "gone",
+			Order: "ord_1", Phase: readmodels.PhaseCompensating, Reason: domain.CustomerAsked, AttentionStep: "refund", AttentionReason: "gone",
 			PendingReturns: 2, CancelAsked: true, StartedAt: at(6), UpdatedAt: at(7), QuietUntil: at(8), Position: 7,
 		}},
 		Sales: []readmodels.SalesDay{{Day: readmodels.Day(at(0)), Currency: "GBP", Placed: 1, Orders: 2, Units: 3, RevenueMinor: 4, RefundedMinor: 5, Rejected: 6, Cancelled: 7, Position: 8}},

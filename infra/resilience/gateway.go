@@ -56,7 +56,7 @@ func (g *Gateway) Void(ctx context.Context, key string) error {
 }
 
 // Refund is the gateway's, guarded.
-func (g *Gateway) Refund(ctx context.Context, back charging.Giveback) (charging.Receipt, error) {
+func (g *Gateway) Refund(ctx context.Context, back charging.RefundRequest) (charging.Receipt, error) {
 	return call(ctx, g.Guard, "refund", func(ctx context.Context) (charging.Receipt, error) {
 		return g.gateway.Refund(ctx, back)
 	})

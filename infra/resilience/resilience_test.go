@@ -38,7 +38,7 @@ func (p *provider) Lookup(ctx context.Context, _ string) (charging.Receipt, erro
 	return charging.Receipt{}, p.ask(ctx)
 }
 func (p *provider) Void(ctx context.Context, _ string) error { return p.ask(ctx) }
-func (p *provider) Refund(ctx context.Context, _ charging.Giveback) (charging.Receipt, error) {
+func (p *provider) Refund(ctx context.Context, _ charging.RefundRequest) (charging.Receipt, error) {
 	return charging.Receipt{}, p.ask(ctx)
 }
 
@@ -100,7 +100,7 @@ func TestBreakerOpensAfterTenFailuresAndTriesAgainAfterThirtySeconds(t *testing.
 		time.Sleep(10 * time.Second)
 		for _, refused := range []error{
 			second(g.Capture(t.Context(), charge)), second(g.Lookup(t.Context(), "pay_1")),
-			g.Void(t.Context(), "pay_1"), second(g.Refund(t.Context(), charging.Giveback{})),
+			g.Void(t.Context(), "pay_1"), second(g.Refund(t.Context(), charging.RefundRequest{})),
 		} {
 			wantFailure(t, refused, domain.Unavailable, "circuit_open")
 		}

@@ -64,15 +64,15 @@ func decode[E eventlog.Typed](codec eventlog.Codec[E], r eventlog.Recorded, see 
 func (s *standing) seeOrder(e order.Event) error {
 	switch e := e.(type) {
 	case order.Placed:
-		s.status, s.total, s.lines = order.Open, e.Total.Minor, len(e.Lines)
+		s.status, s.total, s.lines = order.StatusPlaced, e.Total.Minor, len(e.Lines)
 	case order.Confirmed:
-		s.status, s.confirmed = order.Secured, true
+		s.status, s.confirmed = order.StatusConfirmed, true
 	case order.Rejected:
-		s.status, s.reason = order.Refused, e.Reason
+		s.status, s.reason = order.StatusRejected, e.Reason
 	case order.CancelRequested:
-		s.status, s.done = order.Cancelling, false
+		s.status, s.done = order.StatusCancelling, false
 	case order.Cancelled:
-		s.status, s.reason = order.Abandoned, e.Reason
+		s.status, s.reason = order.StatusCancelled, e.Reason
 	case order.LinesReturned:
 		s.noteReturn(e.Return, false)
 		for _, l := range e.Lines {
@@ -141,13 +141,13 @@ func (l ledger) report(h History, unmatched int64) (Report, error) {
 		Captured: map[string]int64{Currency: 0}, Refunded: map[string]int64{Currency: 0},
 	}
 	for _, s := range l {
-		if s.status != order.New {
+		if s.status != order.StatusNew {
 			r.OrdersPlaced++
 		}
 		switch {
-		case s.status == order.Secured:
+		case s.status == order.StatusConfirmed:
 			r.OrdersConfirmed++
-		case s.status == order.Refused && s.reason == domain.OutOfStock:
+		case s.status == order.StatusRejected && s.reason == domain.OutOfStock:
 			r.OrdersOutOfStock++
 		}
 		returned, err := domain.Sum(r.ReturnedUnits, s.returned)

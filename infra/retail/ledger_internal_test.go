@@ -20,7 +20,7 @@ func TestTheReportIsExactOrRefused(t *testing.T) {
 		for i := range rapid.IntRange(1, 6).Draw(t, "payments") {
 			id := domain.OrderID(fmt.Sprint("o", i%3))
 			if l[id] == nil {
-				l[id] = &standing{status: order.Secured}
+				l[id] = &standing{status: order.StatusConfirmed}
 			}
 			n := rapid.OneOf(rapid.Int64Range(0, domain.MaxTotalMinor), rapid.Int64Range(math.MaxInt64/3, math.MaxInt64)).Draw(t, "n")
 			var e payment.Event = payment.Captured{Amount: domain.GBP(n)}

@@ -45,7 +45,7 @@ func TestAReturnWaitsForTheOrdersBeforeIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status := <-bus.seen; status != order.Refused {
+	if status := <-bus.seen; status != order.StatusRejected {
 		t.Errorf("the return was made while the order before it was %q", status)
 	}
 	if report.OrdersConfirmed != 2 || report.OrdersOutOfStock != 1 || report.ReturnedUnits != 5 || report.UnmatchedUnits != 0 {

@@ -96,7 +96,7 @@ func (r *replay) catchUp(ctx context.Context) (last eventlog.Position, err error
 	for id, s := range r.ledger {
 		invoice := r.history.Invoices[r.orders[id]]
 		total, err := order.Total(invoice.Lines, Currency)
-		if err == nil && s.status != order.New && (s.total != total.Minor || s.lines != len(invoice.Lines)) {
+		if err == nil && s.status != order.StatusNew && (s.total != total.Minor || s.lines != len(invoice.Lines)) {
 			err = domain.Errorf(domain.Mismatch, "Invoice %s was imported before with other lines; use another data directory for this file.", invoice.No)
 		}
 		if err != nil {
@@ -188,7 +188,7 @@ func (r *replay) admit(ctx context.Context) {
 		known := r.ledger[invoice.Order()]
 		need := wants(invoice.Lines)
 		outlook := r.stock.outlook(need)
-		if outlook == unsure && known.status == order.New {
+		if outlook == unsure && known.status == order.StatusNew {
 			return
 		}
 		r.next++
@@ -204,7 +204,7 @@ func (r *replay) admit(ctx context.Context) {
 		if outlook != enough {
 			r.doomed[place] = true
 		}
-		if known.status != order.New {
+		if known.status != order.StatusNew {
 			r.look(ctx, invoice.Order())
 			continue
 		}

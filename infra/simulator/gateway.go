@@ -32,7 +32,7 @@ func (g gateway) Void(ctx context.Context, key string) error {
 	return nil
 }
 
-func (g gateway) Refund(ctx context.Context, back charging.Giveback) (charging.Receipt, error) {
+func (g gateway) Refund(ctx context.Context, back charging.RefundRequest) (charging.Receipt, error) {
 	row := Row{Op: Refund, Key: back.Key, Order: back.Order, Of: back.ChargeKey, Amount: back.Amount}
 	if no := g.s.call(ctx, &row); no != nil {
 		return charging.Receipt{}, paymentError(no)

@@ -45,8 +45,8 @@ func charge(key, token string, minor int64) charging.Charge {
 	return charging.Charge{Order: domain.OrderID("ord_" + key), Key: key, Amount: domain.GBP(minor), Token: token}
 }
 
-func back(key, of string, minor int64) charging.Giveback {
-	return charging.Giveback{Order: domain.OrderID("ord_" + of), Key: key, ChargeKey: of, Amount: domain.GBP(minor)}
+func back(key, of string, minor int64) charging.RefundRequest {
+	return charging.RefundRequest{Order: domain.OrderID("ord_" + of), Key: key, ChargeKey: of, Amount: domain.GBP(minor)}
 }
 
 func booking(key string, units int64) dispatching.Booking {

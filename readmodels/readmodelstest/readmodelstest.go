@@ -83,7 +83,7 @@ func everyField(t *testing.T, r Readers, put func(Rows)) {
 		Attempts: 4, Gateway: "stripe", Reference: "ref", Reason: "timeout", RetryAt: at(1), UpdatedAt: at(2), Position: 5,
 	}
 	f := readmodels.Fulfilment{
-		Order: o.ID, Phase: readmodels.PhaseUndoing, Reason: domain.CustomerAsked, AttentionStep: "refund", AttentionReason: "gone",
+		Order: o.ID, Phase: readmodels.PhaseCompensating, Reason: domain.CustomerAsked, AttentionStep: "refund", AttentionReason: "gone",
 		PendingReturns: 2, CancelAsked: true, StartedAt: at(1), UpdatedAt: at(2), QuietUntil: at(3), Position: 6,
 	}
 	d := readmodels.SalesDay{Day: readmodels.Day(at(0)), Currency: "GBP", Placed: 1, Orders: 2, Units: 3, RevenueMinor: 4, RefundedMinor: 5, Rejected: 6, Cancelled: 7, Position: 8}
@@ -215,7 +215,7 @@ func longOrder(t *testing.T, r Readers, put func(Rows)) {
 func standing(t *testing.T, r Readers, put func(Rows)) {
 	put(Rows{Fulfilments: []readmodels.Fulfilment{
 		{Order: "late", Phase: readmodels.PhaseReserving, UpdatedAt: at(2), QuietUntil: at(2)},
-		{Order: "later", Phase: readmodels.PhaseUndoing, UpdatedAt: at(1), QuietUntil: at(1)},
+		{Order: "later", Phase: readmodels.PhaseCompensating, UpdatedAt: at(1), QuietUntil: at(1)},
 		{Order: "waits", Phase: readmodels.PhaseCharging, UpdatedAt: at(1), QuietUntil: at(9)},
 		{Order: "fresh", Phase: readmodels.PhaseCharging, UpdatedAt: at(5), QuietUntil: at(5)},
 		{Order: "done", Phase: readmodels.PhaseFulfilled, Finished: true, UpdatedAt: at(1), QuietUntil: at(1)},

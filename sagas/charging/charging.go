@@ -59,7 +59,7 @@ type Saga struct {
 	Payments    *commands.Aggregate[payment.State, payment.Event]
 	Fulfilments *commands.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
 
-	Stepped  sagas.Stepped       // told of every call to the gateway, by its name: capture, lookup, void, refund
+	Stepped  sagas.StepObserver  // told of every call to the gateway, by its name: capture, lookup, void, refund
 	Deferred func(reason string) // told of every payment.Deferred that was recorded; may be nil
 }
 
@@ -120,7 +120,7 @@ func (l *look) load(ctx context.Context) (err error) {
 	if l.p, _, err = l.Payments.Load(ctx, payment.Stream(l.id)); err != nil {
 		return err
 	}
-	if l.p.Status == payment.None && l.f.HasPayment() {
+	if l.p.Status == payment.StatusNone && l.f.HasPayment() {
 		return sagas.ErrGone(payment.Stream(l.id))
 	}
 	return nil
@@ -130,7 +130,7 @@ func (l *look) load(ctx context.Context) (err error) {
 // called, is there as a whole.
 func (l look) checkOrder(ctx context.Context) error {
 	o, _, err := l.Orders.Load(ctx, order.Stream(l.id))
-	if err == nil && o.Status == order.New {
+	if err == nil && o.Status == order.StatusNew {
 		return sagas.ErrGone(order.Stream(l.id))
 	}
 	return err
@@ -139,17 +139,17 @@ func (l look) checkOrder(ctx context.Context) error {
 func (l look) step(ctx context.Context) (moved bool, again time.Time, err error) {
 	next := l.f.Next()
 	switch next {
-	case fulfilment.Charge, fulfilment.RevertPayment, fulfilment.SettleReturn:
-	case fulfilment.Reserve, fulfilment.Ship, fulfilment.CancelShipment, fulfilment.ReleaseStock, fulfilment.Rest, fulfilment.Attention:
+	case fulfilment.StepCharge, fulfilment.StepRevertPayment, fulfilment.StepSettleReturn:
+	case fulfilment.StepReserve, fulfilment.StepShip, fulfilment.StepCancelShipment, fulfilment.StepReleaseStock, fulfilment.StepIdle, fulfilment.StepAttention:
 		return false, time.Time{}, nil
 	}
 	if err := l.load(ctx); err != nil {
 		return false, time.Time{}, err
 	}
 	switch next {
-	case fulfilment.Charge:
+	case fulfilment.StepCharge:
 		return l.charge(ctx)
-	case fulfilment.RevertPayment:
+	case fulfilment.StepRevertPayment:
 		return l.revert(ctx)
 	default:
 		open, _ := l.f.OpenReturn()
@@ -159,19 +159,19 @@ func (l look) step(ctx context.Context) (moved bool, again time.Time, err error)
 
 func (l look) charge(ctx context.Context) (bool, time.Time, error) {
 	switch l.p.Status {
-	case payment.None, payment.Waiting:
+	case payment.StatusNone, payment.StatusDeferred:
 		return l.attempt(ctx)
-	case payment.Calling:
+	case payment.StatusAttempting:
 		return l.ask(ctx)
-	case payment.InDoubt:
+	case payment.StatusUnknown:
 		if early(l.p.RetryAt) {
 			return false, l.p.RetryAt, nil
 		}
 		if l.p.Tries > MaxAsks*(l.f.Resumes+1) {
-			return l.attention(ctx, fulfilment.Charge, "the gateway does not say what became of the charge: "+l.p.Reason)
+			return l.attention(ctx, fulfilment.StepCharge, "the gateway does not say what became of the charge: "+l.p.Reason)
 		}
 		return l.ask(ctx)
-	case payment.Taken, payment.No, payment.CalledOff:
+	case payment.StatusCaptured, payment.StatusDeclined, payment.StatusVoided:
 	}
 	return false, time.Time{}, nil
 }
@@ -205,7 +205,7 @@ func (l look) capture(ctx context.Context) (bool, time.Time, error) {
 	}
 	begun := time.Now()
 	receipt, err := l.Gateway.Capture(ctx, Charge{Order: l.id, Key: l.key(), Amount: l.f.Amount, Token: l.f.Token})
-	l.Stepped.Tell(Capture, err, begun)
+	l.Stepped.Observe(Capture, err, begun)
 	return l.outcome(ctx, receipt, err)
 }
 
@@ -231,7 +231,7 @@ func (l look) ask(ctx context.Context) (bool, time.Time, error) {
 func (l look) lookup(ctx context.Context) (Receipt, error) {
 	begun := time.Now()
 	receipt, err := l.Gateway.Lookup(ctx, l.key())
-	l.Stepped.Tell(Lookup, err, begun)
+	l.Stepped.Observe(Lookup, err, begun)
 	return receipt, err
 }
 
@@ -239,7 +239,7 @@ func (l look) lookup(ctx context.Context) (Receipt, error) {
 func (l look) outcome(ctx context.Context, receipt Receipt, err error) (bool, time.Time, error) {
 	if err == nil {
 		if receipt.Amount != l.f.Amount {
-			return l.attention(ctx, fulfilment.Charge, "the gateway captured "+receipt.Amount.String()+" where "+l.f.Amount.String()+" was asked for")
+			return l.attention(ctx, fulfilment.StepCharge, "the gateway captured "+receipt.Amount.String()+" where "+l.f.Amount.String()+" was asked for")
 		}
 		return l.recorded(l.record(ctx, payment.Capture(l.GatewayName, receipt.Reference, receipt.Amount)))
 	}
@@ -273,17 +273,17 @@ func (l look) deferUntil(ctx context.Context, why string, retryAt time.Time) (bo
 // still come is voided at the gateway, one that came is refunded.
 func (l look) revert(ctx context.Context) (bool, time.Time, error) {
 	switch l.p.Status {
-	case payment.No, payment.CalledOff:
+	case payment.StatusDeclined, payment.StatusVoided:
 		return false, time.Time{}, nil
-	case payment.Taken:
+	case payment.StatusCaptured:
 		amount := l.p.Held()
 		if r, ok := l.p.Refund(fulfilment.WholeOrder); ok {
 			amount = r.Amount
 		}
 		return l.refund(ctx, fulfilment.WholeOrder, amount)
-	case payment.None:
+	case payment.StatusNone:
 		return l.recorded(l.record(ctx, payment.Void("reverted before any attempt")))
-	case payment.Waiting, payment.Calling, payment.InDoubt:
+	case payment.StatusDeferred, payment.StatusAttempting, payment.StatusUnknown:
 	}
 	if l.p.Attempts == 0 || l.p.Amount.IsZero() {
 		return l.recorded(l.record(ctx, payment.Void("reverted; no gateway was ever called")))
@@ -292,14 +292,14 @@ func (l look) revert(ctx context.Context) (bool, time.Time, error) {
 	case early(l.p.VoidRetryAt) && (l.p.VoidReason != CircuitOpen || !l.ready()):
 		return false, l.p.VoidRetryAt, nil
 	case l.p.VoidTries >= MaxVoids*(l.f.Resumes+1):
-		return l.attention(ctx, fulfilment.RevertPayment, "the gateway neither voids the charge nor says what became of it: "+l.p.VoidReason)
+		return l.attention(ctx, fulfilment.StepRevertPayment, "the gateway neither voids the charge nor says what became of it: "+l.p.VoidReason)
 	}
 	if err := l.checkOrder(ctx); err != nil {
 		return false, time.Time{}, err
 	}
 	begun := time.Now()
 	err := l.Gateway.Void(ctx, l.key())
-	l.Stepped.Tell(Void, err, begun)
+	l.Stepped.Observe(Void, err, begun)
 	switch {
 	case err == nil:
 		return l.recorded(l.record(ctx, payment.Void("reverted")))
@@ -328,7 +328,7 @@ func (l look) discover(ctx context.Context, refusal error) (bool, time.Time, err
 	receipt, err := l.lookup(ctx)
 	switch kind := domain.KindOf(err); {
 	case err == nil && receipt.Amount != l.p.Amount:
-		return l.attention(ctx, fulfilment.RevertPayment, "the gateway captured "+receipt.Amount.String()+" where "+l.p.Amount.String()+" was asked for")
+		return l.attention(ctx, fulfilment.StepRevertPayment, "the gateway captured "+receipt.Amount.String()+" where "+l.p.Amount.String()+" was asked for")
 	case err != nil && ctx.Err() != nil:
 		return false, time.Time{}, ctx.Err()
 	case err != nil && kind == domain.NotFound:
@@ -336,7 +336,7 @@ func (l look) discover(ctx context.Context, refusal error) (bool, time.Time, err
 	case err != nil && kind != domain.Rejected:
 		return l.deferVoid(ctx, err)
 	}
-	if l.p.Status == payment.Waiting {
+	if l.p.Status == payment.StatusDeferred {
 		if err := l.record(ctx, payment.Start(l.GatewayName, l.key(), l.f.Amount)); err != nil {
 			return false, time.Time{}, err
 		}
@@ -373,10 +373,10 @@ func (l look) refund(ctx context.Context, id string, amount domain.Money) (bool,
 		return false, time.Time{}, err
 	}
 	begun := time.Now()
-	receipt, err := l.Gateway.Refund(ctx, Giveback{
+	receipt, err := l.Gateway.Refund(ctx, RefundRequest{
 		Order: l.id, Key: "refund-" + domain.Digest(string(l.id), id), ChargeKey: l.key(), Amount: amount,
 	})
-	l.Stepped.Tell(Refund, err, begun)
+	l.Stepped.Observe(Refund, err, begun)
 	switch {
 	case err == nil:
 		return l.recorded(l.record(ctx, payment.FinishRefund(id, receipt.Reference)))

@@ -26,7 +26,7 @@ type Charge struct {
 }
 
 // Giveback asks for part of a captured amount to be returned, under a key of its own.
-type Giveback struct {
+type RefundRequest struct {
 	Order     domain.OrderID
 	Key       string // of this refund
 	ChargeKey string // of the charge it belongs to
@@ -56,7 +56,7 @@ type Gateway interface {
 	// charge that was captured is Rejected: refund it.
 	Void(ctx context.Context, key string) error
 	// Refund gives money back.
-	Refund(ctx context.Context, g Giveback) (Receipt, error)
+	Refund(ctx context.Context, g RefundRequest) (Receipt, error)
 }
 
 // Failure is the reason of a gateway's error, as it is recorded in events and

@@ -35,7 +35,7 @@ type Saga struct {
 	Orders      *commands.Aggregate[order.State, order.Event]
 	Shipments   *commands.Aggregate[shipment.State, shipment.Event]
 	Fulfilments *commands.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
-	Stepped     sagas.Stepped                                           // told of every call to the carrier, by its name: book, cancel
+	Stepped     sagas.StepObserver                                      // told of every call to the carrier, by its name: book, cancel
 }
 
 // The steps, each a call to the carrier.
@@ -65,7 +65,7 @@ func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 		return time.Time{}, err
 	}
 	next := f.Next()
-	if next != fulfilment.Ship && next != fulfilment.CancelShipment {
+	if next != fulfilment.StepShip && next != fulfilment.StepCancelShipment {
 		return time.Time{}, nil
 	}
 	again, err := s.step(ctx, id, f, next)
@@ -81,20 +81,20 @@ func (s Saga) step(ctx context.Context, id domain.OrderID, f fulfilment.State, n
 	switch {
 	case err != nil:
 		return time.Time{}, err
-	case p.Status == shipment.None && f.HasParcel():
+	case p.Status == shipment.StatusNone && f.HasParcel():
 		return time.Time{}, sagas.ErrGone(shipment.Stream(id))
 	}
 	if !p.RetryAt.IsZero() && time.Now().Before(p.RetryAt) {
 		return p.RetryAt, nil
 	}
-	if next == fulfilment.Ship {
+	if next == fulfilment.StepShip {
 		return s.book(ctx, id, p)
 	}
 	return s.cancel(ctx, id, f, p)
 }
 
 func (s Saga) book(ctx context.Context, id domain.OrderID, p shipment.State) (time.Time, error) {
-	if p.Status != shipment.None && p.Status != shipment.Waiting {
+	if p.Status != shipment.StatusNone && p.Status != shipment.StatusDeferred {
 		return time.Time{}, nil
 	}
 	o, err := s.order(ctx, id)
@@ -107,7 +107,7 @@ func (s Saga) book(ctx context.Context, id domain.OrderID, p shipment.State) (ti
 	}
 	begun := time.Now()
 	parcel, err := s.Carrier.Book(ctx, Booking{Order: id, Key: key(id), Warehouse: o.Warehouse, Units: units})
-	s.Stepped.Tell(Book, err, begun)
+	s.Stepped.Observe(Book, err, begun)
 	switch {
 	case err == nil:
 		return time.Time{}, s.record(ctx, id, shipment.Book(shipment.Booked{
@@ -125,7 +125,7 @@ func (s Saga) book(ctx context.Context, id domain.OrderID, p shipment.State) (ti
 // not there as a whole is Incomplete.
 func (s Saga) order(ctx context.Context, id domain.OrderID) (order.State, error) {
 	o, _, err := s.Orders.Load(ctx, order.Stream(id))
-	if err == nil && o.Status == order.New {
+	if err == nil && o.Status == order.StatusNew {
 		err = sagas.ErrGone(order.Stream(id))
 	}
 	return o, err
@@ -135,28 +135,28 @@ func (s Saga) order(ctx context.Context, id domain.OrderID) (order.State, error)
 // may still come.
 func (s Saga) cancel(ctx context.Context, id domain.OrderID, f fulfilment.State, p shipment.State) (time.Time, error) {
 	switch p.Status {
-	case shipment.CalledOff, shipment.Declined, shipment.Underway, shipment.Arrived:
+	case shipment.StatusCancelled, shipment.StatusRefused, shipment.StatusDispatched, shipment.StatusDelivered:
 		return time.Time{}, nil
-	case shipment.None, shipment.Waiting, shipment.Arranged:
+	case shipment.StatusNone, shipment.StatusDeferred, shipment.StatusBooked:
 	}
 	if p.CancelTries >= MaxCancels*(f.Resumes+1) {
-		return time.Time{}, s.attention(ctx, id, fulfilment.CancelShipment, "the carrier neither calls the parcel off nor refuses to: "+p.Reason)
+		return time.Time{}, s.attention(ctx, id, fulfilment.StepCancelShipment, "the carrier neither calls the parcel off nor refuses to: "+p.Reason)
 	}
 	if _, err := s.order(ctx, id); err != nil {
 		return time.Time{}, err
 	}
 	begun := time.Now()
 	err := s.Carrier.Cancel(ctx, key(id))
-	s.Stepped.Tell(Cancel, err, begun)
+	s.Stepped.Observe(Cancel, err, begun)
 	switch {
 	case err == nil:
 		return time.Time{}, s.record(ctx, id, shipment.Cancel("the order is undone"))
 	case ctx.Err() != nil:
 		return time.Time{}, ctx.Err()
 	case domain.KindOf(err) == domain.Rejected: // the carrier has it: a person must look
-		return time.Time{}, s.attention(ctx, id, fulfilment.CancelShipment, "the carrier does not call the parcel off: "+reason(err))
+		return time.Time{}, s.attention(ctx, id, fulfilment.StepCancelShipment, "the carrier does not call the parcel off: "+reason(err))
 	}
-	return s.wait(ctx, id, p.CancelTries, shipment.Deferred{Reason: reason(err), Undoing: true})
+	return s.wait(ctx, id, p.CancelTries, shipment.Deferred{Reason: reason(err), Compensating: true})
 }
 
 func (s Saga) attention(ctx context.Context, id domain.OrderID, step fulfilment.Step, why string) error {

@@ -33,11 +33,11 @@ type Saga struct {
 	Payments    *commands.Aggregate[payment.State, payment.Event]
 	Shipments   *commands.Aggregate[shipment.State, shipment.Event]
 	Fulfilments *commands.Aggregate[fulfilment.State, fulfilment.Event]
-	Stepped     sagas.Stepped // told of the steps that fulfilment.State.Next names, and of TurnRound
+	Stepped     sagas.StepObserver // told of the steps that fulfilment.State.Next names, and of StepBeginCompensation
 }
 
-// TurnRound is the step that begins to undo an order whose cancellation was asked for.
-const TurnRound = "turn_round"
+// StepBeginCompensation begins the compensation of an order whose cancellation was asked for.
+const StepBeginCompensation = "turn_round"
 
 // New returns the saga for a driver.
 func New(s Saga) sagas.Saga {
@@ -75,7 +75,7 @@ func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 			step, moved, err = l.step(ctx)
 		}
 		if moved || err != nil {
-			s.Stepped.Tell(step, err, begun)
+			s.Stepped.Observe(step, err, begun)
 		}
 		if reason, ok := sagas.Incomplete(err); ok {
 			moved, err = l.missing(ctx, reason, err)
@@ -89,9 +89,9 @@ func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 
 // step does the next thing; moved is false when there is nothing to do but wait.
 func (l look) step(ctx context.Context) (step string, moved bool, err error) {
-	if l.o.Status == order.Cancelling && l.f.Phase != fulfilment.Undoing && l.f.Phase != fulfilment.Undone && l.f.Stuck == nil {
+	if l.o.Status == order.StatusCancelling && l.f.Phase != fulfilment.PhaseCompensating && l.f.Phase != fulfilment.PhaseCompensated && l.f.Stuck == nil {
 		moved, err = l.record(ctx, "cancel", fulfilment.Revert(l.o.Reason, "", true))
-		return TurnRound, moved, err
+		return StepBeginCompensation, moved, err
 	}
 	next := l.f.Next()
 	moved, err = l.do(ctx, next)
@@ -100,23 +100,23 @@ func (l look) step(ctx context.Context) (step string, moved bool, err error) {
 
 func (l look) do(ctx context.Context, next fulfilment.Step) (moved bool, err error) {
 	switch next {
-	case fulfilment.Reserve:
+	case fulfilment.StepReserve:
 		return l.reserve(ctx)
-	case fulfilment.Charge:
+	case fulfilment.StepCharge:
 		return l.settlePayment(ctx)
-	case fulfilment.Ship:
+	case fulfilment.StepShip:
 		return l.confirm(ctx)
-	case fulfilment.CancelShipment:
+	case fulfilment.StepCancelShipment:
 		return l.cancelShipment(ctx)
-	case fulfilment.RevertPayment:
+	case fulfilment.StepRevertPayment:
 		return l.revertPayment(ctx)
-	case fulfilment.ReleaseStock:
+	case fulfilment.StepReleaseStock:
 		return l.releaseStock(ctx)
-	case fulfilment.SettleReturn:
+	case fulfilment.StepSettleReturn:
 		return l.settleReturn(ctx)
-	case fulfilment.Rest:
+	case fulfilment.StepIdle:
 		return l.acceptReturns(ctx)
-	case fulfilment.Attention:
+	case fulfilment.StepAttention:
 	}
 	return false, nil
 }
@@ -144,13 +144,13 @@ func (l look) settlePayment(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	switch p.Status {
-	case payment.Taken:
+	case payment.StatusCaptured:
 		return l.record(ctx, "paid", fulfilment.SettlePayment(l.id, p.Reference))
-	case payment.No:
+	case payment.StatusDeclined:
 		return l.record(ctx, "declined", fulfilment.Revert(domain.PaymentDeclined, p.Reason, false))
-	case payment.CalledOff:
-		return l.attention(ctx, fulfilment.Charge, "the payment was voided while the order still needs it")
-	case payment.None, payment.Calling, payment.Waiting, payment.InDoubt:
+	case payment.StatusVoided:
+		return l.attention(ctx, fulfilment.StepCharge, "the payment was voided while the order still needs it")
+	case payment.StatusNone, payment.StatusAttempting, payment.StatusDeferred, payment.StatusUnknown:
 	}
 	return false, nil
 }
@@ -162,19 +162,19 @@ func (l look) confirm(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	switch s.Status {
-	case shipment.Declined:
+	case shipment.StatusRefused:
 		return l.record(ctx, "unshippable", fulfilment.Revert(domain.ShipmentRefused, s.Reason, false))
-	case shipment.None, shipment.Waiting:
+	case shipment.StatusNone, shipment.StatusDeferred:
 		return false, nil
-	case shipment.CalledOff:
-		return l.attention(ctx, fulfilment.Ship, "the parcel was called off while the order still needs it")
-	case shipment.Arranged, shipment.Underway, shipment.Arrived:
+	case shipment.StatusCancelled:
+		return l.attention(ctx, fulfilment.StepShip, "the parcel was called off while the order still needs it")
+	case shipment.StatusBooked, shipment.StatusDispatched, shipment.StatusDelivered:
 	}
 	p, _, err := l.Payments.Load(ctx, payment.Stream(l.id))
 	switch {
 	case err != nil:
 		return false, err
-	case p.Status != payment.Taken: // it was, or no parcel would have been asked for
+	case p.Status != payment.StatusCaptured: // it was, or no parcel would have been asked for
 		return false, sagas.ErrGone(payment.Stream(l.id))
 	}
 	_, err = l.Bus.Send(ctx, commands.ConfirmOrder{
@@ -198,7 +198,7 @@ func (l look) undoIfCancelling(ctx context.Context, refusal error) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	if o.Status != order.Cancelling {
+	if o.Status != order.StatusCancelling {
 		return false, refusal
 	}
 	return l.record(ctx, "cancel", fulfilment.Revert(o.Reason, "", true))
@@ -210,11 +210,11 @@ func (l look) cancelShipment(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	switch s.Status {
-	case shipment.CalledOff, shipment.Declined:
+	case shipment.StatusCancelled, shipment.StatusRefused:
 		return l.record(ctx, "shipment-off", fulfilment.RecordShipmentCancelled())
-	case shipment.Underway, shipment.Arrived:
-		return l.attention(ctx, fulfilment.CancelShipment, "the parcel is on its way and cannot be called off")
-	case shipment.None, shipment.Waiting, shipment.Arranged:
+	case shipment.StatusDispatched, shipment.StatusDelivered:
+		return l.attention(ctx, fulfilment.StepCancelShipment, "the parcel is on its way and cannot be called off")
+	case shipment.StatusNone, shipment.StatusDeferred, shipment.StatusBooked:
 	}
 	return false, nil
 }
@@ -225,17 +225,17 @@ func (l look) revertPayment(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	switch p.Status {
-	case payment.No, payment.CalledOff:
+	case payment.StatusDeclined, payment.StatusVoided:
 		return l.record(ctx, "payment-back", fulfilment.RecordPaymentReverted())
-	case payment.Taken:
+	case payment.StatusCaptured:
 		r, ok := p.Refund(fulfilment.WholeOrder)
 		switch {
 		case ok && r.Done:
 			return l.record(ctx, "payment-back", fulfilment.RecordPaymentReverted())
 		case ok && r.Fails > l.f.Resumes:
-			return l.attention(ctx, fulfilment.RevertPayment, "the gateway refuses the refund: "+r.Failed)
+			return l.attention(ctx, fulfilment.StepRevertPayment, "the gateway refuses the refund: "+r.Failed)
 		}
-	case payment.None, payment.Calling, payment.Waiting, payment.InDoubt:
+	case payment.StatusNone, payment.StatusAttempting, payment.StatusDeferred, payment.StatusUnknown:
 	}
 	return false, nil
 }
@@ -253,7 +253,7 @@ func (l look) releaseStock(ctx context.Context) (bool, error) {
 		return false, l.unheardOf(err)
 	}
 	var end commands.Command = commands.RejectOrder{Order: l.id, Reason: l.f.Reason, Detail: l.f.Detail}
-	if l.f.Cancel || l.o.Status == order.Cancelling {
+	if l.f.Cancel || l.o.Status == order.StatusCancelling {
 		end = commands.FinishCancel{Order: l.id}
 	}
 	if _, err = l.Bus.Send(ctx, end); err != nil {
@@ -263,7 +263,7 @@ func (l look) releaseStock(ctx context.Context) (bool, error) {
 }
 
 func (l look) acceptReturns(ctx context.Context) (bool, error) {
-	if l.f.Phase != fulfilment.Fulfilled {
+	if l.f.Phase != fulfilment.PhaseFulfilled {
 		return false, nil
 	}
 	for _, r := range l.o.Returns {
@@ -278,7 +278,7 @@ func (l look) settleReturn(ctx context.Context) (bool, error) {
 	open, _ := l.f.OpenReturn()
 	goods, ok := l.o.Return(open.ID)
 	if !ok {
-		return l.attention(ctx, fulfilment.SettleReturn, "the order knows no return "+open.ID)
+		return l.attention(ctx, fulfilment.StepSettleReturn, "the order knows no return "+open.ID)
 	}
 	units := make([]inventory.Units, len(goods.Lines))
 	for i, line := range goods.Lines {
@@ -296,7 +296,7 @@ func (l look) settleReturn(ctx context.Context) (bool, error) {
 	case ok && r.Done:
 		return l.record(ctx, "settled-"+open.ID, fulfilment.SettleReturned(open.ID))
 	case ok && r.Fails > l.f.Resumes:
-		return l.attention(ctx, fulfilment.SettleReturn, "the gateway refuses the refund: "+r.Failed)
+		return l.attention(ctx, fulfilment.StepSettleReturn, "the gateway refuses the refund: "+r.Failed)
 	}
 	return false, nil
 }

@@ -38,9 +38,9 @@ func (l *look) load(ctx context.Context) (err error) {
 	switch {
 	case lost != nil:
 		return lost
-	case l.o.Status == order.New && l.begun == 0: // nothing else tells of the order, and no event may be the first to
+	case l.o.Status == order.StatusNew && l.begun == 0: // nothing else tells of the order, and no event may be the first to
 		return unrecordable(sagas.ErrGone(order.Stream(l.id)))
-	case l.o.Status == order.New:
+	case l.o.Status == order.StatusNew:
 		return sagas.ErrGone(order.Stream(l.id))
 	case l.o.Status.Ended() && l.begun == 0:
 		return unrecordable(sagas.ErrGone(fulfilment.Stream(l.id)))
@@ -55,7 +55,7 @@ func (l look) missing(ctx context.Context, reason string, cause error) (moved bo
 	switch {
 	case errors.Is(cause, errUnrecordable):
 		return false, cause
-	case l.f.Phase == fulfilment.Undone:
+	case l.f.Phase == fulfilment.PhaseCompensated:
 		return false, nil
 	}
 	return l.attention(ctx, l.f.Next(), reason)
@@ -66,7 +66,7 @@ func (l look) missing(ctx context.Context, reason string, cause error) (moved bo
 // recorded, and the fulfilment is gone.
 func (l look) notCharged(ctx context.Context) error {
 	p, _, err := l.Payments.Load(ctx, payment.Stream(l.id))
-	if err == nil && p.Status != payment.None {
+	if err == nil && p.Status != payment.StatusNone {
 		return unrecordable(sagas.ErrGone(fulfilment.Stream(l.id)))
 	}
 	return err

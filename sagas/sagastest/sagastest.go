@@ -91,7 +91,7 @@ func (f Fed) fill(t *testing.T) {
 
 // settle says that an event is dealt with, to feeds that want to know.
 func settle(f sagas.Feed, p eventlog.Position) {
-	if s, ok := f.(sagas.Settler); ok {
+	if s, ok := f.(sagas.Acker); ok {
 		s.Settled(p)
 	}
 }
