@@ -9,7 +9,8 @@
 //	domain/decider/     the shape of every aggregate: fold and decide; decidertest/ is given/when/then
 //	domain/eventlog/    the contract of the log; eventlogtest/ is the suite every store passes
 //	domain/order/ inventory/ payment/ shipment/ catalog/ fulfilment/   one aggregate each: events, state, decisions
-//	commands/           one file per request; how a decision becomes an append; commandstest/ is the suite of its ports
+//	commands/           one file per request; commandstest/ is the suite of its ports
+//	commands/aggregate/ how a decision becomes an append: cached states, batches, snapshots; aggregatetest/ has logs that fail or hang
 //	following/          reading the log for what must keep up with it: what becomes of a failure, and when nothing comes
 //	sagas/              the driver; fulfilling/ charging/ dispatching/ do the work that spans aggregates; sagastest/ is the suite of feeds
 //	readmodels/         what readers see: one file per view; readmodelstest/ is the suite every store of views passes

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 
+	"orderflow/commands/aggregate"
 	"orderflow/domain"
 	"orderflow/domain/catalog"
 	"orderflow/domain/decider"
@@ -49,12 +50,12 @@ type Bus interface {
 // Local decides commands in this process. The sagas of the same process use
 // its aggregates directly.
 type Local struct {
-	Orders      *Aggregate[order.State, order.Event]
-	Stock       *Aggregate[inventory.State, inventory.Event]
-	Payments    *Aggregate[payment.State, payment.Event]
-	Shipments   *Aggregate[shipment.State, shipment.Event]
-	Products    *Aggregate[catalog.State, catalog.Event]
-	Fulfilments *Aggregate[fulfilment.State, fulfilment.Event]
+	Orders      *aggregate.Aggregate[order.State, order.Event]
+	Stock       *aggregate.Aggregate[inventory.State, inventory.Event]
+	Payments    *aggregate.Aggregate[payment.State, payment.Event]
+	Shipments   *aggregate.Aggregate[shipment.State, shipment.Event]
+	Products    *aggregate.Aggregate[catalog.State, catalog.Event]
+	Fulfilments *aggregate.Aggregate[fulfilment.State, fulfilment.Event]
 	Prices      Prices // what new orders cost
 
 	// Observe, if not nil, is told of every command.
@@ -75,22 +76,22 @@ func NewLocalAlone(log eventlog.Store, snapshots eventlog.Snapshots) *Local {
 
 func newLocal(log eventlog.Store, snapshots eventlog.Snapshots, alone bool) *Local {
 	l := &Local{
-		Orders:      NewAggregate(log, order.Decider, order.Codec, Options[order.State]{Alone: alone}),
-		Stock:       NewAggregate(log, inventory.Decider, inventory.Codec, stockOptions(snapshots, alone)),
-		Payments:    NewAggregate(log, payment.Decider, payment.Codec, Options[payment.State]{Alone: alone}),
-		Shipments:   NewAggregate(log, shipment.Decider, shipment.Codec, Options[shipment.State]{Alone: alone}),
-		Products:    NewAggregate(log, catalog.Decider, catalog.Codec, Options[catalog.State]{Alone: alone}),
-		Fulfilments: NewAggregate(log, fulfilment.Decider, fulfilment.Codec, Options[fulfilment.State]{Alone: alone}),
+		Orders:      aggregate.New(log, order.Decider, order.Codec, aggregate.Options[order.State]{Alone: alone}),
+		Stock:       aggregate.New(log, inventory.Decider, inventory.Codec, stockOptions(snapshots, alone)),
+		Payments:    aggregate.New(log, payment.Decider, payment.Codec, aggregate.Options[payment.State]{Alone: alone}),
+		Shipments:   aggregate.New(log, shipment.Decider, shipment.Codec, aggregate.Options[shipment.State]{Alone: alone}),
+		Products:    aggregate.New(log, catalog.Decider, catalog.Codec, aggregate.Options[catalog.State]{Alone: alone}),
+		Fulfilments: aggregate.New(log, fulfilment.Decider, fulfilment.Codec, aggregate.Options[fulfilment.State]{Alone: alone}),
 	}
 	l.Prices = Catalogue{Products: l.Products}
 	return l
 }
 
 // stockOptions keep snapshots: the stream of a warehouse never ends.
-func stockOptions(snapshots eventlog.Snapshots, alone bool) Options[inventory.State] {
-	o := Options[inventory.State]{Alone: alone}
+func stockOptions(snapshots eventlog.Snapshots, alone bool) aggregate.Options[inventory.State] {
+	o := aggregate.Options[inventory.State]{Alone: alone}
 	if snapshots != nil {
-		o.Snapshots = &Snapshotting[inventory.State]{
+		o.Snapshots = &aggregate.Snapshotting[inventory.State]{
 			Store: snapshots, Schema: inventory.SnapshotSchema, Encode: inventory.EncodeSnapshot, Decode: inventory.DecodeSnapshot,
 		}
 	}
@@ -99,7 +100,7 @@ func stockOptions(snapshots eventlog.Snapshots, alone bool) Options[inventory.St
 
 // Send implements [Bus]. It returns within [CommandTimeout].
 func (l *Local) Send(ctx context.Context, c Command) (Reply, error) {
-	ctx, cancel := Bounded(ctx)
+	ctx, cancel := aggregate.Bounded(ctx)
 	defer cancel()
 	r, err := c.do(ctx, l)
 	if l.Observe != nil {
@@ -127,7 +128,7 @@ func (Nobody) Send(_ context.Context, c Command) (Reply, error) {
 }
 
 // transact decides on one stream and answers with where that ended.
-func transact[S any, E eventlog.Typed](ctx context.Context, a *Aggregate[S, E], s eventlog.Stream, cause Cause, decide decider.Decision[S, E]) (Reply, error) {
+func transact[S any, E eventlog.Typed](ctx context.Context, a *aggregate.Aggregate[S, E], s eventlog.Stream, cause aggregate.Cause, decide decider.Decision[S, E]) (Reply, error) {
 	r, err := a.Do(ctx, s, cause, decide, nil)
 	if err != nil {
 		return Reply{}, err

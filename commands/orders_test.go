@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"orderflow/commands"
+	"orderflow/commands/aggregate"
+	"orderflow/commands/aggregate/aggregatetest"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/fulfilment"
@@ -21,9 +23,9 @@ import (
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // shop is a process with two articles on sale and some of each in stock.
-func shop(t *testing.T) (*commands.Local, *store) {
+func shop(t *testing.T) (*commands.Local, *aggregatetest.Store) {
 	t.Helper()
-	s := newStore()
+	s := aggregatetest.NewStore()
 	l := commands.NewLocal(s, s)
 	t.Cleanup(l.Close)
 	do(t, l, commands.ListProduct{SKU: "holder", Name: "Holder", Price: domain.GBP(255)})
@@ -186,9 +188,9 @@ func TestLargeOrderIsPriced(t *testing.T) {
 	for i := range lines {
 		lines[i] = line("lantern", domain.MaxQuantity)
 	}
-	reads := s.reads.Load()
+	reads := s.Reads.Load()
 	do(t, l, place("k1", lines...))
-	if n := s.reads.Load() - reads; n > 2 {
+	if n := s.Reads.Load() - reads; n > 2 {
 		t.Errorf("%d reads for %d lines of one article", n, len(lines))
 	}
 	do(t, l, place("k2", manyArticles(t, l, 300)...))
@@ -208,7 +210,7 @@ func confirm(t *testing.T, l *commands.Local, c commands.PlaceOrder) domain.Orde
 	t.Helper()
 	id := do(t, l, c).Order
 	do(t, l, commands.ReserveStock{Order: id, Warehouse: "main", Units: []inventory.Units{{SKU: "holder", Quantity: 2}}})
-	_, _, err := l.Shipments.Transact(ctx(), shipment.Stream(id), commands.NewCause(id, "test"), shipment.Book(shipment.Booked{Tracking: "t"}))
+	_, _, err := l.Shipments.Transact(ctx(), shipment.Stream(id), aggregate.NewCause(id, "test"), shipment.Book(shipment.Booked{Tracking: "t"}))
 	must(t, err)
 	do(t, l, commands.ConfirmOrder{Order: id, PaymentReference: "p", Tracking: "t", EstimatedDelivery: noon})
 	do(t, l, commands.CommitStock{Order: id, Warehouse: "main"})
@@ -259,7 +261,7 @@ func TestReturnRestocksOnce(t *testing.T) {
 		}
 	}
 	var level inventory.Level
-	_, err := l.Stock.Do(ctx(), inventory.Stream("main"), commands.Cause{}, nil, func(s inventory.State) { level = s.Levels["holder"] })
+	_, err := l.Stock.Do(ctx(), inventory.Stream("main"), aggregate.Cause{}, nil, func(s inventory.State) { level = s.Levels["holder"] })
 	if err != nil || level != (inventory.Level{OnHand: 9}) {
 		t.Errorf("%+v, %v", level, err)
 	}
@@ -296,7 +298,7 @@ func TestRejectAndResume(t *testing.T) {
 	id := do(t, l, place("k1", line("holder", 2))).Order
 	do(t, l, commands.RejectOrder{Order: id, Reason: domain.OutOfStock})
 	refused(t, l, commands.ConfirmOrder{Order: id}, domain.Rejected, "")
-	_, _, err := l.Fulfilments.Transact(ctx(), fulfilment.Stream(id), commands.NewCause(id, "test"), fulfilment.CallAttention(fulfilment.StepCharge, "stuck"))
+	_, _, err := l.Fulfilments.Transact(ctx(), fulfilment.Stream(id), aggregate.NewCause(id, "test"), fulfilment.CallAttention(fulfilment.StepCharge, "stuck"))
 	must(t, err)
 	refused(t, l, commands.ResumeFulfilment{Order: id}, domain.Invalid, "operator")
 	if r := do(t, l, commands.ResumeFulfilment{Order: id, By: "ann"}); r.Events != 1 {

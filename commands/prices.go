@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"orderflow/commands/aggregate"
 	"orderflow/domain"
 	"orderflow/domain/catalog"
 )
@@ -20,7 +21,7 @@ const maxQuoteReads = 16
 
 // Catalogue is [Prices] from the product streams themselves.
 type Catalogue struct {
-	Products *Aggregate[catalog.State, catalog.Event]
+	Products *aggregate.Aggregate[catalog.State, catalog.Event]
 }
 
 // Quote implements [Prices]. Articles in memory cost nothing; the others are
@@ -30,7 +31,7 @@ func (c Catalogue) Quote(ctx context.Context, skus []domain.SKU) ([]catalog.Stat
 	var missing []int
 	for i, sku := range skus {
 		var ok bool
-		if products[i], _, ok = c.Products.peek(catalog.Stream(sku), RecentFor); !ok {
+		if products[i], _, ok = c.Products.Peek(catalog.Stream(sku), aggregate.RecentFor); !ok {
 			missing = append(missing, i)
 		}
 	}

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 
+	"orderflow/commands/aggregate"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/fulfilment"
@@ -26,5 +27,5 @@ func (c ResumeFulfilment) do(ctx context.Context, l *Local) (Reply, error) {
 	if err := domain.CheckName("The operator", c.By); err != nil {
 		return Reply{}, err
 	}
-	return transact(ctx, l.Fulfilments, fulfilment.Stream(c.Order), NewCause(c.Order, actor("operator", c.By)), fulfilment.Resume(c.By, c.Note))
+	return transact(ctx, l.Fulfilments, fulfilment.Stream(c.Order), aggregate.NewCause(c.Order, actor("operator", c.By)), fulfilment.Resume(c.By, c.Note))
 }

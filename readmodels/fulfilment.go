@@ -28,12 +28,12 @@ type Phase string
 
 // The phases of a fulfilment.
 const (
-	PhaseReserving Phase = "reserving"
-	PhaseCharging  Phase = "charging"
-	PhaseShipping  Phase = "shipping"
-	PhaseFulfilled Phase = "fulfilled"
-	PhaseCompensating   Phase = "undoing"
-	PhaseCompensated    Phase = "undone"
+	PhaseReserving    Phase = "reserving"
+	PhaseCharging     Phase = "charging"
+	PhaseShipping     Phase = "shipping"
+	PhaseFulfilled    Phase = "fulfilled"
+	PhaseCompensating Phase = "undoing"
+	PhaseCompensated  Phase = "undone"
 )
 
 // Fulfilments answers questions about the work on orders.

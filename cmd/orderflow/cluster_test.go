@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"orderflow/commands"
+	"orderflow/commands/aggregate"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/inventory"
@@ -48,7 +49,7 @@ const (
 	commandSlack = time.Second
 
 	quorumLost   = 5 * time.Second
-	longLost     = 20 * time.Second // longer than commands.CommandTimeout
+	longLost     = 20 * time.Second // longer than aggregate.CommandTimeout
 	readyBound   = 10 * time.Second // without a leader, until the node says so
 	bothLead     = time.Second
 	gossipBehind = 3 * time.Second
@@ -368,7 +369,7 @@ func (r *clusterRun) send(ctx context.Context, c commands.Command) error {
 		r.mu.Lock()
 		r.commandMax = max(r.commandMax, took)
 		r.mu.Unlock()
-		if took > commands.CommandTimeout+commandSlack {
+		if took > aggregate.CommandTimeout+commandSlack {
 			r.t.Errorf("%s took %s: %v", c.CommandName(), took, err)
 		}
 		switch domain.KindOf(err) {

@@ -3,7 +3,7 @@ package main
 import (
 	"time"
 
-	"orderflow/commands"
+	"orderflow/commands/aggregate"
 	"orderflow/domain"
 	"orderflow/following"
 	"orderflow/infra/eventstoredb"
@@ -22,9 +22,9 @@ func (a *App) newMetrics() *telemetry.Metrics {
 		Providers:   a.providers(),
 		Log:         a.logFigures,
 		Sales:       a.Views, Fulfilments: a.Views,
-		Deciding: func() map[string]commands.Stats {
+		Deciding: func() map[string]aggregate.Stats {
 			b := a.local
-			return map[string]commands.Stats{
+			return map[string]aggregate.Stats{
 				"order": b.Orders.Stats(), "stock": b.Stock.Stats(), "payment": b.Payments.Stats(),
 				"shipment": b.Shipments.Stats(), "product": b.Products.Stats(), "fulfilment": b.Fulfilments.Stats(),
 			}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"orderflow/commands"
+	"orderflow/commands/aggregate"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/httpapi"
 )
@@ -37,7 +37,7 @@ func TestRepeatHasOneDeadline(t *testing.T) {
 	s.call("POST", "/v1/orders", anOrder, "Idempotency-Key", "k")
 	latest := time.Now()
 	again := s.call("POST", "/v1/orders", anOrder, "Idempotency-Key", "k")
-	latest = latest.Add(time.Since(latest) + commands.CommandTimeout)
+	latest = latest.Add(time.Since(latest) + aggregate.CommandTimeout)
 	if again.status != http.StatusAccepted || again.header.Get("Idempotency-Replayed") != "true" {
 		t.Fatalf("answered %d %s", again.status, again.body)
 	}

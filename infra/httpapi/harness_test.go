@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"orderflow/commands"
+	"orderflow/commands/aggregate"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/inventory"
@@ -200,4 +201,4 @@ func at(p int64) string { return fmt.Sprint(p) }
 
 func position(p eventlog.Position) string { return fmt.Sprint(int64(p)) }
 
-func cause(id domain.OrderID) commands.Cause { return commands.NewCause(id, "test") }
+func cause(id domain.OrderID) aggregate.Cause { return aggregate.NewCause(id, "test") }

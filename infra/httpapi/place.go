@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"orderflow/commands"
+	"orderflow/commands/aggregate"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
@@ -113,7 +114,7 @@ func (s *server) placeOnce(w http.ResponseWriter, r *http.Request, key string) (
 		return placed{}, problem("request-in-flight", "The order of this Idempotency-Key is being placed.")
 	}
 	defer s.flying.end(string(id))
-	ctx, cancel := commands.Bounded(r.Context()) // one deadline for the command and the look at the first one
+	ctx, cancel := aggregate.Bounded(r.Context()) // one deadline for the command and the look at the first one
 	defer cancel()
 	reply, err := s.config.Bus.Send(ctx, c)
 	switch {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"orderflow/commands"
+	"orderflow/commands/aggregate"
 	"orderflow/following"
 	"orderflow/projections"
 	"orderflow/readmodels"
@@ -23,7 +23,7 @@ type Sources struct {
 	Log         func() LogFigures
 	Sales       readmodels.Sales
 	Fulfilments readmodels.Fulfilments
-	Deciding    func() map[string]commands.Stats // by aggregate
+	Deciding    func() map[string]aggregate.Stats // by aggregate
 	Queues      func(context.Context) ([]Queue, error)
 	Shared      func() SharedFigures
 	Clock       func() time.Time // for which day is today; the machine's if nil

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"orderflow/commands"
+	"orderflow/commands/aggregate"
 	"orderflow/domain"
 	"orderflow/following"
 	"orderflow/infra/telemetry"
@@ -55,8 +56,10 @@ func sources(failure error) telemetry.Sources {
 		Providers: []telemetry.Provider{{Name: telemetry.Payment, Status: func() telemetry.ProviderFigures {
 			return telemetry.ProviderFigures{State: 1, Slots: 20, InUse: 5, Waiting: 3, Failures: 12, SuccessRate: 0.88}
 		}}},
-		Log:         func() telemetry.LogFigures { return telemetry.LogFigures{End: 100, Queued: 2, DiskBytes: 4_096} },
-		Deciding:    func() map[string]commands.Stats { return map[string]commands.Stats{"order": {Commands: 9, Appends: 4}} },
+		Log: func() telemetry.LogFigures { return telemetry.LogFigures{End: 100, Queued: 2, DiskBytes: 4_096} },
+		Deciding: func() map[string]aggregate.Stats {
+			return map[string]aggregate.Stats{"order": {Commands: 9, Appends: 4}}
+		},
 		Sales:       v,
 		Fulfilments: v,
 	}

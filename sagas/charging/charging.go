@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"orderflow/commands"
+	"orderflow/commands/aggregate"
 	"orderflow/domain"
 	"orderflow/domain/fulfilment"
 	"orderflow/domain/order"
@@ -54,10 +54,10 @@ type Ready interface {
 // Saga takes and gives back the money of orders.
 type Saga struct {
 	Gateway     Gateway
-	GatewayName string                                        // as recorded in events
-	Orders      *commands.Aggregate[order.State, order.Event] // that they are there
-	Payments    *commands.Aggregate[payment.State, payment.Event]
-	Fulfilments *commands.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
+	GatewayName string                                         // as recorded in events
+	Orders      *aggregate.Aggregate[order.State, order.Event] // that they are there
+	Payments    *aggregate.Aggregate[payment.State, payment.Event]
+	Fulfilments *aggregate.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
 
 	Stepped  sagas.StepObserver  // told of every call to the gateway, by its name: capture, lookup, void, refund
 	Deferred func(reason string) // told of every payment.Deferred that was recorded; may be nil
@@ -397,7 +397,7 @@ func (l look) refund(ctx context.Context, id string, amount domain.Money) (bool,
 }
 
 func (l look) attention(ctx context.Context, step fulfilment.Step, why string) (bool, time.Time, error) {
-	_, _, err := l.Fulfilments.Transact(ctx, fulfilment.Stream(l.id), commands.NewCause(l.id, "saga:"+Name), fulfilment.CallAttention(step, why))
+	_, _, err := l.Fulfilments.Transact(ctx, fulfilment.Stream(l.id), aggregate.NewCause(l.id, "saga:"+Name), fulfilment.CallAttention(step, why))
 	return false, time.Time{}, err
 }
 
@@ -410,7 +410,7 @@ func (l look) record(ctx context.Context, decide payment.Decision) error {
 
 // append is record that says whether there was anything to record.
 func (l look) append(ctx context.Context, decide payment.Decision) (recorded bool, err error) {
-	_, r, err := l.Payments.Transact(ctx, payment.Stream(l.id), commands.NewCause(l.id, "saga:"+Name), decide)
+	_, r, err := l.Payments.Transact(ctx, payment.Stream(l.id), aggregate.NewCause(l.id, "saga:"+Name), decide)
 	return r.Events > 0, err
 }
 

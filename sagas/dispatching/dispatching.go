@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"orderflow/commands"
+	"orderflow/commands/aggregate"
 	"orderflow/domain"
 	"orderflow/domain/fulfilment"
 	"orderflow/domain/order"
@@ -32,10 +32,10 @@ const (
 type Saga struct {
 	Carrier     Carrier
 	CarrierName string // as recorded in events
-	Orders      *commands.Aggregate[order.State, order.Event]
-	Shipments   *commands.Aggregate[shipment.State, shipment.Event]
-	Fulfilments *commands.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
-	Stepped     sagas.StepObserver                                      // told of every call to the carrier, by its name: book, cancel
+	Orders      *aggregate.Aggregate[order.State, order.Event]
+	Shipments   *aggregate.Aggregate[shipment.State, shipment.Event]
+	Fulfilments *aggregate.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
+	Stepped     sagas.StepObserver                                       // told of every call to the carrier, by its name: book, cancel
 }
 
 // The steps, each a call to the carrier.
@@ -160,7 +160,7 @@ func (s Saga) cancel(ctx context.Context, id domain.OrderID, f fulfilment.State,
 }
 
 func (s Saga) attention(ctx context.Context, id domain.OrderID, step fulfilment.Step, why string) error {
-	_, _, err := s.Fulfilments.Transact(ctx, fulfilment.Stream(id), commands.NewCause(id, "saga:"+Name),
+	_, _, err := s.Fulfilments.Transact(ctx, fulfilment.Stream(id), aggregate.NewCause(id, "saga:"+Name),
 		fulfilment.CallAttention(step, why))
 	return err
 }
@@ -172,7 +172,7 @@ func (s Saga) wait(ctx context.Context, id domain.OrderID, tries int, d shipment
 }
 
 func (s Saga) record(ctx context.Context, id domain.OrderID, decide shipment.Decision) error {
-	_, _, err := s.Shipments.Transact(ctx, shipment.Stream(id), commands.NewCause(id, "saga:"+Name), decide)
+	_, _, err := s.Shipments.Transact(ctx, shipment.Stream(id), aggregate.NewCause(id, "saga:"+Name), decide)
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"orderflow/commands"
+	"orderflow/commands/aggregate"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/fulfilment"
@@ -29,10 +30,10 @@ const maxSteps = 64
 // Saga fulfils orders.
 type Saga struct {
 	Bus         commands.Bus // for commands to the order and to the warehouse, which may be elsewhere
-	Orders      *commands.Aggregate[order.State, order.Event]
-	Payments    *commands.Aggregate[payment.State, payment.Event]
-	Shipments   *commands.Aggregate[shipment.State, shipment.Event]
-	Fulfilments *commands.Aggregate[fulfilment.State, fulfilment.Event]
+	Orders      *aggregate.Aggregate[order.State, order.Event]
+	Payments    *aggregate.Aggregate[payment.State, payment.Event]
+	Shipments   *aggregate.Aggregate[shipment.State, shipment.Event]
+	Fulfilments *aggregate.Aggregate[fulfilment.State, fulfilment.Event]
 	Stepped     sagas.StepObserver // told of the steps that fulfilment.State.Next names, and of StepBeginCompensation
 }
 
@@ -312,8 +313,8 @@ func (l look) record(ctx context.Context, step string, decide fulfilment.Decisio
 	return r.Events > 0, err
 }
 
-func cause(id domain.OrderID, step string) commands.Cause {
-	return commands.Cause{Command: domain.Digest(Name, string(id), step), Correlation: string(id), Actor: "saga:" + Name}
+func cause(id domain.OrderID, step string) aggregate.Cause {
+	return aggregate.Cause{Command: domain.Digest(Name, string(id), step), Correlation: string(id), Actor: "saga:" + Name}
 }
 
 func (l look) units() []inventory.Units {

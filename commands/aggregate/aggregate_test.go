@@ -1,4 +1,4 @@
-package commands_test
+package aggregate_test
 
 import (
 	"context"
@@ -12,14 +12,15 @@ import (
 
 	"pgregory.net/rapid"
 
-	"orderflow/commands"
+	"orderflow/commands/aggregate"
+	"orderflow/commands/aggregate/aggregatetest"
 	"orderflow/domain"
 	"orderflow/domain/decider"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/memory"
 )
 
-func cause(id string) commands.Cause { return commands.Cause{Command: id} }
+func cause(id string) aggregate.Cause { return aggregate.Cause{Command: id} }
 
 // Whatever is cached, evicted, snapshotted or guessed in two processes, every
 // command is answered as if there were one process and no cache.
@@ -33,9 +34,9 @@ func TestTwoProcessesDecideAsOne(t *testing.T) {
 
 func decideAsOne(t *rapid.T, d decider.Decider[tally, added]) {
 	log := memory.New()
-	processes := make([]*commands.Aggregate[tally, added], 2)
+	processes := make([]*aggregate.Aggregate[tally, added], 2)
 	for i := range processes {
-		o := commands.Options[tally]{CacheBytes: rapid.SampledFrom([]int{1, 4_000, 1 << 20}).Draw(t, "cache")}
+		o := aggregate.Options[tally]{CacheBytes: rapid.SampledFrom([]int{1, 4_000, 1 << 20}).Draw(t, "cache")}
 		if rapid.Bool().Draw(t, "snapshots") {
 			o.Snapshots = snapshots(log, rapid.SampledFrom([]string{"1", "2"}).Draw(t, "schema"), 3)
 		}
@@ -58,7 +59,7 @@ func decideAsOne(t *rapid.T, d decider.Decider[tally, added]) {
 		decide := add(id, rapid.SliceOfN(rapid.IntRange(-3, 5), 0, 4).Draw(t, "numbers")...)
 		// Some commands are sent again under one name, with these contents or others:
 		// those may be answered as the first was, on the state of then.
-		c := commands.Cause{Command: strconv.Itoa(step), Fresh: rapid.Bool().Draw(t, "fresh")}
+		c := aggregate.Cause{Command: strconv.Itoa(step), Fresh: rapid.Bool().Draw(t, "fresh")}
 		again := rapid.Bool().Draw(t, "again")
 		if again {
 			c.Command = "again " + id
@@ -91,9 +92,9 @@ func TestConcurrentWritersInTwoProcessesLoseNothing(t *testing.T) {
 	for kind, d := range kinds() {
 		t.Run(kind, func(t *testing.T) {
 			log := memory.New()
-			processes := []*commands.Aggregate[tally, added]{
-				newTally(log, d, commands.Options[tally]{CacheBytes: 1}),
-				newTally(log, d, commands.Options[tally]{Snapshots: snapshots(log, "1", 50)}),
+			processes := []*aggregate.Aggregate[tally, added]{
+				newTally(log, d, aggregate.Options[tally]{CacheBytes: 1}),
+				newTally(log, d, aggregate.Options[tally]{Snapshots: snapshots(log, "1", 50)}),
 			}
 			var all sync.WaitGroup
 			for w := range writers {
@@ -131,31 +132,31 @@ func TestConcurrentWritersInTwoProcessesLoseNothing(t *testing.T) {
 }
 
 func TestNewStreamCostsOneAppendAndNoRead(t *testing.T) {
-	s := newStore()
-	a := newTally(s, byValue, commands.Options[tally]{})
+	s := aggregatetest.NewStore()
+	a := newTally(s, byValue, aggregate.Options[tally]{})
 	defer a.Close()
-	_, r, err := a.Transact(ctx(), "tally-1", commands.Cause{Command: "c", Fresh: true}, add("x", 1, 2))
+	_, r, err := a.Transact(ctx(), "tally-1", aggregate.Cause{Command: "c", Fresh: true}, add("x", 1, 2))
 	must(t, err)
-	if s.reads.Load() != 0 || s.appends.Load() != 1 || r != (commands.Result{Version: 2, Position: end(t, s), Events: 2}) {
-		t.Errorf("%d reads, %d appends, %+v", s.reads.Load(), s.appends.Load(), r)
+	if s.Reads.Load() != 0 || s.Appends.Load() != 1 || r != (aggregate.Result{Version: 2, Position: end(t, s), Events: 2}) {
+		t.Errorf("%d reads, %d appends, %+v", s.Reads.Load(), s.Appends.Load(), r)
 	}
 }
 
 func TestWrongGuessOfANewStreamIsReadAndDecidedAgain(t *testing.T) {
-	s := newStore()
-	first, second := newTally(s, byValue, commands.Options[tally]{}), newTally(s, byValue, commands.Options[tally]{})
+	s := aggregatetest.NewStore()
+	first, second := newTally(s, byValue, aggregate.Options[tally]{}), newTally(s, byValue, aggregate.Options[tally]{})
 	defer first.Close()
 	defer second.Close()
 	_, _, err := first.Transact(ctx(), "tally-1", cause("c"), add("x", 5))
 	must(t, err)
-	got, r, err := second.Transact(ctx(), "tally-1", commands.Cause{Command: "d", Fresh: true}, add("y", 1))
+	got, r, err := second.Transact(ctx(), "tally-1", aggregate.Cause{Command: "d", Fresh: true}, add("y", 1))
 	if err != nil || got.Sum != 6 || r.Version != 2 {
 		t.Errorf("%+v at %d, %v", got, r.Version, err)
 	}
 	// What would be refused on the empty state is not refused before reading.
-	third := newTally(s, byValue, commands.Options[tally]{})
+	third := newTally(s, byValue, aggregate.Options[tally]{})
 	defer third.Close()
-	if got, _, err = third.Transact(ctx(), "tally-1", commands.Cause{Command: "e", Fresh: true}, add("z", -6)); err != nil || got.Sum != 0 {
+	if got, _, err = third.Transact(ctx(), "tally-1", aggregate.Cause{Command: "e", Fresh: true}, add("z", -6)); err != nil || got.Sum != 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -163,16 +164,16 @@ func TestWrongGuessOfANewStreamIsReadAndDecidedAgain(t *testing.T) {
 // A guess that repeats the very append that made the stream is answered as
 // then; what came after must not be forgotten over it.
 func TestRepeatedFirstAppendDoesNotHideWhatFollowed(t *testing.T) {
-	s := newStore()
-	fresh := commands.Cause{Command: "c", Fresh: true}
-	before := newTally(s, byValue, commands.Options[tally]{Alone: true})
+	s := aggregatetest.NewStore()
+	fresh := aggregate.Cause{Command: "c", Fresh: true}
+	before := newTally(s, byValue, aggregate.Options[tally]{Alone: true})
 	_, _, err := before.Transact(ctx(), "tally-1", fresh, add("x", 1))
 	must(t, err)
 	_, _, err = before.Transact(ctx(), "tally-1", cause("d"), add("y", 1))
 	must(t, err)
 	before.Close()
 
-	after := newTally(s, byValue, commands.Options[tally]{Alone: true})
+	after := newTally(s, byValue, aggregate.Options[tally]{Alone: true})
 	defer after.Close()
 	_, _, err = after.Transact(ctx(), "tally-1", fresh, add("x", 1))
 	must(t, err)
@@ -184,18 +185,18 @@ func TestRepeatedFirstAppendDoesNotHideWhatFollowed(t *testing.T) {
 // Whoever made a stream by an append above all that had been stored knows
 // where it ends and need not read it.
 func TestAloneDoesNotReadWhatItMade(t *testing.T) {
-	s := newStore()
-	a := newTally(s, byValue, commands.Options[tally]{Alone: true})
+	s := aggregatetest.NewStore()
+	a := newTally(s, byValue, aggregate.Options[tally]{Alone: true})
 	defer a.Close()
 	for range 2 { // the second time it is a repeat
-		_, _, err := a.Transact(ctx(), "tally-1", commands.Cause{Command: "c", Fresh: true}, add("x", 1))
+		_, _, err := a.Transact(ctx(), "tally-1", aggregate.Cause{Command: "c", Fresh: true}, add("x", 1))
 		must(t, err)
 		got, version, err := a.Load(ctx(), "tally-1")
 		if err != nil || version != 1 || got.Sum != 1 {
 			t.Errorf("Load = %+v at %d, %v", got, version, err)
 		}
 	}
-	if got := s.reads.Load(); got != 0 {
+	if got := s.Reads.Load(); got != 0 {
 		t.Errorf("%d reads, want none", got)
 	}
 }
@@ -203,11 +204,11 @@ func TestAloneDoesNotReadWhatItMade(t *testing.T) {
 // The same command with other contents, sent to two processes at once, must
 // not make one of them believe its own contents were stored.
 func TestSameCommandWithOtherContents(t *testing.T) {
-	s := newStore()
-	one, other := newTally(s, byValue, commands.Options[tally]{}), newTally(s, byValue, commands.Options[tally]{})
+	s := aggregatetest.NewStore()
+	one, other := newTally(s, byValue, aggregate.Options[tally]{}), newTally(s, byValue, aggregate.Options[tally]{})
 	defer one.Close()
 	defer other.Close()
-	for _, a := range []*commands.Aggregate[tally, added]{one, other} {
+	for _, a := range []*aggregate.Aggregate[tally, added]{one, other} {
 		_, _, err := a.Load(ctx(), "tally-1") // both know the stream as empty
 		must(t, err)
 	}
@@ -219,8 +220,8 @@ func TestSameCommandWithOtherContents(t *testing.T) {
 }
 
 func TestAloneReadsOnce(t *testing.T) {
-	s := newStore()
-	a := newTally(s, byValue, commands.Options[tally]{Alone: true})
+	s := aggregatetest.NewStore()
+	a := newTally(s, byValue, aggregate.Options[tally]{Alone: true})
 	defer a.Close()
 	for i := range 10 {
 		_, _, err := a.Transact(ctx(), "tally-1", cause(strconv.Itoa(i)), add(strconv.Itoa(i/2), 1))
@@ -228,7 +229,7 @@ func TestAloneReadsOnce(t *testing.T) {
 		_, _, err = a.Load(ctx(), "tally-1")
 		must(t, err)
 	}
-	if got := s.reads.Load(); got != 1 {
+	if got := s.Reads.Load(); got != 1 {
 		t.Errorf("%d reads, want 1", got)
 	}
 }
@@ -238,13 +239,13 @@ func TestAloneReadsOnce(t *testing.T) {
 // and its order stand still.
 func TestWhoWasWokenByAnEventFindsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStore()
-		a := newTally(s, byValue, commands.Options[tally]{Alone: true})
+		s := aggregatetest.NewStore()
+		a := newTally(s, byValue, aggregate.Options[tally]{Alone: true})
 		defer a.Close()
 		_, _, err := a.Transact(ctx(), "tally-1", cause("1"), add("a", 1))
 		must(t, err)
 		woken := make(chan eventlog.Version, 1)
-		s.onAppend = func(next func() (eventlog.Appended, error)) (eventlog.Appended, error) {
+		s.OnAppend = func(next func() (eventlog.Appended, error)) (eventlog.Appended, error) {
 			at, err := next() // from here on every reader of the log sees it
 			go func() {
 				_, v, err := a.Load(ctx(), "tally-1")
@@ -263,22 +264,22 @@ func TestWhoWasWokenByAnEventFindsIt(t *testing.T) {
 }
 
 func TestRecentSeldomReads(t *testing.T) {
-	s := newStore()
-	a := newTally(s, byValue, commands.Options[tally]{})
+	s := aggregatetest.NewStore()
+	a := newTally(s, byValue, aggregate.Options[tally]{})
 	defer a.Close()
 	const loads = 1_000
 	for range loads {
 		_, _, err := a.Recent(ctx(), "tally-1")
 		must(t, err)
 	}
-	if got := s.reads.Load(); got > loads/10 {
+	if got := s.Reads.Load(); got > loads/10 {
 		t.Errorf("%d reads for %d loads", got, loads)
 	}
 }
 
 func TestCacheStaysInBounds(t *testing.T) {
-	s := newStore()
-	a := newTally(s, byValue, commands.Options[tally]{CacheBytes: 10_000, Alone: true})
+	s := aggregatetest.NewStore()
+	a := newTally(s, byValue, aggregate.Options[tally]{CacheBytes: 10_000, Alone: true})
 	defer a.Close()
 	for i := range 100 {
 		_, _, err := a.Transact(ctx(), eventlog.Stream(fmt.Sprintf("tally-%d", i)), cause("c"), add("x", 1))
@@ -287,34 +288,34 @@ func TestCacheStaysInBounds(t *testing.T) {
 	if got := a.Stats().Evictions; got < 90 {
 		t.Errorf("%d of 100 states were evicted", got)
 	}
-	reads := s.reads.Load()
+	reads := s.Reads.Load()
 	_, _, err := a.Load(ctx(), "tally-99")
 	must(t, err)
-	if s.reads.Load() != reads {
+	if s.Reads.Load() != reads {
 		t.Error("the state used last was evicted")
 	}
 }
 
 func TestClosedAggregateRefuses(t *testing.T) {
-	a := newTally(newStore(), byValue, commands.Options[tally]{})
+	a := newTally(aggregatetest.NewStore(), byValue, aggregate.Options[tally]{})
 	a.Close()
 	_, _, err := a.Transact(ctx(), "tally-1", cause("c"), add("x", 1))
 	wantKind(t, err, domain.Unavailable)
 }
 
 func TestCauseIsBounded(t *testing.T) {
-	a := newTally(newStore(), byValue, commands.Options[tally]{})
+	a := newTally(aggregatetest.NewStore(), byValue, aggregate.Options[tally]{})
 	defer a.Close()
-	long := commands.Cause{Command: "c", Trace: string(make([]byte, domain.MaxNameBytes+1))}
+	long := aggregate.Cause{Command: "c", Trace: string(make([]byte, domain.MaxNameBytes+1))}
 	_, _, err := a.Transact(ctx(), "tally-1", long, add("x", 1))
 	wantKind(t, err, domain.Invalid)
 }
 
 func TestMetaTellsWhy(t *testing.T) {
-	s := newStore()
-	a := newTally(s, byValue, commands.Options[tally]{})
+	s := aggregatetest.NewStore()
+	a := newTally(s, byValue, aggregate.Options[tally]{})
 	defer a.Close()
-	c := commands.Cause{Command: "c", Correlation: "o", Causation: "e", Actor: "a", Trace: "t"}
+	c := aggregate.Cause{Command: "c", Correlation: "o", Causation: "e", Actor: "a", Trace: "t"}
 	_, _, err := a.Transact(ctx(), "tally-1", c, add("x", 1))
 	must(t, err)
 	for r := range s.Log.Read(ctx(), "tally-1", 0) {
@@ -325,7 +326,7 @@ func TestMetaTellsWhy(t *testing.T) {
 }
 
 func TestDoneContextIsRefusedAtOnce(t *testing.T) {
-	a := newTally(newStore(), byValue, commands.Options[tally]{})
+	a := newTally(aggregatetest.NewStore(), byValue, aggregate.Options[tally]{})
 	defer a.Close()
 	done, cancel := context.WithCancel(ctx())
 	cancel()

@@ -1,4 +1,4 @@
-package commands_test
+package aggregate_test
 
 import (
 	"errors"
@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"orderflow/commands"
+	"orderflow/commands/aggregate"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/memory"
 )
@@ -15,9 +15,9 @@ import (
 const long = eventlog.Stream("tally-1")
 
 // grow appends n events through an aggregate that keeps snapshots.
-func grow(t tester, s eventlog.Store, keep *commands.Snapshotting[tally], from, n int) commands.Stats {
+func grow(t tester, s eventlog.Store, keep *aggregate.Snapshotting[tally], from, n int) aggregate.Stats {
 	t.Helper()
-	a := newTally(s, inPlace, commands.Options[tally]{Snapshots: keep, Alone: true})
+	a := newTally(s, inPlace, aggregate.Options[tally]{Snapshots: keep, Alone: true})
 	for i := range n {
 		id := strconv.Itoa(from + i)
 		_, err := a.Do(ctx(), long, cause(id), add(id, 1), nil)
@@ -27,9 +27,9 @@ func grow(t tester, s eventlog.Store, keep *commands.Snapshotting[tally], from, 
 	return a.Stats()
 }
 
-func load(t tester, s eventlog.Store, keep *commands.Snapshotting[tally]) (tally, eventlog.Version, commands.Stats) {
+func load(t tester, s eventlog.Store, keep *aggregate.Snapshotting[tally]) (tally, eventlog.Version, aggregate.Stats) {
 	t.Helper()
-	a := newTally(s, inPlace, commands.Options[tally]{Snapshots: keep})
+	a := newTally(s, inPlace, aggregate.Options[tally]{Snapshots: keep})
 	defer a.Close()
 	got, version, err := a.Load(ctx(), long)
 	must(t, err)
@@ -58,24 +58,24 @@ func TestSnapshotAndTailAreTheReplay(t *testing.T) {
 }
 
 func TestSnapshotThatDoesNotFitIsIgnored(t *testing.T) {
-	for name, spoil := range map[string]func(t *testing.T, s *memory.Log, keep *commands.Snapshotting[tally]) (eventlog.Store, *commands.Snapshotting[tally]){
-		"other schema": func(_ *testing.T, s *memory.Log, keep *commands.Snapshotting[tally]) (eventlog.Store, *commands.Snapshotting[tally]) {
+	for name, spoil := range map[string]func(t *testing.T, s *memory.Log, keep *aggregate.Snapshotting[tally]) (eventlog.Store, *aggregate.Snapshotting[tally]){
+		"other schema": func(_ *testing.T, s *memory.Log, keep *aggregate.Snapshotting[tally]) (eventlog.Store, *aggregate.Snapshotting[tally]) {
 			return s, snapshots(s, "2", keep.Every)
 		},
-		"unreadable state": func(_ *testing.T, s *memory.Log, keep *commands.Snapshotting[tally]) (eventlog.Store, *commands.Snapshotting[tally]) {
+		"unreadable state": func(_ *testing.T, s *memory.Log, keep *aggregate.Snapshotting[tally]) (eventlog.Store, *aggregate.Snapshotting[tally]) {
 			keep.Decode = func([]byte) (tally, error) { return tally{}, errors.New("unreadable") }
 			return s, keep
 		},
-		"too short": func(t *testing.T, s *memory.Log, keep *commands.Snapshotting[tally]) (eventlog.Store, *commands.Snapshotting[tally]) {
+		"too short": func(t *testing.T, s *memory.Log, keep *aggregate.Snapshotting[tally]) (eventlog.Store, *aggregate.Snapshotting[tally]) {
 			must(t, s.SaveSnapshot(ctx(), long, "1", 10, []byte("short")))
 			return s, keep
 		},
-		"another history": func(t *testing.T, _ *memory.Log, keep *commands.Snapshotting[tally]) (eventlog.Store, *commands.Snapshotting[tally]) {
+		"another history": func(t *testing.T, _ *memory.Log, keep *aggregate.Snapshotting[tally]) (eventlog.Store, *aggregate.Snapshotting[tally]) {
 			other := memory.New()
 			grow(t, other, nil, 100, 30)
 			return other, keep
 		},
-		"a log set back": func(t *testing.T, _ *memory.Log, keep *commands.Snapshotting[tally]) (eventlog.Store, *commands.Snapshotting[tally]) {
+		"a log set back": func(t *testing.T, _ *memory.Log, keep *aggregate.Snapshotting[tally]) (eventlog.Store, *aggregate.Snapshotting[tally]) {
 			other := memory.New()
 			grow(t, other, nil, 0, 3)
 			return other, keep
@@ -89,7 +89,7 @@ func TestSnapshotThatDoesNotFitIsIgnored(t *testing.T) {
 			}
 			store, keep := spoil(t, log, keep)
 			got, _, stats := load(t, store, keep)
-			if want, _ := replay(store.(*memory.Log), long); !same(got, want) || stats.SnapshotsRead != 0 {
+			if want, _ := replay(store, long); !same(got, want) || stats.SnapshotsRead != 0 {
 				t.Errorf("%+v after %d snapshots, want %+v and none", got, stats.SnapshotsRead, want)
 			}
 		})

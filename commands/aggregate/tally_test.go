@@ -1,15 +1,14 @@
-package commands_test
+package aggregate_test
 
 import (
 	"encoding/json"
 	"maps"
 	"slices"
 
-	"orderflow/commands"
+	"orderflow/commands/aggregate"
 	"orderflow/domain"
 	"orderflow/domain/decider"
 	"orderflow/domain/eventlog"
-	"orderflow/infra/memory"
 )
 
 // A tally adds numbers up, each under an id, and never goes below nought. It
@@ -74,12 +73,12 @@ func add(id string, numbers ...int) decider.Decision[tally, added] {
 	}
 }
 
-func newTally(store eventlog.Store, d decider.Decider[tally, added], o commands.Options[tally]) *commands.Aggregate[tally, added] {
-	return commands.NewAggregate(store, d, codec, o)
+func newTally(store eventlog.Store, d decider.Decider[tally, added], o aggregate.Options[tally]) *aggregate.Aggregate[tally, added] {
+	return aggregate.New(store, d, codec, o)
 }
 
-func snapshots(store eventlog.Snapshots, schema string, every eventlog.Version) *commands.Snapshotting[tally] {
-	return &commands.Snapshotting[tally]{
+func snapshots(store eventlog.Snapshots, schema string, every eventlog.Version) *aggregate.Snapshotting[tally] {
+	return &aggregate.Snapshotting[tally]{
 		Store: store, Schema: schema, Every: every,
 		Encode: func(t tally) ([]byte, error) { return json.Marshal(t) },
 		Decode: func(data []byte) (t tally, err error) { return t, json.Unmarshal(data, &t) },
@@ -87,7 +86,7 @@ func snapshots(store eventlog.Snapshots, schema string, every eventlog.Version) 
 }
 
 // replay folds a stream with nothing but the log.
-func replay(log *memory.Log, s eventlog.Stream) (t tally, n eventlog.Version) {
+func replay(log eventlog.Store, s eventlog.Stream) (t tally, n eventlog.Version) {
 	for r, err := range log.Read(ctx(), s, 0) {
 		if err != nil {
 			panic(err)

@@ -1,4 +1,4 @@
-package commands
+package aggregate
 
 import (
 	"cmp"
@@ -69,7 +69,7 @@ type Aggregate[S any, E eventlog.Typed] struct {
 }
 
 // NewAggregate returns an Aggregate whose events are kept in store.
-func NewAggregate[S any, E eventlog.Typed](
+func New[S any, E eventlog.Typed](
 	store eventlog.Store, d decider.Decider[S, E], codec eventlog.Codec[E], opts Options[S],
 ) *Aggregate[S, E] {
 	a := &Aggregate[S, E]{store: store, decider: d, codec: codec, opts: opts, crew: newCrew[*cell[S, E]]()}
@@ -142,7 +142,7 @@ func (a *Aggregate[S, E]) Recent(ctx context.Context, stream eventlog.Stream) (S
 }
 
 func (a *Aggregate[S, E]) load(ctx context.Context, stream eventlog.Stream, behind time.Duration) (S, eventlog.Version, error) {
-	if s, version, ok := a.peek(stream, behind); ok {
+	if s, version, ok := a.Peek(stream, behind); ok {
 		return s, version, nil
 	}
 	seen := new(S)
@@ -158,7 +158,7 @@ func (a *Aggregate[S, E]) load(ctx context.Context, stream eventlog.Stream, behi
 // changes in place cannot be looked at from here, and while a round is under
 // way the log may have more than the head: a reader of the log that was woken by
 // an append must find it here.
-func (a *Aggregate[S, E]) peek(stream eventlog.Stream, behind time.Duration) (s S, version eventlog.Version, ok bool) {
+func (a *Aggregate[S, E]) Peek(stream eventlog.Stream, behind time.Duration) (s S, version eventlog.Version, ok bool) {
 	if a.decider.Clone != nil {
 		return s, 0, false
 	}

@@ -1,4 +1,4 @@
-package commands_test
+package aggregate_test
 
 import (
 	"context"
@@ -11,7 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"orderflow/commands"
+	"orderflow/commands/aggregate"
+	"orderflow/commands/aggregate/aggregatetest"
 	"orderflow/domain"
 	"orderflow/domain/decider"
 	"orderflow/domain/eventlog"
@@ -20,11 +21,11 @@ import (
 // answer is what a command that was sent in the background came back with.
 type answer struct {
 	state tally
-	commands.Result
+	aggregate.Result
 	err error
 }
 
-func send(ctx context.Context, a *commands.Aggregate[tally, added], id string, decide decider.Decision[tally, added]) <-chan answer {
+func send(ctx context.Context, a *aggregate.Aggregate[tally, added], id string, decide decider.Decision[tally, added]) <-chan answer {
 	c := make(chan answer, 1)
 	go func() {
 		s, r, err := a.Transact(ctx, "tally-1", cause(id), decide)
@@ -46,13 +47,13 @@ func get(t testing.TB, c <-chan answer) answer {
 
 // busy starts an append that waits at the gate, and then sends the commands,
 // which queue behind it in order.
-func busy(t *testing.T, a *commands.Aggregate[tally, added], g gate, decisions ...decider.Decision[tally, added]) (first <-chan answer, others []<-chan answer) {
+func busy(t *testing.T, a *aggregate.Aggregate[tally, added], g aggregatetest.Gate, decisions ...decider.Decision[tally, added]) (first <-chan answer, others []<-chan answer) {
 	t.Helper()
 	first = send(ctx(), a, "first", add("first", 1))
-	within(t, "the first append", g.entered)
+	within(t, "the first append", g.Entered)
 	for i, d := range decisions {
 		others = append(others, send(ctx(), a, "c"+strconv.Itoa(i), d))
-		commands.AwaitWaiting(a, "tally-1", i+1)
+		aggregate.AwaitWaiting(a, "tally-1", i+1)
 	}
 	return first, others
 }
@@ -60,17 +61,17 @@ func busy(t *testing.T, a *commands.Aggregate[tally, added], g gate, decisions .
 func TestWaitingCommandsShareOneAppend(t *testing.T) {
 	for kind, d := range kinds() {
 		t.Run(kind, func(t *testing.T) {
-			s := newStore()
-			g := s.gated()
-			a := newTally(s, d, commands.Options[tally]{})
+			s := aggregatetest.NewStore()
+			g := s.Gated()
+			a := newTally(s, d, aggregate.Options[tally]{})
 			defer a.Close()
 			first, others := busy(t, a, g,
 				add("a", 5), add("b", -7), add("c", -6, 1), add("a", 9), func(tally) ([]added, error) { panic("ouch") }, add("d", 1))
-			g.pass <- struct{}{}
+			g.Pass <- struct{}{}
 			if got := get(t, first); got.err != nil || got.Version != 1 {
 				t.Errorf("first: %+v", got)
 			}
-			within(t, "the shared append", g.entered)
+			within(t, "the shared append", g.Entered)
 			for i, c := range others {
 				select {
 				case got := <-c:
@@ -82,14 +83,14 @@ func TestWaitingCommandsShareOneAppend(t *testing.T) {
 				default:
 				}
 			}
-			g.pass <- struct{}{}
+			g.Pass <- struct{}{}
 			for i, want := range []answer{
-				{state: tally{Sum: 6}, Result: commands.Result{Version: 2, Events: 1}},
+				{state: tally{Sum: 6}, Result: aggregate.Result{Version: 2, Events: 1}},
 				{err: domain.Errorf(domain.Rejected, "")},
-				{state: tally{Sum: 1}, Result: commands.Result{Version: 4, Events: 2}},
-				{state: tally{Sum: 1}, Result: commands.Result{Version: 5}},
+				{state: tally{Sum: 1}, Result: aggregate.Result{Version: 4, Events: 2}},
+				{state: tally{Sum: 1}, Result: aggregate.Result{Version: 5}},
 				{err: domain.Errorf(domain.Internal, "")},
-				{state: tally{Sum: 2}, Result: commands.Result{Version: 5, Events: 1}},
+				{state: tally{Sum: 2}, Result: aggregate.Result{Version: 5, Events: 1}},
 			} {
 				if others[i] == nil {
 					continue
@@ -103,7 +104,7 @@ func TestWaitingCommandsShareOneAppend(t *testing.T) {
 					t.Errorf("command %d: %+v, want %+v", i, got, want)
 				}
 			}
-			if got := s.appends.Load(); got != 2 {
+			if got := s.Appends.Load(); got != 2 {
 				t.Errorf("%d appends, want 2", got)
 			}
 			if got, _ := replay(s.Log, "tally-1"); strings.Join(sortedIDs(got), "") != "acdfirst" {
@@ -128,20 +129,20 @@ func TestRefusedAppend(t *testing.T) {
 			{err: errors.New("not ours"), stored: true, want: domain.Unknown, wantReads: 1},
 		} {
 			t.Run(fmt.Sprintf("%s/%v/stored=%v", kind, tc.err, tc.stored), func(t *testing.T) {
-				s := newStore()
-				a := newTally(s, d, commands.Options[tally]{Alone: true})
+				s := aggregatetest.NewStore()
+				a := newTally(s, d, aggregate.Options[tally]{Alone: true})
 				defer a.Close()
 				_, _, err := a.Transact(ctx(), "tally-1", cause("0"), add("zero", 10))
 				must(t, err)
-				s.failOnce(tc.err, tc.stored)
+				s.FailOnce(tc.err, tc.stored)
 				_, _, err = a.Transact(ctx(), "tally-1", cause("1"), add("one", 1))
 				wantKind(t, err, tc.want)
-				reads := s.reads.Load()
+				reads := s.Reads.Load()
 				got, r, err := a.Transact(ctx(), "tally-1", cause("1"), add("one", 1))
 				if err != nil || got.Sum != 11 || r.Version != 2 || (r.Events == 0) != tc.stored {
 					t.Errorf("sent again: %+v, %+v, %v", got, r, err)
 				}
-				if n := s.reads.Load() - reads; n != tc.wantReads {
+				if n := s.Reads.Load() - reads; n != tc.wantReads {
 					t.Errorf("%d reads, want %d", n, tc.wantReads)
 				}
 				if got, n := replay(s.Log, "tally-1"); got.Sum != 11 || n != 2 {
@@ -153,17 +154,17 @@ func TestRefusedAppend(t *testing.T) {
 }
 
 func TestEveryoneWaitingGetsTheErrorOfTheAppend(t *testing.T) {
-	s := newStore()
-	g := s.gated()
-	a := newTally(s, inPlace, commands.Options[tally]{})
+	s := aggregatetest.NewStore()
+	g := s.Gated()
+	a := newTally(s, inPlace, aggregate.Options[tally]{})
 	defer a.Close()
 	first, others := busy(t, a, g, add("a", 1), add("first", 1), add("b", 1))
-	pass := s.onAppend
-	s.onAppend = func(_ func() (eventlog.Appended, error)) (eventlog.Appended, error) {
-		s.onAppend = pass
+	pass := s.OnAppend
+	s.OnAppend = func(_ func() (eventlog.Appended, error)) (eventlog.Appended, error) {
+		s.OnAppend = pass
 		return eventlog.Appended{}, domain.Errorf(domain.Unknown, "lost")
 	}
-	g.pass <- struct{}{}
+	g.Pass <- struct{}{}
 	must(t, get(t, first).err)
 	for _, c := range others {
 		wantKind(t, get(t, c).err, domain.Unknown)
@@ -171,28 +172,28 @@ func TestEveryoneWaitingGetsTheErrorOfTheAppend(t *testing.T) {
 }
 
 func TestFailedReadHarmsNobodyForLong(t *testing.T) {
-	s := newStore()
-	a := newTally(s, byValue, commands.Options[tally]{})
+	s := aggregatetest.NewStore()
+	a := newTally(s, byValue, aggregate.Options[tally]{})
 	defer a.Close()
-	s.readErr = errors.New("no connection")
+	s.ReadErr = errors.New("no connection")
 	_, _, err := a.Transact(ctx(), "tally-1", cause("c"), add("x", 1))
 	wantKind(t, err, domain.Unavailable)
-	s.readErr = nil
+	s.ReadErr = nil
 	_, _, err = a.Transact(ctx(), "tally-1", cause("c"), add("x", 1))
 	must(t, err)
 }
 
 func TestGivingUp(t *testing.T) {
-	s := newStore()
-	g := s.gated()
-	a := newTally(s, byValue, commands.Options[tally]{})
+	s := aggregatetest.NewStore()
+	g := s.Gated()
+	a := newTally(s, byValue, aggregate.Options[tally]{})
 	defer a.Close()
 	inFlight, cancelInFlight := context.WithCancel(ctx())
 	queued, cancelQueued := context.WithCancel(ctx())
 	first := send(inFlight, a, "a", add("a", 1))
-	within(t, "the append", g.entered)
+	within(t, "the append", g.Entered)
 	second := send(queued, a, "b", add("b", 1))
-	commands.AwaitWaiting(a, "tally-1", 1)
+	aggregate.AwaitWaiting(a, "tally-1", 1)
 
 	cancelQueued()
 	got := get(t, second)
@@ -204,8 +205,8 @@ func TestGivingUp(t *testing.T) {
 		t.Errorf("err = %v does not say why", got.err)
 	}
 
-	g.pass <- struct{}{}
-	s.onAppend = nil
+	g.Pass <- struct{}{}
+	s.OnAppend = nil
 	a.Close()
 	if state, _ := replay(s.Log, "tally-1"); !same(state, tally{Sum: 1, IDs: map[string]int{"a": 1}}) {
 		t.Errorf("the log has %+v; what was in flight goes on, what was queued does not", state)
@@ -213,21 +214,21 @@ func TestGivingUp(t *testing.T) {
 }
 
 func TestLargeGroupIsSplit(t *testing.T) {
-	s := newStore()
-	g := s.gated()
-	a := newTally(s, inPlace, commands.Options[tally]{})
+	s := aggregatetest.NewStore()
+	g := s.Gated()
+	a := newTally(s, inPlace, aggregate.Options[tally]{})
 	defer a.Close()
-	half := make([]int, commands.MaxAppendEvents/2+1)
-	first, others := busy(t, a, g, add("a", half...), add("b", half...), add("c", 1), add("d", make([]int, commands.MaxAppendEvents+1)...))
+	half := make([]int, aggregate.MaxAppendEvents/2+1)
+	first, others := busy(t, a, g, add("a", half...), add("b", half...), add("c", 1), add("d", make([]int, aggregate.MaxAppendEvents+1)...))
 	for range 3 {
-		g.pass <- struct{}{}
+		g.Pass <- struct{}{}
 	}
 	must(t, get(t, first).err)
 	for _, c := range others[:3] {
 		must(t, get(t, c).err)
 	}
 	wantKind(t, get(t, others[3]).err, domain.Invalid)
-	if got := s.appends.Load(); got != 3 {
+	if got := s.Appends.Load(); got != 3 {
 		t.Errorf("%d appends, want 3", got)
 	}
 }
@@ -235,24 +236,24 @@ func TestLargeGroupIsSplit(t *testing.T) {
 // What does not fit into one append comes before what was sent later, and is
 // not lost when the append is refused.
 func TestRestOfAGroupKeepsItsPlace(t *testing.T) {
-	s := newStore()
-	g := s.gated()
-	a := newTally(s, inPlace, commands.Options[tally]{})
+	s := aggregatetest.NewStore()
+	g := s.Gated()
+	a := newTally(s, inPlace, aggregate.Options[tally]{})
 	defer a.Close()
-	half := make([]int, commands.MaxAppendEvents/2+1)
+	half := make([]int, aggregate.MaxAppendEvents/2+1)
 	first, others := busy(t, a, g, add("a", half...), add("b", half...))
-	g.pass <- struct{}{}
+	g.Pass <- struct{}{}
 	must(t, get(t, first).err)
-	within(t, "the append of a", g.entered)
+	within(t, "the append of a", g.Entered)
 
-	other := newTally(s.Log, byValue, commands.Options[tally]{})
+	other := newTally(s.Log, byValue, aggregate.Options[tally]{})
 	defer other.Close()
 	_, _, err := other.Transact(ctx(), "tally-1", cause("x"), add("x", 1)) // a's append will be refused
 	must(t, err)
 	last := send(ctx(), a, "c", add("c", 1))
-	commands.AwaitWaiting(a, "tally-1", 1)
+	aggregate.AwaitWaiting(a, "tally-1", 1)
 	for range 3 {
-		g.pass <- struct{}{}
+		g.Pass <- struct{}{}
 	}
 	ra, rb, rc := get(t, others[0]), get(t, others[1]), get(t, last)
 	if ra.err != nil || rb.err != nil || rc.err != nil || ra.Version >= rb.Version || rb.Version >= rc.Version {
@@ -263,22 +264,22 @@ func TestRestOfAGroupKeepsItsPlace(t *testing.T) {
 func TestConflictReadsOnlyTheTail(t *testing.T) {
 	for kind, d := range kinds() {
 		t.Run(kind, func(t *testing.T) {
-			s := newStore()
-			one, other := newTally(s, d, commands.Options[tally]{}), newTally(s, d, commands.Options[tally]{})
+			s := aggregatetest.NewStore()
+			one, other := newTally(s, d, aggregate.Options[tally]{}), newTally(s, d, aggregate.Options[tally]{})
 			defer one.Close()
 			defer other.Close()
 			_, _, err := one.Transact(ctx(), "tally-1", cause("a"), add("a", 5))
 			must(t, err)
 			_, _, err = other.Transact(ctx(), "tally-1", cause("b"), add("b", -5))
 			must(t, err)
-			reads := s.reads.Load()
+			reads := s.Reads.Load()
 			_, _, err = one.Transact(ctx(), "tally-1", cause("c"), add("c", -1))
 			wantKind(t, err, domain.Rejected)
 			got, r, err := one.Transact(ctx(), "tally-1", cause("d"), add("d", 1))
 			if err != nil || got.Sum != 1 || r.Version != 3 {
 				t.Errorf("%+v at %d, %v", got, r.Version, err)
 			}
-			if n := s.reads.Load() - reads; n != 1 {
+			if n := s.Reads.Load() - reads; n != 1 {
 				t.Errorf("%d reads, want 1", n)
 			}
 		})
@@ -286,18 +287,18 @@ func TestConflictReadsOnlyTheTail(t *testing.T) {
 }
 
 func TestEndlessConflictEnds(t *testing.T) {
-	s := newStore()
-	a := newTally(s, inPlace, commands.Options[tally]{})
+	s := aggregatetest.NewStore()
+	a := newTally(s, inPlace, aggregate.Options[tally]{})
 	defer a.Close()
 	_, _, err := a.Transact(ctx(), "tally-1", cause("b"), add("y", 1))
 	must(t, err)
-	s.onAppend = func(func() (eventlog.Appended, error)) (eventlog.Appended, error) {
+	s.OnAppend = func(func() (eventlog.Appended, error)) (eventlog.Appended, error) {
 		return eventlog.Appended{}, eventlog.ErrConflict("tally-1", 1, 2)
 	}
-	before := s.appends.Load()
+	before := s.Appends.Load()
 	_, _, err = a.Transact(ctx(), "tally-1", cause("c"), add("x", 1))
 	wantKind(t, err, domain.Conflict)
-	if got := s.appends.Load() - before; got != commands.MaxAttempts {
+	if got := s.Appends.Load() - before; got != aggregate.MaxAttempts {
 		t.Errorf("%d attempts", got)
 	}
 }
@@ -311,7 +312,7 @@ func TestBrokenFoldRefusesAndRecovers(t *testing.T) {
 		}
 		return inPlace.Evolve(t, e)
 	}}
-	a := newTally(newStore(), d, commands.Options[tally]{})
+	a := newTally(aggregatetest.NewStore(), d, aggregate.Options[tally]{})
 	defer a.Close()
 	_, _, err := a.Transact(ctx(), "tally-1", cause("a"), add("a", 1))
 	must(t, err)
@@ -324,7 +325,7 @@ func TestBrokenFoldRefusesAndRecovers(t *testing.T) {
 }
 
 func TestReturnedStateIsNotTheLiveOne(t *testing.T) {
-	a := newTally(newStore(), inPlace, commands.Options[tally]{Alone: true})
+	a := newTally(aggregatetest.NewStore(), inPlace, aggregate.Options[tally]{Alone: true})
 	defer a.Close()
 	got, _, err := a.Transact(ctx(), "tally-1", cause("a"), add("a", 1))
 	must(t, err)
@@ -342,14 +343,14 @@ func TestHotStream(t *testing.T) {
 	const writers, each = 256, 20
 	for kind, d := range kinds() {
 		t.Run(kind, func(t *testing.T) {
-			s := newStore()
-			s.onAppend = func(next func() (eventlog.Appended, error)) (eventlog.Appended, error) {
+			s := aggregatetest.NewStore()
+			s.OnAppend = func(next func() (eventlog.Appended, error)) (eventlog.Appended, error) {
 				for range 64 {
 					runtime.Gosched() // making something durable takes its time; others run meanwhile
 				}
 				return next()
 			}
-			a := newTally(s, d, commands.Options[tally]{Alone: true})
+			a := newTally(s, d, aggregate.Options[tally]{Alone: true})
 			hammer(t, a, writers, each)
 			a.Close()
 			got, n := replay(s.Log, "tally-1")
@@ -366,7 +367,7 @@ func TestHotStream(t *testing.T) {
 	}
 }
 
-func hammer(t testing.TB, a *commands.Aggregate[tally, added], writers, each int) {
+func hammer(t testing.TB, a *aggregate.Aggregate[tally, added], writers, each int) {
 	var all sync.WaitGroup
 	for w := range writers {
 		all.Go(func() {

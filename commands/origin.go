@@ -1,0 +1,56 @@
+package commands
+
+import (
+	"cmp"
+	"context"
+	"strings"
+
+	"orderflow/commands/aggregate"
+	"orderflow/domain"
+)
+
+// Origin is who sent a command and what led to it. It travels beside the
+// command, in the context.
+type Origin struct {
+	Actor     string `json:"actor,omitempty"`     // a customer, an operator, a saga
+	Causation string `json:"causation,omitempty"` // the event or request that led to it
+	Trace     string `json:"trace,omitempty"`     // W3C traceparent
+}
+
+type originKey struct{}
+
+// WithOrigin returns a context whose commands carry o.
+func WithOrigin(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// OriginOf returns what [WithOrigin] put into ctx, or nothing.
+func OriginOf(ctx context.Context) Origin {
+	o, _ := ctx.Value(originKey{}).(Origin)
+	return o
+}
+
+// because is the cause of a command: it is named by what it is about, so that
+// the same request has the same id wherever and whenever it is sent.
+func because(ctx context.Context, c Command, correlation domain.OrderID, parts ...string) aggregate.Cause {
+	return once(ctx, c, correlation, domain.Digest(append([]string{c.CommandName()}, parts...)...))
+}
+
+// once is the cause of a command with an id of its own, or with a random one
+// if that is empty: then every sending is another command.
+func once(ctx context.Context, c Command, correlation domain.OrderID, id string) aggregate.Cause {
+	o := OriginOf(ctx)
+	return aggregate.Cause{
+		Command: id, Correlation: string(correlation), Causation: o.Causation, Trace: o.Trace,
+		Actor: cmp.Or(o.Actor, "command:"+c.CommandName()),
+	}
+}
+
+// actor names who asks, within what an event's meta holds.
+func actor(role, name string) string {
+	s := role + ":" + name
+	if len(s) > domain.MaxNameBytes {
+		s = strings.ToValidUTF8(s[:domain.MaxNameBytes], "")
+	}
+	return s
+}
