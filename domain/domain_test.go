@@ -82,10 +82,32 @@ func TestKindsKeepTheirNumbersAndNames(t *testing.T) {
 
 func TestKindOf(t *testing.T) {
 	err := fmt.Errorf("while shipping: %w", domain.Wrap(domain.Rejected, io.EOF, "No."))
-	if domain.KindOf(err) != domain.Rejected || !errors.Is(err, io.EOF) || err.Error() != "while shipping: No.: EOF" {
+	if domain.KindOf(err) != domain.Rejected || !errors.Is(err, io.EOF) || err.Error() != "while shipping: No: EOF" {
 		t.Errorf("%v has kind %v", err, domain.KindOf(err))
 	}
 	if domain.KindOf(io.EOF) != domain.Internal {
 		t.Error("an error that is not ours has a kind")
+	}
+}
+
+func TestErrorJoinsTextAndCause(t *testing.T) {
+	for text, want := range map[string]string{
+		"The file cannot be opened.": "The file cannot be opened: EOF",
+		"the file cannot be opened":  "the file cannot be opened: EOF",
+		"Nothing came...":            "Nothing came: EOF",
+		"Nothing came. ":             "Nothing came: EOF",
+		".":                          "EOF",
+		"":                           "EOF",
+	} {
+		if got := domain.Wrap(domain.Internal, io.EOF, "%s", text).Error(); got != want {
+			t.Errorf("%q is printed as %q, want %q", text, got, want)
+		}
+	}
+	if got := domain.Errorf(domain.Invalid, "It is full.").Error(); got != "It is full." {
+		t.Errorf("without a cause: %q", got)
+	}
+	inner := domain.Wrap(domain.Internal, io.EOF, "The disk failed.")
+	if got := domain.Wrap(domain.Unavailable, inner, "The log cannot be read.").Error(); got != "The log cannot be read: The disk failed: EOF" {
+		t.Errorf("nested: %q", got)
 	}
 }

@@ -3,10 +3,11 @@ package domain
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
-// Kind classifies an error for whoever must act on it: HTTP status, retry,
-// compensation and alerting are all decided by Kind, never by text.
+// Kind classifies an error. HTTP status, retry, compensation and alerting are
+// decided by Kind, never by text.
 type Kind uint8
 
 // The kinds of error. Append only: the values cross process boundaries.
@@ -55,11 +56,17 @@ type Error struct {
 	Err  error  // for the operator; may be nil
 }
 
+// Error returns the text and the cause. A text may be a sentence: its full stop
+// is left out before the colon.
 func (e *Error) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("%s: %v", e.Text, e.Err)
+	if e.Err == nil {
+		return e.Text
 	}
-	return e.Text
+	text := strings.TrimRight(e.Text, ". ")
+	if text == "" {
+		return e.Err.Error()
+	}
+	return text + ": " + e.Err.Error()
 }
 
 func (e *Error) Unwrap() error { return e.Err }
