@@ -21,7 +21,7 @@ type CancelOrder struct {
 // CommandName implements [Command].
 func (CancelOrder) CommandName() string { return "cancel_order" }
 
-func (c CancelOrder) about() eventlog.Stream { return order.Stream(c.Order) }
+func (c CancelOrder) stream() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c CancelOrder) do(ctx context.Context, l *Local) (Reply, error) {
 	if c.Reason == "" {
@@ -32,7 +32,7 @@ func (c CancelOrder) do(ctx context.Context, l *Local) (Reply, error) {
 		return Reply{}, err
 	}
 	underway := parcel.Status == shipment.StatusDispatched || parcel.Status == shipment.StatusDelivered
-	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), func(s order.State) ([]order.Event, error) {
+	return transact(ctx, l.Orders, order.Stream(c.Order), deterministicCause(ctx, c, c.Order, string(c.Order)), func(s order.State) ([]order.Event, error) {
 		if s.Status == order.StatusConfirmed && parcel.Status == shipment.StatusNone { // it was confirmed because there is one
 			return nil, eventlog.ErrIncomplete(shipment.Stream(c.Order), 1, 0)
 		}
@@ -51,8 +51,8 @@ type FinishCancel struct {
 // CommandName implements [Command].
 func (FinishCancel) CommandName() string { return "finish_cancel" }
 
-func (c FinishCancel) about() eventlog.Stream { return order.Stream(c.Order) }
+func (c FinishCancel) stream() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c FinishCancel) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), order.Cancel())
+	return transact(ctx, l.Orders, order.Stream(c.Order), deterministicCause(ctx, c, c.Order, string(c.Order)), order.Cancel())
 }

@@ -21,14 +21,14 @@ import (
 type Command interface {
 	// CommandName is the name on the wire and in metrics; it never changes.
 	CommandName() string
-	// about is the stream that it is decided on first.
-	about() eventlog.Stream
+	// stream is the stream that it is decided on first.
+	stream() eventlog.Stream
 	do(ctx context.Context, l *Local) (Reply, error)
 }
 
 // StreamOf names the stream that a command is decided on first: a process that
 // gets all commands of a stream decides about it from memory.
-func StreamOf(c Command) eventlog.Stream { return c.about() }
+func StreamOf(c Command) eventlog.Stream { return c.stream() }
 
 // Reply says what became of a command.
 type Reply struct {
@@ -68,20 +68,20 @@ func NewLocal(log eventlog.Store, snapshots eventlog.Snapshots) *Local {
 	return newLocal(log, snapshots, false)
 }
 
-// NewLocalAlone decides on a log that no other process appends to: what is in
+// NewLocalSingleWriter decides on a log that no other process appends to: what is in
 // memory is then the truth and is not read again. See [Options.Alone].
-func NewLocalAlone(log eventlog.Store, snapshots eventlog.Snapshots) *Local {
+func NewLocalSingleWriter(log eventlog.Store, snapshots eventlog.Snapshots) *Local {
 	return newLocal(log, snapshots, true)
 }
 
 func newLocal(log eventlog.Store, snapshots eventlog.Snapshots, alone bool) *Local {
 	l := &Local{
-		Orders:      aggregate.New(log, order.Decider, order.Codec, aggregate.Options[order.State]{Alone: alone}),
+		Orders:      aggregate.New(log, order.Decider, order.Codec, aggregate.Options[order.State]{SingleWriter: alone}),
 		Stock:       aggregate.New(log, inventory.Decider, inventory.Codec, stockOptions(snapshots, alone)),
-		Payments:    aggregate.New(log, payment.Decider, payment.Codec, aggregate.Options[payment.State]{Alone: alone}),
-		Shipments:   aggregate.New(log, shipment.Decider, shipment.Codec, aggregate.Options[shipment.State]{Alone: alone}),
-		Products:    aggregate.New(log, catalog.Decider, catalog.Codec, aggregate.Options[catalog.State]{Alone: alone}),
-		Fulfilments: aggregate.New(log, fulfilment.Decider, fulfilment.Codec, aggregate.Options[fulfilment.State]{Alone: alone}),
+		Payments:    aggregate.New(log, payment.Decider, payment.Codec, aggregate.Options[payment.State]{SingleWriter: alone}),
+		Shipments:   aggregate.New(log, shipment.Decider, shipment.Codec, aggregate.Options[shipment.State]{SingleWriter: alone}),
+		Products:    aggregate.New(log, catalog.Decider, catalog.Codec, aggregate.Options[catalog.State]{SingleWriter: alone}),
+		Fulfilments: aggregate.New(log, fulfilment.Decider, fulfilment.Codec, aggregate.Options[fulfilment.State]{SingleWriter: alone}),
 	}
 	l.Prices = Catalogue{Products: l.Products}
 	return l
@@ -89,7 +89,7 @@ func newLocal(log eventlog.Store, snapshots eventlog.Snapshots, alone bool) *Loc
 
 // stockOptions keep snapshots: the stream of a warehouse never ends.
 func stockOptions(snapshots eventlog.Snapshots, alone bool) aggregate.Options[inventory.State] {
-	o := aggregate.Options[inventory.State]{Alone: alone}
+	o := aggregate.Options[inventory.State]{SingleWriter: alone}
 	if snapshots != nil {
 		o.Snapshots = &aggregate.Snapshotting[inventory.State]{
 			Store: snapshots, Schema: inventory.SnapshotSchema, Encode: inventory.EncodeSnapshot, Decode: inventory.DecodeSnapshot,

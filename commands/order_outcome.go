@@ -20,10 +20,10 @@ type ConfirmOrder struct {
 // CommandName implements [Command].
 func (ConfirmOrder) CommandName() string { return "confirm_order" }
 
-func (c ConfirmOrder) about() eventlog.Stream { return order.Stream(c.Order) }
+func (c ConfirmOrder) stream() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c ConfirmOrder) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), order.Confirm(order.Confirmed{
+	return transact(ctx, l.Orders, order.Stream(c.Order), deterministicCause(ctx, c, c.Order, string(c.Order)), order.Confirm(order.Confirmed{
 		PaymentReference: c.PaymentReference, Tracking: c.Tracking, EstimatedDelivery: c.EstimatedDelivery.UTC(),
 	}))
 }
@@ -38,8 +38,8 @@ type RejectOrder struct {
 // CommandName implements [Command].
 func (RejectOrder) CommandName() string { return "reject_order" }
 
-func (c RejectOrder) about() eventlog.Stream { return order.Stream(c.Order) }
+func (c RejectOrder) stream() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c RejectOrder) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), order.Reject(c.Reason, c.Detail))
+	return transact(ctx, l.Orders, order.Stream(c.Order), deterministicCause(ctx, c, c.Order, string(c.Order)), order.Reject(c.Reason, c.Detail))
 }

@@ -32,13 +32,13 @@ func OriginOf(ctx context.Context) Origin {
 
 // because is the cause of a command: it is named by what it is about, so that
 // the same request has the same id wherever and whenever it is sent.
-func because(ctx context.Context, c Command, correlation domain.OrderID, parts ...string) aggregate.Cause {
-	return once(ctx, c, correlation, domain.Digest(append([]string{c.CommandName()}, parts...)...))
+func deterministicCause(ctx context.Context, c Command, correlation domain.OrderID, parts ...string) aggregate.Cause {
+	return causeWithID(ctx, c, correlation, domain.Digest(append([]string{c.CommandName()}, parts...)...))
 }
 
 // once is the cause of a command with an id of its own, or with a random one
 // if that is empty: then every sending is another command.
-func once(ctx context.Context, c Command, correlation domain.OrderID, id string) aggregate.Cause {
+func causeWithID(ctx context.Context, c Command, correlation domain.OrderID, id string) aggregate.Cause {
 	o := OriginOf(ctx)
 	return aggregate.Cause{
 		Command: id, Correlation: string(correlation), Causation: o.Causation, Trace: o.Trace,

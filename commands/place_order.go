@@ -40,7 +40,7 @@ type History struct {
 // CommandName implements [Command].
 func (PlaceOrder) CommandName() string { return "place_order" }
 
-func (c PlaceOrder) about() eventlog.Stream { return order.Stream(c.OrderID()) }
+func (c PlaceOrder) stream() eventlog.Stream { return order.Stream(c.OrderID()) }
 
 // OrderID is the id that the order has or will have.
 func (c PlaceOrder) OrderID() domain.OrderID { return domain.NewOrderID(c.Customer, c.IdempotencyKey) }
@@ -63,7 +63,7 @@ func (c PlaceOrder) do(ctx context.Context, l *Local) (Reply, error) {
 		Order:       c.OrderID(), Customer: c.Customer, Warehouse: c.Warehouse, PaymentToken: c.PaymentToken,
 		PlacedAt: c.PlacedAt.UTC(), Origin: order.OriginAPI,
 	}
-	cause := because(ctx, c, p.Order, string(p.Order))
+	cause := deterministicCause(ctx, c, p.Order, string(p.Order))
 	if OriginOf(ctx).Actor == "" {
 		cause.Actor = actor("customer", string(c.Customer))
 	}

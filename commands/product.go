@@ -18,13 +18,13 @@ type ListProduct struct {
 // CommandName implements [Command].
 func (ListProduct) CommandName() string { return "list_product" }
 
-func (c ListProduct) about() eventlog.Stream { return catalog.Stream(c.SKU) }
+func (c ListProduct) stream() eventlog.Stream { return catalog.Stream(c.SKU) }
 
 func (c ListProduct) do(ctx context.Context, l *Local) (Reply, error) {
 	if err := domain.CheckName("The SKU", string(c.SKU)); err != nil {
 		return Reply{}, err
 	}
-	return transact(ctx, l.Products, catalog.Stream(c.SKU), once(ctx, c, "", ""), catalog.List(c.SKU, c.Name, c.Price))
+	return transact(ctx, l.Products, catalog.Stream(c.SKU), causeWithID(ctx, c, "", ""), catalog.List(c.SKU, c.Name, c.Price))
 }
 
 // RepriceProduct changes what an article costs from now on.
@@ -36,13 +36,13 @@ type RepriceProduct struct {
 // CommandName implements [Command].
 func (RepriceProduct) CommandName() string { return "reprice_product" }
 
-func (c RepriceProduct) about() eventlog.Stream { return catalog.Stream(c.SKU) }
+func (c RepriceProduct) stream() eventlog.Stream { return catalog.Stream(c.SKU) }
 
 func (c RepriceProduct) do(ctx context.Context, l *Local) (Reply, error) {
 	if err := domain.CheckName("The SKU", string(c.SKU)); err != nil {
 		return Reply{}, err
 	}
-	return transact(ctx, l.Products, catalog.Stream(c.SKU), once(ctx, c, "", ""), catalog.Reprice(c.Price))
+	return transact(ctx, l.Products, catalog.Stream(c.SKU), causeWithID(ctx, c, "", ""), catalog.Reprice(c.Price))
 }
 
 // DelistProduct takes an article off sale.
@@ -53,11 +53,11 @@ type DelistProduct struct {
 // CommandName implements [Command].
 func (DelistProduct) CommandName() string { return "delist_product" }
 
-func (c DelistProduct) about() eventlog.Stream { return catalog.Stream(c.SKU) }
+func (c DelistProduct) stream() eventlog.Stream { return catalog.Stream(c.SKU) }
 
 func (c DelistProduct) do(ctx context.Context, l *Local) (Reply, error) {
 	if err := domain.CheckName("The SKU", string(c.SKU)); err != nil {
 		return Reply{}, err
 	}
-	return transact(ctx, l.Products, catalog.Stream(c.SKU), once(ctx, c, "", ""), catalog.Delist())
+	return transact(ctx, l.Products, catalog.Stream(c.SKU), causeWithID(ctx, c, "", ""), catalog.Delist())
 }

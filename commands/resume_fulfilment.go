@@ -20,8 +20,8 @@ type ResumeFulfilment struct {
 // CommandName implements [Command].
 func (ResumeFulfilment) CommandName() string { return "resume_fulfilment" }
 
-// about implements [Command]: the fulfilment is decided where its order is.
-func (c ResumeFulfilment) about() eventlog.Stream { return order.Stream(c.Order) }
+// stream implements [Command]: the fulfilment is decided where its order is.
+func (c ResumeFulfilment) stream() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c ResumeFulfilment) do(ctx context.Context, l *Local) (Reply, error) {
 	if err := domain.CheckName("The operator", c.By); err != nil {

@@ -21,9 +21,9 @@ type ReturnLines struct {
 // CommandName implements [Command].
 func (ReturnLines) CommandName() string { return "return_lines" }
 
-func (c ReturnLines) about() eventlog.Stream { return order.Stream(c.Order) }
+func (c ReturnLines) stream() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c ReturnLines) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Orders, order.Stream(c.Order), because(ctx, c, c.Order, string(c.Order), c.Return),
+	return transact(ctx, l.Orders, order.Stream(c.Order), deterministicCause(ctx, c, c.Order, string(c.Order), c.Return),
 		order.ReturnLines(c.Return, c.Lines, c.ReturnedAt.UTC()))
 }

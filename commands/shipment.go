@@ -17,11 +17,11 @@ type DispatchShipment struct {
 // CommandName implements [Command].
 func (DispatchShipment) CommandName() string { return "dispatch_shipment" }
 
-func (c DispatchShipment) about() eventlog.Stream { return order.Stream(c.Order) }
+func (c DispatchShipment) stream() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c DispatchShipment) do(ctx context.Context, l *Local) (Reply, error) {
-	r, err := transact(ctx, l.Shipments, shipment.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), shipment.Dispatch())
-	return r, l.unlessGone(ctx, c.Order, err)
+	r, err := transact(ctx, l.Shipments, shipment.Stream(c.Order), deterministicCause(ctx, c, c.Order, string(c.Order)), shipment.Dispatch())
+	return r, l.incompleteIfMissing(ctx, c.Order, err)
 }
 
 // DeliverShipment says that the customer has the parcel.
@@ -32,16 +32,16 @@ type DeliverShipment struct {
 // CommandName implements [Command].
 func (DeliverShipment) CommandName() string { return "deliver_shipment" }
 
-func (c DeliverShipment) about() eventlog.Stream { return order.Stream(c.Order) }
+func (c DeliverShipment) stream() eventlog.Stream { return order.Stream(c.Order) }
 
 func (c DeliverShipment) do(ctx context.Context, l *Local) (Reply, error) {
-	r, err := transact(ctx, l.Shipments, shipment.Stream(c.Order), because(ctx, c, c.Order, string(c.Order)), shipment.Deliver())
-	return r, l.unlessGone(ctx, c.Order, err)
+	r, err := transact(ctx, l.Shipments, shipment.Stream(c.Order), deterministicCause(ctx, c, c.Order, string(c.Order)), shipment.Deliver())
+	return r, l.incompleteIfMissing(ctx, c.Order, err)
 }
 
 // unlessGone returns err, or Incomplete if a parcel was refused because nothing
 // is known of it while its order was confirmed, which takes a parcel.
-func (l *Local) unlessGone(ctx context.Context, id domain.OrderID, err error) error {
+func (l *Local) incompleteIfMissing(ctx context.Context, id domain.OrderID, err error) error {
 	if err == nil || domain.KindOf(err) != domain.Rejected {
 		return err
 	}

@@ -20,7 +20,7 @@ type ReceiveStock struct {
 // CommandName implements [Command].
 func (ReceiveStock) CommandName() string { return "receive_stock" }
 
-func (c ReceiveStock) about() eventlog.Stream {
+func (c ReceiveStock) stream() eventlog.Stream {
 	return inventory.Stream(cmp.Or(c.Warehouse, domain.DefaultWarehouse))
 }
 
@@ -29,7 +29,7 @@ func (c ReceiveStock) do(ctx context.Context, l *Local) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	return transact(ctx, l.Stock, inventory.Stream(w), because(ctx, c, "", string(w), c.Receipt), inventory.Receive(c.Receipt, c.Units))
+	return transact(ctx, l.Stock, inventory.Stream(w), deterministicCause(ctx, c, "", string(w), c.Receipt), inventory.Receive(c.Receipt, c.Units))
 }
 
 // AdjustStock corrects the stock of one article after a count.
@@ -44,7 +44,7 @@ type AdjustStock struct {
 // CommandName implements [Command].
 func (AdjustStock) CommandName() string { return "adjust_stock" }
 
-func (c AdjustStock) about() eventlog.Stream {
+func (c AdjustStock) stream() eventlog.Stream {
 	return inventory.Stream(cmp.Or(c.Warehouse, domain.DefaultWarehouse))
 }
 
@@ -53,7 +53,7 @@ func (c AdjustStock) do(ctx context.Context, l *Local) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	return transact(ctx, l.Stock, inventory.Stream(w), because(ctx, c, "", string(w), c.Adjustment),
+	return transact(ctx, l.Stock, inventory.Stream(w), deterministicCause(ctx, c, "", string(w), c.Adjustment),
 		inventory.Adjust(c.Adjustment, c.SKU, c.Delta, c.Reason))
 }
 
@@ -68,13 +68,13 @@ type ReserveStock struct {
 // CommandName implements [Command].
 func (ReserveStock) CommandName() string { return "reserve_stock" }
 
-func (c ReserveStock) about() eventlog.Stream { return inventory.Stream(c.Warehouse) }
+func (c ReserveStock) stream() eventlog.Stream { return inventory.Stream(c.Warehouse) }
 
 func (c ReserveStock) do(ctx context.Context, l *Local) (Reply, error) {
 	var standing inventory.ReservationStatus
 	var short []inventory.Shortage
 	s := inventory.Stream(c.Warehouse)
-	r, err := l.Stock.Do(ctx, s, because(ctx, c, c.Order, string(c.Order)), inventory.Reserve(c.Order, c.Units), func(after inventory.State) {
+	r, err := l.Stock.Do(ctx, s, deterministicCause(ctx, c, c.Order, string(c.Order)), inventory.Reserve(c.Order, c.Units), func(after inventory.State) {
 		standing, short = after.Reservation(c.Order)
 	})
 	switch {
@@ -97,10 +97,10 @@ type ReleaseStock struct {
 // CommandName implements [Command].
 func (ReleaseStock) CommandName() string { return "release_stock" }
 
-func (c ReleaseStock) about() eventlog.Stream { return inventory.Stream(c.Warehouse) }
+func (c ReleaseStock) stream() eventlog.Stream { return inventory.Stream(c.Warehouse) }
 
 func (c ReleaseStock) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(ctx, c, c.Order, string(c.Order)), inventory.Release(c.Order))
+	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), deterministicCause(ctx, c, c.Order, string(c.Order)), inventory.Release(c.Order))
 }
 
 // CommitStock takes what is set aside for an order off the books.
@@ -112,10 +112,10 @@ type CommitStock struct {
 // CommandName implements [Command].
 func (CommitStock) CommandName() string { return "commit_stock" }
 
-func (c CommitStock) about() eventlog.Stream { return inventory.Stream(c.Warehouse) }
+func (c CommitStock) stream() eventlog.Stream { return inventory.Stream(c.Warehouse) }
 
 func (c CommitStock) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(ctx, c, c.Order, string(c.Order)), inventory.Commit(c.Order))
+	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), deterministicCause(ctx, c, c.Order, string(c.Order)), inventory.Commit(c.Order))
 }
 
 // RestockReturn takes goods of an order back into stock.
@@ -129,10 +129,10 @@ type RestockReturn struct {
 // CommandName implements [Command].
 func (RestockReturn) CommandName() string { return "restock_return" }
 
-func (c RestockReturn) about() eventlog.Stream { return inventory.Stream(c.Warehouse) }
+func (c RestockReturn) stream() eventlog.Stream { return inventory.Stream(c.Warehouse) }
 
 func (c RestockReturn) do(ctx context.Context, l *Local) (Reply, error) {
-	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), because(ctx, c, c.Order, string(c.Order), c.Return),
+	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), deterministicCause(ctx, c, c.Order, string(c.Order), c.Return),
 		inventory.Return(c.Order, c.Return, c.Units))
 }
 

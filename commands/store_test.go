@@ -49,7 +49,7 @@ func within(t testing.TB, what string, c <-chan struct{}) {
 }
 
 // end is the position of the last event.
-func end(t *testing.T, s eventlog.Ended) eventlog.Position {
+func end(t *testing.T, s eventlog.EndReader) eventlog.Position {
 	t.Helper()
 	p, err := s.End(t.Context())
 	must(t, err)

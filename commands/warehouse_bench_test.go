@@ -19,7 +19,7 @@ func BenchmarkHotWarehouse(b *testing.B) {
 			log, err := pebblelog.Open(b.TempDir(), pebblelog.Options{})
 			must(b, err)
 			defer log.Close() //nolint:errcheck // a temporary log
-			l := commands.NewLocalAlone(log, log)
+			l := commands.NewLocalSingleWriter(log, log)
 			defer l.Close()
 			units := make([]inventory.Units, 10)
 			for i := range units {

@@ -43,7 +43,7 @@ func (f *Follower) prove(ctx context.Context, c eventlog.Checkpoint) (above even
 	if c.Event.Position <= 0 && c.Passed.Position <= 0 {
 		return eventlog.Checkpoint{}, "", nil
 	}
-	log, ok := f.config.Log.(eventlog.Located)
+	log, ok := f.config.Log.(eventlog.PositionFinder)
 	if !ok {
 		return f.within(ctx, c)
 	}
@@ -68,8 +68,8 @@ func (f *Follower) prove(ctx context.Context, c eventlog.Checkpoint) (above even
 }
 
 // against says why the log does not have m.
-func (f *Follower) against(ctx context.Context, log eventlog.Located, m eventlog.Mark) (string, error) {
-	if ended, ok := f.config.Log.(eventlog.Ended); ok {
+func (f *Follower) against(ctx context.Context, log eventlog.PositionFinder, m eventlog.Mark) (string, error) {
+	if ended, ok := f.config.Log.(eventlog.EndReader); ok {
 		end, err := ended.End(ctx)
 		if err != nil {
 			return "", err
@@ -90,7 +90,7 @@ func (f *Follower) against(ctx context.Context, log eventlog.Located, m eventlog
 
 // within returns c, unless it lies beyond the end of a log that has no At.
 func (f *Follower) within(ctx context.Context, c eventlog.Checkpoint) (above eventlog.Checkpoint, why string, err error) {
-	log, ok := f.config.Log.(eventlog.Ended)
+	log, ok := f.config.Log.(eventlog.EndReader)
 	if !ok {
 		return c, "", nil
 	}
@@ -139,7 +139,7 @@ func (f *Follower) Checkpoint(ctx context.Context, dealt eventlog.Checkpoint) ev
 
 // mark returns the mark of the event at p; ok is false if it cannot be found now.
 func (f *Follower) mark(ctx context.Context, p eventlog.Position) (m eventlog.Mark, ok bool) {
-	log, ok := f.config.Log.(eventlog.Located)
+	log, ok := f.config.Log.(eventlog.PositionFinder)
 	if !ok {
 		return m, false
 	}

@@ -198,13 +198,13 @@ func TestCheckpointsAreCompleted(t *testing.T) {
 			b.t.Errorf("a watermark is saved as %+v, want %+v", at, whole)
 		}
 		later := b.add(b.log, "others-2", 300)
-		time.Sleep(2 * following.LookEvery)
+		time.Sleep(2 * following.CheckEvery)
 		want := eventlog.Checkpoint{Event: mine, Passed: later}
 		if at := b.Checkpoint(b.t.Context(), dealt); at != want {
 			b.t.Errorf("what the watch found is saved as %+v, want %+v", at, want)
 		}
 		b.add(b.log, "others-3", 2)
-		time.Sleep(2 * following.LookEvery)
+		time.Sleep(2 * following.CheckEvery)
 		b.log.Scavenge("others-3", 9)
 		if at := b.Checkpoint(b.t.Context(), dealt); at != want {
 			b.t.Errorf("with a scavenged event it is saved as %+v, want the one before, %+v", at, want)

@@ -22,7 +22,7 @@ func (f *Follower) Follow(ctx context.Context, above eventlog.Position, passed f
 		f.Applied(above)
 		for pause := FirstPause; ; pause = min(2*pause, LastPause) {
 			before := s.at
-			err, gone := s.once(ctx)
+			err, gone := s.subscribeOnce(ctx)
 			if err == nil {
 				err = domain.Errorf(domain.Unavailable, "The subscription ended without an error.")
 			}
@@ -43,7 +43,7 @@ func (f *Follower) Follow(ctx context.Context, above eventlog.Position, passed f
 				yield(eventlog.Recorded{}, err)
 				return
 			}
-			if err := s.same(ctx); err != nil {
+			if err := s.checkSameLog(ctx); err != nil {
 				f.again(ctx, err, 0)
 				yield(eventlog.Recorded{}, err)
 				return
@@ -63,14 +63,14 @@ type subscription struct {
 
 // once subscribes and yields until the subscription ends; gone says that the
 // reader wants no more.
-func (s *subscription) once(ctx context.Context) (err error, gone bool) { //nolint:revive // the error is what is asked for, gone the exception
+func (s *subscription) subscribeOnce(ctx context.Context) (err error, gone bool) { //nolint:revive // the error is what is asked for, gone the exception
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s.open(cancel, s.at)
-	defer s.waits(nil)
+	defer s.setWaiting(nil)
 	told := func(w eventlog.Watermark) {
 		s.at = max(s.at, w.Position)
-		s.moved(w)
+		s.noteWatermark(w)
 		if s.passed != nil {
 			s.passed(w)
 		}
@@ -82,11 +82,11 @@ func (s *subscription) once(ctx context.Context) (err error, gone bool) { //noli
 			}
 			return err, false
 		}
-		s.came(r)
+		s.noteEvent(r)
 		if !s.yield(r, nil) {
 			return nil, true
 		}
-		s.waits(cancel)
+		s.setWaiting(cancel)
 		s.at, s.last = r.Position, eventlog.MarkOf(r)
 	}
 	return nil, false
@@ -94,8 +94,8 @@ func (s *subscription) once(ctx context.Context) (err error, gone bool) { //noli
 
 // same returns an error of kind Invalid if another event stands now where the
 // last one came from: what answers after a failure is another log.
-func (s *subscription) same(ctx context.Context) error {
-	log, ok := s.config.Log.(eventlog.Located)
+func (s *subscription) checkSameLog(ctx context.Context) error {
+	log, ok := s.config.Log.(eventlog.PositionFinder)
 	if !ok || s.last.Position == 0 {
 		return nil
 	}
@@ -119,7 +119,7 @@ func (f *Follower) again(ctx context.Context, err error, pause time.Duration) bo
 	if remedy != Retry {
 		return false
 	}
-	if n == LoudAfter {
+	if n == WarnAfter {
 		f.config.Logger.WarnContext(ctx, "the log cannot be followed; it is tried again", "reader", f.config.Name, "failures", n, "kind", kind.String(), "error", err)
 	}
 	t := time.NewTimer(pause)
@@ -153,32 +153,32 @@ func (f *Follower) open(reopen context.CancelCauseFunc, at eventlog.Position) {
 }
 
 // waits notes that the follower waits for the log; nil that it does not follow.
-func (f *Follower) waits(reopen context.CancelCauseFunc) {
+func (f *Follower) setWaiting(reopen context.CancelCauseFunc) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reopen, f.reading = reopen, reopen != nil
 }
 
 // came notes that an event came, which the reader has now.
-func (f *Follower) came(r eventlog.Recorded) {
+func (f *Follower) noteEvent(r eventlog.Recorded) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reading = false
-	f.alive(r.Position)
+	f.noteProgress(r.Position)
 }
 
 // moved notes a watermark.
-func (f *Follower) moved(w eventlog.Watermark) {
+func (f *Follower) noteWatermark(w eventlog.Watermark) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.health.CaughtUp = f.health.CaughtUp || w.CaughtUp
-	f.alive(w.Position)
+	f.noteProgress(w.Position)
 }
 
 // alive notes that the subscription has yielded everything up to p, and forgets
 // failures. The caller holds mu.
-func (f *Follower) alive(p eventlog.Position) {
-	if f.health.Failures >= LoudAfter {
+func (f *Follower) noteProgress(p eventlog.Position) {
+	if f.health.Failures >= WarnAfter {
 		f.config.Logger.Info("the log is followed again", "reader", f.config.Name, "failures", f.health.Failures)
 	}
 	f.health.Failures, f.health.Err, f.rewinds = 0, nil, 0

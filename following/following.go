@@ -6,7 +6,7 @@
 //	log ──Subscribe──▶ Follower ──events, watermarks──▶ saga, view, relay
 //	                      │  ▲                              │
 //	     failure ─▶ Remedy│  └────────── Applied ───────────┘
-//	                      └─ every LookEvery: End, first event above what was applied ─▶ Health
+//	                      └─ every CheckEvery: End, first event above what was applied ─▶ Health
 //
 // A reader saves what [Follower.Checkpoint] makes of how far it is, begins with
 // what [Follower.Resume] makes of what it saved, and asks [Follower.Rewinds]
@@ -30,8 +30,8 @@ import (
 
 // Limits of a follower.
 const (
-	// LookEvery is how often a follower compares itself with the end of the log.
-	LookEvery = 2 * time.Second
+	// CheckEvery is how often a follower compares itself with the end of the log.
+	CheckEvery = 2 * time.Second
 	// StalledAfter is how long a follower may be behind without an event before
 	// it counts as stalled: it is not ready then, and says so.
 	StalledAfter = 10 * time.Second
@@ -42,16 +42,16 @@ const (
 	FirstPause = 100 * time.Millisecond
 	// LastPause is the longest pause between two tries.
 	LastPause = 2 * time.Second
-	// LoudAfter is how many tries in a row may fail before it is logged, and the
+	// WarnAfter is how many tries in a row may fail before it is logged, and the
 	// follower is not ready.
-	LoudAfter = 3
+	WarnAfter = 3
 	// MaxRewinds in a row may bring neither an event nor a watermark. After them
 	// the reader ends: a log that refuses each of its own positions is broken.
 	MaxRewinds = 3
 )
 
 // Log is what a follower needs of an event log. One that implements
-// eventlog.Watermarked, eventlog.Ended, eventlog.Located, ReadAll or
+// eventlog.Watermarked, eventlog.EndReader, eventlog.PositionFinder, ReadAll or
 // Reconnecting as well is followed more closely.
 type Log = eventlog.Subscriber
 
@@ -64,7 +64,7 @@ type Reconnecting interface {
 
 // readable is a log whose events can be looked up.
 type readable interface {
-	eventlog.Ended
+	eventlog.EndReader
 	ReadAll(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error]
 }
 
@@ -86,19 +86,19 @@ type Config struct {
 type Follower struct {
 	config Config
 
-	mu      sync.Mutex
-	health  Health
-	began   int               // how often Begin was called: what a look finds out may be of before
-	seen    eventlog.Position // up to which the subscription has yielded everything
-	behind  bool              // the last look found an event above seen
-	since   time.Time         // when the subscription last yielded something, or had nothing to yield
-	opened  time.Time         // when it was opened
-	short   time.Time         // since when the log ends before seen; zero if it does not
-	loud    bool              // the stall was reported
-	reading bool              // it waits for the log, not for the reader
-	reopen  context.CancelCauseFunc
-	rewinds int           // in a row, without an event or a watermark
-	named   eventlog.Mark // the last watermark whose event was looked up
+	mu            sync.Mutex
+	health        Health
+	began         int               // how often Begin was called: what a look finds out may be of before
+	seen          eventlog.Position // up to which the subscription has yielded everything
+	behind        bool              // the last look found an event above seen
+	since         time.Time         // when the subscription last yielded something, or had nothing to yield
+	opened        time.Time         // when it was opened
+	short         time.Time         // since when the log ends before seen; zero if it does not
+	stallReported bool              // the stall was reported
+	reading       bool              // it waits for the log, not for the reader
+	reopen        context.CancelCauseFunc
+	rewinds       int           // in a row, without an event or a watermark
+	named         eventlog.Mark // the last watermark whose event was looked up
 }
 
 // New returns a follower that has applied nothing.
@@ -127,7 +127,7 @@ func (f *Follower) Begin() {
 	_, tells := f.config.Log.(eventlog.Watermarked) // one that does not is believed
 	f.health = Health{End: f.health.End, CaughtUp: !tells}
 	f.began++
-	f.seen, f.behind, f.loud, f.named = 0, false, false, eventlog.Mark{}
+	f.seen, f.behind, f.stallReported, f.named = 0, false, false, eventlog.Mark{}
 	f.since, f.short = f.config.Now(), time.Time{}
 }
 

@@ -88,18 +88,18 @@ func (c *Changes) Publish(change Change) {
 	}
 	if change.Missed {
 		for id := range c.watchers {
-			c.tell(id, change.Position)
+			c.notify(id, change.Position)
 		}
 		return
 	}
 	for _, id := range change.Orders {
-		c.tell(id, change.Position)
+		c.notify(id, change.Position)
 	}
 }
 
 // tell replaces what a watcher has not fetched. Only the holder of mu sends,
 // so after taking the old report there is room for the new one.
-func (c *Changes) tell(id domain.OrderID, at eventlog.Position) {
+func (c *Changes) notify(id domain.OrderID, at eventlog.Position) {
 	for out := range c.watchers[id] {
 		select {
 		case <-out:

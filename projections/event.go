@@ -90,10 +90,10 @@ func decode(r eventlog.Recorded) (any, error) {
 		fact, ok, err = catalog.Codec.Decode(r)
 	}
 	if err != nil {
-		return nil, broken(r, "%v", err)
+		return nil, errUnprojectable(r, "%v", err)
 	}
 	if !ok {
-		return nil, broken(r, "its type %s is not known to this version of the program", r.Type)
+		return nil, errUnprojectable(r, "its type %s is not known to this version of the program", r.Type)
 	}
 	return fact, nil
 }
@@ -103,7 +103,7 @@ func decode(r eventlog.Recorded) (any, error) {
 func (e event) order() domain.OrderID { return domain.OrderID(e.Stream.ID()) }
 
 // broken is the error of an event that no view can take.
-func broken(r eventlog.Recorded, format string, args ...any) error {
+func errUnprojectable(r eventlog.Recorded, format string, args ...any) error {
 	return domain.Wrap(domain.Internal, domain.Errorf(domain.Internal, format, args...),
 		"The event at position %d (%s, version %d) cannot be projected", r.Position, r.Stream, r.Version)
 }

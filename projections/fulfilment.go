@@ -16,13 +16,13 @@ import (
 func foldFulfilment(u *unit, e event) error {
 	id := e.order()
 	if _, ok := e.fact.(order.Placed); ok {
-		u.fulfilments.keep(id, readmodels.Fulfilment{Order: id, Phase: readmodels.PhaseReserving, StartedAt: readmodels.Instant(e.At)})
+		u.fulfilments.put(id, readmodels.Fulfilment{Order: id, Phase: readmodels.PhaseReserving, StartedAt: readmodels.Instant(e.At)})
 	}
 	v := u.fulfilments.get(id)
 	if v == nil {
-		return broken(e.Recorded, "there is no order %s", id)
+		return errUnprojectable(e.Recorded, "there is no order %s", id)
 	}
-	u.fulfilments.touch(id)
+	u.fulfilments.markDirty(id)
 	at := readmodels.Instant(e.At)
 	v.UpdatedAt, v.QuietUntil, v.Position = at, at, int64(e.Position)
 	if wait := readmodels.Instant(waitsUntil(e.fact)); wait.After(at) {

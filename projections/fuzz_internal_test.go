@@ -52,7 +52,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("the views read %s, the sums do not: %v", name, err)
 		}
 		if f, ok := fact.(order.Event); ok {
-			_ = Sums{}.order(f, 1, map[uint64]told{}) // an error or a sum, no panic
+			_ = Sums{}.order(f, 1, map[uint64]orderFacts{}) // an error or a sum, no panic
 		}
 	})
 }

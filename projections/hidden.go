@@ -26,9 +26,9 @@ const (
 	// hiddenWait bounds one search.
 	hiddenWait = 2 * time.Minute
 	// maxStanding bounds the unfinished orders whose streams are read in one search.
-	maxStanding = 200
+	maxStalled = 200
 	// standingFor is how long such an order has had no event.
-	standingFor = time.Minute
+	stalledFor = time.Minute
 )
 
 // Hidden knows the orders of which a stream lacks events where it is kept, so that
@@ -37,10 +37,10 @@ const (
 // orders that stand still. Every process that serves the list of such orders has
 // one; nothing of it needs to survive a restart, because the store is asked again.
 type Hidden struct {
-	Log      eventlog.Store
-	Standing func(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error) // nil for none
-	Now      func() time.Time                                                                 // nil for the system's clock
-	Logger   *slog.Logger                                                                     // nil for the default
+	Log     eventlog.Store
+	Stalled func(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error) // nil for none
+	Now     func() time.Time                                                                 // nil for the system's clock
+	Logger  *slog.Logger                                                                     // nil for the default
 
 	mu    sync.Mutex
 	holes []readmodels.Hole // by stream; at most eventlog.MaxTruncated and those that stand
@@ -92,8 +92,8 @@ func (h *Hidden) Look(ctx context.Context) error {
 	if err := s.limited(ctx); err != nil {
 		return err
 	}
-	if h.Standing != nil {
-		if err := s.standing(ctx, h.Standing); err != nil {
+	if h.Stalled != nil {
+		if err := s.stalled(ctx, h.Stalled); err != nil {
 			return err
 		}
 	}
@@ -131,8 +131,8 @@ func (s *search) limited(ctx context.Context) error {
 	return nil
 }
 
-func (s *search) standing(ctx context.Context, standing func(context.Context, time.Time, int) ([]domain.OrderID, error)) error {
-	orders, err := standing(ctx, s.now.Add(-standingFor), maxStanding)
+func (s *search) stalled(ctx context.Context, standing func(context.Context, time.Time, int) ([]domain.OrderID, error)) error {
+	orders, err := standing(ctx, s.now.Add(-stalledFor), maxStalled)
 	if err != nil {
 		return err
 	}

@@ -62,10 +62,10 @@ func (u *unit) setAside(ctx context.Context, e event, s eventlog.Stream) error {
 		if s.Category() != catalog.Category {
 			hole.Order = domain.OrderID(s.ID())
 		}
-		h = u.holes.keep(key, hole)
+		h = u.holes.put(key, hole)
 		u.found = append(u.found, hole)
 	}
-	u.holes.touch(key)
+	u.holes.markDirty(key)
 	h.Events++
 	h.UpdatedAt, h.Position = readmodels.Instant(e.At), int64(e.Position)
 	return nil

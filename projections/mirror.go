@@ -21,7 +21,7 @@ type Mirror interface {
 }
 
 // nobody is the mirror of a runner without one.
-type nobody struct{}
+type noMirror struct{}
 
-func (nobody) Wrote(string, Batch)             {}
-func (nobody) Reset(string, eventlog.Position) {}
+func (noMirror) Wrote(string, Batch)             {}
+func (noMirror) Reset(string, eventlog.Position) {}

@@ -84,13 +84,13 @@ func foldOrder(u *unit, e event) error {
 func placeOrder(u *unit, e event, f order.Placed) error {
 	id := e.order()
 	if u.orders.get(id) != nil {
-		return broken(e.Recorded, "the order was placed before")
+		return errUnprojectable(e.Recorded, "the order was placed before")
 	}
 	lines := make([]readmodels.OrderLine, len(f.Lines))
 	for i, l := range f.Lines {
 		lines[i] = readmodels.OrderLine{SKU: l.SKU, Name: l.Name, Quantity: l.Quantity, PriceMinor: l.PriceMinor}
 	}
-	u.orders.keep(id, readmodels.Order{
+	u.orders.put(id, readmodels.Order{
 		ID: id, Customer: f.Customer, Warehouse: f.Warehouse, Status: readmodels.OrderPlaced, Lines: lines,
 		Total: f.Total, Refunded: domain.Money{Currency: f.Total.Currency},
 		Origin: f.Origin, PlacedAt: readmodels.Instant(f.PlacedAt),
@@ -118,7 +118,7 @@ func changeOrder(u *unit, e event, f order.Event) error {
 		o.Lines = slices.Clone(o.Lines) // a mirror may still be reading the old ones
 		for _, l := range f.Lines {
 			if l.Line < 0 || l.Line >= len(o.Lines) {
-				return broken(e.Recorded, "the order has no line %d", l.Line)
+				return errUnprojectable(e.Recorded, "the order has no line %d", l.Line)
 			}
 			o.Lines[l.Line].Returned += l.Quantity
 		}
@@ -131,7 +131,7 @@ func changeOrder(u *unit, e event, f order.Event) error {
 func payOrder(u *unit, e event, f payment.Event) error {
 	o := u.orders.get(e.order())
 	if o == nil {
-		return broken(e.Recorded, "there is no order %s", e.order())
+		return errUnprojectable(e.Recorded, "there is no order %s", e.order())
 	}
 	status, refunded := o.Status, o.Refunded
 	switch f := f.(type) {
@@ -146,7 +146,7 @@ func payOrder(u *unit, e event, f payment.Event) error {
 	case payment.Refunded:
 		sum, err := refunded.Add(f.Amount)
 		if err != nil {
-			return broken(e.Recorded, "the refund does not fit: %v", err)
+			return errUnprojectable(e.Recorded, "the refund does not fit: %v", err)
 		}
 		refunded = sum
 	}

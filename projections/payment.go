@@ -17,14 +17,14 @@ func foldPayment(u *unit, e event) error {
 	p := u.payments.get(id)
 	if p == nil {
 		if e.Version != 1 {
-			return broken(e.Recorded, "there is no payment of order %s", id)
+			return errUnprojectable(e.Recorded, "there is no payment of order %s", id)
 		}
-		p = u.payments.keep(id, readmodels.Payment{Order: id})
+		p = u.payments.put(id, readmodels.Payment{Order: id})
 	}
-	u.payments.touch(id)
+	u.payments.markDirty(id)
 	p.UpdatedAt, p.Position = readmodels.Instant(e.At), int64(e.Position)
 	if err := changePayment(p, f); err != nil {
-		return broken(e.Recorded, "its amount does not fit: %v", err)
+		return errUnprojectable(e.Recorded, "its amount does not fit: %v", err)
 	}
 	return nil
 }

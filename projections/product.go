@@ -22,11 +22,11 @@ func foldProduct(ctx context.Context, u *unit, e event) error {
 			return u.setAside(ctx, e, e.Stream)
 		}
 		if _, ok := e.fact.(catalog.Listed); !ok {
-			return broken(e.Recorded, "there is no product %s", sku)
+			return errUnprojectable(e.Recorded, "there is no product %s", sku)
 		}
-		p = u.products.keep(sku, readmodels.Product{SKU: sku})
+		p = u.products.put(sku, readmodels.Product{SKU: sku})
 	}
-	u.products.touch(sku)
+	u.products.markDirty(sku)
 	p.Version, p.Position = int64(e.Version), int64(e.Position)
 	switch f := e.fact.(type) {
 	case catalog.Listed:

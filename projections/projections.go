@@ -72,7 +72,7 @@ type Group struct {
 	Categories []string // of the streams it reads
 	// Fold numbers the way events become rows; a store that was filled by
 	// another number is thrown away and filled again.
-	Fold int
+	FoldVersion int
 
 	fold func(ctx context.Context, u *unit, e event) error
 	keys func(w *wanted, e event)
@@ -83,11 +83,11 @@ type Group struct {
 func Groups() []Group {
 	return []Group{
 		{
-			Name: Orders, Fold: 1, fold: foldOrders, keys: orderKeys,
+			Name: Orders, FoldVersion: 1, fold: foldOrders, keys: orderKeys,
 			Categories: []string{order.Category, payment.Category, fulfilment.Category, shipment.Category},
 		},
-		{Name: Stock, Fold: 1, Categories: []string{inventory.Category}, fold: foldStock, keys: stockKeys},
-		{Name: Products, Fold: 1, Categories: []string{catalog.Category}, fold: foldProduct, keys: productKeys},
+		{Name: Stock, FoldVersion: 1, Categories: []string{inventory.Category}, fold: foldStock, keys: stockKeys},
+		{Name: Products, FoldVersion: 1, Categories: []string{catalog.Category}, fold: foldProduct, keys: productKeys},
 	}
 }
 
@@ -104,5 +104,5 @@ func GroupOf(name string) (Group, error) {
 // Log is what projections read.
 type Log interface {
 	eventlog.Store
-	eventlog.Ended
+	eventlog.EndReader
 }

@@ -10,7 +10,7 @@ import (
 // markAt returns the mark of the event at a position; without an id if there is
 // none, or if the log cannot tell.
 func markAt(ctx context.Context, log Log, p eventlog.Position) (eventlog.Mark, error) {
-	located, ok := log.(eventlog.Located)
+	located, ok := log.(eventlog.PositionFinder)
 	if !ok {
 		return eventlog.Mark{Position: p}, nil
 	}
@@ -24,7 +24,7 @@ func markAt(ctx context.Context, log Log, p eventlog.Position) (eventlog.Mark, e
 // prove asks the log whether the store's rows are about it, and has the store
 // stand where the log can be read on. doubt is not nil, and says why, if they
 // are not: then they have to be computed anew.
-func (f *folder) prove(ctx context.Context, log Log) (doubt, err error) {
+func (f *applier) prove(ctx context.Context, log Log) (doubt, err error) {
 	doubt, on, err := f.doubt(ctx, log)
 	if doubt != nil || err != nil {
 		return doubt, err
@@ -32,7 +32,7 @@ func (f *folder) prove(ctx context.Context, log Log) (doubt, err error) {
 	if on.Position() != f.at() {
 		return nil, f.write(ctx, on, Rows{})
 	}
-	f.stand, f.next = on, on.Position()
+	f.checkpoint, f.next = on, on.Position()
 	return nil, nil //nolint:nilnil // neither a doubt nor an error
 }
 
@@ -40,20 +40,20 @@ func (f *folder) prove(ctx context.Context, log Log) (doubt, err error) {
 // it. That is the last event of the group if the log does not have the event any
 // more up to which nothing else was: it may have been set back to between the
 // two and have grown again.
-func (f *folder) doubt(ctx context.Context, log Log) (doubt error, on eventlog.Checkpoint, err error) {
+func (f *applier) doubt(ctx context.Context, log Log) (doubt error, on eventlog.Checkpoint, err error) {
 	end, err := log.End(ctx) // after the checkpoint, which another process may move
 	if err != nil {
 		return nil, on, err
 	}
-	at := f.stand.Event.Position
+	at := f.checkpoint.Event.Position
 	if at > end {
 		return domain.Errorf(domain.Conflict, "The view %s is at position %d and the log ends at %d: the log was set back or replaced.", f.group.Name, at, end), on, nil
 	}
-	located, ok := log.(eventlog.Located)
+	located, ok := log.(eventlog.PositionFinder)
 	if !ok {
-		return nil, f.stand, nil
+		return nil, f.checkpoint, nil
 	}
-	on, ok, err = f.stand.Resume(ctx, located)
+	on, ok, err = f.checkpoint.Resume(ctx, located)
 	switch {
 	case err != nil:
 		return nil, on, err
@@ -74,7 +74,7 @@ func Doubt(ctx context.Context, log Log, views Views, g Group) (doubt, err error
 	if err != nil {
 		return nil, err
 	}
-	f, err := newFolder(ctx, g, store)
+	f, err := newApplier(ctx, g, store)
 	if err != nil {
 		return nil, err
 	}

@@ -91,9 +91,9 @@ func (q *queue) close(err error) {
 }
 
 // patience says how long a take may wait.
-type patience struct {
+type waitPolicy struct {
 	idle  <-chan time.Time            // give up on an empty queue when it fires; nil for never
-	nudge <-chan struct{}             // give up on an empty queue, and do not linger on one that is not
+	wake  <-chan struct{}             // give up on an empty queue, and do not linger on one that is not
 	batch func() (wait time.Duration) // how long the first event waits for company; nil for not at all
 }
 
@@ -120,7 +120,7 @@ func (q *queue) caughtUp(at eventlog.Position) bool {
 // empty queue, and then how far the subscription has looked: all events up to
 // there were taken; the end of the sequence as an error after its last event. A
 // batch is valid until the next take.
-func (q *queue) take(ctx context.Context, p patience) ([]event, eventlog.Watermark, error) {
+func (q *queue) next(ctx context.Context, p waitPolicy) ([]event, eventlog.Watermark, error) {
 	var deadline <-chan time.Time
 	nudged := false
 	for {
@@ -146,7 +146,7 @@ func (q *queue) take(ctx context.Context, p patience) ([]event, eventlog.Waterma
 		case <-q.more:
 		case <-deadline:
 			nudged = true
-		case <-p.nudge:
+		case <-p.wake:
 			nudged = true
 		case <-p.idle:
 			nudged = true

@@ -13,19 +13,19 @@ import (
 
 // Mark is where a group's serving rows stood when somebody looked. The zero
 // Mark is from before the first look.
-type Mark struct {
+type Cursor struct {
 	Version  int64 // of the rows; another one after every rebuild, never 0
 	Position eventlog.Position
 }
 
 // Moved tells what other processes project.
-type Moved interface {
+type ChangeSource interface {
 	// Changed tells where a group stands now, and what changed since a mark:
 	// nothing if the new mark is the old one. At most limit orders are named;
 	// more, another version, or a position that went back are Missed. An order
 	// may be named before the position that changed it is reached; then it is
 	// named again.
-	Changed(ctx context.Context, group string, since Mark, limit int) (Change, Mark, error)
+	Changed(ctx context.Context, group string, since Cursor, limit int) (Change, Cursor, error)
 
 	// Wait returns when something may have changed since it was called last: soon
 	// after a change, and after a while in any case. Its error is that of ctx.
@@ -37,7 +37,7 @@ const MaxNamedChanges = 1_000
 
 // ReaderConfig is what a Reader works with. Views is required.
 type ReaderConfig struct {
-	Views  Moved
+	Views  ChangeSource
 	Log    Log              // for Status; nil if the process has none, then End is 0
 	Groups []Group          // nil for all
 	Now    func() time.Time // nil for the system's clock
@@ -60,14 +60,14 @@ type watched struct {
 
 	looking sync.Mutex // held while the store is asked
 
-	mu    sync.Mutex
-	looks int64 // that began
-	mark  Mark
-	state State
-	err   error
-	seen  time.Time     // when the mark changed last
-	moved chan struct{} // closed and replaced when mark or state changes
-	stuck stuck
+	mu     sync.Mutex
+	looks  int64 // that began
+	cursor Cursor
+	state  State
+	err    error
+	seen   time.Time     // when the mark changed last
+	moved  chan struct{} // closed and replaced when mark or state changes
+	stuck  stuck
 }
 
 // NewReader returns a Reader. Await and Status work without Run too; changes
@@ -120,14 +120,14 @@ func (r *Reader) Run(ctx context.Context) error {
 // look asks the store where a group stands, and tells everybody. One look at a
 // time; one that began after it was called serves all who called before.
 func (r *Reader) look(ctx context.Context, w *watched) {
-	_, before := w.stands()
+	_, before := w.lastLook()
 	w.looking.Lock()
 	defer w.looking.Unlock()
-	since, looks := w.stands()
+	since, looks := w.lastLook()
 	if looks > before {
 		return
 	}
-	w.begin()
+	w.beginLook()
 	change, mark, err := r.config.Views.Changed(ctx, w.name, since, MaxNamedChanges)
 	if ctx.Err() != nil {
 		return
@@ -147,22 +147,22 @@ func (r *Reader) look(ctx context.Context, w *watched) {
 }
 
 // stands is the mark of the last look, and how many began.
-func (w *watched) stands() (Mark, int64) {
+func (w *watched) lastLook() (Cursor, int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.mark, w.looks
+	return w.cursor, w.looks
 }
 
-func (w *watched) begin() {
+func (w *watched) beginLook() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.looks++
 }
 
-func (w *watched) advance(to Mark, now time.Time) {
+func (w *watched) advance(to Cursor, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.mark, w.seen = to, now
+	w.cursor, w.seen = to, now
 	w.signal()
 }
 
@@ -197,7 +197,7 @@ func (r *Reader) Await(ctx context.Context, group string, at eventlog.Position) 
 			r.look(ctx, w)
 		}
 		w.mu.Lock()
-		moved, have := w.moved, w.mark.Position
+		moved, have := w.moved, w.cursor.Position
 		w.mu.Unlock()
 		if have >= at {
 			return nil
@@ -214,7 +214,7 @@ func (r *Reader) Stands(group string) eventlog.Position {
 	if err != nil {
 		return 0
 	}
-	mark, _ := w.stands()
+	mark, _ := w.lastLook()
 	return mark.Position
 }
 
@@ -251,7 +251,7 @@ func (r *Reader) Status(ctx context.Context) ([]Status, error) {
 func (r *Reader) status(ctx context.Context, w *watched) (Status, error) {
 	r.look(ctx, w)
 	w.mu.Lock()
-	s := Status{Group: w.name, State: w.state, Position: w.mark.Position, WrittenAt: w.seen}
+	s := Status{Group: w.name, State: w.state, Position: w.cursor.Position, WrittenAt: w.seen}
 	if w.err != nil {
 		s.Error = w.err.Error()
 	}

@@ -11,10 +11,10 @@ import (
 
 // stuck is what a reader saw of a group that is behind, and since when.
 type stuck struct {
-	mark  Mark
-	first eventlog.Position // event that is not applied; 0 if the group is not behind
-	since time.Time
-	blind time.Time // since when the group cannot be looked at; zero while it can
+	cursor Cursor
+	first  eventlog.Position // event that is not applied; 0 if the group is not behind
+	since  time.Time
+	blind  time.Time // since when the group cannot be looked at; zero while it can
 }
 
 // Ready returns nil while all groups can be relied on as far as can be seen from
@@ -47,8 +47,8 @@ func (w *watched) ready(s Status, now time.Time) error {
 	case w.stuck.blind.IsZero():
 		w.stuck.blind = now
 	}
-	if w.stuck.mark != w.mark || w.stuck.first != first {
-		w.stuck.mark, w.stuck.first, w.stuck.since = w.mark, first, now
+	if w.stuck.cursor != w.cursor || w.stuck.first != first {
+		w.stuck.cursor, w.stuck.first, w.stuck.since = w.cursor, first, now
 	}
 	switch {
 	case !w.stuck.blind.IsZero() && now.Sub(w.stuck.blind) >= following.StalledAfter:

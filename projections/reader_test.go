@@ -19,17 +19,17 @@ import (
 // elsewhere is views that another process projects.
 type elsewhere struct {
 	mu    sync.Mutex
-	mark  projections.Mark
+	mark  projections.Cursor
 	fails error
 }
 
 func (e *elsewhere) move(at eventlog.Position, fails error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.mark, e.fails = projections.Mark{Version: 1, Position: at}, fails
+	e.mark, e.fails = projections.Cursor{Version: 1, Position: at}, fails
 }
 
-func (e *elsewhere) Changed(context.Context, string, projections.Mark, int) (projections.Change, projections.Mark, error) {
+func (e *elsewhere) Changed(context.Context, string, projections.Cursor, int) (projections.Change, projections.Cursor, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return projections.Change{Position: e.mark.Position}, e.mark, e.fails

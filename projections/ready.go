@@ -12,7 +12,7 @@ import (
 // the log although there is more, its store or the log has failed for longer
 // than [following.StalledAfter], it is computed anew by itself, or it is broken.
 func (r *Runner) Ready(context.Context) error {
-	for _, f := range r.followers {
+	for _, f := range r.projectors {
 		if err := f.ready(); err != nil {
 			return err
 		}
@@ -20,7 +20,7 @@ func (r *Runner) Ready(context.Context) error {
 	return nil
 }
 
-func (f *follower) ready() error {
+func (f *projector) ready() error {
 	h := f.source.Health()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -48,7 +48,7 @@ const timeOfDay = "15:04:05 UTC"
 // Broken returns why a group stands still until a person rebuilds it, with kind
 // Unavailable, or nil. It asks neither the log nor the stores.
 func (r *Runner) Broken() error {
-	for _, f := range r.followers {
+	for _, f := range r.projectors {
 		f.mu.Lock()
 		state, err := f.state, f.err
 		f.mu.Unlock()

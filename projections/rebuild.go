@@ -30,7 +30,7 @@ const catchUpRounds = 8
 // promoteRounds bounds how often a rebuild runs after a writer of another process.
 const promoteRounds = 64
 
-func (f *follower) rebuild(ctx context.Context, progress func(Progress)) (Rebuilt, error) {
+func (f *projector) rebuild(ctx context.Context, progress func(Progress)) (Rebuilt, error) {
 	if !f.claimRebuild() {
 		return Rebuilt{}, domain.Errorf(domain.Conflict, "The view %s is being rebuilt already.", f.group.Name)
 	}
@@ -41,7 +41,7 @@ func (f *follower) rebuild(ctx context.Context, progress func(Progress)) (Rebuil
 		return Rebuilt{}, err
 	}
 	defer b.Discard(context.WithoutCancel(ctx)) //nolint:errcheck // after Promote it does nothing; else the next start removes the rest
-	fresh, err := newFolder(ctx, f.group, b)
+	fresh, err := newApplier(ctx, f.group, b)
 	if err != nil {
 		return Rebuilt{}, err
 	}
@@ -56,8 +56,8 @@ func (f *follower) rebuild(ctx context.Context, progress func(Progress)) (Rebuil
 			break
 		}
 	}
-	if r, ok := b.(Readied); ok {
-		if err := r.Ready(ctx); err != nil {
+	if r, ok := b.(Preparer); ok {
+		if err := r.Prepare(ctx); err != nil {
 			return done, err
 		}
 	}
@@ -70,7 +70,7 @@ func (f *follower) rebuild(ctx context.Context, progress func(Progress)) (Rebuil
 }
 
 // catchUp replays up to what is the end of the log now.
-func (f *follower) catchUp(ctx context.Context, fresh *folder, done *Rebuilt, progress func(Progress)) (int, error) {
+func (f *projector) catchUp(ctx context.Context, fresh *applier, done *Rebuilt, progress func(Progress)) (int, error) {
 	end, err := f.log.End(ctx)
 	if err != nil {
 		return 0, err
@@ -88,7 +88,7 @@ func (f *follower) catchUp(ctx context.Context, fresh *folder, done *Rebuilt, pr
 // over the events it still has in hand that they include. A writer in another
 // process is not held: if it came further meanwhile, Promote refuses, and the
 // last events are played again.
-func (f *follower) replace(ctx context.Context, fresh *folder, b Building, done *Rebuilt, progress func(Progress)) error {
+func (f *projector) replace(ctx context.Context, fresh *applier, b Building, done *Rebuilt, progress func(Progress)) error {
 	f.writing.Lock()
 	defer f.writing.Unlock()
 	for round := 0; ; round++ {
@@ -103,7 +103,7 @@ func (f *follower) replace(ctx context.Context, fresh *folder, b Building, done 
 			return err
 		}
 	}
-	f.folder = fresh
+	f.applier = fresh
 	fresh.wrote = f.mirrored
 	f.mirror.Reset(f.group.Name, fresh.at())
 	f.opened.Store(true)
@@ -113,7 +113,7 @@ func (f *follower) replace(ctx context.Context, fresh *folder, b Building, done 
 	return nil
 }
 
-func (f *follower) claimRebuild() bool {
+func (f *projector) claimRebuild() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.rebuilding {
@@ -123,7 +123,7 @@ func (f *follower) claimRebuild() bool {
 	return true
 }
 
-func (f *follower) releaseRebuild() {
+func (f *projector) releaseRebuild() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rebuilding = false

@@ -24,8 +24,8 @@ type Config struct {
 // Runner keeps the groups up to date, rebuilds and verifies them. All its
 // methods may be called at the same time.
 type Runner struct {
-	followers []*follower
-	changes   *Changes
+	projectors []*projector
+	changes    *Changes
 }
 
 // NewRunner returns a Runner that does nothing until Run; Rebuild and Verify
@@ -35,7 +35,7 @@ func NewRunner(c Config) *Runner {
 		c.Groups = Groups()
 	}
 	if c.Mirror == nil {
-		c.Mirror = nobody{}
+		c.Mirror = noMirror{}
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -45,7 +45,7 @@ func NewRunner(c Config) *Runner {
 	}
 	r := &Runner{changes: NewChanges()}
 	for _, g := range c.Groups {
-		r.followers = append(r.followers, newFollower(c, g, r.changes))
+		r.projectors = append(r.projectors, newProjector(c, g, r.changes))
 	}
 	return r
 }
@@ -58,7 +58,7 @@ func (r *Runner) Changes() *Changes { return r.changes }
 // It must not be called while it runs.
 func (r *Runner) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	for _, f := range r.followers {
+	for _, f := range r.projectors {
 		wg.Go(func() { f.run(ctx) })
 	}
 	wg.Wait()
@@ -72,7 +72,7 @@ const MaxAwait = 10 * time.Second
 // until ctx is done, at most [MaxAwait], and then is Unavailable; so it is at
 // once when the group is broken.
 func (r *Runner) Await(ctx context.Context, group string, at eventlog.Position) error {
-	f, err := r.follower(group)
+	f, err := r.projector(group)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (r *Runner) Await(ctx context.Context, group string, at eventlog.Position) 
 // Stands is up to where a group reflects the log, as far as is known without
 // asking its store; 0 for one that is not kept.
 func (r *Runner) Stands(group string) eventlog.Position {
-	f, err := r.follower(group)
+	f, err := r.projector(group)
 	if err != nil {
 		return 0
 	}
@@ -91,8 +91,8 @@ func (r *Runner) Stands(group string) eventlog.Position {
 
 // Status tells how each group stands.
 func (r *Runner) Status(ctx context.Context) ([]Status, error) {
-	all := make([]Status, len(r.followers))
-	for i, f := range r.followers {
+	all := make([]Status, len(r.projectors))
+	for i, f := range r.projectors {
 		s, err := f.status(ctx)
 		if err != nil {
 			return nil, err
@@ -107,7 +107,7 @@ func (r *Runner) Status(ctx context.Context) ([]Status, error) {
 // writes but for the moment of the switch. progress may be nil. A second
 // rebuild of the same group at the same time is a Conflict.
 func (r *Runner) Rebuild(ctx context.Context, group string, progress func(Progress)) (Rebuilt, error) {
-	f, err := r.follower(group)
+	f, err := r.projector(group)
 	if err != nil {
 		return Rebuilt{}, err
 	}
@@ -116,19 +116,19 @@ func (r *Runner) Rebuild(ctx context.Context, group string, progress func(Progre
 
 // Verify checks a group against the log; see [Report].
 func (r *Runner) Verify(ctx context.Context, group string, progress func(Progress)) (Report, error) {
-	f, err := r.follower(group)
+	f, err := r.projector(group)
 	if err != nil {
 		return Report{}, err
 	}
 	return f.verify(ctx, progress)
 }
 
-func (r *Runner) follower(group string) (*follower, error) {
-	i := slices.IndexFunc(r.followers, func(f *follower) bool { return f.group.Name == group })
+func (r *Runner) projector(group string) (*projector, error) {
+	i := slices.IndexFunc(r.projectors, func(f *projector) bool { return f.group.Name == group })
 	if i < 0 {
 		return nil, notKept(group)
 	}
-	return r.followers[i], nil
+	return r.projectors[i], nil
 }
 
 // notKept says why there is no group of that name here.

@@ -24,7 +24,7 @@ func foldSales(ctx context.Context, u *unit, e event) error {
 	}
 	o := u.orders.get(e.order())
 	if o == nil {
-		return broken(e.Recorded, "there is no order %s", e.order())
+		return errUnprojectable(e.Recorded, "there is no order %s", e.order())
 	}
 	stands := o.Status == readmodels.OrderConfirmed
 	d, err := u.salesDay(ctx, e, SalesKey{Day: readmodels.Day(o.PlacedAt), Currency: o.Total.Currency})
@@ -48,7 +48,7 @@ func foldSales(ctx context.Context, u *unit, e event) error {
 		if stands { // the money of a cancelled order came off with its revenue
 			sum, err := domain.Sum(d.RefundedMinor, f.Amount.Minor)
 			if err != nil {
-				return broken(e.Recorded, "the refunds of the day do not fit: %v", err)
+				return errUnprojectable(e.Recorded, "the refunds of the day do not fit: %v", err)
 			}
 			d.RefundedMinor = sum
 		}
@@ -61,11 +61,11 @@ func foldSales(ctx context.Context, u *unit, e event) error {
 func sell(d *readmodels.SalesDay, e event, units, minor int64) error {
 	sold, err := domain.Sum(d.Units, units)
 	if err != nil {
-		return broken(e.Recorded, "the units of the day do not fit: %v", err)
+		return errUnprojectable(e.Recorded, "the units of the day do not fit: %v", err)
 	}
 	revenue, err := domain.Sum(d.RevenueMinor, minor)
 	if err != nil {
-		return broken(e.Recorded, "the revenue of the day does not fit: %v", err)
+		return errUnprojectable(e.Recorded, "the revenue of the day does not fit: %v", err)
 	}
 	d.Units, d.RevenueMinor = sold, revenue
 	return nil
@@ -89,10 +89,10 @@ func (u *unit) salesDay(ctx context.Context, e event, k SalesKey) (*readmodels.S
 			return nil, err
 		}
 		if d = u.sales.get(k); d == nil {
-			d = u.sales.keep(k, readmodels.SalesDay{Day: k.Day, Currency: k.Currency})
+			d = u.sales.put(k, readmodels.SalesDay{Day: k.Day, Currency: k.Currency})
 		}
 	}
-	u.sales.touch(k)
+	u.sales.markDirty(k)
 	d.Position = int64(e.Position)
 	return d, nil
 }

@@ -122,7 +122,7 @@ func TestASilentSubscriptionIsSeenAndOpenedAnew(t *testing.T) {
 			t.Errorf("it subscribed %d times within %s", have, following.ReopenAfter)
 		}
 		n.log.quiet.Store(false)
-		n.after(2*following.LookEvery + time.Second)
+		n.after(2*following.CheckEvery + time.Second)
 		n.is(projections.Following, 0, 0, 0, true)
 		if n.views.len() != 3 || n.log.opened.Load() != 2 {
 			t.Errorf("%d rows after %d subscriptions", n.views.len(), n.log.opened.Load())

@@ -46,7 +46,7 @@ type Status struct {
 	Incomplete int64
 }
 
-func (f *follower) status(ctx context.Context) (Status, error) {
+func (f *projector) status(ctx context.Context) (Status, error) {
 	at, err := f.position(ctx)
 	if err != nil {
 		return Status{}, err
@@ -74,7 +74,7 @@ func (s *Status) countHoles(ctx context.Context, views any) {
 }
 
 // seen is the status without the lag.
-func (f *follower) seen(at, end eventlog.Position) Status {
+func (f *projector) seen(at, end eventlog.Position) Status {
 	h := f.source.Health()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -98,8 +98,8 @@ func (f *follower) seen(at, end eventlog.Position) Status {
 // lag fills in how much is not applied. What the group has in hand is known;
 // the log is asked for the rest, unless the subscription is on its way to what
 // was the end when it began: a second walk would only be in its way. It is not on
-// its way if nothing is in hand and it has brought nothing for [following.LookEvery].
-func (f *follower) lag(ctx context.Context, s *Status) error {
+// its way if nothing is in hand and it has brought nothing for [following.CheckEvery].
+func (f *projector) lag(ctx context.Context, s *Status) error {
 	h := f.source.Health()
 	f.mu.Lock()
 	oldest, known := f.pending, 0
@@ -122,7 +122,7 @@ func (f *follower) lag(ctx context.Context, s *Status) error {
 		limit = 0 // somebody asks once, and waits
 	}
 	n := 0
-	onItsWay := known > 0 || h.Quiet < following.LookEvery
+	onItsWay := known > 0 || h.Quiet < following.CheckEvery
 	if catchingUp := running && (s.State == Following || s.State == Stopped) && !h.CaughtUp; !catchingUp || !onItsWay {
 		var first waiting
 		var err error
@@ -141,7 +141,7 @@ func (f *follower) lag(ctx context.Context, s *Status) error {
 }
 
 // await registers before it looks, so that a commit between the two is not missed.
-func (f *follower) await(ctx context.Context, at eventlog.Position) error {
+func (f *projector) await(ctx context.Context, at eventlog.Position) error {
 	ctx, cancel := context.WithTimeout(ctx, MaxAwait)
 	defer cancel()
 	f.waiting.Add(1)
@@ -159,7 +159,7 @@ func (f *follower) await(ctx context.Context, at eventlog.Position) error {
 		case state == Broken:
 			return domain.Wrap(domain.Unavailable, err, "The view %s stands still at position %d.", f.group.Name, have)
 		}
-		signal(f.nudge)
+		signal(f.wake)
 		select {
 		case <-moved:
 		case <-ctx.Done():

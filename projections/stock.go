@@ -70,9 +70,9 @@ func (u *unit) stockRow(e event, sku domain.SKU) *readmodels.Stock {
 	k := StockKey{Warehouse: domain.Warehouse(e.Stream.ID()), SKU: sku}
 	s := u.stock.get(k)
 	if s == nil {
-		s = u.stock.keep(k, readmodels.Stock{Warehouse: k.Warehouse, SKU: sku})
+		s = u.stock.put(k, readmodels.Stock{Warehouse: k.Warehouse, SKU: sku})
 	}
-	u.stock.touch(k)
+	u.stock.markDirty(k)
 	s.Position = int64(e.Position)
 	return s
 }

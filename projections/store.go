@@ -153,8 +153,8 @@ type Building interface {
 }
 
 // Readied is a [Building] of which part of Promote can be done before.
-type Readied interface {
+type Preparer interface {
 	// Ready does what takes long and need not keep the live writer waiting.
 	// Batches are taken afterwards too.
-	Ready(ctx context.Context) error
+	Prepare(ctx context.Context) error
 }

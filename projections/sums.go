@@ -27,12 +27,12 @@ import (
 type Sums map[string]int64
 
 // told is what the log has told of an order so far.
-type told uint8
+type orderFacts uint8
 
 const (
-	placed    told = 1 << iota // its first event is there
-	confirmed                  // it stands confirmed
-	paying                     // the first event of its payment is there
+	placed    orderFacts = 1 << iota // its first event is there
+	confirmed                        // it stands confirmed
+	paying                           // the first event of its payment is there
 )
 
 // logSums adds up a log up to a position. Orders are told apart by a hash of
@@ -40,7 +40,7 @@ const (
 // its beginning, or that are about an order that does, count for nothing. A
 // total that does not fit is Exhausted.
 func logSums(ctx context.Context, log Log, g Group, to eventlog.Position) (Sums, error) {
-	s, orders, seed := Sums{}, map[uint64]told{}, maphash.MakeSeed()
+	s, orders, seed := Sums{}, map[uint64]orderFacts{}, maphash.MakeSeed()
 	for r, err := range until(log.ReadAll(ctx, 0, g.Categories...), to) {
 		if err != nil {
 			return nil, err
@@ -85,7 +85,7 @@ func logSums(ctx context.Context, log Log, g Group, to eventlog.Position) (Sums,
 // add adds n to the total of that name.
 func (s Sums) add(name string, n int64) error { return domain.Accumulate(s, name, n) }
 
-func (s Sums) order(f order.Event, id uint64, orders map[uint64]told) error {
+func (s Sums) order(f order.Event, id uint64, orders map[uint64]orderFacts) error {
 	switch f := f.(type) {
 	case order.Placed:
 		s["orders.open"]++

@@ -53,25 +53,25 @@ func (u *unit) load(ctx context.Context, k Keys) error {
 		return err
 	}
 	for _, o := range rows.Orders {
-		u.orders.keep(o.ID, o)
+		u.orders.put(o.ID, o)
 	}
 	for _, p := range rows.Payments {
-		u.payments.keep(p.Order, p)
+		u.payments.put(p.Order, p)
 	}
 	for _, f := range rows.Fulfilments {
-		u.fulfilments.keep(f.Order, f)
+		u.fulfilments.put(f.Order, f)
 	}
 	for _, d := range rows.Sales {
-		u.sales.keep(SalesKey{Day: d.Day, Currency: d.Currency}, d)
+		u.sales.put(SalesKey{Day: d.Day, Currency: d.Currency}, d)
 	}
 	for _, s := range rows.Stock {
-		u.stock.keep(StockKey{Warehouse: s.Warehouse, SKU: s.SKU}, s)
+		u.stock.put(StockKey{Warehouse: s.Warehouse, SKU: s.SKU}, s)
 	}
 	for _, p := range rows.Products {
-		u.products.keep(p.SKU, p)
+		u.products.put(p.SKU, p)
 	}
 	for _, h := range rows.Holes {
-		u.holes.keep(h.Stream, h)
+		u.holes.put(h.Stream, h)
 	}
 	return nil
 }
@@ -81,9 +81,9 @@ func (u *unit) load(ctx context.Context, k Keys) error {
 func (u *unit) order(e event) (*readmodels.Order, error) {
 	o := u.orders.get(e.order())
 	if o == nil {
-		return nil, broken(e.Recorded, "there is no order %s", e.order())
+		return nil, errUnprojectable(e.Recorded, "there is no order %s", e.order())
 	}
-	if u.orders.touch(e.order()) {
+	if u.orders.markDirty(e.order()) {
 		u.changed = append(u.changed, e.order())
 	}
 	o.UpdatedAt, o.Position = readmodels.Instant(e.At), int64(e.Position)
@@ -110,27 +110,27 @@ func (u *unit) unwritten() int {
 // resting collects the older half of the changed rows and takes them as
 // written. What happens to an order happens within a stretch of the log, so
 // most of them will not change any more. What belongs to an order goes with it.
-func (u *unit) resting() Rows {
+func (u *unit) evictable() Rows {
 	u.changed = nil // nobody follows a store that is built
 	r := Rows{
-		Orders: u.orders.resting(u.orders.older()), Sales: u.sales.resting(u.sales.older()),
-		Stock: u.stock.resting(u.stock.older()), Products: u.products.resting(u.products.older()),
-		Holes: u.holes.resting(u.holes.older()),
+		Orders: u.orders.evictable(u.orders.older()), Sales: u.sales.evictable(u.sales.older()),
+		Stock: u.stock.evictable(u.stock.older()), Products: u.products.evictable(u.products.older()),
+		Holes: u.holes.evictable(u.holes.older()),
 	}
 	orderIsThere := func(_ int, id domain.OrderID) bool { return u.orders.touched[id] == nil }
-	r.Payments, r.Fulfilments = u.payments.resting(orderIsThere), u.fulfilments.resting(orderIsThere)
+	r.Payments, r.Fulfilments = u.payments.evictable(orderIsThere), u.fulfilments.evictable(orderIsThere)
 	return r
 }
 
 // settle says that the changed rows were written; it returns the orders among them.
-func (u *unit) settle() []domain.OrderID {
-	u.orders.settle()
-	u.payments.settle()
-	u.fulfilments.settle()
-	u.sales.settle()
-	u.stock.settle()
-	u.products.settle()
-	u.holes.settle()
+func (u *unit) markWritten() []domain.OrderID {
+	u.orders.markWritten()
+	u.payments.markWritten()
+	u.fulfilments.markWritten()
+	u.sales.markWritten()
+	u.stock.markWritten()
+	u.products.markWritten()
+	u.holes.markWritten()
 	changed := u.changed
 	u.changed = nil
 	return changed
@@ -164,7 +164,7 @@ func (t *table[K, V]) get(k K) *V {
 }
 
 // keep takes a row that the store holds or that begins now.
-func (t *table[K, V]) keep(k K, v V) *V {
+func (t *table[K, V]) put(k K, v V) *V {
 	t.insert(k, &v)
 	return &v
 }
@@ -185,7 +185,7 @@ func (t *table[K, V]) weighs(v *V) int {
 }
 
 // touch marks a row as changed; it says whether it was not so before.
-func (t *table[K, V]) touch(k K) bool {
+func (t *table[K, V]) markDirty(k K) bool {
 	if _, ok := t.touched[k]; ok {
 		return false
 	}
@@ -214,7 +214,7 @@ func (t *table[K, V]) older() func(i int, k K) bool {
 }
 
 // resting returns the changed rows that are chosen, as written.
-func (t *table[K, V]) resting(chosen func(i int, k K) bool) (rows []V) {
+func (t *table[K, V]) evictable(chosen func(i int, k K) bool) (rows []V) {
 	unwritten := t.order[:0]
 	for i, k := range t.order {
 		if !chosen(i, k) {
@@ -227,18 +227,18 @@ func (t *table[K, V]) resting(chosen func(i int, k K) bool) (rows []V) {
 		delete(t.touched, k)
 	}
 	t.order = unwritten
-	t.forget()
+	t.rotate()
 	return rows
 }
 
-func (t *table[K, V]) settle() {
+func (t *table[K, V]) markWritten() {
 	clear(t.touched)
 	t.order, t.unwritten = t.order[:0], 0
-	t.forget()
+	t.rotate()
 }
 
 // forget begins a new generation when the young one is full.
-func (t *table[K, V]) forget() {
+func (t *table[K, V]) rotate() {
 	if t.weight > MaxCachedWeight/2 {
 		clear(t.old)
 		t.old, t.young, t.weight = t.young, t.old, 0

@@ -24,12 +24,12 @@ func TestARowInMemoryIsTheNewest(t *testing.T) {
 				if !ok {
 					before = row{key: key}
 				}
-				v = rows.keep(key, before)
+				v = rows.put(key, before)
 			}
 			if before := newest[key]; v.changes != before.changes {
 				t.Fatalf("row %d is read as of change %d of %d", key, v.changes, before.changes)
 			}
-			rows.touch(key)
+			rows.markDirty(key)
 			v.changes++
 			newest[key] = *v
 		}
@@ -41,10 +41,10 @@ func TestARowInMemoryIsTheNewest(t *testing.T) {
 		for range rapid.IntRange(1, 400).Draw(t, "steps") {
 			switch step := rapid.IntRange(0, len(weights)+1).Draw(t, "step"); step {
 			case len(weights):
-				write(rows.resting(rows.older()))
+				write(rows.evictable(rows.older()))
 			case len(weights) + 1:
 				write(rows.dirty())
-				rows.settle()
+				rows.markWritten()
 			default:
 				change(step)
 			}
@@ -69,17 +69,17 @@ func TestARowInMemoryIsTheNewest(t *testing.T) {
 func TestNothingRestsBeforeItsOrder(t *testing.T) {
 	u := newUnit(nil)
 	for _, id := range []domain.OrderID{"a", "b", "c", "d"} {
-		u.orders.keep(id, readmodels.Order{ID: id})
-		u.orders.touch(id)
+		u.orders.put(id, readmodels.Order{ID: id})
+		u.orders.markDirty(id)
 	}
 	for _, id := range []domain.OrderID{"d", "c", "b", "a"} {
-		u.payments.keep(id, readmodels.Payment{Order: id})
-		u.payments.touch(id)
-		u.fulfilments.keep(id, readmodels.Fulfilment{Order: id})
-		u.fulfilments.touch(id)
+		u.payments.put(id, readmodels.Payment{Order: id})
+		u.payments.markDirty(id)
+		u.fulfilments.put(id, readmodels.Fulfilment{Order: id})
+		u.fulfilments.markDirty(id)
 	}
 	written := map[domain.OrderID]bool{}
-	for _, rows := range []Rows{u.resting(), u.dirty()} {
+	for _, rows := range []Rows{u.evictable(), u.dirty()} {
 		if len(rows.Orders) != 2 || len(rows.Payments) != 2 || len(rows.Fulfilments) != 2 {
 			t.Errorf("not half and half: %d orders, %d payments, %d fulfilments", len(rows.Orders), len(rows.Payments), len(rows.Fulfilments))
 		}

@@ -62,7 +62,7 @@ func (r *Report) add(d Difference) {
 
 // verify plays the shadow close to the live position first, so that the
 // snapshot of the serving rows is held only for the last events and the comparison.
-func (f *follower) verify(ctx context.Context, progress func(Progress)) (Report, error) {
+func (f *projector) verify(ctx context.Context, progress func(Progress)) (Report, error) {
 	near, err := f.position(ctx)
 	if err != nil {
 		return Report{}, err
@@ -72,7 +72,7 @@ func (f *follower) verify(ctx context.Context, progress func(Progress)) (Report,
 		return Report{}, err
 	}
 	defer b.Discard(context.WithoutCancel(ctx)) //nolint:errcheck // the next start removes what is left
-	shadow, err := newFolder(ctx, f.group, b)
+	shadow, err := newApplier(ctx, f.group, b)
 	if err != nil {
 		return Report{}, err
 	}

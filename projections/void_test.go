@@ -28,7 +28,7 @@ func TestAVoidThatWaits(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for at, want := range map[time.Time]bool{until.Add(-time.Minute): false, until.Add(time.Minute): true} {
-		standing, err := n.views.Standing(t.Context(), at, 10)
+		standing, err := n.views.Stalled(t.Context(), at, 10)
 		if err != nil || slices.Contains(standing, o.ID()) != want {
 			t.Errorf("standing still before %v: %v, %v", at, standing, err)
 		}

@@ -176,7 +176,7 @@ func TestNobodyWalksBesideTheSubscription(t *testing.T) {
 	if half >= end {
 		t.Errorf("it stands at the end, %d, half way", half)
 	}
-	clock.set(now.Add(following.LookEvery - time.Second))
+	clock.set(now.Add(following.CheckEvery - time.Second))
 	ask()
 	if reads := log.reads.Load(); reads > 0 {
 		t.Error("the log was read although the subscription is on its way")

@@ -45,7 +45,7 @@ type Fulfilments interface {
 	// which nothing happened since before, and which were not told to wait
 	// beyond it; the longest silent first. Orders that wait for a person are
 	// not among them: see NeedingAttention.
-	Standing(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error)
+	Stalled(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error)
 
 	// NeedingAttention returns up to limit fulfilments that wait for a person,
 	// the longest waiting first.

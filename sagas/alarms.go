@@ -37,7 +37,7 @@ func (l *lanes) wait(order domain.OrderID, at time.Time, tries int) {
 	a := &alarm{order: order, at: at, tries: tries}
 	l.waiting[order] = a
 	heap.Push(&l.due, a)
-	l.tell()
+	l.signalChanged()
 }
 
 // isWaiting says whether order has an alarm.
@@ -66,13 +66,13 @@ func (l *lanes) earliest() (order domain.OrderID, at time.Time, ok bool) {
 	return l.due[0].order, l.due[0].at, true
 }
 
-func (l *lanes) hurry() {
+func (l *lanes) retryAll() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, a := range l.due {
 		a.at = time.Time{} // all equal: still a heap
 	}
-	l.tell()
+	l.signalChanged()
 }
 
 func (l *lanes) counts() (busy, timers int) {
@@ -86,7 +86,7 @@ func (l *lanes) drop(a *alarm) {
 	delete(l.waiting, a.order)
 }
 
-func (l *lanes) tell() {
+func (l *lanes) signalChanged() {
 	select {
 	case l.changed <- struct{}{}:
 	default:

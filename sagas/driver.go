@@ -62,7 +62,7 @@ func (d *Driver) Run(ctx context.Context) error {
 		}
 		d.Logger.WarnContext(ctx, "the log refused the place of the saga, which is proven again", "saga", d.Saga.Name, "kind", domain.KindOf(err).String(), "error", err)
 		if proven {
-			from = d.lanes.done()
+			from = d.lanes.handled()
 		}
 	}
 }
@@ -77,10 +77,10 @@ func (d *Driver) follow(ctx context.Context, looks *sync.WaitGroup, above eventl
 		}
 		if !d.Saga.Wakes(r.Type) {
 			d.lanes.passed(eventlog.MarkOf(r))
-			d.settled(r.Position)
+			d.acked(r.Position)
 			continue
 		}
-		if err := d.look(ctx, looks, domain.OrderID(r.Stream.ID()), eventlog.MarkOf(r)); err != nil {
+		if err := d.startLook(ctx, looks, domain.OrderID(r.Stream.ID()), eventlog.MarkOf(r)); err != nil {
 			return err // nothing behind an event may be read that has no lane
 		}
 	}
@@ -98,15 +98,15 @@ func (d *Driver) Ready() error {
 }
 
 // Health returns how the saga keeps up with the feed, as of the last look. A
-// [Settler] tells no positions; its lag is to be asked for where it keeps its place.
+// [Acker] tells no positions; its lag is to be asked for where it keeps its place.
 func (d *Driver) Health() following.Health { return d.follower.Health() }
 
 // look begins a look at order in a lane of its own, or notes that it must be
 // looked at again. It fails when ctx is done first.
-func (d *Driver) look(ctx context.Context, looks *sync.WaitGroup, order domain.OrderID, event eventlog.Mark) error {
+func (d *Driver) startLook(ctx context.Context, looks *sync.WaitGroup, order domain.OrderID, event eventlog.Mark) error {
 	tries, started, err := d.lanes.enter(ctx, order, event)
 	if err == nil && started {
-		d.crew.take(ctx, looks, task{order, tries}, d.lookUntilDone)
+		d.workers.run(ctx, looks, task{order, tries}, d.lookUntilDone)
 	}
 	return err
 }
@@ -129,7 +129,7 @@ func (d *Driver) lookUntilDone(ctx context.Context, t task) {
 		}
 		held, again := d.lanes.leave(t.order)
 		for _, p := range held {
-			d.settled(p)
+			d.acked(p)
 		}
 		if !again {
 			return
@@ -179,7 +179,7 @@ func (d *Driver) keepTime(ctx context.Context, looks *sync.WaitGroup) {
 		order, at, ok := d.lanes.earliest()
 		left := time.Until(at)
 		if ok && left <= 0 {
-			_ = d.look(ctx, looks, order, eventlog.Mark{}) // fails only with ctx
+			_ = d.startLook(ctx, looks, order, eventlog.Mark{}) // fails only with ctx
 			if d.lanes.isWaiting(order) && ctx.Err() == nil {
 				// The order is in a lane that was told to look again, and its
 				// alarm rings on: silence it.
@@ -205,19 +205,19 @@ func (d *Driver) keepTime(ctx context.Context, looks *sync.WaitGroup) {
 
 // watch looks at every unfinished order at the start, and then at those that stand still.
 func (d *Driver) watch(ctx context.Context, looks *sync.WaitGroup) {
-	if d.Standing == nil {
+	if d.Stalled == nil {
 		return
 	}
 	ticker := time.NewTicker(WatchEvery)
 	defer ticker.Stop()
 	for before := time.Now(); ; before = time.Now().Add(-StillAfter) {
-		orders, err := d.Standing.Standing(ctx, before, MaxTimers)
+		orders, err := d.Stalled.Stalled(ctx, before, MaxTimers)
 		if err != nil && ctx.Err() == nil {
 			d.Logger.WarnContext(ctx, "watchdog cannot find what stands still", "saga", d.Saga.Name, "error", err)
 		}
 		for _, order := range orders {
 			if !d.lanes.isWaiting(order) {
-				_ = d.look(ctx, looks, order, eventlog.Mark{}) // fails only with ctx
+				_ = d.startLook(ctx, looks, order, eventlog.Mark{}) // fails only with ctx
 			}
 		}
 		if d.Observer.Lanes != nil {

@@ -39,7 +39,7 @@ type bench struct {
 // the log gave out, with the ids of its events.
 type checkpoints struct {
 	t   *testing.T
-	log eventlog.Located // nil: not looked at
+	log eventlog.PositionFinder // nil: not looked at
 
 	mu    sync.Mutex
 	at    eventlog.Checkpoint
@@ -83,7 +83,7 @@ func (c *checkpoints) position() eventlog.Position {
 
 type standing func() []domain.OrderID
 
-func (s standing) Standing(context.Context, time.Time, int) ([]domain.OrderID, error) {
+func (s standing) Stalled(context.Context, time.Time, int) ([]domain.OrderID, error) {
 	return s(), nil
 }
 
@@ -120,7 +120,7 @@ func (b *bench) run() (d *sagas.Driver, stop func() error) {
 		driver.Feed = b.feed
 	}
 	if b.watch != nil {
-		driver.Standing = b.watch
+		driver.Stalled = b.watch
 	}
 	d = sagas.NewDriver(driver)
 	done := make(chan error, 1)

@@ -412,7 +412,7 @@ func TestAFeedThatFallsSilent(t *testing.T) {
 		want(b.t, "at first", l.take(), "a")
 		feed.Silence(true)
 		b.place("b")
-		time.Sleep(following.StalledAfter + 2*following.LookEvery)
+		time.Sleep(following.StalledAfter + 2*following.CheckEvery)
 		synctest.Wait()
 		if err := d.Ready(); err == nil || stalled != 1 || !strings.Contains(said.String(), "nothing comes from the log") {
 			b.t.Errorf("%d reports, ready %v, said %s", stalled, err, said)

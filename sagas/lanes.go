@@ -11,8 +11,8 @@ import (
 // lanes keep who is being looked at, who must be looked at again, and who
 // waits for a moment.
 type lanes struct {
-	slots chan struct{} // one per lane in use
-	hold  bool          // remember every event, for leave to say which were dealt with
+	slots        chan struct{} // one per lane in use
+	tracksEvents bool          // remember every event, for leave to say which were dealt with
 
 	mu      sync.Mutex
 	busy    map[domain.OrderID]*lane
@@ -24,18 +24,18 @@ type lanes struct {
 
 // lane is one order being looked at.
 type lane struct {
-	before place // of its first event that is not dealt with
-	again  bool  // something came while it was looked at
-	next   place // before the first event of what came
+	before resumePoint // of its first event that is not dealt with
+	again  bool        // something came while it was looked at
+	next   resumePoint // before the first event of what came
 
 	held, coming []eventlog.Position // if lanes.hold: what this look deals with, and what came since
 }
 
 // place is how far the feed was read when an event came. A reader knows no
 // position just below an event but the one of what it read before.
-type place struct {
-	at    eventlog.Checkpoint
-	taken bool // false: there is no event
+type resumePoint struct {
+	at  eventlog.Checkpoint
+	set bool // false: there is no event
 }
 
 func newLanes(n int) *lanes {
@@ -63,8 +63,8 @@ func (l *lanes) enter(ctx context.Context, order domain.OrderID, event eventlog.
 		<-l.slots
 		return 0, false, nil
 	}
-	l.busy[order] = &lane{before: l.take(event)}
-	if l.hold && event.Position > 0 {
+	l.busy[order] = &lane{before: l.noteRead(event)}
+	if l.tracksEvents && event.Position > 0 {
 		l.busy[order].held = []eventlog.Position{event.Position}
 	}
 	if a := l.waiting[order]; a != nil {
@@ -75,11 +75,11 @@ func (l *lanes) enter(ctx context.Context, order domain.OrderID, event eventlog.
 }
 
 // take notes that an event was read, and returns the place before it.
-func (l *lanes) take(event eventlog.Mark) place {
+func (l *lanes) noteRead(event eventlog.Mark) resumePoint {
 	if event.Position == 0 {
-		return place{}
+		return resumePoint{}
 	}
-	before := place{l.read, true}
+	before := resumePoint{l.read, true}
 	l.readTo(event)
 	return before
 }
@@ -101,12 +101,12 @@ func (l *lanes) joinLocked(order domain.OrderID, event eventlog.Mark) bool {
 	if !ok {
 		return false
 	}
-	before := l.take(event)
+	before := l.noteRead(event)
 	have.again = true
-	if !have.next.taken {
+	if !have.next.set {
 		have.next = before
 	}
-	if l.hold && event.Position > 0 && len(have.coming) < MaxHeld {
+	if l.tracksEvents && event.Position > 0 && len(have.coming) < MaxHeld {
 		have.coming = append(have.coming, event.Position)
 	}
 	return true
@@ -120,7 +120,7 @@ func (l *lanes) leave(order domain.OrderID) (held []eventlog.Position, again boo
 	have := l.busy[order]
 	held, have.held, have.coming = have.held, have.coming, nil
 	if have.again {
-		have.again, have.before, have.next = false, have.next, place{}
+		have.again, have.before, have.next = false, have.next, resumePoint{}
 		return held, true
 	}
 	delete(l.busy, order)
@@ -146,13 +146,13 @@ func (l *lanes) watermark(p eventlog.Position) {
 
 // done returns how far every event was dealt with: up to the last one before
 // the first that is not.
-func (l *lanes) done() eventlog.Checkpoint {
+func (l *lanes) handled() eventlog.Checkpoint {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	low := l.read
 	for _, b := range l.busy {
-		for _, p := range [2]place{b.before, b.next} {
-			if p.taken && p.at.Position() < low.Position() {
+		for _, p := range [2]resumePoint{b.before, b.next} {
+			if p.set && p.at.Position() < low.Position() {
 				low = p.at
 			}
 		}
@@ -167,7 +167,7 @@ func (l *lanes) restart(c eventlog.Checkpoint) {
 	defer l.mu.Unlock()
 	l.read = c
 	for _, b := range l.busy {
-		for _, p := range [2]*place{&b.before, &b.next} {
+		for _, p := range [2]*resumePoint{&b.before, &b.next} {
 			p.at = c
 		}
 	}

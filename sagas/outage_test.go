@@ -107,16 +107,16 @@ func drive(ctx context.Context, running *sync.WaitGroup, log *memory.Log, bus *c
 		},
 	}})
 	charge = sagas.NewDriver(sagas.Driver{Feed: log, Saga: charging.New(charging.Saga{
-		Gateway: gateway, GatewayName: "sim", Orders: bus.Orders, Payments: bus.Payments, Fulfilments: bus.Fulfilments, Stepped: told.stepped, Deferred: told.put,
+		Gateway: gateway, GatewayName: "sim", Orders: bus.Orders, Payments: bus.Payments, Fulfilments: bus.Fulfilments, Steps: told.stepped, Deferred: told.put,
 	})})
 	drivers := []*sagas.Driver{
 		charge,
 		sagas.NewDriver(sagas.Driver{Feed: log, Saga: fulfilling.New(fulfilling.Saga{
-			Bus: bus, Orders: bus.Orders, Payments: bus.Payments, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments, Stepped: told.stepped,
+			Bus: bus, Orders: bus.Orders, Payments: bus.Payments, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments, Steps: told.stepped,
 		})}),
 		sagas.NewDriver(sagas.Driver{Feed: log, Saga: dispatching.New(dispatching.Saga{
 			Carrier: resilience.NewCarrier(sim.Carrier(), resilience.Options{}), CarrierName: "sim",
-			Orders: bus.Orders, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments, Stepped: told.stepped,
+			Orders: bus.Orders, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments, Steps: told.stepped,
 		})}),
 	}
 	for _, d := range drivers {

@@ -11,7 +11,7 @@ import (
 // saveProgress tells every CheckpointEvery how far the saga is, if anything asks
 // for it: a store of checkpoints, or a watch that compares it with the log's end.
 func (d *Driver) saveProgress(ctx context.Context) {
-	if _, watched := d.Feed.(eventlog.Ended); d.lanes.hold || d.Checkpoints == nil && !watched {
+	if _, watched := d.Feed.(eventlog.EndReader); d.lanes.tracksEvents || d.Checkpoints == nil && !watched {
 		return
 	}
 	ticker := time.NewTicker(CheckpointEvery)
@@ -27,16 +27,16 @@ func (d *Driver) saveProgress(ctx context.Context) {
 }
 
 // checkpoint notes how far every event was dealt with, and saves it. The feed
-// of a [Settler] keeps its own place, and its positions come in any order.
+// of a [Acker] keeps its own place, and its positions come in any order.
 func (d *Driver) checkpoint(ctx context.Context) {
 	switch {
-	case d.lanes.hold:
+	case d.lanes.tracksEvents:
 		return
 	case d.Checkpoints == nil:
-		d.follower.Applied(d.lanes.done().Position())
+		d.follower.Applied(d.lanes.handled().Position())
 		return
 	}
-	at := d.follower.Checkpoint(ctx, d.lanes.done())
+	at := d.follower.Checkpoint(ctx, d.lanes.handled())
 	if err := d.Checkpoints.SaveCheckpoint(ctx, d.Saga.Name, at); err != nil && ctx.Err() == nil {
 		d.Logger.WarnContext(ctx, "checkpoint not saved; events will be looked at again after a restart", "saga", d.Saga.Name, "error", err)
 	}

@@ -31,7 +31,7 @@ const (
 	// MaxTimers bounds the orders that wait for a moment; the watchdog finds the others.
 	MaxTimers = 200_000
 	// MaxHeld bounds the events of one order that came during one look and are
-	// told to a [Settler]; an order seldom has a dozen.
+	// told to a [Acker]; an order seldom has a dozen.
 	MaxHeld = 64
 	// CheckpointEvery is how often the feed's place is saved; what lies between is looked at twice after a crash.
 	CheckpointEvery = time.Second
@@ -67,14 +67,14 @@ type Feed interface {
 	Subscribe(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error]
 }
 
-// Settler is a Feed that keeps its own place, event by event, and wants to know
+// Acker is a Feed that keeps its own place, event by event, and wants to know
 // which of them are dealt with; the driver then uses no Checkpoints.
 type Acker interface {
 	// Settled says that the event at p, and every repeat of it delivered so
 	// far, needs nothing more: it woke nobody, or the look it caused has ended.
 	// An event may never be told of: its look was cut off, or [MaxHeld] others
 	// of its order came during one look. So a feed waits only so long for it.
-	Settled(p eventlog.Position)
+	Ack(p eventlog.Position)
 }
 
 // Checkpoints keep the place of a feed. They are a cache: a place that is lost
@@ -90,7 +90,7 @@ type Checkpoints interface {
 
 // Standing finds orders whose work is not finished and that had no event since a moment.
 type StalledFinder interface {
-	Standing(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error)
+	Stalled(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error)
 }
 
 // Observer is told what a driver does; nil funcs are not called.
@@ -122,14 +122,14 @@ type Driver struct {
 	Saga        Saga
 	Feed        Feed
 	Checkpoints Checkpoints
-	Standing    StalledFinder
+	Stalled     StalledFinder
 	Observer    Observer
 	Logger      *slog.Logger
 	Lanes       int // at most; MaxLanes if 0
 
 	lanes    *lanes
-	crew     *crew
-	settled  func(eventlog.Position)
+	workers  *workerPool
+	acked    func(eventlog.Position)
 	follower *following.Follower
 	running  *atomic.Bool
 
@@ -145,10 +145,10 @@ func NewDriver(d Driver) *Driver {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	d.lanes, d.crew = newLanes(d.Lanes), newCrew()
-	d.settled = func(eventlog.Position) {}
+	d.lanes, d.workers = newLanes(d.Lanes), newWorkerPool()
+	d.acked = func(eventlog.Position) {}
 	if feed, ok := d.Feed.(Acker); ok {
-		d.settled, d.lanes.hold, d.Checkpoints = feed.Settled, true, nil
+		d.acked, d.lanes.tracksEvents, d.Checkpoints = feed.Ack, true, nil
 	}
 	d.follower, d.running = following.New(d.following()), &atomic.Bool{}
 	d.mu, d.truncated = &sync.Mutex{}, map[domain.OrderID]struct{}{}
@@ -169,7 +169,7 @@ func (d *Driver) following() following.Config {
 
 // Hurry looks at once at every order that waits for a moment: whatever it
 // waited for, such as a breaker, may be better now.
-func (d *Driver) RetryAll() { d.lanes.hurry() }
+func (d *Driver) RetryAll() { d.lanes.retryAll() }
 
 // Wake looks at an order now: somebody knows that it can go on. A look that is
 // under way is repeated when it has ended. Before Run it waits for Run.

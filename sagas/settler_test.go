@@ -41,7 +41,7 @@ func (s *settling) Subscribe(ctx context.Context, _ eventlog.Position, _ ...stri
 	}
 }
 
-func (s *settling) Settled(p eventlog.Position) {
+func (s *settling) Ack(p eventlog.Position) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.told = append(s.told, p)

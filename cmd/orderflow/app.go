@@ -174,7 +174,7 @@ func (a *App) assembleAPI() error {
 	if err != nil {
 		return err
 	}
-	hidden := &projections.Hidden{Log: a.Log, Standing: a.Views.Standing, Logger: a.logger}
+	hidden := &projections.Hidden{Log: a.Log, Stalled: a.Views.Stalled, Logger: a.logger}
 	a.runs("search for streams that hide events", hidden.Run)
 	a.API = httpapi.New(httpapi.Config{
 		Bus: a.Bus, Log: a.Log, Holes: a.Views, Hidden: hidden.Holes,

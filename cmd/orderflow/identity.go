@@ -75,7 +75,7 @@ func firstEventOf(r eventlog.Recorded) string {
 // begins reports whether a log has the first event of an identity at a position.
 // It reads one event; false may also mean that the log cannot tell.
 func (is identity) begins(ctx context.Context, log eventLog, first eventlog.Position) bool {
-	located, ok := log.(eventlog.Located)
+	located, ok := log.(eventlog.PositionFinder)
 	if !ok || first <= 0 {
 		return false
 	}

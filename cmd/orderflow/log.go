@@ -22,7 +22,7 @@ import (
 // eventLog is a node's log, wherever it is kept.
 type eventLog interface {
 	eventlog.Store
-	eventlog.Ended
+	eventlog.EndReader
 	Close() error
 }
 
@@ -97,7 +97,7 @@ func lockData(c config) (io.Closer, error) {
 // alone; to one that is served others append too, and it keeps no snapshots.
 func (a *App) newLocal(ctx context.Context) (*commands.Local, error) {
 	if snapshots, ok := a.Log.(eventlog.Snapshots); ok {
-		return commands.NewLocalAlone(a.Log, snapshots), nil
+		return commands.NewLocalSingleWriter(a.Log, snapshots), nil
 	}
 	states, err := a.keeper.states(ctx)
 	if err != nil {

@@ -34,7 +34,7 @@ func (c *copying) run(ctx context.Context) error {
 	if err := c.passOver(ctx, source); err != nil {
 		return err
 	}
-	together, _ := c.to.log.(eventlog.Together)
+	together, _ := c.to.log.(eventlog.MultiAppender)
 	b := batch{most: 1, bytesMost: eventlog.PortableBytes}
 	if together != nil {
 		b.most, b.bytesMost = eventlog.MaxWrites, copyBatchBytes
@@ -95,7 +95,7 @@ func (c *copying) tell() {
 
 // store appends a batch, and empties it. An append that was not answered is
 // repeated: the log recognises it.
-func (c *copying) store(ctx context.Context, together eventlog.Together, b *batch) error {
+func (c *copying) store(ctx context.Context, together eventlog.MultiAppender, b *batch) error {
 	for b.events > 0 {
 		var err error
 		if together != nil {

@@ -47,7 +47,7 @@ func (a *App) fulfilling() sagas.Saga {
 	l := a.local
 	return fulfilling.New(fulfilling.Saga{
 		Bus: a.Bus, Orders: l.Orders, Payments: l.Payments, Shipments: l.Shipments, Fulfilments: l.Fulfilments,
-		Stepped: a.metrics.Load().Stepped(fulfilling.Name),
+		Steps: a.metrics.Load().Stepped(fulfilling.Name),
 	})
 }
 
@@ -59,7 +59,7 @@ func (a *App) charging(checkpoints sagas.Checkpoints) *sagas.Driver {
 	m := a.metrics.Load()
 	driver := a.driver(charging.New(charging.Saga{
 		Gateway: a.Gateway, GatewayName: providerName, Orders: a.local.Orders, Payments: a.local.Payments, Fulfilments: a.local.Fulfilments,
-		Stepped: m.Stepped(charging.Name), Deferred: m.PaymentDeferred,
+		Steps: m.Stepped(charging.Name), Deferred: m.PaymentDeferred,
 	}), checkpoints)
 	a.runs("watch over the gateway's breaker", func(ctx context.Context) error { return hurryAlong(ctx, closed, driver) })
 	a.retryQueue(driver)
@@ -72,13 +72,13 @@ func (a *App) dispatching() sagas.Saga {
 	})
 	return dispatching.New(dispatching.Saga{
 		Carrier: a.Carrier, CarrierName: providerName, Orders: a.local.Orders, Shipments: a.local.Shipments, Fulfilments: a.local.Fulfilments,
-		Stepped: a.metrics.Load().Stepped(dispatching.Name),
+		Steps: a.metrics.Load().Stepped(dispatching.Name),
 	})
 }
 
 func (a *App) driver(s sagas.Saga, checkpoints sagas.Checkpoints) *sagas.Driver {
 	return sagas.NewDriver(sagas.Driver{
-		Saga: s, Feed: a.feed(s.Name), Checkpoints: checkpoints, Standing: a.Views, Observer: a.sagaObserver(), Logger: a.logger,
+		Saga: s, Feed: a.feed(s.Name), Checkpoints: checkpoints, Stalled: a.Views, Observer: a.sagaObserver(), Logger: a.logger,
 	})
 }
 

@@ -49,7 +49,7 @@ type Options[S any] struct {
 	// embedded log: then what is in memory need not be proved by reading. Two
 	// processes that both claim it still never overwrite each other; they may
 	// refuse or repeat on a state that is behind.
-	Alone bool
+	SingleWriter bool
 	// CacheBytes bounds the states kept; 0 means DefaultCacheBytes. The state
 	// used last is always kept, so one that is larger does no harm.
 	CacheBytes int
@@ -64,16 +64,16 @@ type Aggregate[S any, E eventlog.Typed] struct {
 	codec   eventlog.Codec[E]
 	opts    Options[S]
 	stats   counters
-	cells   cells[S, E]
-	crew    *crew[*cell[S, E]]
+	cache   stateCache[S, E]
+	workers *workerPool[*cacheEntry[S, E]]
 }
 
 // NewAggregate returns an Aggregate whose events are kept in store.
 func New[S any, E eventlog.Typed](
 	store eventlog.Store, d decider.Decider[S, E], codec eventlog.Codec[E], opts Options[S],
 ) *Aggregate[S, E] {
-	a := &Aggregate[S, E]{store: store, decider: d, codec: codec, opts: opts, crew: newCrew[*cell[S, E]]()}
-	a.cells.init(cmp.Or(opts.CacheBytes, DefaultCacheBytes))
+	a := &Aggregate[S, E]{store: store, decider: d, codec: codec, opts: opts, workers: newWorkerPool[*cacheEntry[S, E]]()}
+	a.cache.init(cmp.Or(opts.CacheBytes, DefaultCacheBytes))
 	return a
 }
 
@@ -111,7 +111,7 @@ func (a *Aggregate[S, E]) Do(ctx context.Context, stream eventlog.Stream, cause 
 	if view == nil {
 		view = func(S) {}
 	}
-	return a.ask(ctx, stream, &request[S, E]{cause: cause, decide: decide, view: view})
+	return a.submit(ctx, stream, &request[S, E]{cause: cause, decide: decide, view: view})
 }
 
 // Transact is [Aggregate.Do] that returns the state after the decision. A
@@ -146,7 +146,7 @@ func (a *Aggregate[S, E]) load(ctx context.Context, stream eventlog.Stream, behi
 		return s, version, nil
 	}
 	seen := new(S)
-	r, err := a.ask(ctx, stream, &request[S, E]{view: func(s S) { *seen = a.decider.Copy(s) }})
+	r, err := a.submit(ctx, stream, &request[S, E]{view: func(s S) { *seen = a.decider.Copy(s) }})
 	if err != nil {
 		var none S
 		return none, 0, err
@@ -162,13 +162,13 @@ func (a *Aggregate[S, E]) Peek(stream eventlog.Stream, behind time.Duration) (s 
 	if a.decider.Clone != nil {
 		return s, 0, false
 	}
-	c := a.cells.find(stream)
+	c := a.cache.find(stream)
 	if c == nil {
 		return s, 0, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h := &c.head; h.known && (a.opts.Alone && h.proved && !c.busy || behind > 0 && time.Since(h.readAt) <= behind) {
+	if h := &c.committed; h.known && (a.opts.SingleWriter && h.verified && !c.busy || behind > 0 && time.Since(h.readAt) <= behind) {
 		a.stats.hits.Add(1)
 		return h.state, h.version, true
 	}
@@ -178,12 +178,12 @@ func (a *Aggregate[S, E]) Peek(stream eventlog.Stream, behind time.Duration) (s 
 // Close refuses what comes from now on as Unavailable and returns when
 // everything begun has ended.
 func (a *Aggregate[S, E]) Close() {
-	a.cells.close()
-	a.cells.inUse.Wait()
+	a.cache.close()
+	a.cache.inUse.Wait()
 }
 
 // ask queues r for its stream and waits for the answer or for ctx.
-func (a *Aggregate[S, E]) ask(ctx context.Context, stream eventlog.Stream, r *request[S, E]) (Result, error) {
+func (a *Aggregate[S, E]) submit(ctx context.Context, stream eventlog.Stream, r *request[S, E]) (Result, error) {
 	ctx, cancel := Bounded(ctx)
 	defer cancel()
 	if ctx.Err() != nil {
@@ -192,11 +192,11 @@ func (a *Aggregate[S, E]) ask(ctx context.Context, stream eventlog.Stream, r *re
 	if len(stream) > eventlog.MaxStreamBytes || stream.ID() == "" {
 		return Result{}, domain.Errorf(domain.Invalid, "%.40q is not a name.", stream.ID())
 	}
-	c, hit := a.cells.acquire(stream)
+	c, hit := a.cache.acquire(stream)
 	if c == nil {
 		return Result{}, domain.Errorf(domain.Unavailable, "This node is shutting down.")
 	}
-	defer a.cells.release(c)
+	defer a.cache.release(c)
 	a.stats.count(r.decide != nil, hit)
 	r.ctx, r.done = ctx, make(chan struct{})
 	lead, err := c.enqueue(r)
@@ -204,8 +204,8 @@ func (a *Aggregate[S, E]) ask(ctx context.Context, stream eventlog.Stream, r *re
 		return Result{}, err
 	}
 	if lead {
-		a.cells.retain(c)
-		a.crew.take(c, a.run)
+		a.cache.retain(c)
+		a.workers.run(c, a.processQueue)
 	}
 	select {
 	case <-r.done:

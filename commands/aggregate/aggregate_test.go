@@ -166,14 +166,14 @@ func TestWrongGuessOfANewStreamIsReadAndDecidedAgain(t *testing.T) {
 func TestRepeatedFirstAppendDoesNotHideWhatFollowed(t *testing.T) {
 	s := aggregatetest.NewStore()
 	fresh := aggregate.Cause{Command: "c", Fresh: true}
-	before := newTally(s, byValue, aggregate.Options[tally]{Alone: true})
+	before := newTally(s, byValue, aggregate.Options[tally]{SingleWriter: true})
 	_, _, err := before.Transact(ctx(), "tally-1", fresh, add("x", 1))
 	must(t, err)
 	_, _, err = before.Transact(ctx(), "tally-1", cause("d"), add("y", 1))
 	must(t, err)
 	before.Close()
 
-	after := newTally(s, byValue, aggregate.Options[tally]{Alone: true})
+	after := newTally(s, byValue, aggregate.Options[tally]{SingleWriter: true})
 	defer after.Close()
 	_, _, err = after.Transact(ctx(), "tally-1", fresh, add("x", 1))
 	must(t, err)
@@ -186,7 +186,7 @@ func TestRepeatedFirstAppendDoesNotHideWhatFollowed(t *testing.T) {
 // where it ends and need not read it.
 func TestAloneDoesNotReadWhatItMade(t *testing.T) {
 	s := aggregatetest.NewStore()
-	a := newTally(s, byValue, aggregate.Options[tally]{Alone: true})
+	a := newTally(s, byValue, aggregate.Options[tally]{SingleWriter: true})
 	defer a.Close()
 	for range 2 { // the second time it is a repeat
 		_, _, err := a.Transact(ctx(), "tally-1", aggregate.Cause{Command: "c", Fresh: true}, add("x", 1))
@@ -221,7 +221,7 @@ func TestSameCommandWithOtherContents(t *testing.T) {
 
 func TestAloneReadsOnce(t *testing.T) {
 	s := aggregatetest.NewStore()
-	a := newTally(s, byValue, aggregate.Options[tally]{Alone: true})
+	a := newTally(s, byValue, aggregate.Options[tally]{SingleWriter: true})
 	defer a.Close()
 	for i := range 10 {
 		_, _, err := a.Transact(ctx(), "tally-1", cause(strconv.Itoa(i)), add(strconv.Itoa(i/2), 1))
@@ -240,7 +240,7 @@ func TestAloneReadsOnce(t *testing.T) {
 func TestWhoWasWokenByAnEventFindsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := aggregatetest.NewStore()
-		a := newTally(s, byValue, aggregate.Options[tally]{Alone: true})
+		a := newTally(s, byValue, aggregate.Options[tally]{SingleWriter: true})
 		defer a.Close()
 		_, _, err := a.Transact(ctx(), "tally-1", cause("1"), add("a", 1))
 		must(t, err)
@@ -279,7 +279,7 @@ func TestRecentSeldomReads(t *testing.T) {
 
 func TestCacheStaysInBounds(t *testing.T) {
 	s := aggregatetest.NewStore()
-	a := newTally(s, byValue, aggregate.Options[tally]{CacheBytes: 10_000, Alone: true})
+	a := newTally(s, byValue, aggregate.Options[tally]{CacheBytes: 10_000, SingleWriter: true})
 	defer a.Close()
 	for i := range 100 {
 		_, _, err := a.Transact(ctx(), eventlog.Stream(fmt.Sprintf("tally-%d", i)), cause("c"), add("x", 1))

@@ -20,7 +20,7 @@ var counter = decider.Decider[tally, added]{Evolve: func(t tally, e added) tally
 func BenchmarkHotStream(b *testing.B) {
 	for _, writers := range []int{1, 16, 256} {
 		b.Run(strconv.Itoa(writers), func(b *testing.B) {
-			a := newTally(aggregatetest.NewStore(), counter, aggregate.Options[tally]{Alone: true})
+			a := newTally(aggregatetest.NewStore(), counter, aggregate.Options[tally]{SingleWriter: true})
 			defer a.Close()
 			aggregatetest.Hot(b, writers, func(n int64) error {
 				_, err := a.Do(ctx(), "tally-1", cause(strconv.FormatInt(n, 10)), add("x", 1), nil)
@@ -32,7 +32,7 @@ func BenchmarkHotStream(b *testing.B) {
 
 // BenchmarkNewStreams is one command each on streams that do not exist yet.
 func BenchmarkNewStreams(b *testing.B) {
-	a := newTally(aggregatetest.NewStore(), counter, aggregate.Options[tally]{Alone: true})
+	a := newTally(aggregatetest.NewStore(), counter, aggregate.Options[tally]{SingleWriter: true})
 	defer a.Close()
 	for i := range b.N {
 		c := aggregate.Cause{Command: "c", Fresh: true}
@@ -44,7 +44,7 @@ func BenchmarkNewStreams(b *testing.B) {
 
 // BenchmarkLoad is looking at a state in memory.
 func BenchmarkLoad(b *testing.B) {
-	a := newTally(aggregatetest.NewStore(), counter, aggregate.Options[tally]{Alone: true})
+	a := newTally(aggregatetest.NewStore(), counter, aggregate.Options[tally]{SingleWriter: true})
 	defer a.Close()
 	if _, err := a.Do(ctx(), "tally-1", cause("c"), add("x", 1), nil); err != nil {
 		b.Fatal(err)

@@ -130,7 +130,7 @@ func TestRefusedAppend(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s/%v/stored=%v", kind, tc.err, tc.stored), func(t *testing.T) {
 				s := aggregatetest.NewStore()
-				a := newTally(s, d, aggregate.Options[tally]{Alone: true})
+				a := newTally(s, d, aggregate.Options[tally]{SingleWriter: true})
 				defer a.Close()
 				_, _, err := a.Transact(ctx(), "tally-1", cause("0"), add("zero", 10))
 				must(t, err)
@@ -325,7 +325,7 @@ func TestBrokenFoldRefusesAndRecovers(t *testing.T) {
 }
 
 func TestReturnedStateIsNotTheLiveOne(t *testing.T) {
-	a := newTally(aggregatetest.NewStore(), inPlace, aggregate.Options[tally]{Alone: true})
+	a := newTally(aggregatetest.NewStore(), inPlace, aggregate.Options[tally]{SingleWriter: true})
 	defer a.Close()
 	got, _, err := a.Transact(ctx(), "tally-1", cause("a"), add("a", 1))
 	must(t, err)
@@ -350,7 +350,7 @@ func TestHotStream(t *testing.T) {
 				}
 				return next()
 			}
-			a := newTally(s, d, aggregate.Options[tally]{Alone: true})
+			a := newTally(s, d, aggregate.Options[tally]{SingleWriter: true})
 			hammer(t, a, writers, each)
 			a.Close()
 			got, n := replay(s.Log, "tally-1")

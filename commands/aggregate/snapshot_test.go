@@ -17,7 +17,7 @@ const long = eventlog.Stream("tally-1")
 // grow appends n events through an aggregate that keeps snapshots.
 func grow(t tester, s eventlog.Store, keep *aggregate.Snapshotting[tally], from, n int) aggregate.Stats {
 	t.Helper()
-	a := newTally(s, inPlace, aggregate.Options[tally]{Snapshots: keep, Alone: true})
+	a := newTally(s, inPlace, aggregate.Options[tally]{Snapshots: keep, SingleWriter: true})
 	for i := range n {
 		id := strconv.Itoa(from + i)
 		_, err := a.Do(ctx(), long, cause(id), add(id, 1), nil)

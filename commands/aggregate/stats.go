@@ -51,9 +51,9 @@ func (c *counters) appended(commands, events int) {
 // Stats returns the counts so far.
 func (a *Aggregate[S, E]) Stats() Stats {
 	c := &a.stats
-	a.cells.mu.Lock()
-	evicted := a.cells.evicted
-	a.cells.mu.Unlock()
+	a.cache.mu.Lock()
+	evicted := a.cache.evicted
+	a.cache.mu.Unlock()
 	return Stats{
 		Commands: c.commands.Load(), Looks: c.looks.Load(), Hits: c.hits.Load(), Misses: c.misses.Load(), Reads: c.reads.Load(),
 		Appends: c.appends.Load(), Grouped: c.grouped.Load(), Events: c.events.Load(), Largest: c.largest.Load(),

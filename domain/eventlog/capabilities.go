@@ -17,8 +17,8 @@ type Write struct {
 	Events  []Pending
 }
 
-// Together appends to several streams at once.
-type Together interface {
+// MultiAppender appends to several streams at once.
+type MultiAppender interface {
 	// AppendTogether is [Store.Append] for several different streams: either
 	// all writes are stored, or none. It answers in the order of writes. It
 	// counts as a repeat only if every write is one.
@@ -49,9 +49,9 @@ func (n NameBytes) CheckTogether(writes []Write) error {
 // MaxWrites bounds the streams of one append.
 const MaxWrites = 64
 
-// Backwards reads from the newest event to the oldest. What is appended after
+// ReverseReader reads from the newest event to the oldest. What is appended after
 // the reading began is not seen.
-type Backwards interface {
+type ReverseReader interface {
 	// ReadBack yields the events of s below a version, the highest first.
 	ReadBack(ctx context.Context, s Stream, below Version) iter.Seq2[Recorded, error]
 

@@ -39,10 +39,10 @@ func (c Codec[E]) Upcast(oldType string, up func(data []byte) (E, error)) Codec[
 
 // Plain lets an event that writes itself be read by itself as well; what read
 // does not read to its end, encoding/json does. It returns c.
-func (c Codec[E]) Plain(e PlainWriter, read func(*PlainReader) E) Codec[E] {
+func (c Codec[E]) WithReader(e JSONWriterTo, read func(*JSONReader) E) Codec[E] {
 	usual := c[e.EventType()]
 	c[e.EventType()] = func(data []byte) (E, error) {
-		r := PlainReader{rest: data}
+		r := JSONReader{rest: data}
 		if e := read(&r); r.Done() {
 			return e, nil
 		}
@@ -64,9 +64,9 @@ func (c Codec[E]) Encode(e E) (Pending, error) {
 }
 
 func marshal(e any) ([]byte, error) {
-	if w, ok := e.(PlainWriter); ok {
-		var p Plain
-		if w.WritePlain(&p); !p.odd {
+	if w, ok := e.(JSONWriterTo); ok {
+		var p JSONWriter
+		if w.WriteJSONTo(&p); !p.fallback {
 			return p.data, nil
 		}
 	}

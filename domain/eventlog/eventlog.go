@@ -158,9 +158,9 @@ type Store interface {
 	Subscribe(ctx context.Context, above Position, categories ...string) iter.Seq2[Recorded, error]
 }
 
-// Ended tells where the log ends, for figures of lag. Every Store of this
+// EndReader tells where the log ends, for figures of lag. Every Store of this
 // module implements it.
-type Ended interface {
+type EndReader interface {
 	// End returns the position of the newest event of any kind, the store's own
 	// included; 0 for a log without any. It takes the same time whatever stands
 	// at the end.

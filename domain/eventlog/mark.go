@@ -13,8 +13,8 @@ type Mark struct {
 // MarkOf returns the mark of an event.
 func MarkOf(r Recorded) Mark { return Mark{Position: r.Position, ID: r.ID} }
 
-// Located finds events by position. Every [Store] of this module implements it.
-type Located interface {
+// PositionFinder finds events by position. Every [Store] of this module implements it.
+type PositionFinder interface {
 	// At returns the event at p, the store's own events included. ok is false
 	// if p is not a position of this log, or if its event is gone.
 	At(ctx context.Context, p Position) (r Recorded, ok bool, err error)
@@ -46,7 +46,7 @@ func (c Checkpoint) Position() Position { return max(c.Event.Position, c.Passed.
 //
 // An Event without an id, as versions before v1 saved it, needs only to be a
 // position of the log. A Passed without one proves nothing, and is left out.
-func (c Checkpoint) Resume(ctx context.Context, log Located) (above Checkpoint, ok bool, err error) {
+func (c Checkpoint) Resume(ctx context.Context, log PositionFinder) (above Checkpoint, ok bool, err error) {
 	event, err := find(ctx, log, c.Event)
 	if err != nil || event == other {
 		return Checkpoint{}, false, err
@@ -77,7 +77,7 @@ const (
 
 // find looks up m in log. A mark without an id is any event, and the zero Mark
 // is in every log.
-func find(ctx context.Context, log Located, m Mark) (finding, error) {
+func find(ctx context.Context, log PositionFinder, m Mark) (finding, error) {
 	if m.Position <= 0 {
 		return same, nil
 	}

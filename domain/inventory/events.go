@@ -17,8 +17,8 @@ type Event interface {
 
 // Codec lists every event a stock stream may hold; add cases, never edit them.
 var Codec = eventlog.NewCodec[Event](Received{}, Adjusted{}, Reserved{}, Refused{}, Released{}, Committed{}, Returned{}).
-	Plain(Reserved{}, func(r *eventlog.PlainReader) Event { o, u := readPlain(r); return Reserved{o, u} }).
-	Plain(Committed{}, func(r *eventlog.PlainReader) Event { o, u := readPlain(r); return Committed{o, u} })
+	WithReader(Reserved{}, func(r *eventlog.JSONReader) Event { o, u := readOrderUnits(r); return Reserved{o, u} }).
+	WithReader(Committed{}, func(r *eventlog.JSONReader) Event { o, u := readOrderUnits(r); return Committed{o, u} })
 
 // Units is a number of units of one article. In an event every SKU stands at most once.
 type Units struct {

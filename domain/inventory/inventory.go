@@ -54,7 +54,7 @@ func evolve(s State, e Event) State {
 	}
 	if s.Levels == nil {
 		s = State{
-			Levels: map[domain.SKU]Level{}, Orders: newStandings(), Held: map[domain.OrderID][]Units{},
+			Levels: map[domain.SKU]Level{}, Orders: newReservationStatuses(), Held: map[domain.OrderID][]Units{},
 			Shorts: map[domain.OrderID][]Shortage{}, Done: map[string]string{},
 		}
 	}

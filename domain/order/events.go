@@ -19,7 +19,7 @@ type Event interface {
 // Codec lists every event an order stream may hold. The names and the JSON
 // shapes are stored: add cases, never edit them.
 var Codec = eventlog.NewCodec[Event](Placed{}, Confirmed{}, Rejected{}, CancelRequested{}, Cancelled{}, LinesReturned{}).
-	Plain(Placed{}, readPlaced)
+	WithReader(Placed{}, readPlaced)
 
 // Line is one article, how many of it, and the price of one.
 type Line struct {

@@ -11,7 +11,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// End implements eventlog.Ended: the position of the newest event of any kind,
+// End implements eventlog.EndReader: the position of the newest event of any kind,
 // the server's own included. It reads one event.
 func (l *Log) End(ctx context.Context) (eventlog.Position, error) {
 	p, err := l.fetch(ctx, esdb.Backwards, all{esdb.End{}}, 1)
@@ -21,7 +21,7 @@ func (l *Log) End(ctx context.Context) (eventlog.Position, error) {
 	return position(p.events[0].Position.Commit)
 }
 
-// At implements eventlog.Located. It reads one event from p on.
+// At implements eventlog.PositionFinder. It reads one event from p on.
 func (l *Log) At(ctx context.Context, p eventlog.Position) (eventlog.Recorded, bool, error) {
 	if p <= 0 {
 		return eventlog.Recorded{}, false, nil

@@ -51,7 +51,7 @@ func TestOrdersThatLackEventsWaitForAPerson(t *testing.T) {
 				log, hidden := &hiding{}, &projections.Hidden{}
 				s := begin(t, func(c *httpapi.Config) {
 					log.Store = c.Log
-					*hidden = projections.Hidden{Log: log, Standing: c.Fulfilments.Standing}
+					*hidden = projections.Hidden{Log: log, Stalled: c.Fulfilments.Stalled}
 					c.Log, c.Hidden, c.Holes = log, hidden.Holes, c.Orders.(readmodels.Holes)
 				})
 				s.sell("TEAPOT")
@@ -84,7 +84,7 @@ func TestOrdersThatLackEventsWaitForAPerson(t *testing.T) {
 				case wants:
 					s.log.Scavenge(stream, 2)
 				}
-				*hidden = projections.Hidden{Log: log, Standing: hidden.Standing} // another process
+				*hidden = projections.Hidden{Log: log, Stalled: hidden.Stalled} // another process
 				switch l := list(); {
 				case !wants && (len(l.Items) != 0 || l.Attention != 0):
 					t.Errorf("%+v", l)
@@ -110,7 +110,7 @@ func TestOrdersThatLackEventsWaitForAPerson(t *testing.T) {
 func TestOrdersThatLackEventsAreFoundByReading(t *testing.T) {
 	hidden := &projections.Hidden{Now: func() time.Time { return time.Now().Add(time.Hour) }}
 	s := begin(t, func(c *httpapi.Config) {
-		hidden.Log, hidden.Standing = c.Log, c.Fulfilments.Standing
+		hidden.Log, hidden.Stalled = c.Log, c.Fulfilments.Stalled
 		c.Hidden, c.Holes = hidden.Holes, c.Orders.(readmodels.Holes)
 	})
 	s.sell("TEAPOT")

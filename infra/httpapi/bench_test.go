@@ -111,7 +111,7 @@ func BenchmarkHotPath(b *testing.B) {
 		hammer(b, s.client, http.MethodPost, empty.URL+"/v1/orders", body, http.StatusAccepted)
 	})
 	quiet := memory.New()
-	bus := commands.NewLocalAlone(quiet, quiet)
+	bus := commands.NewLocalSingleWriter(quiet, quiet)
 	defer bus.Close()
 	list(b, bus, skus...)
 	alone := httptest.NewServer(httpapi.New(httpapi.Config{Bus: bus, Log: quiet}))

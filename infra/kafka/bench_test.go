@@ -90,11 +90,11 @@ type counting struct {
 	n, first atomic.Int64
 }
 
-func (c *counting) Settled(p eventlog.Position) {
+func (c *counting) Ack(p eventlog.Position) {
 	if c.n.Add(1) == 1 {
 		c.first.Store(time.Now().UnixNano())
 	}
-	c.Feed.Settled(p)
+	c.Feed.Ack(p)
 }
 
 // What watermill-kafka's own publisher and subscriber do on the same brokers:

@@ -14,7 +14,7 @@ import (
 )
 
 // Feed wakes one saga, by its consumer group. It is a sagas.Feed and a
-// sagas.Settler: events come in order per order, at least once, and members of
+// sagas.Acker: events come in order per order, at least once, and members of
 // the group, one per process, share the orders.
 //
 // Where it begins is the group's affair. An event's offset is committed when
@@ -115,8 +115,8 @@ func (f *Feed) Handle(m *message.Message) error {
 	return nil
 }
 
-// Settled implements sagas.Settler.
-func (f *Feed) Settled(p eventlog.Position) {
+// Settled implements sagas.Acker.
+func (f *Feed) Ack(p eventlog.Position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, done := range f.open[p] {

@@ -296,7 +296,7 @@ func TestAFeedKeepsTheOrderOfEachOrder(t *testing.T) {
 		if err != nil {
 			t.Fatalf("after %d events: %v", n, err)
 		}
-		feed.Settled(r.Position)
+		feed.Ack(r.Position)
 		if next[r.Stream]++; r.Version != next[r.Stream] {
 			t.Fatalf("%s: version %d comes where %d belongs", r.Stream, r.Version, next[r.Stream])
 		}

@@ -112,7 +112,7 @@ func history(t testing.TB, log *memory.Log, orders, events int) {
 }
 
 // endOf returns the position of the last event of a log.
-func endOf(t testing.TB, log eventlog.Ended) eventlog.Position {
+func endOf(t testing.TB, log eventlog.EndReader) eventlog.Position {
 	t.Helper()
 	end, err := log.End(t.Context())
 	if err != nil {

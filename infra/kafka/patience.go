@@ -68,10 +68,10 @@ func (p *patience) over(err error) (error, bool) { //nolint:revive // the error 
 }
 
 // wait reports why there is another pass, and pauses before it. From
-// following.LoudAfter passes on that moved nothing, it is an error.
+// following.WarnAfter passes on that moved nothing, it is an error.
 func (p *patience) wait(ctx context.Context, err error) error {
 	level := slog.LevelWarn
-	if p.stuck++; p.stuck >= following.LoudAfter {
+	if p.stuck++; p.stuck >= following.WarnAfter {
 		level = slog.LevelError
 	}
 	p.Kafka.config.Observer.RelayError(err)

@@ -8,7 +8,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// ReadBack implements eventlog.Backwards.
+// ReadBack implements eventlog.ReverseReader.
 func (l *Log) ReadBack(ctx context.Context, s eventlog.Stream, below eventlog.Version) iter.Seq2[eventlog.Recorded, error] {
 	l.mu.RLock()
 	places := l.streams[s] // only ever appended to
@@ -17,7 +17,7 @@ func (l *Log) ReadBack(ctx context.Context, s eventlog.Stream, below eventlog.Ve
 	return l.back(ctx, len(places), func(i int) int { return places[i] })
 }
 
-// ReadAllBack implements eventlog.Backwards.
+// ReadAllBack implements eventlog.ReverseReader.
 func (l *Log) ReadAllBack(ctx context.Context, below eventlog.Position) iter.Seq2[eventlog.Recorded, error] {
 	l.mu.RLock()
 	n := sort.Search(len(l.all), func(i int) bool { return l.all[i].Position >= below })

@@ -82,7 +82,7 @@ func (l *Log) place(p eventlog.Position) (int, error) {
 	return 0, domain.Errorf(domain.Invalid, "%d is not a position of the log.", p)
 }
 
-// At implements eventlog.Located.
+// At implements eventlog.PositionFinder.
 func (l *Log) At(_ context.Context, p eventlog.Position) (eventlog.Recorded, bool, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -116,7 +116,7 @@ func (l *Log) Append(ctx context.Context, s eventlog.Stream, version eventlog.Ve
 	return answers[0], nil
 }
 
-// AppendTogether implements eventlog.Together.
+// AppendTogether implements eventlog.MultiAppender.
 func (l *Log) AppendTogether(ctx context.Context, writes ...eventlog.Write) ([]eventlog.Appended, error) {
 	if err := l.names.CheckTogether(writes); err != nil {
 		return nil, err
@@ -343,7 +343,7 @@ func (l *Log) places(from int, categories []string) (list []int) {
 	return list[:min(len(list), chunkEvents)]
 }
 
-// End implements eventlog.Ended.
+// End implements eventlog.EndReader.
 func (l *Log) End(context.Context) (eventlog.Position, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()

@@ -13,7 +13,7 @@ import (
 
 var (
 	_ eventlog.Store     = (*memory.Log)(nil)
-	_ eventlog.Ended     = (*memory.Log)(nil)
+	_ eventlog.EndReader = (*memory.Log)(nil)
 	_ eventlog.Snapshots = (*memory.Log)(nil)
 )
 

@@ -76,7 +76,7 @@ func (l *Log) Append(ctx context.Context, s eventlog.Stream, version eventlog.Ve
 	return answers[0], nil
 }
 
-// AppendTogether implements eventlog.Together.
+// AppendTogether implements eventlog.MultiAppender.
 func (l *Log) AppendTogether(ctx context.Context, writes ...eventlog.Write) ([]eventlog.Appended, error) {
 	if err := l.opts.names().CheckTogether(writes); err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// ReadBack implements eventlog.Backwards.
+// ReadBack implements eventlog.ReverseReader.
 func (l *Log) ReadBack(ctx context.Context, s eventlog.Stream, below eventlog.Version) iter.Seq2[eventlog.Recorded, error] {
 	return func(yield func(eventlog.Recorded, error) bool) {
 		at := below
@@ -28,7 +28,7 @@ func (l *Log) ReadBack(ctx context.Context, s eventlog.Stream, below eventlog.Ve
 	}
 }
 
-// ReadAllBack implements eventlog.Backwards.
+// ReadAllBack implements eventlog.ReverseReader.
 func (l *Log) ReadAllBack(ctx context.Context, below eventlog.Position) iter.Seq2[eventlog.Recorded, error] {
 	return func(yield func(eventlog.Recorded, error) bool) {
 		end, _ := l.tail.position()

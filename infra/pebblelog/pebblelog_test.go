@@ -11,12 +11,12 @@ import (
 )
 
 var (
-	_ eventlog.Store     = (*pebblelog.Log)(nil)
-	_ eventlog.Ended     = (*pebblelog.Log)(nil)
-	_ eventlog.Snapshots = (*pebblelog.Log)(nil)
-	_ eventlog.Together  = (*pebblelog.Log)(nil)
-	_ eventlog.Backwards = (*pebblelog.Log)(nil)
-	_ eventlog.Finder    = (*pebblelog.Log)(nil)
+	_ eventlog.Store         = (*pebblelog.Log)(nil)
+	_ eventlog.EndReader     = (*pebblelog.Log)(nil)
+	_ eventlog.Snapshots     = (*pebblelog.Log)(nil)
+	_ eventlog.MultiAppender = (*pebblelog.Log)(nil)
+	_ eventlog.ReverseReader = (*pebblelog.Log)(nil)
+	_ eventlog.Finder        = (*pebblelog.Log)(nil)
 )
 
 // open opens a log in dir and closes it at the end of the test.

@@ -352,7 +352,7 @@ func broken(p eventlog.Position, err error) error {
 	return domain.Wrap(domain.Internal, fmt.Errorf("pebblelog: %w", err), "The log is broken at position %d.", p)
 }
 
-// At implements eventlog.Located.
+// At implements eventlog.PositionFinder.
 func (l *Log) At(_ context.Context, p eventlog.Position) (r eventlog.Recorded, ok bool, err error) {
 	if end, _ := l.tail.position(); p <= 0 || p > end {
 		return r, false, nil
@@ -367,7 +367,7 @@ func (l *Log) At(_ context.Context, p eventlog.Position) (r eventlog.Recorded, o
 	return r, ok, err
 }
 
-// End implements eventlog.Ended.
+// End implements eventlog.EndReader.
 func (l *Log) End(context.Context) (eventlog.Position, error) {
 	end, _ := l.tail.position()
 	return end, nil

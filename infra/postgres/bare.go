@@ -66,7 +66,7 @@ func (v *Views) BareCopy(ctx context.Context, g projections.Group) (bare Bare, e
 		return bare, err
 	}
 	start := time.Now()
-	err = scratch.Ready(ctx)
+	err = scratch.Prepare(ctx)
 	if err == nil { // a commit that waits makes what came before it durable
 		_, err = scratch.conn.Exec(ctx, "SET synchronous_commit = on;\nUPDATE versions SET used_at = now() WHERE id = "+strconv.FormatInt(scratch.id, 10))
 	}

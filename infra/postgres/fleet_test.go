@@ -123,7 +123,7 @@ func TestAProcessReadsWhatAnotherProjects(t *testing.T) {
 func TestChangedNamesOrders(t *testing.T) {
 	t.Parallel()
 	v := fresh(t)
-	_, none, err := v.Changed(t.Context(), projections.Orders, projections.Mark{}, 10)
+	_, none, err := v.Changed(t.Context(), projections.Orders, projections.Cursor{}, 10)
 	if err != nil || none.Version == 0 {
 		t.Fatalf("the first mark is %+v, %v", none, err)
 	}
@@ -143,18 +143,18 @@ func TestChangedNamesOrders(t *testing.T) {
 	}
 	write(rows("a", "b"))
 	write(rows("b", "c"))
-	one := projections.Mark{Version: none.Version, Position: 1}
+	one := projections.Cursor{Version: none.Version, Position: 1}
 	for _, ask := range []struct {
-		since projections.Mark
+		since projections.Cursor
 		limit int
 		want  string
 	}{
 		{none, 3, "[a b c] false"},
 		{one, 2, "[b c] false"},
 		{none, 2, "[] true"},
-		{projections.Mark{Version: none.Version, Position: 2}, 2, "[] false"},
-		{projections.Mark{Version: none.Version, Position: 3}, 2, "[] true"},
-		{projections.Mark{}, 9, "[] true"},
+		{projections.Cursor{Version: none.Version, Position: 2}, 2, "[] false"},
+		{projections.Cursor{Version: none.Version, Position: 3}, 2, "[] true"},
+		{projections.Cursor{}, 9, "[] true"},
 	} {
 		change, mark, err := v.Changed(t.Context(), projections.Orders, ask.since, ask.limit)
 		ids := map[domain.OrderID]bool{}
@@ -257,7 +257,7 @@ func reads(ctx context.Context, t testing.TB, v *postgres.Views, first projectio
 		forward("the stock's row", &stock, s.Position, err)
 		all, err := v.Products(ctx, readmodels.ProductQuery{Limit: 100})
 		forward("the products", &products, int64(len(all.Products)), err)
-		_, mark, err := v.Changed(ctx, projections.Orders, projections.Mark{}, 1)
+		_, mark, err := v.Changed(ctx, projections.Orders, projections.Cursor{}, 1)
 		forward("the position", &position, int64(mark.Position), err)
 		if o, err := v.Order(ctx, first.ID()); err == nil && o.Position < row {
 			t.Errorf("the order's row is at %d, it was at %d", o.Position, row)

@@ -48,7 +48,7 @@ func (v *Views) Fulfilment(ctx context.Context, id domain.OrderID) (readmodels.F
 }
 
 // Standing implements [readmodels.Fulfilments].
-func (v *Views) Standing(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error) {
+func (v *Views) Stalled(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error) {
 	id := func(s scanner) (id domain.OrderID, err error) {
 		err = s.Scan(&id)
 		return id, err

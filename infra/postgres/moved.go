@@ -21,9 +21,9 @@ const (
 	listenPing = 5 * time.Second
 )
 
-// Changed implements [projections.Moved]. Position comes before orders: orders
+// Changed implements [projections.ChangeSource]. Position comes before orders: orders
 // named too early are named again.
-func (v *Views) Changed(ctx context.Context, group string, since projections.Mark, limit int) (projections.Change, projections.Mark, error) {
+func (v *Views) Changed(ctx context.Context, group string, since projections.Cursor, limit int) (projections.Change, projections.Cursor, error) {
 	g, err := projections.GroupOf(group)
 	if err != nil {
 		return projections.Change{}, since, err
@@ -35,7 +35,7 @@ func (v *Views) Changed(ctx context.Context, group string, since projections.Mar
 	if err != nil {
 		return projections.Change{}, since, mapped(err)
 	}
-	mark := projections.Mark{Version: live.id, Position: at}
+	mark := projections.Cursor{Version: live.id, Position: at}
 	change := projections.Change{Group: g.Name, Position: at, Missed: mark.Version != since.Version || at < since.Position}
 	if change.Missed || at == since.Position || g.Name != projections.Orders {
 		return change, mark, nil
@@ -54,7 +54,7 @@ func (v *Views) Changed(ctx context.Context, group string, since projections.Mar
 	return change, mark, nil
 }
 
-// Wait implements [projections.Moved]: until something was written, as far as
+// Wait implements [projections.ChangeSource]: until something was written, as far as
 // is heard, and no longer than a poll may wait.
 func (v *Views) Wait(ctx context.Context) error {
 	t := time.NewTimer(pollEvery)

@@ -25,7 +25,7 @@ const (
 
 // Ready makes the indexes that questions need, and the statistics with which
 // they are planned, so that Promote need not.
-func (b *building) Ready(ctx context.Context) error {
+func (b *building) Prepare(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.makeReady(ctx)
@@ -143,4 +143,4 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-var _ projections.Readied = (*building)(nil)
+var _ projections.Preparer = (*building)(nil)

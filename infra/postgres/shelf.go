@@ -56,7 +56,7 @@ func newShelf(ctx context.Context, s *Server, service string, g projections.Grou
 	}
 	tables, indexes := schemaOf(g)
 	sum := sha256.Sum256([]byte(tables + "\n" + indexes))
-	tag := fmt.Sprintf("%s fold %d schema %s", g.Name, g.Fold, hex.EncodeToString(sum[:8]))
+	tag := fmt.Sprintf("%s fold %d schema %s", g.Name, g.FoldVersion, hex.EncodeToString(sum[:8]))
 	name := sha256.Sum256([]byte(tag))
 	l := &shelf{
 		server: s, service: service, pool: p, group: g, tag: tag, logger: s.logger.With("view", g.Name),

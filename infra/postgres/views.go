@@ -28,14 +28,14 @@ type Views struct {
 }
 
 var (
-	_ projections.Views      = (*Views)(nil)
-	_ projections.Moved      = (*Views)(nil)
-	_ readmodels.Orders      = (*Views)(nil)
-	_ readmodels.Payments    = (*Views)(nil)
-	_ readmodels.Fulfilments = (*Views)(nil)
-	_ readmodels.Sales       = (*Views)(nil)
-	_ readmodels.Stocks      = (*Views)(nil)
-	_ readmodels.Products    = (*Views)(nil)
+	_ projections.Views        = (*Views)(nil)
+	_ projections.ChangeSource = (*Views)(nil)
+	_ readmodels.Orders        = (*Views)(nil)
+	_ readmodels.Payments      = (*Views)(nil)
+	_ readmodels.Fulfilments   = (*Views)(nil)
+	_ readmodels.Sales         = (*Views)(nil)
+	_ readmodels.Stocks        = (*Views)(nil)
+	_ readmodels.Products      = (*Views)(nil)
 )
 
 // Views opens the views, and makes databases and tables that are missing.

@@ -69,7 +69,7 @@ func newLayout(prefix string) *layout {
 	for g, name := range [groupCount]string{orders: projections.Orders, stock: projections.Stock} {
 		fold := 0
 		if group, err := projections.GroupOf(name); err == nil {
-			fold = group.Fold
+			fold = group.FoldVersion
 		}
 		for n := range tagCount {
 			l.heads[g][n] = fmt.Sprintf("%s:%s:%d:{%c%d}", prefix, form, fold, name[0], n)

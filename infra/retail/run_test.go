@@ -89,7 +89,7 @@ func (w *world) run(t *testing.T, i retail.Import, h retail.History) string {
 // end is where the log ends.
 func (w *world) end(t *testing.T) eventlog.Position {
 	t.Helper()
-	end, err := w.log.(eventlog.Ended).End(t.Context())
+	end, err := w.log.(eventlog.EndReader).End(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ type shelf struct {
 func newShelf(ctx context.Context, dir string, g projections.Group, logger *slog.Logger) (*shelf, error) {
 	s := &shelf{dir: dir, group: g, logger: logger.With("view", g.Name), old: map[*version]struct{}{}}
 	sum := sha256.Sum256([]byte(strings.Join(s.schema(), "\n")))
-	s.tag = fmt.Sprintf("%s fold %d schema %s", g.Name, g.Fold, hex.EncodeToString(sum[:8]))
+	s.tag = fmt.Sprintf("%s fold %d schema %s", g.Name, g.FoldVersion, hex.EncodeToString(sum[:8]))
 	number, err := s.named()
 	if err != nil {
 		return nil, err

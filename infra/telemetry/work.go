@@ -105,7 +105,7 @@ func (m *Metrics) FeedFailed(saga string, kind domain.Kind, remedy following.Rem
 // Stalled counts a subscription that fell silent; it is a sagas.Observer's Stalled.
 func (m *Metrics) Stalled(saga string) { m.work.stalls.WithLabelValues(saga).Inc() }
 
-// Stepped counts the steps of one saga; what it returns is a sagas.Stepped.
+// Stepped counts the steps of one saga; what it returns is a sagas.StepObserver.
 func (m *Metrics) Stepped(saga string) func(step string, err error, took time.Duration) {
 	return func(step string, err error, took time.Duration) {
 		m.work.steps.WithLabelValues(saga, step).Observe(took.Seconds())

@@ -20,7 +20,7 @@ const healingPatience = 30 * time.Second
 // HealingLog is a log of which events can be removed.
 type HealingLog interface {
 	projections.Log
-	eventlog.Located
+	eventlog.PositionFinder
 
 	// Scavenge removes the events of s below a version.
 	Scavenge(s eventlog.Stream, below eventlog.Version)

@@ -221,9 +221,9 @@ func standing(t *testing.T, r Readers, put func(Rows)) {
 		{Order: "done", Phase: readmodels.PhaseFulfilled, Finished: true, UpdatedAt: at(1), QuietUntil: at(1)},
 		{Order: "stuck", Phase: readmodels.PhaseCharging, AttentionStep: "charge", UpdatedAt: at(1), QuietUntil: at(1)},
 	}})
-	have, err := r.Standing(t.Context(), at(5), 10)
+	have, err := r.Stalled(t.Context(), at(5), 10)
 	same(t, have, []domain.OrderID{"later", "late"}, err)
-	have, err = r.Standing(t.Context(), at(5), 1)
+	have, err = r.Stalled(t.Context(), at(5), 1)
 	same(t, have, []domain.OrderID{"later"}, err)
 	stuck, err := r.NeedingAttention(t.Context(), 10)
 	if err != nil || len(stuck) != 1 || stuck[0].Order != "stuck" {

@@ -22,9 +22,9 @@ const (
 	FirstPause = 500 * time.Millisecond
 	// LastPause is the longest wait.
 	LastPause = 5 * time.Minute
-	// MaxAsks is how often a lost answer is asked for before a person must
+	// MaxLookups is how often a lost answer is asked for before a person must
 	// look: with the pauses above about an hour.
-	MaxAsks = 20
+	MaxLookups = 20
 	// MaxVoids is how often a charge that may have been taken is voided, or
 	// asked for because the void was refused, before a person must look: with
 	// the pauses above about an hour.
@@ -59,7 +59,7 @@ type Saga struct {
 	Payments    *aggregate.Aggregate[payment.State, payment.Event]
 	Fulfilments *aggregate.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
 
-	Stepped  sagas.StepObserver  // told of every call to the gateway, by its name: capture, lookup, void, refund
+	Steps    sagas.StepObserver  // told of every call to the gateway, by its name: capture, lookup, void, refund
 	Deferred func(reason string) // told of every payment.Deferred that was recorded; may be nil
 }
 
@@ -87,7 +87,7 @@ func New(s Saga) sagas.Saga {
 }
 
 // look is one look at the money of one order.
-type look struct {
+type run struct {
 	Saga
 	id domain.OrderID
 	f  fulfilment.State
@@ -98,7 +98,7 @@ type look struct {
 // is when a gateway may be called or asked again.
 func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 	for range maxSteps {
-		l := look{Saga: s, id: id}
+		l := run{Saga: s, id: id}
 		var err error
 		if l.f, _, err = s.Fulfilments.Load(ctx, fulfilment.Stream(id)); err != nil {
 			return time.Time{}, err
@@ -116,7 +116,7 @@ func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 
 // load reads the payment. One without events, of which the fulfilment knows the
 // end, is Incomplete.
-func (l *look) load(ctx context.Context) (err error) {
+func (l *run) load(ctx context.Context) (err error) {
 	if l.p, _, err = l.Payments.Load(ctx, payment.Stream(l.id)); err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (l *look) load(ctx context.Context) (err error) {
 
 // checkOrder is Incomplete unless the order, for which a gateway is about to be
 // called, is there as a whole.
-func (l look) checkOrder(ctx context.Context) error {
+func (l run) checkOrder(ctx context.Context) error {
 	o, _, err := l.Orders.Load(ctx, order.Stream(l.id))
 	if err == nil && o.Status == order.StatusNew {
 		return sagas.ErrGone(order.Stream(l.id))
@@ -136,7 +136,7 @@ func (l look) checkOrder(ctx context.Context) error {
 	return err
 }
 
-func (l look) step(ctx context.Context) (moved bool, again time.Time, err error) {
+func (l run) step(ctx context.Context) (moved bool, again time.Time, err error) {
 	next := l.f.Next()
 	switch next {
 	case fulfilment.StepCharge, fulfilment.StepRevertPayment, fulfilment.StepSettleReturn:
@@ -157,27 +157,27 @@ func (l look) step(ctx context.Context) (moved bool, again time.Time, err error)
 	}
 }
 
-func (l look) charge(ctx context.Context) (bool, time.Time, error) {
+func (l run) charge(ctx context.Context) (bool, time.Time, error) {
 	switch l.p.Status {
 	case payment.StatusNone, payment.StatusDeferred:
 		return l.attempt(ctx)
 	case payment.StatusAttempting:
-		return l.ask(ctx)
+		return l.resolveOutcome(ctx)
 	case payment.StatusUnknown:
 		if early(l.p.RetryAt) {
 			return false, l.p.RetryAt, nil
 		}
-		if l.p.Tries > MaxAsks*(l.f.Resumes+1) {
+		if l.p.Tries > MaxLookups*(l.f.Resumes+1) {
 			return l.attention(ctx, fulfilment.StepCharge, "the gateway does not say what became of the charge: "+l.p.Reason)
 		}
-		return l.ask(ctx)
+		return l.resolveOutcome(ctx)
 	case payment.StatusCaptured, payment.StatusDeclined, payment.StatusVoided:
 	}
 	return false, time.Time{}, nil
 }
 
 // attempt records that the gateway is about to be called, and calls it.
-func (l look) attempt(ctx context.Context) (bool, time.Time, error) {
+func (l run) attempt(ctx context.Context) (bool, time.Time, error) {
 	guard, guarded := l.Gateway.(Ready)
 	if early(l.p.RetryAt) && (!guarded || l.p.Reason != CircuitOpen) {
 		return false, l.p.RetryAt, nil
@@ -199,19 +199,19 @@ func (l look) attempt(ctx context.Context) (bool, time.Time, error) {
 	return l.capture(ctx)
 }
 
-func (l look) capture(ctx context.Context) (bool, time.Time, error) {
+func (l run) capture(ctx context.Context) (bool, time.Time, error) {
 	if l.f.Amount.IsZero() {
 		return l.recorded(l.record(ctx, payment.Capture(l.GatewayName, noMoney, l.f.Amount)))
 	}
 	begun := time.Now()
 	receipt, err := l.Gateway.Capture(ctx, Charge{Order: l.id, Key: l.key(), Amount: l.f.Amount, Token: l.f.Token})
-	l.Stepped.Observe(Capture, err, begun)
+	l.Steps.Observe(Capture, err, begun)
 	return l.outcome(ctx, receipt, err)
 }
 
 // ask finds out what became of a charge. One that the gateway never heard of
 // is made now, under the same key.
-func (l look) ask(ctx context.Context) (bool, time.Time, error) {
+func (l run) resolveOutcome(ctx context.Context) (bool, time.Time, error) {
 	if err := l.checkOrder(ctx); err != nil {
 		return false, time.Time{}, err
 	}
@@ -228,15 +228,15 @@ func (l look) ask(ctx context.Context) (bool, time.Time, error) {
 	return l.outcome(ctx, receipt, err)
 }
 
-func (l look) lookup(ctx context.Context) (Receipt, error) {
+func (l run) lookup(ctx context.Context) (Receipt, error) {
 	begun := time.Now()
 	receipt, err := l.Gateway.Lookup(ctx, l.key())
-	l.Stepped.Observe(Lookup, err, begun)
+	l.Steps.Observe(Lookup, err, begun)
 	return receipt, err
 }
 
 // outcome records what a gateway answered.
-func (l look) outcome(ctx context.Context, receipt Receipt, err error) (bool, time.Time, error) {
+func (l run) outcome(ctx context.Context, receipt Receipt, err error) (bool, time.Time, error) {
 	if err == nil {
 		if receipt.Amount != l.f.Amount {
 			return l.attention(ctx, fulfilment.StepCharge, "the gateway captured "+receipt.Amount.String()+" where "+l.f.Amount.String()+" was asked for")
@@ -256,12 +256,12 @@ func (l look) outcome(ctx context.Context, receipt Receipt, err error) (bool, ti
 	return l.loseOutcome(ctx, err)
 }
 
-func (l look) loseOutcome(ctx context.Context, cause error) (bool, time.Time, error) {
+func (l run) loseOutcome(ctx context.Context, cause error) (bool, time.Time, error) {
 	askAt := time.Now().Add(l.pause(l.p.Tries))
 	return false, askAt, l.record(ctx, payment.LoseOutcome(l.GatewayName, reason(cause), askAt))
 }
 
-func (l look) deferUntil(ctx context.Context, why string, retryAt time.Time) (bool, time.Time, error) {
+func (l run) deferUntil(ctx context.Context, why string, retryAt time.Time) (bool, time.Time, error) {
 	recorded, err := l.append(ctx, payment.Defer(l.GatewayName, why, retryAt))
 	if recorded && l.Deferred != nil {
 		l.Deferred(why)
@@ -271,7 +271,7 @@ func (l look) deferUntil(ctx context.Context, why string, retryAt time.Time) (bo
 
 // revert makes sure that no money of the order is held: a charge that may
 // still come is voided at the gateway, one that came is refunded.
-func (l look) revert(ctx context.Context) (bool, time.Time, error) {
+func (l run) revert(ctx context.Context) (bool, time.Time, error) {
 	switch l.p.Status {
 	case payment.StatusDeclined, payment.StatusVoided:
 		return false, time.Time{}, nil
@@ -299,7 +299,7 @@ func (l look) revert(ctx context.Context) (bool, time.Time, error) {
 	}
 	begun := time.Now()
 	err := l.Gateway.Void(ctx, l.key())
-	l.Stepped.Observe(Void, err, begun)
+	l.Steps.Observe(Void, err, begun)
 	switch {
 	case err == nil:
 		return l.recorded(l.record(ctx, payment.Void("reverted")))
@@ -312,7 +312,7 @@ func (l look) revert(ctx context.Context) (bool, time.Time, error) {
 }
 
 // ready says that the gateway would be called now; one without a guard does not know.
-func (l look) ready() bool {
+func (l run) ready() bool {
 	guard, guarded := l.Gateway.(Ready)
 	if !guarded {
 		return false
@@ -324,7 +324,7 @@ func (l look) ready() bool {
 // discover records a capture that was not known of, or that there was none and
 // will be none. A gateway that refused the void and now knows nothing of the
 // charge is asked to void it again.
-func (l look) discover(ctx context.Context, refusal error) (bool, time.Time, error) {
+func (l run) discover(ctx context.Context, refusal error) (bool, time.Time, error) {
 	receipt, err := l.lookup(ctx)
 	switch kind := domain.KindOf(err); {
 	case err == nil && receipt.Amount != l.p.Amount:
@@ -348,13 +348,13 @@ func (l look) discover(ctx context.Context, refusal error) (bool, time.Time, err
 }
 
 // deferVoid records that the charge is neither voided nor known to be taken.
-func (l look) deferVoid(ctx context.Context, cause error) (bool, time.Time, error) {
+func (l run) deferVoid(ctx context.Context, cause error) (bool, time.Time, error) {
 	retryAt := time.Now().Add(l.pause(l.p.VoidTries))
 	return false, retryAt, l.record(ctx, payment.DeferVoid(l.GatewayName, reason(cause), retryAt))
 }
 
 // refund gives money back under a key of its own.
-func (l look) refund(ctx context.Context, id string, amount domain.Money) (bool, time.Time, error) {
+func (l run) refund(ctx context.Context, id string, amount domain.Money) (bool, time.Time, error) {
 	r, ok := l.p.Refund(id)
 	switch {
 	case ok && r.Done, ok && r.Fails > l.f.Resumes:
@@ -376,7 +376,7 @@ func (l look) refund(ctx context.Context, id string, amount domain.Money) (bool,
 	receipt, err := l.Gateway.Refund(ctx, RefundRequest{
 		Order: l.id, Key: "refund-" + domain.Digest(string(l.id), id), ChargeKey: l.key(), Amount: amount,
 	})
-	l.Stepped.Observe(Refund, err, begun)
+	l.Steps.Observe(Refund, err, begun)
 	switch {
 	case err == nil:
 		return l.recorded(l.record(ctx, payment.FinishRefund(id, receipt.Reference)))
@@ -396,33 +396,33 @@ func (l look) refund(ctx context.Context, id string, amount domain.Money) (bool,
 	return false, retryAt, l.record(ctx, payment.DeferRefund(id, reason(err), retryAt))
 }
 
-func (l look) attention(ctx context.Context, step fulfilment.Step, why string) (bool, time.Time, error) {
+func (l run) attention(ctx context.Context, step fulfilment.Step, why string) (bool, time.Time, error) {
 	_, _, err := l.Fulfilments.Transact(ctx, fulfilment.Stream(l.id), aggregate.NewCause(l.id, "saga:"+Name), fulfilment.CallAttention(step, why))
 	return false, time.Time{}, err
 }
 
 // record appends to the payment's stream. The command has a fresh id: what
 // makes it safe to repeat is the decision.
-func (l look) record(ctx context.Context, decide payment.Decision) error {
+func (l run) record(ctx context.Context, decide payment.Decision) error {
 	_, err := l.append(ctx, decide)
 	return err
 }
 
 // append is record that says whether there was anything to record.
-func (l look) append(ctx context.Context, decide payment.Decision) (recorded bool, err error) {
+func (l run) append(ctx context.Context, decide payment.Decision) (recorded bool, err error) {
 	_, r, err := l.Payments.Transact(ctx, payment.Stream(l.id), aggregate.NewCause(l.id, "saga:"+Name), decide)
 	return r.Events > 0, err
 }
 
 // recorded says to look again, now that something is known.
-func (l look) recorded(err error) (bool, time.Time, error) { return err == nil, time.Time{}, err }
+func (l run) recorded(err error) (bool, time.Time, error) { return err == nil, time.Time{}, err }
 
 // key names the charge of the order; every attempt has the same.
-func (l look) key() string { return "charge-" + string(l.id) }
+func (l run) key() string { return "charge-" + string(l.id) }
 
 // pause doubles with every try, and differs a little between orders, so that
 // they do not all come back at once.
-func (l look) pause(tries int) time.Duration {
+func (l run) pause(tries int) time.Duration {
 	p := FirstPause << min(tries, 10)
 	p = min(p, LastPause)
 	var h uint32 = 2166136261

@@ -35,7 +35,7 @@ type Saga struct {
 	Orders      *aggregate.Aggregate[order.State, order.Event]
 	Shipments   *aggregate.Aggregate[shipment.State, shipment.Event]
 	Fulfilments *aggregate.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
-	Stepped     sagas.StepObserver                                       // told of every call to the carrier, by its name: book, cancel
+	Steps       sagas.StepObserver                                       // told of every call to the carrier, by its name: book, cancel
 }
 
 // The steps, each a call to the carrier.
@@ -107,7 +107,7 @@ func (s Saga) book(ctx context.Context, id domain.OrderID, p shipment.State) (ti
 	}
 	begun := time.Now()
 	parcel, err := s.Carrier.Book(ctx, Booking{Order: id, Key: key(id), Warehouse: o.Warehouse, Units: units})
-	s.Stepped.Observe(Book, err, begun)
+	s.Steps.Observe(Book, err, begun)
 	switch {
 	case err == nil:
 		return time.Time{}, s.record(ctx, id, shipment.Book(shipment.Booked{
@@ -118,7 +118,7 @@ func (s Saga) book(ctx context.Context, id domain.OrderID, p shipment.State) (ti
 	case domain.KindOf(err) == domain.Rejected:
 		return time.Time{}, s.record(ctx, id, shipment.Refuse(s.CarrierName, reason(err)))
 	}
-	return s.wait(ctx, id, p.Deferrals, shipment.Deferred{Reason: reason(err)})
+	return s.deferUntil(ctx, id, p.Deferrals, shipment.Deferred{Reason: reason(err)})
 }
 
 // order returns the order for which a carrier is about to be called. One that is
@@ -147,7 +147,7 @@ func (s Saga) cancel(ctx context.Context, id domain.OrderID, f fulfilment.State,
 	}
 	begun := time.Now()
 	err := s.Carrier.Cancel(ctx, key(id))
-	s.Stepped.Observe(Cancel, err, begun)
+	s.Steps.Observe(Cancel, err, begun)
 	switch {
 	case err == nil:
 		return time.Time{}, s.record(ctx, id, shipment.Cancel("the order is undone"))
@@ -156,7 +156,7 @@ func (s Saga) cancel(ctx context.Context, id domain.OrderID, f fulfilment.State,
 	case domain.KindOf(err) == domain.Rejected: // the carrier has it: a person must look
 		return time.Time{}, s.attention(ctx, id, fulfilment.StepCancelShipment, "the carrier does not call the parcel off: "+reason(err))
 	}
-	return s.wait(ctx, id, p.CancelTries, shipment.Deferred{Reason: reason(err), Compensating: true})
+	return s.deferUntil(ctx, id, p.CancelTries, shipment.Deferred{Reason: reason(err), Compensating: true})
 }
 
 func (s Saga) attention(ctx context.Context, id domain.OrderID, step fulfilment.Step, why string) error {
@@ -166,7 +166,7 @@ func (s Saga) attention(ctx context.Context, id domain.OrderID, step fulfilment.
 }
 
 // wait records that the carrier is asked again after a pause that doubles with every try.
-func (s Saga) wait(ctx context.Context, id domain.OrderID, tries int, d shipment.Deferred) (time.Time, error) {
+func (s Saga) deferUntil(ctx context.Context, id domain.OrderID, tries int, d shipment.Deferred) (time.Time, error) {
 	d.Carrier, d.RetryAt = s.CarrierName, time.Now().Add(min(FirstPause<<min(tries, 10), LastPause))
 	return d.RetryAt, s.record(ctx, id, shipment.Defer(d))
 }

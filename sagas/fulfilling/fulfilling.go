@@ -34,7 +34,7 @@ type Saga struct {
 	Payments    *aggregate.Aggregate[payment.State, payment.Event]
 	Shipments   *aggregate.Aggregate[shipment.State, shipment.Event]
 	Fulfilments *aggregate.Aggregate[fulfilment.State, fulfilment.Event]
-	Stepped     sagas.StepObserver // told of the steps that fulfilment.State.Next names, and of StepBeginCompensation
+	Steps       sagas.StepObserver // told of the steps that fulfilment.State.Next names, and of StepBeginCompensation
 }
 
 // StepBeginCompensation begins the compensation of an order whose cancellation was asked for.
@@ -58,7 +58,7 @@ func New(s Saga) sagas.Saga {
 }
 
 // look is one look at one order.
-type look struct {
+type run struct {
 	Saga
 	id    domain.OrderID
 	o     order.State
@@ -69,14 +69,14 @@ type look struct {
 // React does everything that can be done for an order now.
 func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 	for range maxSteps {
-		l := look{Saga: s, id: id}
+		l := run{Saga: s, id: id}
 		begun, err := time.Now(), l.load(ctx)
 		step, moved := string(l.f.Next()), false
 		if err == nil {
 			step, moved, err = l.step(ctx)
 		}
 		if moved || err != nil {
-			s.Stepped.Observe(step, err, begun)
+			s.Steps.Observe(step, err, begun)
 		}
 		if reason, ok := sagas.Incomplete(err); ok {
 			moved, err = l.missing(ctx, reason, err)
@@ -89,7 +89,7 @@ func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 }
 
 // step does the next thing; moved is false when there is nothing to do but wait.
-func (l look) step(ctx context.Context) (step string, moved bool, err error) {
+func (l run) step(ctx context.Context) (step string, moved bool, err error) {
 	if l.o.Status == order.StatusCancelling && l.f.Phase != fulfilment.PhaseCompensating && l.f.Phase != fulfilment.PhaseCompensated && l.f.Stuck == nil {
 		moved, err = l.record(ctx, "cancel", fulfilment.Revert(l.o.Reason, "", true))
 		return StepBeginCompensation, moved, err
@@ -99,7 +99,7 @@ func (l look) step(ctx context.Context) (step string, moved bool, err error) {
 	return string(next), moved, err
 }
 
-func (l look) do(ctx context.Context, next fulfilment.Step) (moved bool, err error) {
+func (l run) do(ctx context.Context, next fulfilment.Step) (moved bool, err error) {
 	switch next {
 	case fulfilment.StepReserve:
 		return l.reserve(ctx)
@@ -122,7 +122,7 @@ func (l look) do(ctx context.Context, next fulfilment.Step) (moved bool, err err
 	return false, nil
 }
 
-func (l look) reserve(ctx context.Context) (bool, error) {
+func (l run) reserve(ctx context.Context) (bool, error) {
 	reply, err := l.Bus.Send(ctx, commands.ReserveStock{Order: l.id, Warehouse: l.o.Warehouse, Units: l.units()})
 	switch {
 	case err != nil && domain.KindOf(err) == domain.Rejected && l.begun == 0: // given up, and only a fulfilment does that
@@ -139,7 +139,7 @@ func (l look) reserve(ctx context.Context) (bool, error) {
 	return l.record(ctx, "reserved", fulfilment.HoldStock(l.id, l.o.Warehouse, l.o.Total, l.o.PaymentToken))
 }
 
-func (l look) settlePayment(ctx context.Context) (bool, error) {
+func (l run) settlePayment(ctx context.Context) (bool, error) {
 	p, _, err := l.Payments.Load(ctx, payment.Stream(l.id))
 	if err != nil {
 		return false, err
@@ -157,7 +157,7 @@ func (l look) settlePayment(ctx context.Context) (bool, error) {
 }
 
 // confirm is the pivot: once the order says confirmed, it is undone only on request.
-func (l look) confirm(ctx context.Context) (bool, error) {
+func (l run) confirm(ctx context.Context) (bool, error) {
 	s, _, err := l.Shipments.Load(ctx, shipment.Stream(l.id))
 	if err != nil {
 		return false, err
@@ -182,7 +182,7 @@ func (l look) confirm(ctx context.Context) (bool, error) {
 		Order: l.id, PaymentReference: p.Reference, Tracking: s.Tracking, EstimatedDelivery: s.EstimatedDelivery,
 	})
 	if domain.KindOf(err) == domain.Rejected && err != nil {
-		return l.undoIfCancelling(ctx, err)
+		return l.compensateIfCancelling(ctx, err)
 	}
 	if err != nil {
 		return false, l.orGone(err)
@@ -194,7 +194,7 @@ func (l look) confirm(ctx context.Context) (bool, error) {
 }
 
 // undoIfCancelling reads the order anew: a cancellation came first.
-func (l look) undoIfCancelling(ctx context.Context, refusal error) (bool, error) {
+func (l run) compensateIfCancelling(ctx context.Context, refusal error) (bool, error) {
 	o, _, err := l.Orders.Load(ctx, order.Stream(l.id))
 	if err != nil {
 		return false, err
@@ -205,7 +205,7 @@ func (l look) undoIfCancelling(ctx context.Context, refusal error) (bool, error)
 	return l.record(ctx, "cancel", fulfilment.Revert(o.Reason, "", true))
 }
 
-func (l look) cancelShipment(ctx context.Context) (bool, error) {
+func (l run) cancelShipment(ctx context.Context) (bool, error) {
 	s, _, err := l.Shipments.Load(ctx, shipment.Stream(l.id))
 	if err != nil {
 		return false, err
@@ -220,7 +220,7 @@ func (l look) cancelShipment(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-func (l look) revertPayment(ctx context.Context) (bool, error) {
+func (l run) revertPayment(ctx context.Context) (bool, error) {
 	p, _, err := l.Payments.Load(ctx, payment.Stream(l.id))
 	if err != nil {
 		return false, err
@@ -243,7 +243,7 @@ func (l look) revertPayment(ctx context.Context) (bool, error) {
 
 // releaseStock frees the goods, or takes them back if they had left the books,
 // and ends the order.
-func (l look) releaseStock(ctx context.Context) (bool, error) {
+func (l run) releaseStock(ctx context.Context) (bool, error) {
 	w := l.o.Warehouse
 	// Also when no reservation was recorded: one may have been made all the same.
 	_, err := l.Bus.Send(ctx, commands.ReleaseStock{Order: l.id, Warehouse: w})
@@ -263,7 +263,7 @@ func (l look) releaseStock(ctx context.Context) (bool, error) {
 	return l.record(ctx, "reverted", fulfilment.FinishRevert())
 }
 
-func (l look) acceptReturns(ctx context.Context) (bool, error) {
+func (l run) acceptReturns(ctx context.Context) (bool, error) {
 	if l.f.Phase != fulfilment.PhaseFulfilled {
 		return false, nil
 	}
@@ -275,7 +275,7 @@ func (l look) acceptReturns(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-func (l look) settleReturn(ctx context.Context) (bool, error) {
+func (l run) settleReturn(ctx context.Context) (bool, error) {
 	open, _ := l.f.OpenReturn()
 	goods, ok := l.o.Return(open.ID)
 	if !ok {
@@ -302,13 +302,13 @@ func (l look) settleReturn(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-func (l look) attention(ctx context.Context, step fulfilment.Step, reason string) (bool, error) {
+func (l run) attention(ctx context.Context, step fulfilment.Step, reason string) (bool, error) {
 	return l.record(ctx, fmt.Sprintf("attention-%d", l.f.Resumes), fulfilment.CallAttention(step, reason))
 }
 
 // record appends what a step led to. The step names the command, so that a
 // repeat after a crash is recognised.
-func (l look) record(ctx context.Context, step string, decide fulfilment.Decision) (bool, error) {
+func (l run) record(ctx context.Context, step string, decide fulfilment.Decision) (bool, error) {
 	_, r, err := l.Fulfilments.Transact(ctx, fulfilment.Stream(l.id), cause(l.id, step), decide)
 	return r.Events > 0, err
 }
@@ -317,7 +317,7 @@ func cause(id domain.OrderID, step string) aggregate.Cause {
 	return aggregate.Cause{Command: domain.Digest(Name, string(id), step), Correlation: string(id), Actor: "saga:" + Name}
 }
 
-func (l look) units() []inventory.Units {
+func (l run) units() []inventory.Units {
 	units := make([]inventory.Units, len(l.o.Lines))
 	for i, line := range l.o.Lines {
 		units[i] = inventory.Units{SKU: line.SKU, Quantity: line.Quantity}

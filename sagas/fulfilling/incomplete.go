@@ -27,7 +27,7 @@ func unrecordable(err error) error {
 // load reads the order and its fulfilment. What one tells of the other must be
 // there: an order that something woke the saga for, and the fulfilment of an
 // order that has ended.
-func (l *look) load(ctx context.Context) (err error) {
+func (l *run) load(ctx context.Context) (err error) {
 	var lost error
 	if l.o, _, lost = l.Orders.Load(ctx, order.Stream(l.id)); lost != nil && domain.KindOf(lost) != domain.Incomplete {
 		return lost
@@ -51,7 +51,7 @@ func (l *look) load(ctx context.Context) (err error) {
 // missing calls for a person because a stream lacks events, which cause says; it
 // returns cause where that cannot be recorded. An order that was undone, and one
 // that a person looks at already, need nothing more.
-func (l look) missing(ctx context.Context, reason string, cause error) (moved bool, err error) {
+func (l run) missing(ctx context.Context, reason string, cause error) (moved bool, err error) {
 	switch {
 	case errors.Is(cause, errUnrecordable):
 		return false, cause
@@ -64,7 +64,7 @@ func (l look) missing(ctx context.Context, reason string, cause error) (moved bo
 // notCharged is an error if the order's payment was begun. The goods were set
 // aside before: either the process ended before that was recorded, or it was
 // recorded, and the fulfilment is gone.
-func (l look) notCharged(ctx context.Context) error {
+func (l run) notCharged(ctx context.Context) error {
 	p, _, err := l.Payments.Load(ctx, payment.Stream(l.id))
 	if err == nil && p.Status != payment.StatusNone {
 		return unrecordable(sagas.ErrGone(fulfilment.Stream(l.id)))
@@ -74,7 +74,7 @@ func (l look) notCharged(ctx context.Context) error {
 
 // orGone returns err, or Incomplete if a command found no order where this look
 // saw one.
-func (l look) orGone(err error) error {
+func (l run) orGone(err error) error {
 	if domain.KindOf(err) == domain.NotFound {
 		return sagas.ErrGone(order.Stream(l.id))
 	}
@@ -83,7 +83,7 @@ func (l look) orGone(err error) error {
 
 // unheardOf returns err, or Incomplete if a warehouse refuses because it does
 // not know what the fulfilment has recorded of it.
-func (l look) unheardOf(err error) error {
+func (l run) unheardOf(err error) error {
 	if domain.KindOf(err) != domain.Rejected {
 		return err
 	}

@@ -90,9 +90,9 @@ func (f Fed) fill(t *testing.T) {
 }
 
 // settle says that an event is dealt with, to feeds that want to know.
-func settle(f sagas.Feed, p eventlog.Position) {
+func ack(f sagas.Feed, p eventlog.Position) {
 	if s, ok := f.(sagas.Acker); ok {
-		s.Settled(p)
+		s.Ack(p)
 	}
 }
 
@@ -111,7 +111,7 @@ func follow(t *testing.T, feed sagas.Feed, enough func(seen map[eventlog.Stream]
 			t.Fatalf("version %d of %s comes after version %d", r.Version, r.Stream, seen[r.Stream])
 		}
 		seen[r.Stream] = max(seen[r.Stream], r.Version)
-		settle(feed, r.Position)
+		ack(feed, r.Position)
 		if enough(seen, r) {
 			break
 		}
@@ -185,7 +185,7 @@ func again(t *testing.T, f Fed) {
 			open = r.Position
 			break
 		}
-		settle(first, r.Position)
+		ack(first, r.Position)
 		dealtWith = max(dealtWith, r.Position)
 	}
 	next, stop := context.WithTimeout(t.Context(), patience)

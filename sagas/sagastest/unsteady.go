@@ -12,8 +12,8 @@ import (
 type Log interface {
 	eventlog.Store
 	eventlog.Watermarked
-	eventlog.Located
-	eventlog.Ended
+	eventlog.PositionFinder
+	eventlog.EndReader
 }
 
 // Unsteady is a log whose subscriptions fail and fall silent when a test says
@@ -174,10 +174,10 @@ func (u *Unsteady) ReadAll(ctx context.Context, above eventlog.Position, categor
 	return u.now().ReadAll(ctx, above, categories...)
 }
 
-// At implements eventlog.Located.
+// At implements eventlog.PositionFinder.
 func (u *Unsteady) At(ctx context.Context, p eventlog.Position) (eventlog.Recorded, bool, error) {
 	return u.now().At(ctx, p)
 }
 
-// End implements eventlog.Ended.
+// End implements eventlog.EndReader.
 func (u *Unsteady) End(ctx context.Context) (eventlog.Position, error) { return u.now().End(ctx) }

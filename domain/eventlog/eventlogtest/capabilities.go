@@ -13,8 +13,8 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// RunCapabilities exercises a store that has all of [eventlog.Together],
-// [eventlog.Backwards] and [eventlog.Finder].
+// RunCapabilities exercises a store that has all of [eventlog.MultiAppender],
+// [eventlog.ReverseReader] and [eventlog.Finder].
 func RunCapabilities(t *testing.T, open func(testing.TB) eventlog.Store) {
 	for _, c := range []struct {
 		name string
@@ -40,8 +40,8 @@ func RunCapabilities(t *testing.T, open func(testing.TB) eventlog.Store) {
 
 type capable interface {
 	eventlog.Store
-	eventlog.Together
-	eventlog.Backwards
+	eventlog.MultiAppender
+	eventlog.ReverseReader
 	eventlog.Finder
 }
 

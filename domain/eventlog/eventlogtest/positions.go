@@ -14,8 +14,8 @@ import (
 // located is a store that finds events by position.
 type located interface {
 	eventlog.Store
-	eventlog.Located
-	eventlog.Ended
+	eventlog.PositionFinder
+	eventlog.EndReader
 }
 
 func asLocated(t *testing.T, store eventlog.Store) located {

@@ -225,7 +225,7 @@ func breakingOut(t *testing.T, store eventlog.Store) {
 }
 
 func endIsLast(t *testing.T, store eventlog.Store) {
-	ended, ok := store.(eventlog.Ended)
+	ended, ok := store.(eventlog.EndReader)
 	if !ok {
 		t.Fatal("the store does not implement eventlog.Ended")
 	}

@@ -37,7 +37,7 @@ func copyKeepsItsTime(t *testing.T, store eventlog.Store) {
 			}
 		}
 	}
-	if log, ok := store.(eventlog.Located); ok {
+	if log, ok := store.(eventlog.PositionFinder); ok {
 		found, ok, err := log.At(t.Context(), all[1].Position)
 		if err != nil || !ok || !same(found, all[1]) {
 			t.Errorf("At shows the copied event as %+v, %t, %v", found, ok, err)

@@ -33,9 +33,9 @@ import (
 // the contracts of eventlog. Clients see other positions.
 type Log interface {
 	eventlog.Store
-	eventlog.Ended
-	eventlog.Together
-	eventlog.Backwards
+	eventlog.EndReader
+	eventlog.MultiAppender
+	eventlog.ReverseReader
 	eventlog.Finder
 }
 

@@ -12,37 +12,37 @@ import (
 )
 
 // run answers whatever waits for c until nothing does.
-func (a *Aggregate[S, E]) run(c *cell[S, E]) {
-	defer a.cells.release(c)
+func (a *Aggregate[S, E]) processQueue(c *cacheEntry[S, E]) {
+	defer a.cache.release(c)
 	for {
-		if c.heat > 0 {
+		if c.contention > 0 {
 			runtime.Gosched() // those just answered come again: let them in before the next append
 		}
-		group := c.take()
+		group := c.nextBatch()
 		if group == nil {
 			return
 		}
-		a.settle(c, group)
+		a.processBatch(c, group)
 	}
 }
 
 // settle answers a group. One caller's patience must not cost the others
 // theirs, so it has a time limit of its own.
-func (a *Aggregate[S, E]) settle(c *cell[S, E], group []*request[S, E]) {
+func (a *Aggregate[S, E]) processBatch(c *cacheEntry[S, E], group []*request[S, E]) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(group[0].ctx), RoundTimeout)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			c.forget()
+			c.invalidate()
 			refuse(group, errPanic(p))
 		}
 	}()
-	if !c.head.known && !c.half && group[0].cause.Fresh && a.blind(ctx, c, group[0]) {
+	if !c.committed.known && !c.partial && group[0].cause.Fresh && a.appendWithoutRead(ctx, c, group[0]) {
 		c.putBack(group[1:])
 		return
 	}
 	read := false
-	if !c.head.known {
+	if !c.committed.known {
 		if err := a.readWhole(ctx, c); err != nil {
 			refuse(group, err)
 			return
@@ -54,13 +54,13 @@ func (a *Aggregate[S, E]) settle(c *cell[S, E], group []*request[S, E]) {
 			return
 		}
 	}
-	c.forget() // whoever is always first may also be a log that was set back
+	c.invalidate() // whoever is always first may also be a log that was set back
 	refuse(group, domain.Errorf(domain.Conflict, "Others changed %s %d times in between; try again.", c.stream, MaxAttempts))
 }
 
 // attempt decides for a group, appends, and answers. It returns those that
 // must be decided again, and whether the stream was read to its end just now.
-func (a *Aggregate[S, E]) attempt(ctx context.Context, c *cell[S, E], group []*request[S, E], read bool) ([]*request[S, E], bool) {
+func (a *Aggregate[S, E]) attempt(ctx context.Context, c *cacheEntry[S, E], group []*request[S, E], read bool) ([]*request[S, E], bool) {
 	p := a.decideAll(c, group)
 	if len(p.pending) > 0 {
 		switch err := a.append(ctx, c, p); {
@@ -72,44 +72,44 @@ func (a *Aggregate[S, E]) attempt(ctx context.Context, c *cell[S, E], group []*r
 				refuse(unanswered(group), err)
 				return nil, false
 			}
-			c.putBack(p.rest)
+			c.putBack(p.overflow)
 			return unanswered(p.decided), true
 		default:
 			refuse(p.decided, err)
-			c.putBack(p.rest)
+			c.putBack(p.overflow)
 			return nil, false
 		}
 	}
-	c.putBack(p.rest)
-	return a.answerQuiet(ctx, c, p.quiet, read)
+	c.putBack(p.overflow)
+	return a.answerNoops(ctx, c, p.noops, read)
 }
 
 // catchUp reads what came first after an append was refused. A stream that
 // holds nothing to be read and again and again refuses to be begun has hidden
 // events: that is Incomplete.
-func (a *Aggregate[S, E]) catchUp(ctx context.Context, c *cell[S, E]) error {
+func (a *Aggregate[S, E]) catchUp(ctx context.Context, c *cacheEntry[S, E]) error {
 	n, err := a.readTail(ctx, c)
 	if err != nil {
 		return err
 	}
-	if n > 0 || c.head.version > 0 {
+	if n > 0 || c.committed.version > 0 {
 		c.unseen = 0
 		return nil
 	}
 	if c.unseen++; c.unseen < MaxUnseen {
 		return nil
 	}
-	c.forget()
+	c.invalidate()
 	return eventlog.ErrIncomplete(c.stream, 1, 0)
 }
 
 // answerQuiet answers those that append nothing, if what they saw is surely
 // the end of the stream; otherwise it returns them.
-func (a *Aggregate[S, E]) answerQuiet(ctx context.Context, c *cell[S, E], quiet []*request[S, E], read bool) ([]*request[S, E], bool) {
+func (a *Aggregate[S, E]) answerNoops(ctx context.Context, c *cacheEntry[S, E], quiet []*request[S, E], read bool) ([]*request[S, E], bool) {
 	if len(quiet) == 0 {
 		return nil, read
 	}
-	if !read && (!a.opts.Alone || !c.head.proved) {
+	if !read && (!a.opts.SingleWriter || !c.committed.verified) {
 		n, err := a.readTail(ctx, c)
 		switch {
 		case err != nil:
@@ -120,27 +120,27 @@ func (a *Aggregate[S, E]) answerQuiet(ctx context.Context, c *cell[S, E], quiet 
 		}
 	}
 	for _, r := range quiet {
-		r.answer(Result{Version: c.head.version, Position: c.head.position}, r.err)
+		r.answer(Result{Version: c.committed.version, Position: c.committed.position}, r.err)
 	}
 	return nil, read
 }
 
 // blind decides on the empty state and appends without reading. False means
 // that it came to nothing: the stream has to be read.
-func (a *Aggregate[S, E]) blind(ctx context.Context, c *cell[S, E], r *request[S, E]) bool {
-	c.set(func(h *head[S]) { h.state = a.decider.Initial })
+func (a *Aggregate[S, E]) appendWithoutRead(ctx context.Context, c *cacheEntry[S, E], r *request[S, E]) bool {
+	c.updateCommitted(func(h *committedState[S]) { h.state = a.decider.Initial })
 	p := a.decideAll(c, []*request[S, E]{r})
 	if r.answered() {
 		return true
 	}
-	if len(p.loud) == 0 {
-		c.forget()
+	if len(p.writes) == 0 {
+		c.invalidate()
 		return false
 	}
 	err := a.append(ctx, c, p)
 	if err != nil && domain.KindOf(err) == domain.Conflict {
 		a.stats.conflicts.Add(1)
-		c.forget()
+		c.invalidate()
 		return false
 	}
 	if err != nil {
@@ -166,7 +166,7 @@ func refuse[S any, E eventlog.Typed](group []*request[S, E], err error) {
 }
 
 // kinded gives an error from outside a kind, unless it has one.
-func kinded(err error, kind domain.Kind, text string) error {
+func withKind(err error, kind domain.Kind, text string) error {
 	if _, ok := errors.AsType[*domain.Error](err); ok {
 		return err
 	}

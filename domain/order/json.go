@@ -11,13 +11,13 @@ const (
 	lineBytes   = 96
 )
 
-// WritePlain implements [eventlog.PlainWriter].
-func (p Placed) WritePlain(w *eventlog.Plain) {
+// WriteJSONTo implements [eventlog.JSONWriterTo].
+func (p Placed) WriteJSONTo(w *eventlog.JSONWriter) {
 	if p.Lines == nil {
-		w.Odd()
+		w.Fallback()
 		return
 	}
-	w.Room(placedBytes + lineBytes*len(p.Lines))
+	w.Grow(placedBytes + lineBytes*len(p.Lines))
 	w.Raw(`{"order":`)
 	w.Text(string(p.Order))
 	w.Raw(`,"customer":`)
@@ -56,8 +56,8 @@ func (p Placed) WritePlain(w *eventlog.Plain) {
 	w.Raw(`}`)
 }
 
-// readPlaced reads what WritePlain writes.
-func readPlaced(r *eventlog.PlainReader) Event {
+// readPlaced reads what WriteJSONTo writes.
+func readPlaced(r *eventlog.JSONReader) Event {
 	var p Placed
 	r.Raw(`{"order":`)
 	p.Order = domain.OrderID(r.Text())
@@ -66,7 +66,7 @@ func readPlaced(r *eventlog.PlainReader) Event {
 	r.Raw(`,"warehouse":`)
 	p.Warehouse = domain.Warehouse(r.Text())
 	r.Raw(`,"lines":`)
-	p.Lines = eventlog.PlainList(r, usualLines, readLine)
+	p.Lines = eventlog.ReadJSONList(r, usualLines, readLine)
 	r.Raw(`,"total":{"minor":`)
 	p.Total.Minor = r.Int()
 	r.Raw(`,"currency":`)
@@ -86,7 +86,7 @@ func readPlaced(r *eventlog.PlainReader) Event {
 // usualLines is for how many lines there is room at first.
 const usualLines = 8
 
-func readLine(r *eventlog.PlainReader) (l Line) {
+func readLine(r *eventlog.JSONReader) (l Line) {
 	r.Raw(`{"sku":`)
 	l.SKU = domain.SKU(r.Text())
 	if r.Next(`,"name":`) {

@@ -19,21 +19,21 @@ type task struct {
 
 // crew looks at orders in goroutines that it keeps for the next: a new one has
 // to grow its stack, step by step, which costs more than many a look.
-type crew struct {
+type workerPool struct {
 	next chan task // to whoever is idle
 	idle atomic.Int64
 }
 
-func newCrew() *crew { return &crew{next: make(chan task)} }
+func newWorkerPool() *workerPool { return &workerPool{next: make(chan task)} }
 
 // take does a task in a goroutine that all counts, and returns at once. A
 // goroutine without a task waits for one until ctx is done.
-func (c *crew) take(ctx context.Context, all *sync.WaitGroup, t task, do func(context.Context, task)) {
+func (c *workerPool) run(ctx context.Context, all *sync.WaitGroup, t task, do func(context.Context, task)) {
 	select {
 	case c.next <- t:
 	default:
 		all.Go(func() {
-			for again := true; again; t, again = c.rest(ctx) {
+			for again := true; again; t, again = c.awaitTask(ctx) {
 				do(ctx, t)
 			}
 		})
@@ -41,7 +41,7 @@ func (c *crew) take(ctx context.Context, all *sync.WaitGroup, t task, do func(co
 }
 
 // rest waits for the next task; false means that there is none.
-func (c *crew) rest(ctx context.Context) (t task, ok bool) {
+func (c *workerPool) awaitTask(ctx context.Context) (t task, ok bool) {
 	defer c.idle.Add(-1)
 	if c.idle.Add(1) > maxIdle {
 		return t, false

@@ -15,20 +15,20 @@ import (
 // usual length lies in the map itself: what has no pointers costs no work when
 // garbage is collected. As JSON it is a map[domain.OrderID]Standing.
 type ReservationStatuses struct {
-	usual map[usualID]ReservationStatus
-	odd   map[domain.OrderID]ReservationStatus // of any other length; nil if there is none
+	usual  map[usualID]ReservationStatus
+	others map[domain.OrderID]ReservationStatus // of any other length; nil if there is none
 }
 
 // usualID is "ord_" and 26 letters and digits.
 type usualID [30]byte
 
-func newStandings() ReservationStatuses {
+func newReservationStatuses() ReservationStatuses {
 	return ReservationStatuses{usual: map[usualID]ReservationStatus{}}
 }
 
 func (s ReservationStatuses) of(id domain.OrderID) ReservationStatus {
 	if len(id) != len(usualID{}) {
-		return s.odd[id]
+		return s.others[id]
 	}
 	return s.usual[usualID([]byte(id))]
 }
@@ -38,14 +38,14 @@ func (s *ReservationStatuses) set(id domain.OrderID, to ReservationStatus) {
 		s.usual[usualID([]byte(id))] = to
 		return
 	}
-	if s.odd == nil {
-		s.odd = map[domain.OrderID]ReservationStatus{}
+	if s.others == nil {
+		s.others = map[domain.OrderID]ReservationStatus{}
 	}
-	s.odd[id] = to
+	s.others[id] = to
 }
 
 func (s ReservationStatuses) clone() ReservationStatuses {
-	return ReservationStatuses{maps.Clone(s.usual), maps.Clone(s.odd)}
+	return ReservationStatuses{maps.Clone(s.usual), maps.Clone(s.others)}
 }
 
 // MarshalJSON implements [json.Marshaler]: one order after the other, by id.
@@ -55,7 +55,7 @@ func (s ReservationStatuses) MarshalJSON() ([]byte, error) {
 	}
 	ids := slices.AppendSeq(make([]usualID, 0, len(s.usual)), maps.Keys(s.usual))
 	slices.SortFunc(ids, func(a, b usualID) int { return bytes.Compare(a[:], b[:]) })
-	if len(s.odd) > 0 || slices.ContainsFunc(ids, isOdd) {
+	if len(s.others) > 0 || slices.ContainsFunc(ids, needsEscape) {
 		return json.Marshal(s.asMap())
 	}
 	data := append(make([]byte, 0, len(ids)*jsonBytes+len("{}")), '{')
@@ -73,7 +73,7 @@ func (s ReservationStatuses) MarshalJSON() ([]byte, error) {
 const jsonBytes = len(usualID{}) + len(`"":4,`)
 
 // isOdd says that an id would have to be escaped, or might.
-func isOdd(id usualID) bool {
+func needsEscape(id usualID) bool {
 	for _, c := range id {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
 			return true
@@ -83,8 +83,8 @@ func isOdd(id usualID) bool {
 }
 
 func (s ReservationStatuses) asMap() map[domain.OrderID]ReservationStatus {
-	all := make(map[domain.OrderID]ReservationStatus, len(s.usual)+len(s.odd))
-	maps.Copy(all, s.odd)
+	all := make(map[domain.OrderID]ReservationStatus, len(s.usual)+len(s.others))
+	maps.Copy(all, s.others)
 	for id, standing := range s.usual {
 		all[domain.OrderID(id[:])] = standing
 	}
@@ -94,7 +94,7 @@ func (s ReservationStatuses) asMap() map[domain.OrderID]ReservationStatus {
 // UnmarshalJSON implements [json.Unmarshaler]. What MarshalJSON writes is read
 // by its form, and everything else as JSON.
 func (s *ReservationStatuses) UnmarshalJSON(data []byte) error {
-	if read, ok := readStandings(data); ok {
+	if read, ok := readReservationStatuses(data); ok {
 		*s = read
 		return nil
 	}
@@ -102,7 +102,7 @@ func (s *ReservationStatuses) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &all); err != nil || all == nil {
 		return err
 	}
-	*s = newStandings()
+	*s = newReservationStatuses()
 	for id, standing := range all {
 		s.set(id, standing)
 	}
@@ -110,7 +110,7 @@ func (s *ReservationStatuses) UnmarshalJSON(data []byte) error {
 }
 
 // readStandings reads `{"ord_…":4,"ord_…":2}` without escapes and spaces.
-func readStandings(data []byte) (s ReservationStatuses, ok bool) {
+func readReservationStatuses(data []byte) (s ReservationStatuses, ok bool) {
 	const after, digit = 1 + len(usualID{}), len(`"":`) + len(usualID{})
 	if len(data) < len("{}") || data[0] != '{' || (len(data)-1)%jsonBytes != 0 {
 		return s, false
@@ -122,7 +122,7 @@ func readStandings(data []byte) (s ReservationStatuses, ok bool) {
 		if len(rest) == jsonBytes {
 			end = '}'
 		}
-		if rest[0] != '"' || isOdd(id) || rest[after] != '"' || rest[after+1] != ':' || standing > 9 || rest[digit+1] != end {
+		if rest[0] != '"' || needsEscape(id) || rest[after] != '"' || rest[after+1] != ':' || standing > 9 || rest[digit+1] != end {
 			return s, false
 		}
 		s.usual[id] = ReservationStatus(standing)

@@ -32,22 +32,22 @@ const (
 // readWhole makes the head of a cell known. Where it broke off the last time,
 // it goes on: a stream that takes longer to read than one round may last is
 // read in several.
-func (a *Aggregate[S, E]) readWhole(ctx context.Context, c *cell[S, E]) error {
-	if !c.half {
-		c.forget()
-		c.set(func(h *head[S]) { h.state = a.decider.Initial })
+func (a *Aggregate[S, E]) readWhole(ctx context.Context, c *cacheEntry[S, E]) error {
+	if !c.partial {
+		c.invalidate()
+		c.updateCommitted(func(h *committedState[S]) { h.state = a.decider.Initial })
 		if err := a.readSnapshot(ctx, c); err != nil {
 			return err
 		}
 	}
-	c.half = true
+	c.partial = true
 	if _, err := a.readTail(ctx, c); err != nil {
 		if domain.KindOf(err) != domain.Unavailable {
-			c.forget()
+			c.invalidate()
 		}
 		return err
 	}
-	c.half = false
+	c.partial = false
 	a.maybeSnapshot(c)
 	return nil
 }
@@ -55,42 +55,42 @@ func (a *Aggregate[S, E]) readWhole(ctx context.Context, c *cell[S, E]) error {
 // readTail folds what follows the head and says how many events that were.
 // What was read before an error stays, unless the stream lacks events: then
 // nothing is known of it any more.
-func (a *Aggregate[S, E]) readTail(ctx context.Context, c *cell[S, E]) (n int, err error) {
+func (a *Aggregate[S, E]) readTail(ctx context.Context, c *cacheEntry[S, E]) (n int, err error) {
 	a.stats.reads.Add(1)
-	for r, err := range a.store.Read(ctx, c.stream, c.head.version) {
+	for r, err := range a.store.Read(ctx, c.stream, c.committed.version) {
 		if err != nil {
 			if domain.KindOf(err) == domain.Incomplete {
-				c.forget()
+				c.invalidate()
 			}
-			return n, kinded(err, domain.Unavailable, "The log cannot be read now; try again later.")
+			return n, withKind(err, domain.Unavailable, "The log cannot be read now; try again later.")
 		}
 		if err := a.advance(c, r); err != nil {
 			return n, err
 		}
 		n++
 	}
-	c.set(func(h *head[S]) { h.known, h.proved, h.readAt = true, true, time.Now() })
+	c.updateCommitted(func(h *committedState[S]) { h.known, h.verified, h.readAt = true, true, time.Now() })
 	return n, nil
 }
 
-func (a *Aggregate[S, E]) advance(c *cell[S, E], r eventlog.Recorded) error {
+func (a *Aggregate[S, E]) advance(c *cacheEntry[S, E], r eventlog.Recorded) error {
 	e, ok, err := a.codec.Decode(r)
 	if err != nil {
 		return err
 	}
 	c.weight += len(r.Data)
-	c.set(func(h *head[S]) {
+	c.updateCommitted(func(h *committedState[S]) {
 		if ok {
 			h.state = a.decider.Evolve(h.state, e)
 		}
 		h.version, h.position, h.last = r.Version, r.Position, r.ID
 	})
 	switch {
-	case !ok || !c.drafted:
+	case !ok || !c.hasUncommitted:
 	case a.decider.Clone == nil:
-		c.draft = c.head.state
+		c.uncommitted = c.committed.state
 	default:
-		c.draft = a.decider.Evolve(c.draft, e)
+		c.uncommitted = a.decider.Evolve(c.uncommitted, e)
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (a *Aggregate[S, E]) advance(c *cell[S, E], r eventlog.Recorded) error {
 // its last event must be where the stream has it. So a stream that lacks events
 // before that one is still known from its snapshot, and one that lacks that
 // event or a later one is Incomplete.
-func (a *Aggregate[S, E]) readSnapshot(ctx context.Context, c *cell[S, E]) error {
+func (a *Aggregate[S, E]) readSnapshot(ctx context.Context, c *cacheEntry[S, E]) error {
 	s := a.opts.Snapshots
 	if s == nil {
 		return nil
@@ -111,7 +111,7 @@ func (a *Aggregate[S, E]) readSnapshot(ctx context.Context, c *cell[S, E]) error
 	last := eventlog.EventID(blob)
 	for r, err := range a.store.Read(ctx, c.stream, at-1) {
 		if err != nil {
-			return kinded(err, domain.Unavailable, "The log cannot be read now; try again later.")
+			return withKind(err, domain.Unavailable, "The log cannot be read now; try again later.")
 		}
 		if r.Version != at || r.ID != last {
 			return nil
@@ -120,8 +120,8 @@ func (a *Aggregate[S, E]) readSnapshot(ctx context.Context, c *cell[S, E]) error
 		if err != nil {
 			return nil //nolint:nilerr // as above
 		}
-		c.weight, c.snapped = len(blob), at
-		c.set(func(h *head[S]) { h.state, h.version, h.position, h.last = state, at, r.Position, r.ID })
+		c.weight, c.snapshotAt = len(blob), at
+		c.updateCommitted(func(h *committedState[S]) { h.state, h.version, h.position, h.last = state, at, r.Position, r.ID })
 		a.stats.restored.Add(1)
 		return nil
 	}
@@ -129,7 +129,7 @@ func (a *Aggregate[S, E]) readSnapshot(ctx context.Context, c *cell[S, E]) error
 }
 
 // maybeSnapshot saves the head in the background when it has come far enough.
-func (a *Aggregate[S, E]) maybeSnapshot(c *cell[S, E]) {
+func (a *Aggregate[S, E]) maybeSnapshot(c *cacheEntry[S, E]) {
 	s := a.opts.Snapshots
 	if s == nil {
 		return
@@ -138,12 +138,12 @@ func (a *Aggregate[S, E]) maybeSnapshot(c *cell[S, E]) {
 	if every == 0 {
 		every = SnapshotEvery
 	}
-	if c.head.version-c.snapped < max(every, c.head.version/snapshotShare) {
+	if c.committed.version-c.snapshotAt < max(every, c.committed.version/snapshotShare) {
 		return
 	}
-	c.snapped = c.head.version
-	state, at, last, stream := a.decider.Copy(c.head.state), c.head.version, c.head.last, c.stream
-	a.cells.inUse.Go(func() {
+	c.snapshotAt = c.committed.version
+	state, at, last, stream := a.decider.Copy(c.committed.state), c.committed.version, c.committed.last, c.stream
+	a.cache.inUse.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), snapshotTimeout)
 		defer cancel()
 		data, err := s.Encode(state)

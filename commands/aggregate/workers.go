@@ -8,21 +8,21 @@ const maxIdle = 128
 // crew does work in goroutines that it keeps for the next, as long as there is
 // any: a new one has to grow its stack, step by step, which costs as much as
 // deciding. When nothing is left to do, nobody is left.
-type crew[T any] struct {
+type workerPool[T any] struct {
 	next chan T // to whoever is idle
 
 	mu      sync.Mutex
 	working int
 	idle    int
-	home    chan struct{} // closed and replaced when nobody works
+	drained chan struct{} // closed and replaced when nobody works
 }
 
-func newCrew[T any]() *crew[T] {
-	return &crew[T]{next: make(chan T), home: make(chan struct{})}
+func newWorkerPool[T any]() *workerPool[T] {
+	return &workerPool[T]{next: make(chan T), drained: make(chan struct{})}
 }
 
 // take does one piece of work and returns at once.
-func (c *crew[T]) take(work T, do func(T)) {
+func (c *workerPool[T]) run(work T, do func(T)) {
 	c.mu.Lock()
 	c.working++
 	c.mu.Unlock()
@@ -30,7 +30,7 @@ func (c *crew[T]) take(work T, do func(T)) {
 	case c.next <- work:
 	default:
 		go func() {
-			for again := true; again; work, again = c.rest() {
+			for again := true; again; work, again = c.awaitWork() {
 				do(work)
 			}
 		}()
@@ -38,8 +38,8 @@ func (c *crew[T]) take(work T, do func(T)) {
 }
 
 // rest waits for the next piece of work; false means to go home.
-func (c *crew[T]) rest() (work T, ok bool) {
-	home, stay := c.done()
+func (c *workerPool[T]) awaitWork() (work T, ok bool) {
+	home, stay := c.finish()
 	if !stay {
 		return work, false
 	}
@@ -55,18 +55,18 @@ func (c *crew[T]) rest() (work T, ok bool) {
 }
 
 // done ends one's work; stay says to wait for more until home is closed.
-func (c *crew[T]) done() (home <-chan struct{}, stay bool) {
+func (c *workerPool[T]) finish() (home <-chan struct{}, stay bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.working--
 	if c.working == 0 {
-		close(c.home)
-		c.home = make(chan struct{})
+		close(c.drained)
+		c.drained = make(chan struct{})
 		return nil, false
 	}
 	if c.idle == maxIdle {
 		return nil, false
 	}
 	c.idle++
-	return c.home, true
+	return c.drained, true
 }

@@ -12,19 +12,19 @@ const (
 	usualUnits = 8  // articles for which there is room at first
 )
 
-// WritePlain implements [eventlog.PlainWriter].
-func (e Reserved) WritePlain(w *eventlog.Plain) { writePlain(w, e.Order, e.Units) }
+// WriteJSONTo implements [eventlog.JSONWriterTo].
+func (e Reserved) WriteJSONTo(w *eventlog.JSONWriter) { writeOrderUnits(w, e.Order, e.Units) }
 
-// WritePlain implements [eventlog.PlainWriter].
-func (e Committed) WritePlain(w *eventlog.Plain) { writePlain(w, e.Order, e.Units) }
+// WriteJSONTo implements [eventlog.JSONWriterTo].
+func (e Committed) WriteJSONTo(w *eventlog.JSONWriter) { writeOrderUnits(w, e.Order, e.Units) }
 
 // writePlain writes the events that name an order and units and nothing else.
-func writePlain(w *eventlog.Plain, order domain.OrderID, units []Units) {
+func writeOrderUnits(w *eventlog.JSONWriter, order domain.OrderID, units []Units) {
 	if units == nil {
-		w.Odd()
+		w.Fallback()
 		return
 	}
-	w.Room(orderBytes + unitsBytes*len(units))
+	w.Grow(orderBytes + unitsBytes*len(units))
 	w.Raw(`{"order":`)
 	w.Text(string(order))
 	w.Raw(`,"units":[`)
@@ -42,11 +42,11 @@ func writePlain(w *eventlog.Plain, order domain.OrderID, units []Units) {
 }
 
 // readPlain reads what writePlain writes.
-func readPlain(r *eventlog.PlainReader) (order domain.OrderID, units []Units) {
+func readOrderUnits(r *eventlog.JSONReader) (order domain.OrderID, units []Units) {
 	r.Raw(`{"order":`)
 	order = domain.OrderID(r.Text())
 	r.Raw(`,"units":`)
-	units = eventlog.PlainList(r, usualUnits, func(r *eventlog.PlainReader) (u Units) {
+	units = eventlog.ReadJSONList(r, usualUnits, func(r *eventlog.JSONReader) (u Units) {
 		r.Raw(`{"sku":`)
 		u.SKU = domain.SKU(r.Text())
 		r.Raw(`,"qty":`)

@@ -13,10 +13,10 @@ import (
 
 // hotGroups is for how many groups a stream counts as hot after one with more
 // than one command.
-const hotGroups = 16
+const contendedBatches = 16
 
 // cellBytes is what a cell weighs besides the bytes of its events.
-const cellBytes = 1_024
+const entryBytes = 1_024
 
 // request is one command, or one look, that waits for its turn.
 type request[S any, E eventlog.Typed] struct {
@@ -45,40 +45,40 @@ func (r *request[S, E]) answer(out Result, err error) {
 }
 
 // head is what is known of a stream: the state of its durable events.
-type head[S any] struct {
+type committedState[S any] struct {
 	state    S
 	version  eventlog.Version
 	position eventlog.Position // of the event at version
 	last     eventlog.EventID  // of the event at version
 	known    bool
-	proved   bool      // false after an append that may have been a repeat: the stream may go on
+	verified bool      // false after an append that may have been a repeat: the stream may go on
 	readAt   time.Time // when the stream was last seen to end here
 }
 
 // cell is one live stream. Its queue is guarded by mu. Everything else belongs
 // to the round, of which there is one at a time; it writes head under mu.
-type cell[S any, E eventlog.Typed] struct {
+type cacheEntry[S any, E eventlog.Typed] struct {
 	stream eventlog.Stream
 
-	mu      sync.Mutex
-	waiting []*request[S, E]
-	busy    bool // a round is under way
-	head    head[S]
+	mu        sync.Mutex
+	waiting   []*request[S, E]
+	busy      bool // a round is under way
+	committed committedState[S]
 
-	draft   S    // head.state plus what is decided and not yet durable
-	drafted bool // false: draft must be made from head.state
-	heat    int  // above 0: of late, commands came more than one at a time
-	half    bool // head is where reading the stream broke off; not known yet
-	weight  int
-	snapped eventlog.Version // of the last snapshot begun
-	unseen  int              // appends in a row that an empty stream refused
+	uncommitted    S    // head.state plus what is decided and not yet durable
+	hasUncommitted bool // false: draft must be made from head.state
+	contention     int  // above 0: of late, commands came more than one at a time
+	partial        bool // head is where reading the stream broke off; not known yet
+	weight         int
+	snapshotAt     eventlog.Version // of the last snapshot begun
+	unseen         int              // appends in a row that an empty stream refused
 
 	refs int           // guarded by cells.mu
 	idle *list.Element // guarded by cells.mu; set while refs is 0
 }
 
 // enqueue lets r wait; lead says that the caller has to start a round.
-func (c *cell[S, E]) enqueue(r *request[S, E]) (lead bool, err error) {
+func (c *cacheEntry[S, E]) enqueue(r *request[S, E]) (lead bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.waiting) >= MaxWaiting {
@@ -90,7 +90,7 @@ func (c *cell[S, E]) enqueue(r *request[S, E]) (lead bool, err error) {
 }
 
 // take returns the next group; nil ends the round.
-func (c *cell[S, E]) take() []*request[S, E] {
+func (c *cacheEntry[S, E]) nextBatch() []*request[S, E] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := min(len(c.waiting), MaxGroup)
@@ -100,14 +100,14 @@ func (c *cell[S, E]) take() []*request[S, E] {
 	}
 	group := c.waiting[:n:n]
 	c.waiting = c.waiting[n:]
-	if c.heat = max(c.heat-1, 0); n > 1 {
-		c.heat = hotGroups
+	if c.contention = max(c.contention-1, 0); n > 1 {
+		c.contention = contendedBatches
 	}
 	return group
 }
 
 // putBack lets the rest of a group wait for the next one, first in line.
-func (c *cell[S, E]) putBack(rest []*request[S, E]) {
+func (c *cacheEntry[S, E]) putBack(rest []*request[S, E]) {
 	if len(rest) == 0 {
 		return
 	}
@@ -117,7 +117,7 @@ func (c *cell[S, E]) putBack(rest []*request[S, E]) {
 }
 
 // withdraw takes r out of the queue; false means a round has it.
-func (c *cell[S, E]) withdraw(r *request[S, E]) bool {
+func (c *cacheEntry[S, E]) withdraw(r *request[S, E]) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, w := range c.waiting {
@@ -129,31 +129,31 @@ func (c *cell[S, E]) withdraw(r *request[S, E]) bool {
 	return false
 }
 
-// set changes the head where [Aggregate.peek] may be looking.
-func (c *cell[S, E]) set(change func(*head[S])) {
+// set changes the head where [Aggregate.Peek] may be looking.
+func (c *cacheEntry[S, E]) updateCommitted(change func(*committedState[S])) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	change(&c.head)
+	change(&c.committed)
 }
 
 // spoil drops the draft: something in it did not become durable.
-func (c *cell[S, E]) spoil() {
+func (c *cacheEntry[S, E]) discardUncommitted() {
 	var none S
-	c.draft, c.drafted = none, false
+	c.uncommitted, c.hasUncommitted = none, false
 }
 
 // forget drops everything: the stream must be read from the start.
-func (c *cell[S, E]) forget() {
-	c.spoil()
-	c.weight, c.half, c.unseen = 0, false, 0
-	c.set(func(h *head[S]) { *h = head[S]{} })
+func (c *cacheEntry[S, E]) invalidate() {
+	c.discardUncommitted()
+	c.weight, c.partial, c.unseen = 0, false, 0
+	c.updateCommitted(func(h *committedState[S]) { *h = committedState[S]{} })
 }
 
 // cells keeps the cells in use and, up to a weight, those used last.
-type cells[S any, E eventlog.Typed] struct {
+type stateCache[S any, E eventlog.Typed] struct {
 	mu       sync.Mutex
 	closed   bool
-	byStream map[eventlog.Stream]*cell[S, E]
+	byStream map[eventlog.Stream]*cacheEntry[S, E]
 	unused   *list.List // of *cell, the one used last in front
 	weight   int        // of unused
 	limit    int
@@ -161,13 +161,13 @@ type cells[S any, E eventlog.Typed] struct {
 	inUse    sync.WaitGroup // counts what is acquired; it grows from 0 only before close
 }
 
-func (cs *cells[S, E]) init(limit int) {
-	cs.byStream, cs.unused, cs.limit = map[eventlog.Stream]*cell[S, E]{}, list.New(), limit
+func (cs *stateCache[S, E]) init(limit int) {
+	cs.byStream, cs.unused, cs.limit = map[eventlog.Stream]*cacheEntry[S, E]{}, list.New(), limit
 }
 
 // acquire returns the one cell of a stream, or nil after close; hit says that
 // it was there already. The caller releases it.
-func (cs *cells[S, E]) acquire(s eventlog.Stream) (c *cell[S, E], hit bool) {
+func (cs *stateCache[S, E]) acquire(s eventlog.Stream) (c *cacheEntry[S, E], hit bool) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if cs.closed {
@@ -175,12 +175,12 @@ func (cs *cells[S, E]) acquire(s eventlog.Stream) (c *cell[S, E], hit bool) {
 	}
 	c, hit = cs.byStream[s]
 	if !hit {
-		c = &cell[S, E]{stream: s}
+		c = &cacheEntry[S, E]{stream: s}
 		cs.byStream[s] = c
 	}
 	if c.idle != nil {
 		cs.unused.Remove(c.idle)
-		cs.weight -= cellBytes + c.weight
+		cs.weight -= entryBytes + c.weight
 		c.idle = nil
 	}
 	c.refs++
@@ -189,7 +189,7 @@ func (cs *cells[S, E]) acquire(s eventlog.Stream) (c *cell[S, E], hit bool) {
 }
 
 // retain acquires a cell once more that the caller holds already.
-func (cs *cells[S, E]) retain(c *cell[S, E]) {
+func (cs *stateCache[S, E]) retain(c *cacheEntry[S, E]) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	c.refs++
@@ -198,30 +198,30 @@ func (cs *cells[S, E]) retain(c *cell[S, E]) {
 
 // release gives a cell back and evicts what was not used for longest. A cell
 // that knows nothing is dropped at once.
-func (cs *cells[S, E]) release(c *cell[S, E]) {
+func (cs *stateCache[S, E]) release(c *cacheEntry[S, E]) {
 	defer cs.inUse.Done()
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if c.refs--; c.refs > 0 {
 		return
 	}
-	if !c.head.known && !c.half {
+	if !c.committed.known && !c.partial {
 		delete(cs.byStream, c.stream)
 		return
 	}
 	c.idle = cs.unused.PushFront(c)
-	cs.weight += cellBytes + c.weight
+	cs.weight += entryBytes + c.weight
 	for cs.weight > cs.limit && cs.unused.Len() > 1 {
-		old := cs.unused.Remove(cs.unused.Back()).(*cell[S, E])
+		old := cs.unused.Remove(cs.unused.Back()).(*cacheEntry[S, E])
 		old.idle = nil
-		cs.weight -= cellBytes + old.weight
+		cs.weight -= entryBytes + old.weight
 		delete(cs.byStream, old.stream)
 		cs.evicted++
 	}
 }
 
 // find returns the cell of a stream, if there is one, as used just now.
-func (cs *cells[S, E]) find(s eventlog.Stream) *cell[S, E] {
+func (cs *stateCache[S, E]) find(s eventlog.Stream) *cacheEntry[S, E] {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	c := cs.byStream[s]
@@ -231,7 +231,7 @@ func (cs *cells[S, E]) find(s eventlog.Stream) *cell[S, E] {
 	return c
 }
 
-func (cs *cells[S, E]) close() {
+func (cs *stateCache[S, E]) close() {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	cs.closed = true

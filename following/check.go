@@ -19,20 +19,20 @@ type Health struct {
 	Err      error             // of the last one; nil once an event or a watermark came
 }
 
-// Watch looks every LookEvery whether the follower keeps up, until ctx is done.
+// Watch looks every CheckEvery whether the follower keeps up, until ctx is done.
 // It returns at once if the log cannot be looked at.
 func (f *Follower) Watch(ctx context.Context) {
 	if _, ok := f.config.Log.(readable); !ok {
 		return
 	}
-	every := time.NewTicker(LookEvery)
+	every := time.NewTicker(CheckEvery)
 	defer every.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-every.C:
-			f.Look(ctx)
+			f.Check(ctx)
 		}
 	}
 }
@@ -40,16 +40,16 @@ func (f *Follower) Watch(ctx context.Context) {
 // Look compares the follower with the log. It reports a stall, and ends one that
 // lasts by subscribing anew. If the log ends before what was read from it for
 // StalledAfter, the subscription ends with kind Invalid.
-func (f *Follower) Look(ctx context.Context) {
+func (f *Follower) Check(ctx context.Context) {
 	log, ok := f.config.Log.(readable)
 	if !ok {
 		return
 	}
-	found, err := f.ahead(ctx, log)
+	found, err := f.observe(ctx, log)
 	if err != nil {
 		return // that the log does not answer, its callers and the subscription say
 	}
-	act, ok := f.judge(found)
+	act, ok := f.evaluate(found)
 	if !ok {
 		return
 	}
@@ -69,7 +69,7 @@ func (f *Follower) Look(ctx context.Context) {
 }
 
 // ahead is what a look found.
-type ahead struct {
+type observation struct {
 	began    int // the follower has not begun anew since, if it is the same
 	end      eventlog.Position
 	oldest   time.Time         // when the first event above what was applied was stored
@@ -81,7 +81,7 @@ type ahead struct {
 // ahead asks the log for its end, and for the first events for the reader above
 // what was applied and above what was yielded. A subscription that has not
 // caught up walks there by itself; a second walk would be in its way.
-func (f *Follower) ahead(ctx context.Context, log readable) (a ahead, err error) {
+func (f *Follower) observe(ctx context.Context, log readable) (a observation, err error) {
 	f.mu.Lock()
 	at := f.health.Position
 	a.began, a.seen, a.caughtUp = f.began, f.seen, f.health.CaughtUp
@@ -124,7 +124,7 @@ func (f *Follower) first(ctx context.Context, log readable, above, end eventlog.
 }
 
 // act is what is to be done after a look.
-type act struct {
+type decision struct {
 	Health
 	stalled, report bool
 	reopen          context.CancelCauseFunc // nil if the subscription stays
@@ -132,11 +132,11 @@ type act struct {
 }
 
 // judge takes in what a look found; ok is false if it is of before the follower began anew.
-func (f *Follower) judge(a ahead) (do act, ok bool) {
+func (f *Follower) evaluate(a observation) (do decision, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if a.began != f.began {
-		return act{}, false
+		return decision{}, false
 	}
 	now := f.config.Now()
 	f.health.End, f.health.Oldest = a.end, a.oldest
@@ -151,8 +151,8 @@ func (f *Follower) judge(a ahead) (do act, ok bool) {
 	}
 	quiet := f.quiet(now)
 	do.stalled = quiet >= StalledAfter
-	do.report = do.stalled != f.loud
-	f.loud = do.stalled
+	do.report = do.stalled != f.stallReported
+	f.stallReported = do.stalled
 	switch {
 	case f.setBack(a, now):
 		do.reopen, f.short = f.reopen, time.Time{}
@@ -167,7 +167,7 @@ func (f *Follower) judge(a ahead) (do act, ok bool) {
 
 // setBack reports whether the log has ended for StalledAfter before what was
 // read from it. The caller holds mu.
-func (f *Follower) setBack(a ahead, now time.Time) bool {
+func (f *Follower) setBack(a observation, now time.Time) bool {
 	switch {
 	case a.end >= a.seen:
 		f.short = time.Time{}
@@ -177,7 +177,7 @@ func (f *Follower) setBack(a ahead, now time.Time) bool {
 	return !f.short.IsZero() && now.Sub(f.short) >= StalledAfter && f.reopen != nil
 }
 
-func (f *Follower) report(ctx context.Context, do act) {
+func (f *Follower) report(ctx context.Context, do decision) {
 	if !do.stalled {
 		f.config.Logger.InfoContext(ctx, "the log is followed again", "reader", f.config.Name)
 		return
@@ -198,7 +198,7 @@ func (f *Follower) quiet(now time.Time) time.Duration {
 		return 0
 	}
 	from := f.since
-	if !f.loud { // a subscription that was just opened gets its time
+	if !f.stallReported { // a subscription that was just opened gets its time
 		from = later(from, f.opened)
 	}
 	return max(0, now.Sub(from))
@@ -225,7 +225,7 @@ func (f *Follower) Health() Health {
 func (f *Follower) Ready() error {
 	h := f.Health()
 	switch {
-	case h.Failures >= LoudAfter:
+	case h.Failures >= WarnAfter:
 		return domain.Wrap(domain.Unavailable, h.Err, "The %s cannot follow the log; %d tries failed.", f.config.Name, h.Failures)
 	case h.Quiet >= StalledAfter:
 		return domain.Errorf(domain.Unavailable, "The %s stands still at position %d of %d for %s.", f.config.Name, h.Position, h.End, h.Quiet.Round(time.Second))

@@ -20,7 +20,7 @@ import (
 const urgentWait = 2 * time.Millisecond
 
 // follower keeps one group up to date.
-type follower struct {
+type projector struct {
 	group   Group
 	log     Log
 	views   Views
@@ -32,12 +32,12 @@ type follower struct {
 	source  *following.Follower
 	backlog *backlog
 
-	nudge   chan struct{} // somebody waits: do not linger, and look past the events of others
+	wake    chan struct{} // somebody waits: do not linger, and look past the events of others
 	renewed chan struct{} // a rebuild put new rows in place
 	waiting atomic.Int64  // callers of await
 
 	writing sync.Mutex    // held while a batch is applied and while a rebuild switches
-	folder  *folder       // guarded by writing; nil until opened
+	applier *applier      // guarded by writing; nil until opened
 	took    time.Duration // the last batch, to apply; follow's own
 	at      atomic.Int64
 	opened  atomic.Bool
@@ -57,15 +57,15 @@ type follower struct {
 	lost       time.Time // since when the log cannot be followed; zero while it can
 }
 
-func newFollower(c Config, g Group, changes *Changes) *follower {
-	f := &follower{
+func newProjector(c Config, g Group, changes *Changes) *projector {
+	f := &projector{
 		group: g, log: c.Log, views: c.Views, now: c.Now, changes: changes, mirror: c.Mirror,
 		logger: c.Logger.With("view", g.Name), state: Stopped, backlog: newBacklog(c.Log, g),
-		nudge: make(chan struct{}, 1), renewed: make(chan struct{}, 1), moved: make(chan struct{}),
+		wake: make(chan struct{}, 1), renewed: make(chan struct{}, 1), moved: make(chan struct{}),
 	}
 	f.source = following.New(following.Config{
 		Name: "view " + g.Name, Log: c.Log, Categories: g.Categories, Logger: c.Logger, Now: c.Now,
-		Failed: func(domain.Kind, following.Remedy) { f.lose() },
+		Failed: func(domain.Kind, following.Remedy) { f.noteLogLost() },
 	})
 	return f
 }
@@ -73,7 +73,7 @@ func newFollower(c Config, g Group, changes *Changes) *follower {
 // run follows until ctx is done. What ends the following is tried again after
 // the view's checkpoint was proven again; only what a person has to mend leaves
 // the view standing still.
-func (f *follower) run(ctx context.Context) {
+func (f *projector) run(ctx context.Context) {
 	f.runs(true)
 	defer f.runs(false)
 	ctx, stop := context.WithCancel(ctx)
@@ -91,19 +91,19 @@ func (f *follower) run(ctx context.Context) {
 			f.logger.Info("another process wrote the view or replaced it; it is opened again", "err", err)
 			continue
 		}
-		f.rest(ctx, err)
+		f.backOff(ctx, err)
 	}
 	f.become(Stopped, nil)
 }
 
-func (f *follower) runs(now bool) {
+func (f *projector) runs(now bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.running = now
 }
 
 // rest waits after a failure until following may go on.
-func (f *follower) rest(ctx context.Context, err error) {
+func (f *projector) backOff(ctx context.Context, err error) {
 	var again <-chan time.Time
 	if following.RemedyFor(domain.KindOf(err)) == following.End {
 		f.become(Broken, err)
@@ -123,7 +123,7 @@ func (f *follower) rest(ctx context.Context, err error) {
 }
 
 // follow applies events until something goes wrong.
-func (f *follower) follow(ctx context.Context) error {
+func (f *projector) follow(ctx context.Context) error {
 	from, err := f.open(ctx)
 	if err != nil {
 		return err
@@ -143,13 +143,13 @@ func (f *follower) follow(ctx context.Context) error {
 	f.mu.Unlock()
 	go func() {
 		defer close(read)
-		q.fill(ctx, f.source.Follow(ctx, from, func(w eventlog.Watermark) { f.found(); q.pass(w) }))
+		q.fill(ctx, f.source.Follow(ctx, from, func(w eventlog.Watermark) { f.noteLogFound(); q.pass(w) }))
 	}()
 	defer func() { cancel(); <-read }()
 	idle := time.NewTicker(IdleAdvanceWait)
 	defer idle.Stop()
 	for {
-		batch, passed, err := q.take(ctx, patience{idle: idle.C, nudge: f.nudge, batch: f.linger})
+		batch, passed, err := q.next(ctx, waitPolicy{idle: idle.C, wake: f.wake, batch: f.linger})
 		if err != nil {
 			return err
 		}
@@ -161,7 +161,7 @@ func (f *follower) follow(ctx context.Context) error {
 	}
 }
 
-func (f *follower) linger() time.Duration {
+func (f *projector) linger() time.Duration {
 	if f.waiting.Load() > 0 {
 		return min(max(urgentWait, f.took), MaxBatchWait)
 	}
@@ -170,31 +170,31 @@ func (f *follower) linger() time.Duration {
 
 // apply commits one batch and tells the world. An empty batch means that
 // nothing came for a while; passed is then how far the subscription has looked.
-func (f *follower) apply(ctx context.Context, batch []event, passed eventlog.Watermark) error {
+func (f *projector) apply(ctx context.Context, batch []event, passed eventlog.Watermark) error {
 	f.writing.Lock()
 	defer f.writing.Unlock()
-	before := f.folder.at()
+	before := f.applier.at()
 	if len(batch) == 0 {
 		passed.CaughtUp = f.source.Health().CaughtUp
-		if err := f.folder.skip(ctx, f.log, passed); err != nil {
+		if err := f.applier.skip(ctx, f.log, passed); err != nil {
 			return err
 		}
 	} else {
-		f.found()
+		f.noteLogFound()
 		f.setPending(batch[0].At)
-		changed, err := f.folder.apply(ctx, batch)
+		changed, err := f.applier.apply(ctx, batch)
 		if err != nil {
 			return err
 		}
 		f.setPending(time.Time{})
-		if f.folder.at() > before {
-			defer f.changes.Publish(Change{Group: f.group.Name, Position: f.folder.at(), Orders: changed})
+		if f.applier.at() > before {
+			defer f.changes.Publish(Change{Group: f.group.Name, Position: f.applier.at(), Orders: changed})
 		}
 	}
-	if f.folder.at() > before {
+	if f.applier.at() > before {
 		f.advanced()
 	}
-	f.well()
+	f.noteHealthy()
 	return nil
 }
 
@@ -202,8 +202,8 @@ func (f *follower) apply(ctx context.Context, batch []event, passed eventlog.Wat
 // store whose checkpoint is not in the log followed a log that is no more, as
 // after restoring an older backup: it is computed anew beside the old rows,
 // which serve meanwhile.
-func (f *follower) open(ctx context.Context) (from eventlog.Position, err error) {
-	doubt, err := f.begin(ctx)
+func (f *projector) open(ctx context.Context) (from eventlog.Position, err error) {
+	doubt, err := f.openProven(ctx)
 	if err == nil && doubt != nil {
 		err = f.recompute(ctx, doubt)
 	}
@@ -213,28 +213,28 @@ func (f *follower) open(ctx context.Context) (from eventlog.Position, err error)
 	f.trust(nil)
 	f.writing.Lock()
 	defer f.writing.Unlock()
-	return f.folder.next, nil
+	return f.applier.next, nil
 }
 
 // begin opens the store that serves now, which another process may have put in
 // place, and proves it.
-func (f *follower) begin(ctx context.Context) (doubt, err error) {
+func (f *projector) openProven(ctx context.Context) (doubt, err error) {
 	f.writing.Lock()
 	defer f.writing.Unlock()
 	if err := f.reopen(ctx); err != nil {
 		return nil, err
 	}
-	if doubt, err = f.folder.prove(ctx, f.log); err != nil {
+	if doubt, err = f.applier.prove(ctx, f.log); err != nil {
 		return nil, err
 	}
-	f.folder.wrote, f.folder.found = f.mirrored, f.holes().log
-	f.at.Store(int64(f.folder.at()))
-	f.mirror.Reset(f.group.Name, f.folder.at()) // other rows may be in place
+	f.applier.wrote, f.applier.found = f.mirrored, f.holes().log
+	f.at.Store(int64(f.applier.at()))
+	f.mirror.Reset(f.group.Name, f.applier.at()) // other rows may be in place
 	return doubt, nil
 }
 
 // recompute computes the view anew because of a doubt, which is logged once.
-func (f *follower) recompute(ctx context.Context, doubt error) error {
+func (f *projector) recompute(ctx context.Context, doubt error) error {
 	if f.trust(doubt) {
 		f.logger.Warn("the view is computed anew beside its old rows, which serve meanwhile", "err", doubt)
 	}
@@ -245,7 +245,7 @@ func (f *follower) recompute(ctx context.Context, doubt error) error {
 
 // trust notes why the rows are in doubt, nil if they are not; it says whether
 // they were in no doubt before.
-func (f *follower) trust(doubt error) (before bool) {
+func (f *projector) trust(doubt error) (before bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	before = f.doubt == nil
@@ -254,45 +254,45 @@ func (f *follower) trust(doubt error) (before bool) {
 }
 
 // reopen takes the store that serves now. The caller holds writing.
-func (f *follower) reopen(ctx context.Context) error {
+func (f *projector) reopen(ctx context.Context) error {
 	s, err := f.views.Live(ctx, f.group)
 	if err != nil {
 		return err
 	}
-	fresh, err := newFolder(ctx, f.group, s)
+	fresh, err := newApplier(ctx, f.group, s)
 	if err != nil {
 		return err
 	}
-	f.folder = fresh
+	f.applier = fresh
 	f.at.Store(int64(fresh.at()))
 	f.opened.Store(true)
 	return nil
 }
 
 // position is where the serving rows stand.
-func (f *follower) position(ctx context.Context) (eventlog.Position, error) {
+func (f *projector) position(ctx context.Context) (eventlog.Position, error) {
 	if f.opened.Load() {
 		return eventlog.Position(f.at.Load()), nil
 	}
 	f.writing.Lock()
 	defer f.writing.Unlock()
-	if f.folder == nil {
+	if f.applier == nil {
 		if err := f.reopen(ctx); err != nil {
 			return 0, err
 		}
 	}
-	return f.folder.at(), nil
+	return f.applier.at(), nil
 }
 
 // holes logs what a store that begins to be filled sets aside.
-func (f *follower) holes() *holesLogged { return &holesLogged{logger: f.logger} }
+func (f *projector) holes() *holesLogged { return &holesLogged{logger: f.logger} }
 
 // mirrored shows a committed batch to the mirror. The caller holds writing.
-func (f *follower) mirrored(b Batch) { f.mirror.Wrote(f.group.Name, b) }
+func (f *projector) mirrored(b Batch) { f.mirror.Wrote(f.group.Name, b) }
 
 // advanced makes the folder's new position known. The caller holds writing.
-func (f *follower) advanced() {
-	at := f.folder.at()
+func (f *projector) advanced() {
+	at := f.applier.at()
 	f.at.Store(int64(at))
 	f.source.Applied(at)
 	f.mu.Lock()
@@ -302,13 +302,13 @@ func (f *follower) advanced() {
 	f.moved = make(chan struct{})
 }
 
-func (f *follower) setPending(t time.Time) {
+func (f *projector) setPending(t time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pending = t
 }
 
-func (f *follower) become(s State, err error) {
+func (f *projector) become(s State, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if s == Following {
@@ -323,15 +323,15 @@ func (f *follower) become(s State, err error) {
 }
 
 // well notes that the view gets on. The caller holds writing.
-func (f *follower) well() {
+func (f *projector) noteHealthy() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.unwell = time.Time{}
-	f.caughtUp = f.caughtUp || f.queue.caughtUp(f.folder.at())
+	f.caughtUp = f.caughtUp || f.queue.caughtUp(f.applier.at())
 }
 
 // lose notes that the log cannot be followed, found that it can.
-func (f *follower) lose() {
+func (f *projector) noteLogLost() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.lost.IsZero() {
@@ -339,7 +339,7 @@ func (f *follower) lose() {
 	}
 }
 
-func (f *follower) found() {
+func (f *projector) noteLogFound() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lost = time.Time{}

@@ -12,10 +12,10 @@ import (
 
 // proposal is what a group wants to append.
 type proposal[S any, E eventlog.Typed] struct {
-	decided []*request[S, E] // loud and quiet, in order
-	loud    []*request[S, E] // whose events these are
-	quiet   []*request[S, E] // that append nothing; err is set where the decision refused
-	rest    []*request[S, E] // for which there was no room
+	decided  []*request[S, E] // loud and quiet, in order
+	writes   []*request[S, E] // whose events these are
+	noops    []*request[S, E] // that append nothing; err is set where the decision refused
+	overflow []*request[S, E] // for which there was no room
 
 	events  []E
 	pending []eventlog.Pending
@@ -24,20 +24,20 @@ type proposal[S any, E eventlog.Typed] struct {
 
 // decideAll decides one after the other on what those before lead to. A
 // request that panics is answered at once, and the others start afresh.
-func (a *Aggregate[S, E]) decideAll(c *cell[S, E], group []*request[S, E]) *proposal[S, E] {
+func (a *Aggregate[S, E]) decideAll(c *cacheEntry[S, E], group []*request[S, E]) *proposal[S, E] {
 	for {
 		p, ok := a.tryAll(c, unanswered(group))
 		if ok {
 			return p
 		}
-		c.spoil()
+		c.discardUncommitted()
 	}
 }
 
-func (a *Aggregate[S, E]) tryAll(c *cell[S, E], group []*request[S, E]) (p *proposal[S, E], ok bool) {
+func (a *Aggregate[S, E]) tryAll(c *cacheEntry[S, E], group []*request[S, E]) (p *proposal[S, E], ok bool) {
 	p = &proposal[S, E]{}
-	if !c.drafted {
-		c.draft, c.drafted = a.decider.Copy(c.head.state), true
+	if !c.hasUncommitted {
+		c.uncommitted, c.hasUncommitted = a.decider.Copy(c.committed.state), true
 	}
 	for i, r := range group {
 		full, broken := a.decideOne(c, p, r)
@@ -46,7 +46,7 @@ func (a *Aggregate[S, E]) tryAll(c *cell[S, E], group []*request[S, E]) (p *prop
 			r.answer(Result{}, broken)
 			return nil, false
 		case full:
-			p.rest = group[i:]
+			p.overflow = group[i:]
 			return p, true
 		}
 		p.decided = append(p.decided, r)
@@ -56,35 +56,35 @@ func (a *Aggregate[S, E]) tryAll(c *cell[S, E], group []*request[S, E]) (p *prop
 
 // decideOne adds what follows from one request; full means there is no room
 // for it. Broken is a panic, after which the draft cannot be trusted.
-func (a *Aggregate[S, E]) decideOne(c *cell[S, E], p *proposal[S, E], r *request[S, E]) (full bool, broken error) {
+func (a *Aggregate[S, E]) decideOne(c *cacheEntry[S, E], p *proposal[S, E], r *request[S, E]) (full bool, broken error) {
 	defer func() {
 		if caught := recover(); caught != nil {
 			broken = errPanic(caught)
 		}
 	}()
-	events, pending, bytes, err := a.propose(c, c.draft, r)
+	events, pending, bytes, err := a.propose(c, c.uncommitted, r)
 	if r.err = err; err != nil {
-		p.quiet = append(p.quiet, r)
+		p.noops = append(p.noops, r)
 		return false, nil
 	}
 	if len(p.pending) > 0 && (len(p.pending)+len(pending) > MaxAppendEvents || p.bytes+bytes > MaxAppendBytes) {
 		return true, nil
 	}
-	c.draft = a.decider.Fold(c.draft, events...)
-	r.view(c.draft)
+	c.uncommitted = a.decider.Fold(c.uncommitted, events...)
+	r.view(c.uncommitted)
 	if len(events) == 0 {
-		p.quiet = append(p.quiet, r)
+		p.noops = append(p.noops, r)
 		return false, nil
 	}
 	p.events, p.pending, p.bytes = append(p.events, events...), append(p.pending, pending...), p.bytes+bytes
-	r.out = Result{Version: c.head.version + eventlog.Version(len(p.pending)), Events: len(events)}
-	p.loud = append(p.loud, r)
+	r.out = Result{Version: c.committed.version + eventlog.Version(len(p.pending)), Events: len(events)}
+	p.writes = append(p.writes, r)
 	return false, nil
 }
 
 // propose decides and encodes; what no log accepts is refused here, where it
 // is one request's failure and not the group's.
-func (a *Aggregate[S, E]) propose(c *cell[S, E], s S, r *request[S, E]) (events []E, pending []eventlog.Pending, bytes int, err error) {
+func (a *Aggregate[S, E]) propose(c *cacheEntry[S, E], s S, r *request[S, E]) (events []E, pending []eventlog.Pending, bytes int, err error) {
 	if r.decide == nil {
 		return nil, nil, 0, nil
 	}
@@ -103,7 +103,7 @@ func (a *Aggregate[S, E]) propose(c *cell[S, E], s S, r *request[S, E]) (events 
 		pending[i].Meta = r.cause.meta()
 		bytes += len(pending[i].Data)
 	}
-	return events, pending, bytes, eventlog.CheckAppend(c.stream, c.head.version, pending)
+	return events, pending, bytes, eventlog.CheckAppend(c.stream, c.committed.version, pending)
 }
 
 // eventID is derived from the command, the data and the index. The data is in
@@ -116,24 +116,24 @@ func eventID(command string, s eventlog.Stream, i int, data []byte) eventlog.Eve
 
 // append makes a proposal durable and answers the loud. After an error
 // everything not answered is as before, and what cannot be known is forgotten.
-func (a *Aggregate[S, E]) append(ctx context.Context, c *cell[S, E], p *proposal[S, E]) error {
+func (a *Aggregate[S, E]) append(ctx context.Context, c *cacheEntry[S, E], p *proposal[S, E]) error {
 	before := a.endOfLog(ctx, c)
-	at, err := a.store.Append(ctx, c.stream, c.head.version, p.pending...)
+	at, err := a.store.Append(ctx, c.stream, c.committed.version, p.pending...)
 	if err != nil {
-		switch err = kinded(err, domain.Unknown, "It is not known whether the request was stored; send it again to find out."); domain.KindOf(err) {
+		switch err = withKind(err, domain.Unknown, "It is not known whether the request was stored; send it again to find out."); domain.KindOf(err) {
 		case domain.Conflict, domain.Unavailable, domain.ReadOnly, domain.Invalid:
-			c.spoil()
+			c.discardUncommitted()
 		default:
-			c.forget()
+			c.invalidate()
 		}
 		return err
 	}
-	a.stats.appended(len(p.loud), len(p.events))
+	a.stats.appended(len(p.writes), len(p.events))
 	a.commit(c, p, at)
 	if at.Position > before { // above all that had been stored, so no repeat
-		c.set(func(h *head[S]) { h.proved = true })
+		c.updateCommitted(func(h *committedState[S]) { h.verified = true })
 	}
-	for _, r := range p.loud {
+	for _, r := range p.writes {
 		r.out.Position = at.Position
 		r.answer(r.out, nil)
 	}
@@ -144,9 +144,9 @@ func (a *Aggregate[S, E]) append(ctx context.Context, c *cell[S, E], p *proposal
 // endOfLog is where the log ends, if an append above that would prove something:
 // that it was no repeat, and that nothing follows it in its stream. Otherwise
 // it is a position that no append gets to.
-func (a *Aggregate[S, E]) endOfLog(ctx context.Context, c *cell[S, E]) eventlog.Position {
-	if a.opts.Alone && !c.head.proved {
-		if log, ok := a.store.(eventlog.Ended); ok {
+func (a *Aggregate[S, E]) endOfLog(ctx context.Context, c *cacheEntry[S, E]) eventlog.Position {
+	if a.opts.SingleWriter && !c.committed.verified {
+		if log, ok := a.store.(eventlog.EndReader); ok {
 			if end, err := log.End(ctx); err == nil {
 				return end
 			}
@@ -156,11 +156,11 @@ func (a *Aggregate[S, E]) endOfLog(ctx context.Context, c *cell[S, E]) eventlog.
 }
 
 // commit moves the head to what is durable now.
-func (a *Aggregate[S, E]) commit(c *cell[S, E], p *proposal[S, E], at eventlog.Appended) {
+func (a *Aggregate[S, E]) commit(c *cacheEntry[S, E], p *proposal[S, E], at eventlog.Appended) {
 	c.weight += p.bytes
-	c.set(func(h *head[S]) {
+	c.updateCommitted(func(h *committedState[S]) {
 		if a.decider.Clone == nil {
-			h.state = c.draft
+			h.state = c.uncommitted
 		} else {
 			h.state = a.decider.Fold(h.state, p.events...)
 		}

@@ -12,31 +12,31 @@ import (
 )
 
 // folder folds batches of events into one store. It is not for concurrent use.
-type folder struct {
-	group Group
-	store Store
-	unit  *unit
-	stand eventlog.Checkpoint   // of the store
-	next  eventlog.Position     // where the log is read on
-	wrote func(Batch)           // told after each commit; nil for nobody
-	found func(readmodels.Hole) // told after the commit of each new hole; nil for nobody
+type applier struct {
+	group      Group
+	store      Store
+	unit       *unit
+	checkpoint eventlog.Checkpoint   // of the store
+	next       eventlog.Position     // where the log is read on
+	wrote      func(Batch)           // told after each commit; nil for nobody
+	found      func(readmodels.Hole) // told after the commit of each new hole; nil for nobody
 }
 
-func newFolder(ctx context.Context, g Group, s Store) (*folder, error) {
+func newApplier(ctx context.Context, g Group, s Store) (*applier, error) {
 	stand, err := s.Checkpoint(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &folder{group: g, store: s, unit: newUnit(s), stand: stand, next: stand.Event.Position}, nil
+	return &applier{group: g, store: s, unit: newUnit(s), checkpoint: stand, next: stand.Event.Position}, nil
 }
 
 // at is the position of the store.
-func (f *folder) at() eventlog.Position { return f.stand.Position() }
+func (f *applier) at() eventlog.Position { return f.checkpoint.Position() }
 
 // apply folds events and writes rows and position in one transaction. Events
 // at or below the position were applied before and are passed over. After an
 // error the store stands where it stood. It returns the orders that changed.
-func (f *folder) apply(ctx context.Context, events []event) ([]domain.OrderID, error) {
+func (f *applier) apply(ctx context.Context, events []event) ([]domain.OrderID, error) {
 	for len(events) > 0 && events[0].Position <= f.at() {
 		events = events[1:]
 	}
@@ -51,10 +51,10 @@ func (f *folder) apply(ctx context.Context, events []event) ([]domain.OrderID, e
 		f.unit = newUnit(f.store)
 		return nil, err
 	}
-	return f.unit.settle(), nil
+	return f.unit.markWritten(), nil
 }
 
-func (f *folder) fold(ctx context.Context, events []event) error {
+func (f *applier) fold(ctx context.Context, events []event) error {
 	w := newWanted(f.unit)
 	for _, e := range events {
 		f.group.keys(w, e)
@@ -75,7 +75,7 @@ func after(events []event) eventlog.Checkpoint {
 	return eventlog.Checkpoint{Event: eventlog.MarkOf(events[len(events)-1].Recorded)}
 }
 
-func (f *folder) write(ctx context.Context, to eventlog.Checkpoint, rows Rows) error {
+func (f *applier) write(ctx context.Context, to eventlog.Checkpoint, rows Rows) error {
 	b := Batch{Above: f.at(), To: to, Rows: rows}
 	if err := f.store.Write(ctx, b); err != nil {
 		if domain.KindOf(err) == domain.Invalid { // of the log it would mean that a position is none
@@ -83,7 +83,7 @@ func (f *folder) write(ctx context.Context, to eventlog.Checkpoint, rows Rows) e
 		}
 		return err
 	}
-	f.stand, f.next = to, to.Position()
+	f.checkpoint, f.next = to, to.Position()
 	if f.wrote != nil {
 		f.wrote(b)
 	}
@@ -100,7 +100,7 @@ func (f *folder) write(ctx context.Context, to eventlog.Checkpoint, rows Rows) e
 // group's up to and including it, and none after. Rows are written once they
 // are at rest, so until it returns without an error they lag behind the
 // position, and then the store is of no use. progress is told after each batch.
-func (f *folder) replay(ctx context.Context, log Log, to eventlog.Position, progress func(at eventlog.Position, events int)) (events int, err error) {
+func (f *applier) replay(ctx context.Context, log Log, to eventlog.Position, progress func(at eventlog.Position, events int)) (events int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	q := newQueue(MaxRebuildBatchEvents)
 	read := make(chan struct{})
@@ -109,9 +109,9 @@ func (f *folder) replay(ctx context.Context, log Log, to eventlog.Position, prog
 		q.fill(ctx, until(log.ReadAll(ctx, f.next, f.group.Categories...), to))
 	}()
 	defer func() { cancel(); <-read }()
-	reached := eventlog.Checkpoint{Event: f.stand.Event}
+	reached := eventlog.Checkpoint{Event: f.checkpoint.Event}
 	for {
-		batch, _, err := q.take(ctx, patience{})
+		batch, _, err := q.next(ctx, waitPolicy{})
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -123,7 +123,7 @@ func (f *folder) replay(ctx context.Context, log Log, to eventlog.Position, prog
 		}
 		reached = after(batch)
 		if f.unit.unwritten() > MaxUnwrittenWeight {
-			if err := f.write(ctx, reached, f.unit.resting()); err != nil {
+			if err := f.write(ctx, reached, f.unit.evictable()); err != nil {
 				return events, err
 			}
 		}
@@ -136,7 +136,7 @@ func (f *folder) replay(ctx context.Context, log Log, to eventlog.Position, prog
 }
 
 // finish writes what a replay has left and notes that it came to a position.
-func (f *folder) finish(ctx context.Context, log Log, reached eventlog.Checkpoint, to eventlog.Position) (err error) {
+func (f *applier) finish(ctx context.Context, log Log, reached eventlog.Checkpoint, to eventlog.Position) (err error) {
 	if f.at() >= to && f.unit.unwritten() == 0 {
 		return nil
 	}
@@ -148,7 +148,7 @@ func (f *folder) finish(ctx context.Context, log Log, reached eventlog.Checkpoin
 	if err := f.write(ctx, reached, f.unit.dirty()); err != nil {
 		return err
 	}
-	f.unit.settle()
+	f.unit.markWritten()
 	if reached.Passed.ID == (eventlog.EventID{}) {
 		f.next = reached.Event.Position // to may be no position of this log
 	}
@@ -173,7 +173,7 @@ func until(seq iter.Seq2[eventlog.Recorded, error], last eventlog.Position) iter
 // of the group's own events lies between. It looks for them only above what the
 // subscription has passed; before that has caught up it does not look at all,
 // because the subscription walks there by itself.
-func (f *folder) skip(ctx context.Context, log Log, passed eventlog.Watermark) (err error) {
+func (f *applier) skip(ctx context.Context, log Log, passed eventlog.Watermark) (err error) {
 	to := max(f.next, passed.Position)
 	if passed.CaughtUp {
 		if to, err = clearUpTo(ctx, log, to, f.group.Categories); err != nil {
@@ -187,7 +187,7 @@ func (f *folder) skip(ctx context.Context, log Log, passed eventlog.Watermark) (
 	if err != nil {
 		return err
 	}
-	return f.write(ctx, eventlog.Checkpoint{Event: f.stand.Event, Passed: mark}, Rows{})
+	return f.write(ctx, eventlog.Checkpoint{Event: f.checkpoint.Event, Passed: mark}, Rows{})
 }
 
 // clearUpTo returns the end of the log if no event of the categories lies

@@ -28,7 +28,7 @@ func TestASilentSubscription(t *testing.T) {
 		if err := b.Ready(); err != nil || stalls.Load() != 0 {
 			b.t.Errorf("before its time: %d reports, %v", stalls.Load(), err)
 		}
-		time.Sleep(time.Second + 2*following.LookEvery)
+		time.Sleep(time.Second + 2*following.CheckEvery)
 		synctest.Wait()
 		err := b.Ready()
 		if domain.KindOf(err) != domain.Unavailable || stalls.Load() != 1 || b.said.times("level=ERROR", "nothing comes", "saga test") != 1 {
@@ -38,9 +38,9 @@ func TestASilentSubscription(t *testing.T) {
 			b.t.Errorf("health %+v", h)
 		}
 		b.feed.Silence(false)
-		time.Sleep(following.ReopenAfter - following.StalledAfter - 3*following.LookEvery)
+		time.Sleep(following.ReopenAfter - following.StalledAfter - 3*following.CheckEvery)
 		b.wantEvents("before it is opened anew", 3)
-		time.Sleep(4 * following.LookEvery)
+		time.Sleep(4 * following.CheckEvery)
 		synctest.Wait()
 		b.wantEvents("after it was opened anew", 5)
 		if opened, reconnects, _ := b.feed.Counts(); opened != 2 || reconnects != 1 {
@@ -64,7 +64,7 @@ func TestASubscriptionThatIsSilentFromTheStart(t *testing.T) {
 		if err := b.Ready(); err == nil || !strings.Contains(err.Error(), "has not caught up") {
 			b.t.Errorf("at first: %v", err)
 		}
-		time.Sleep(following.StalledAfter + following.LookEvery)
+		time.Sleep(following.StalledAfter + following.CheckEvery)
 		if err := b.Ready(); err == nil || !strings.Contains(err.Error(), "stands still") {
 			b.t.Errorf("after %v: %v", following.StalledAfter, err)
 		}
@@ -73,7 +73,7 @@ func TestASubscriptionThatIsSilentFromTheStart(t *testing.T) {
 			b.t.Errorf("%d subscriptions, %d reconnects, said %s", opened, reconnects, b.said.text.String())
 		}
 		b.feed.Silence(false)
-		time.Sleep(following.ReopenAfter + following.LookEvery)
+		time.Sleep(following.ReopenAfter + following.CheckEvery)
 		b.wantEvents("in the end", 3)
 		if err := b.Ready(); err != nil {
 			b.t.Errorf("in the end: %v", err)
@@ -118,13 +118,13 @@ func TestAnIdleFollowerMovesToTheEnd(t *testing.T) {
 		synctest.Wait()
 		b.Applied(first.Position)
 		end := b.add(b.log, "others-1", 500)
-		time.Sleep(2 * following.LookEvery)
+		time.Sleep(2 * following.CheckEvery)
 		if h := b.Health(); h.Position != end.Position || h.End != end.Position || !h.Oldest.IsZero() {
 			b.t.Errorf("health %+v, want position %d", h, end.Position)
 		}
 		b.add(b.log, "mine-1", 1)
 		b.add(b.log, "others-1", 5)
-		time.Sleep(2 * following.LookEvery)
+		time.Sleep(2 * following.CheckEvery)
 		if h := b.Health(); h.Position != end.Position || h.Oldest.IsZero() {
 			b.t.Errorf("health %+v, want position %d and an oldest event", h, end.Position)
 		}
