@@ -38,6 +38,7 @@
 //	infra/servicestest/ the real servers of a fleet, for tests
 //	infra/tools/        the linters' versions, in a module of its own
 //	cmd/orderflow/      the binary: App, and one file per subcommand
+//	docs/glossary.md    the words of this code base, and where each lives
 //	docs/adr/           decisions that were not obvious, and why
 //
 // Who may import whom is listed in arch_test.go, which fails when a package strays.

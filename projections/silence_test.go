@@ -50,8 +50,8 @@ func (s *silent) SubscribeWatermarked(ctx context.Context, above eventlog.Positi
 	}
 }
 
-// follower is a runner of products on a log, in a bubble of made-up time.
-type follower struct {
+// productsRunner is a runner of products on a log, in a bubble of made-up time.
+type productsRunner struct {
 	*projections.Runner
 	*projectionstest.History
 
@@ -60,10 +60,10 @@ type follower struct {
 }
 
 // follow runs f in a bubble; begin fills the log and the store before the runner starts.
-func follow(t *testing.T, begin func(*follower), f func(*follower)) {
+func follow(t *testing.T, begin func(*productsRunner), f func(*productsRunner)) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &silent{Log: memory.New()}
-		n := &follower{log: log, views: newProducts(), History: &projectionstest.History{T: t, Log: log}}
+		n := &productsRunner{log: log, views: newProducts(), History: &projectionstest.History{T: t, Log: log}}
 		n.Runner = projections.NewRunner(projections.Config{Log: log, Views: n.views, Groups: productsOnly(t), Logger: slog.New(slog.DiscardHandler)})
 		if begin != nil {
 			begin(n)
@@ -81,12 +81,12 @@ func follow(t *testing.T, begin func(*follower), f func(*follower)) {
 }
 
 // after lets made-up time go by and waits for what is done then.
-func (n *follower) after(d time.Duration) {
+func (n *productsRunner) after(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-func (n *follower) status() projections.Status {
+func (n *productsRunner) status() projections.Status {
 	n.T.Helper()
 	all, err := n.Status(n.T.Context())
 	if err != nil {
@@ -95,7 +95,7 @@ func (n *follower) status() projections.Status {
 	return all[0]
 }
 
-func (n *follower) is(state projections.State, events int64, least, most time.Duration, ready bool) {
+func (n *productsRunner) is(state projections.State, events int64, least, most time.Duration, ready bool) {
 	n.T.Helper()
 	s, err := n.status(), n.Ready(n.T.Context())
 	if s.State != state || s.LagEvents != events || s.Lag < least || s.Lag > most || (err == nil) != ready {
@@ -107,7 +107,7 @@ func (n *follower) is(state projections.State, events int64, least, most time.Du
 }
 
 func TestASilentSubscriptionIsSeenAndOpenedAnew(t *testing.T) {
-	follow(t, nil, func(n *follower) {
+	follow(t, nil, func(n *productsRunner) {
 		n.is(projections.Following, 0, 0, 0, true)
 		n.log.quiet.Store(true)
 		n.Append(listed("a"), listed("b"))
@@ -132,12 +132,12 @@ func TestASilentSubscriptionIsSeenAndOpenedAnew(t *testing.T) {
 
 // TestASubscriptionThatIsSilentFromTheStart is behind with a whole log.
 func TestASubscriptionThatIsSilentFromTheStart(t *testing.T) {
-	follow(t, func(n *follower) {
+	follow(t, func(n *productsRunner) {
 		for i := range 3_000 {
 			n.Append(listed(domain.SKU("sku" + string(rune('a'+i%26)) + strings.Repeat("x", i/26))))
 		}
 		n.log.quiet.Store(true)
-	}, func(n *follower) {
+	}, func(n *productsRunner) {
 		n.is(projections.Following, projections.MaxLagEvents, 3*time.Second, 3*time.Second, false)
 		n.after(8 * time.Second)
 		n.is(projections.Stalled, projections.MaxLagEvents, 11*time.Second, 11*time.Second, false)
@@ -148,7 +148,7 @@ func TestASubscriptionThatIsSilentFromTheStart(t *testing.T) {
 }
 
 func TestAViewThatFailsForLongIsNotReady(t *testing.T) {
-	follow(t, nil, func(n *follower) {
+	follow(t, nil, func(n *productsRunner) {
 		n.views.fail(domain.Errorf(domain.Unavailable, "the disk is away"))
 		n.Append(listed("a"))
 		n.after(5 * time.Second)
@@ -174,7 +174,7 @@ func TestWhatBecomesOfAFailedSubscription(t *testing.T) {
 		domain.Internal: projections.Broken, domain.Incomplete: projections.Broken, domain.Mismatch: projections.Broken, domain.Rejected: projections.Broken,
 	} {
 		t.Run(kind.String(), func(t *testing.T) {
-			follow(t, nil, func(n *follower) {
+			follow(t, nil, func(n *productsRunner) {
 				failed := error(domain.Errorf(kind, "it failed"))
 				n.log.fails.Store(&failed)
 				n.Append(listed("a"))

@@ -36,8 +36,8 @@ func (l *looked) react(_ context.Context, id domain.OrderID) (time.Time, error) 
 	return time.Time{}, nil
 }
 
-// take returns the orders looked at since it was last called.
-func (l *looked) take() []domain.OrderID {
+// drain returns the orders looked at since it was last called.
+func (l *looked) drain() []domain.OrderID {
 	synctest.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -111,7 +111,7 @@ func TestCheckpointsThatDoNotProve(t *testing.T) {
 					b.place(id)
 				}
 				_, stop := b.run()
-				want(b.t, "at first", l.take(), "a", "b", "c")
+				want(b.t, "at first", l.drain(), "a", "b", "c")
 				_ = stop()
 				at, log := c.spoil(b, b.marks.at)
 				b.marks.at, b.log = at, log
@@ -125,9 +125,9 @@ func TestCheckpointsThatDoNotProve(t *testing.T) {
 				}
 				slices.Sort(all)
 				d, stop := b.run()
-				want(b.t, "after the start", l.take(), slices.Compact(all)...)
+				want(b.t, "after the start", l.drain(), slices.Compact(all)...)
 				b.place("new")
-				want(b.t, "then", l.take(), "new")
+				want(b.t, "then", l.drain(), "new")
 				if err := d.Ready(); err != nil {
 					b.t.Errorf("it is not ready: %v", err)
 				}
@@ -139,9 +139,9 @@ func TestCheckpointsThatDoNotProve(t *testing.T) {
 				}
 				said.Reset()
 				_, stop = b.run()
-				want(b.t, "at the next start", l.take())
+				want(b.t, "at the next start", l.drain())
 				b.place("newer")
-				want(b.t, "then", l.take(), "newer")
+				want(b.t, "then", l.drain(), "newer")
 				_ = stop()
 				if said.Len() > 0 {
 					b.t.Errorf("at the next start it said %s", said)
@@ -171,7 +171,7 @@ func TestAPositionOfTheVersionBefore(t *testing.T) {
 			b.t.Errorf("saved is %+v, want %+v", b.marks.at, at)
 		}
 		close(hold)
-		want(b.t, "in all", l.take(), "c")
+		want(b.t, "in all", l.drain(), "c")
 		_ = stop()
 		if said.Len() > 0 {
 			b.t.Errorf("it said %s", said)
@@ -268,7 +268,7 @@ func TestTheLogIsReplacedUnderTheSaga(t *testing.T) {
 					b.place(id)
 				}
 				time.Sleep(2 * sagas.CheckpointEvery)
-				want(b.t, "on the first log", l.take(), "a", "b")
+				want(b.t, "on the first log", l.drain(), "a", "b")
 				other := memory.New()
 				var last eventlog.Mark
 				for _, id := range []domain.OrderID{"x", "y", "z"} {
@@ -276,7 +276,7 @@ func TestTheLogIsReplacedUnderTheSaga(t *testing.T) {
 				}
 				feed.Replace(other, failure)
 				time.Sleep(2 * sagas.CheckpointEvery)
-				want(b.t, "on the other log", l.take(), "x", "y", "z")
+				want(b.t, "on the other log", l.drain(), "x", "y", "z")
 				close(hold)
 				time.Sleep(2 * sagas.CheckpointEvery)
 				synctest.Wait()
@@ -299,7 +299,7 @@ func TestRewindsEnd(t *testing.T) {
 		refused := domain.Errorf(domain.Invalid, "no position of the log")
 		feed.Fail(refused, refused, refused)
 		_, stop := b.run()
-		want(b.t, "after three refusals", l.take(), "a")
+		want(b.t, "after three refusals", l.drain(), "a")
 		feed.Fail(refused, refused, refused, refused)
 		synctest.Wait()
 		err := stop()
@@ -323,7 +323,7 @@ func TestEveryFailureOfTheFeed(t *testing.T) {
 				}
 				b.place("a")
 				d, stop := b.run()
-				want(b.t, "at first", l.take(), "a")
+				want(b.t, "at first", l.drain(), "a")
 				feed.Fail(domain.Errorf(kind, "it broke"), domain.Errorf(kind, "it broke"))
 				b.place("b")
 				time.Sleep(time.Second)
@@ -338,7 +338,7 @@ func TestEveryFailureOfTheFeed(t *testing.T) {
 					}
 					return
 				}
-				if have := l.take(); !slices.Contains(have, "b") || told[remedy] != 2 {
+				if have := l.drain(); !slices.Contains(have, "b") || told[remedy] != 2 {
 					b.t.Errorf("it looked at %v; told %v", have, told)
 				}
 				if err := d.Ready(); err != nil {
@@ -393,7 +393,7 @@ func TestAFeedThatFailsThreeTimes(t *testing.T) {
 		}
 		b.place("a")
 		time.Sleep(time.Second)
-		want(b.t, "in the end", l.take(), "a")
+		want(b.t, "in the end", l.drain(), "a")
 		if err := d.Ready(); err != nil {
 			b.t.Errorf("in the end: %v", err)
 		}
@@ -409,7 +409,7 @@ func TestAFeedThatFallsSilent(t *testing.T) {
 		b.observer.Stalled = func(string) { stalled++ }
 		d, stop := b.run()
 		b.place("a")
-		want(b.t, "at first", l.take(), "a")
+		want(b.t, "at first", l.drain(), "a")
 		feed.Silence(true)
 		b.place("b")
 		time.Sleep(following.StalledAfter + 2*following.CheckEvery)
@@ -421,9 +421,9 @@ func TestAFeedThatFallsSilent(t *testing.T) {
 			b.t.Errorf("health %+v", h)
 		}
 		feed.Silence(false)
-		want(b.t, "before it is opened anew", l.take())
+		want(b.t, "before it is opened anew", l.drain())
 		time.Sleep(following.ReopenAfter)
-		want(b.t, "after that", l.take(), "b")
+		want(b.t, "after that", l.drain(), "b")
 		if _, reconnects, _ := feed.Counts(); reconnects != 1 || d.Ready() != nil {
 			b.t.Errorf("%d reconnects, ready %v", reconnects, d.Ready())
 		}
@@ -463,7 +463,7 @@ func TestAWatermarkIsSavedAndUsed(t *testing.T) {
 			}
 			walked.n = 0
 		}
-		want(b.t, "in all", l.take(), "a")
+		want(b.t, "in all", l.drain(), "a")
 	})
 }
 

@@ -138,7 +138,7 @@ func (sc scenario) drive(t *testing.T, w *world) (domain.OrderID, seen) {
 			p = w.start(t)
 		default:
 		}
-		now := look(t, w, id)
+		now := readSeen(t, w, id)
 		switch {
 		case len(setup) > 0:
 			if _, err := p.Send(t.Context(), setup[0]); err == nil {
@@ -161,7 +161,7 @@ func (sc scenario) drive(t *testing.T, w *world) (domain.OrderID, seen) {
 		}
 		time.Sleep(wait)
 	}
-	t.Fatalf("the order stands still: %+v", look(t, w, id))
+	t.Fatalf("the order stands still: %+v", readSeen(t, w, id))
 	return "", seen{}
 }
 
@@ -177,8 +177,8 @@ func (s seen) rests() bool {
 	return s.f.Phase == fulfilment.PhaseFulfilled || s.f.Phase == fulfilment.PhaseCompensated
 }
 
-// look reads the log without going through any process.
-func look(t *testing.T, w *world, id domain.OrderID) seen {
+// readSeen reads the log without going through any process.
+func readSeen(t *testing.T, w *world, id domain.OrderID) seen {
 	t.Helper()
 	l := commands.NewLocal(w.log, nil)
 	var s seen

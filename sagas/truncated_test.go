@@ -250,7 +250,7 @@ func (c cutCase) drive(t *testing.T, w *world, s *cutSeen, place commands.PlaceO
 			p = w.start(t)
 		default:
 		}
-		now := look(t, w, id)
+		now := readSeen(t, w, id)
 		s.mu.Lock()
 		struck := s.struck
 		s.mu.Unlock()
@@ -278,7 +278,7 @@ func (c cutCase) drive(t *testing.T, w *world, s *cutSeen, place commands.PlaceO
 			return now
 		}
 	}
-	t.Fatalf("the order stands still: %+v", look(t, w, id))
+	t.Fatalf("the order stands still: %+v", readSeen(t, w, id))
 	return seen{}
 }
 
@@ -308,7 +308,7 @@ func (c cutCase) check(t *testing.T, w *world, p *process, s *cutSeen, id domain
 		s.concerned++
 		t.Errorf("after the cut: %v", s.calls)
 	}
-	if o := look(t, w, other); o.o.Status != order.StatusConfirmed || o.f.Phase != fulfilment.PhaseFulfilled {
+	if o := readSeen(t, w, other); o.o.Status != order.StatusConfirmed || o.f.Phase != fulfilment.PhaseFulfilled {
 		t.Errorf("the other order is %s, %+v", o.o.Status, o.f)
 	}
 	_, err := p.Send(t.Context(), placing(c.units, c.token))

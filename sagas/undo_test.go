@@ -101,7 +101,7 @@ func TestUndoingThatNeverSucceedsWaitsForAPerson(t *testing.T) {
 					must(t, p, commands.ResumeFulfilment{Order: id, By: "operator"})
 				}
 				time.Sleep(time.Minute)
-				if end := look(t, w, id); end.o.Status != tc.end || !end.rests() {
+				if end := readSeen(t, w, id); end.o.Status != tc.end || !end.rests() {
 					t.Errorf("the order ended %s, %+v", end.o.Status, end.f)
 				}
 				p.stop()
@@ -126,7 +126,7 @@ func confirmedOrder(t *testing.T, w *world, p *process) domain.OrderID {
 		Customer: "c1", IdempotencyKey: "k1", PaymentToken: "tok_visa", Lines: []commands.OrderLine{{SKU: "A", Quantity: 1}},
 	}
 	must(t, p, place)
-	for !look(t, w, place.OrderID()).rests() {
+	for !readSeen(t, w, place.OrderID()).rests() {
 		time.Sleep(time.Millisecond)
 	}
 	return place.OrderID()
@@ -136,14 +136,14 @@ func confirmedOrder(t *testing.T, w *world, p *process) domain.OrderID {
 func stuckAt(t *testing.T, w *world, id domain.OrderID, n int, step fulfilment.Step) {
 	t.Helper()
 	for begun := time.Now(); ; time.Sleep(20 * time.Second) {
-		if s := look(t, w, id); s.f.Stuck != nil && count(t, w.log, fulfilment.NeedsAttention{}.EventType()) == n {
+		if s := readSeen(t, w, id); s.f.Stuck != nil && count(t, w.log, fulfilment.NeedsAttention{}.EventType()) == n {
 			if s.f.Stuck.Step != string(step) {
 				t.Errorf("stuck at %+v, want %s", s.f.Stuck, step)
 			}
 			return
 		}
 		if time.Since(begun) > 3*time.Hour {
-			t.Fatalf("nobody was called: %+v", look(t, w, id))
+			t.Fatalf("nobody was called: %+v", readSeen(t, w, id))
 		}
 	}
 }

@@ -96,7 +96,7 @@ func TestVoidsThatNeverSucceedWaitForAPerson(t *testing.T) {
 				broken.Store(false)
 				must(t, p, commands.ResumeFulfilment{Order: id, By: "operator"})
 				time.Sleep(time.Minute)
-				if end := look(t, w, id); end.o.Status != order.StatusCancelled || !end.rests() {
+				if end := readSeen(t, w, id); end.o.Status != order.StatusCancelled || !end.rests() {
 					t.Errorf("the order ended %s, %+v", end.o.Status, end.f)
 				}
 				p.stop()
@@ -122,7 +122,7 @@ func inDoubt(t *testing.T, w *world, p *process, capture simulator.Behaviour) do
 		Customer: "c1", IdempotencyKey: "k1", PaymentToken: "tok_visa", Lines: []commands.OrderLine{{SKU: "A", Quantity: 1}},
 	}
 	must(t, p, place)
-	for look(t, w, place.OrderID()).p.Status != payment.StatusUnknown {
+	for readSeen(t, w, place.OrderID()).p.Status != payment.StatusUnknown {
 		time.Sleep(time.Millisecond)
 	}
 	w.sim.SetOutage(simulator.Payment, simulator.Work)
@@ -140,14 +140,14 @@ func must(t *testing.T, p *process, c commands.Command) {
 func untilStuck(t *testing.T, w *world, id domain.OrderID, n int) {
 	t.Helper()
 	for begun := time.Now(); ; time.Sleep(20 * time.Second) {
-		if s := look(t, w, id); s.f.Stuck != nil && count(t, w.log, fulfilment.NeedsAttention{}.EventType()) == n {
+		if s := readSeen(t, w, id); s.f.Stuck != nil && count(t, w.log, fulfilment.NeedsAttention{}.EventType()) == n {
 			if s.f.Stuck.Step != string(fulfilment.StepRevertPayment) {
 				t.Errorf("stuck at %+v", s.f.Stuck)
 			}
 			return
 		}
 		if time.Since(begun) > 3*time.Hour {
-			t.Fatalf("nobody was called: %+v", look(t, w, id))
+			t.Fatalf("nobody was called: %+v", readSeen(t, w, id))
 		}
 	}
 }
