@@ -8,18 +8,18 @@ import (
 	"orderflow/domain"
 )
 
-// Caller is who sent a request, as an edge that checked it says. It travels in
-// the context. A context without one belongs to a process that checks nobody,
-// where everybody may do everything.
+// Caller is the authenticated sender of a request. It travels in the context. A
+// context without a Caller belongs to a process without authentication, where every
+// request is allowed.
 type Caller struct {
-	Subject  string            // who it is: a person, a service
-	Customer domain.CustomerID // whose things it may see and order for; empty for none
-	Scopes   []string          // what it may do: see the scopes below
-	Expires  time.Time         // until when that is known; zero is for ever
+	Subject  string            // a person or a service
+	Customer domain.CustomerID // the customer it acts for; empty for none
+	Scopes   []string          // see the scopes below
+	Expires  time.Time         // when the authentication expires; zero for never
 }
 
-// The scopes a caller may have. A customer's reach ends at the customer's own
-// things; what is named after a part of the system reaches all of it.
+// The scopes of a caller. ScopeOrders is limited to the customer's own orders; the
+// others cover all data of their kind.
 const (
 	// ScopeOrders places, reads, cancels and returns the caller's own orders.
 	ScopeOrders = "orders"
@@ -33,13 +33,13 @@ const (
 	ScopeAdmin = "admin"
 )
 
-// May says whether the caller has one of the scopes, or [ScopeAdmin].
+// May reports whether the caller has one of the scopes, or [ScopeAdmin].
 func (c Caller) May(scopes ...string) bool {
 	return slices.ContainsFunc(c.Scopes, func(have string) bool { return have == ScopeAdmin || slices.Contains(scopes, have) })
 }
 
-// Owns says whether things of a customer are the caller's to see: its own, or
-// everybody's with [ScopeSupport].
+// Owns reports whether the caller may see the data of a customer: its own, or that
+// of every customer with [ScopeSupport].
 func (c Caller) Owns(customer domain.CustomerID) bool {
 	return c.May(ScopeSupport) || c.Customer != "" && c.Customer == customer && c.May(ScopeOrders)
 }
@@ -51,7 +51,7 @@ func WithCaller(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-// CallerOf returns who is behind ctx; ok is false where nobody is checked.
+// CallerOf returns the caller of ctx; ok is false without authentication.
 func CallerOf(ctx context.Context) (c Caller, ok bool) {
 	c, ok = ctx.Value(callerKey{}).(Caller)
 	return c, ok

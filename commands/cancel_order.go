@@ -9,9 +9,9 @@ import (
 	"orderflow/domain/shipment"
 )
 
-// CancelOrder asks for an order to be undone. It is Rejected once the parcel
-// is on its way, and Incomplete where an order was confirmed of whose parcel
-// nothing is there.
+// CancelOrder requests the cancellation of an order. It is Rejected once the parcel
+// is on its way, and Incomplete if the order is confirmed and the stream of its
+// parcel has no events.
 type CancelOrder struct {
 	Order  domain.OrderID `json:"order"`
 	Reason domain.Reason  `json:"reason,omitempty"` // domain.CustomerAsked if empty
@@ -33,7 +33,7 @@ func (c CancelOrder) do(ctx context.Context, l *Local) (Reply, error) {
 	}
 	underway := parcel.Status == shipment.StatusDispatched || parcel.Status == shipment.StatusDelivered
 	return transact(ctx, l.Orders, order.Stream(c.Order), deterministicCause(ctx, c, c.Order, string(c.Order)), func(s order.State) ([]order.Event, error) {
-		if s.Status == order.StatusConfirmed && parcel.Status == shipment.StatusNone { // it was confirmed because there is one
+		if s.Status == order.StatusConfirmed && parcel.Status == shipment.StatusNone { // a confirmed order has a parcel
 			return nil, eventlog.ErrIncomplete(shipment.Stream(c.Order), 1, 0)
 		}
 		if s.Status == order.StatusConfirmed && underway {
@@ -43,7 +43,7 @@ func (c CancelOrder) do(ctx context.Context, l *Local) (Reply, error) {
 	})
 }
 
-// FinishCancel says that an order was undone as requested.
+// FinishCancel records that the compensation of a cancelled order is complete.
 type FinishCancel struct {
 	Order domain.OrderID `json:"order"`
 }

@@ -26,23 +26,23 @@ type Command interface {
 	do(ctx context.Context, l *Local) (Reply, error)
 }
 
-// StreamOf names the stream that a command is decided on first: a process that
-// gets all commands of a stream decides about it from memory.
+// StreamOf returns the stream that a command is decided on first. A process that
+// gets all commands of a stream decides them from its cache.
 func StreamOf(c Command) eventlog.Stream { return c.stream() }
 
-// Reply says what became of a command.
+// Reply is the result of a command.
 type Reply struct {
 	Stream   eventlog.Stream      `json:"stream"`
 	Version  eventlog.Version     `json:"version"`  // of the stream, after the command
 	Position eventlog.Position    `json:"position"` // a query that carries it sees what the command did
-	Events   int                  `json:"events"`   // 0 when the command was no news
+	Events   int                  `json:"events"`   // appended; 0 if the command had been carried out before
 	Order    domain.OrderID       `json:"order,omitempty"`
 	Short    []inventory.Shortage `json:"short,omitempty"` // why a reservation was refused
 }
 
-// Bus carries commands to whoever decides them. Sending the same command again
-// is safe, whatever became of the first. Errors have the kinds of package
-// domain; Unknown says to send again.
+// Bus sends commands to the process that decides them. Sending the same command
+// again is safe, whatever the first result was. Errors have the kinds of package
+// domain; after Unknown, send again.
 type Bus interface {
 	Send(ctx context.Context, c Command) (Reply, error)
 }
@@ -58,7 +58,7 @@ type Local struct {
 	Fulfilments *aggregate.Aggregate[fulfilment.State, fulfilment.Event]
 	Prices      Prices // what new orders cost
 
-	// Observe, if not nil, is told of every command.
+	// Observe, if not nil, is called after every command.
 	Observe func(ctx context.Context, c Command, err error)
 }
 
@@ -68,8 +68,8 @@ func NewLocal(log eventlog.Store, snapshots eventlog.Snapshots) *Local {
 	return newLocal(log, snapshots, false)
 }
 
-// NewLocalSingleWriter decides on a log that no other process appends to: what is in
-// memory is then the truth and is not read again. See [Options.Alone].
+// NewLocalSingleWriter decides on a log that no other process appends to, so cached
+// states are current. See [aggregate.Options].
 func NewLocalSingleWriter(log eventlog.Store, snapshots eventlog.Snapshots) *Local {
 	return newLocal(log, snapshots, true)
 }
@@ -109,7 +109,7 @@ func (l *Local) Send(ctx context.Context, c Command) (Reply, error) {
 	return r, err
 }
 
-// Close waits for what is being decided.
+// Close waits for the commands under way.
 func (l *Local) Close() {
 	l.Orders.Close()
 	l.Stock.Close()
@@ -119,15 +119,15 @@ func (l *Local) Close() {
 	l.Fulfilments.Close()
 }
 
-// Nobody refuses every command: the bus of a process that was given none.
+// Nobody is the bus of a process that has none; it refuses every command.
 type Nobody struct{}
 
 // Send implements [Bus].
 func (Nobody) Send(_ context.Context, c Command) (Reply, error) {
-	return Reply{}, domain.Errorf(domain.Unavailable, "Nobody in this process takes the command %s.", c.CommandName())
+	return Reply{}, domain.Errorf(domain.Unavailable, "This process does not handle %s and has no peer that does (--peers).", c.CommandName())
 }
 
-// transact decides on one stream and answers with where that ended.
+// transact decides on one stream and replies with its new version and position.
 func transact[S any, E eventlog.Typed](ctx context.Context, a *aggregate.Aggregate[S, E], s eventlog.Stream, cause aggregate.Cause, decide decider.Decision[S, E]) (Reply, error) {
 	r, err := a.Do(ctx, s, cause, decide, nil)
 	if err != nil {

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// Limiter bounds how many requests somebody makes within a sliding window: of
-// any interval as long as the window, at most as many are taken as the limit
-// says, by all processes that share the limiter together.
+// Limiter bounds the requests of one key in a sliding window. In any interval of the
+// length of the window, all processes that share the limiter take together at most
+// as many requests as the limit.
 type Limiter interface {
-	// Take counts one request of key, if it is within the limit; one that is
-	// not is not counted. limit is at least 1 and window at least a
-	// millisecond; both belong to the key and may change. An error is
-	// Unavailable: nothing is known, and who asks decides whether to let it pass.
+	// Take counts one request of key if it is within the limit; others are not
+	// counted. limit is at least 1 and window at least a millisecond; both may
+	// change from call to call. An error is Unavailable: it is not known whether
+	// the request is within the limit, and the caller decides whether to let it pass.
 	Take(ctx context.Context, key string, limit int, window time.Duration) (Allowance, error)
 }
 
-// Allowance is what a [Limiter] says to one request.
+// Allowance is the answer of a [Limiter] to one request.
 type Allowance struct {
 	OK        bool
 	Limit     int           // requests in a window
-	Remaining int           // requests that would be taken now, after this one
-	Reset     time.Duration // until Remaining is Limit again, if nothing more comes
-	Retry     time.Duration // if not OK: until one more is taken
+	Remaining int           // requests left in the window, after this one
+	Reset     time.Duration // until Remaining is Limit again, without further requests
+	Retry     time.Duration // if not OK: until the next request is taken
 }

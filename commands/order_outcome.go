@@ -9,7 +9,7 @@ import (
 	"orderflow/domain/order"
 )
 
-// ConfirmOrder says that stock, money and a parcel are secured.
+// ConfirmOrder records that stock, payment and parcel of an order are secured.
 type ConfirmOrder struct {
 	Order             domain.OrderID `json:"order"`
 	PaymentReference  string         `json:"payment_reference"`

@@ -9,8 +9,7 @@ import (
 	"orderflow/domain"
 )
 
-// Origin is who sent a command and what led to it. It travels beside the
-// command, in the context.
+// Origin is the sender of a command and its cause. It travels in the context.
 type Origin struct {
 	Actor     string `json:"actor,omitempty"`     // a customer, an operator, a saga
 	Causation string `json:"causation,omitempty"` // the event or request that led to it
@@ -30,14 +29,14 @@ func OriginOf(ctx context.Context) Origin {
 	return o
 }
 
-// because is the cause of a command: it is named by what it is about, so that
-// the same request has the same id wherever and whenever it is sent.
+// deterministicCause returns the cause of a command whose id is derived from parts,
+// so that the same request has the same id wherever and whenever it is sent.
 func deterministicCause(ctx context.Context, c Command, correlation domain.OrderID, parts ...string) aggregate.Cause {
 	return causeWithID(ctx, c, correlation, domain.Digest(append([]string{c.CommandName()}, parts...)...))
 }
 
-// once is the cause of a command with an id of its own, or with a random one
-// if that is empty: then every sending is another command.
+// causeWithID returns the cause of a command with the given id. If the id is empty
+// it gets a random one, and every sending is another command.
 func causeWithID(ctx context.Context, c Command, correlation domain.OrderID, id string) aggregate.Cause {
 	o := OriginOf(ctx)
 	return aggregate.Cause{
@@ -46,7 +45,7 @@ func causeWithID(ctx context.Context, c Command, correlation domain.OrderID, id 
 	}
 }
 
-// actor names who asks, within what an event's meta holds.
+// actor returns "role:name", cut to the length that event metadata can hold.
 func actor(role, name string) string {
 	s := role + ":" + name
 	if len(s) > domain.MaxNameBytes {

@@ -10,16 +10,16 @@ import (
 	"orderflow/domain/order"
 )
 
-// PlaceOrder opens an order. Customer and key name it, so sending it twice is
-// sending it once. Prices and names come from the catalogue; only an import of
-// history brings its own.
+// PlaceOrder places an order. Customer and key identify it, so sending it twice
+// places it once. Prices and names come from the catalogue, except in imports of
+// history.
 type PlaceOrder struct {
 	Customer       domain.CustomerID `json:"customer"`
 	IdempotencyKey string            `json:"idempotency_key"`
 	Warehouse      domain.Warehouse  `json:"warehouse,omitempty"` // domain.DefaultWarehouse if empty
 	Lines          []OrderLine       `json:"lines"`
 	PaymentToken   string            `json:"payment_token"`
-	PlacedAt       time.Time         `json:"placed_at"` // when the request came in; not part of what tells a repeat
+	PlacedAt       time.Time         `json:"placed_at"` // when the request arrived; not part of the fingerprint
 	History        *History          `json:"history,omitempty"`
 }
 
@@ -82,8 +82,8 @@ func (c PlaceOrder) do(ctx context.Context, l *Local) (Reply, error) {
 	return r, err
 }
 
-// placeUnless opens an order unless there is something against it. A repeat of
-// an order that was taken is a repeat, whatever became of its articles since.
+// placeUnless places an order unless it was refused. A repeat of an order that
+// exists is a repeat, even if its articles have been delisted or repriced since.
 func placeUnless(refusal error, p order.Placed) order.Decision {
 	return func(s order.State) ([]order.Event, error) {
 		if s.Status == order.StatusNew && refusal != nil {

@@ -9,10 +9,10 @@ import (
 	"orderflow/domain/catalog"
 )
 
-// Prices says what articles cost now.
+// Prices returns the current prices of articles.
 type Prices interface {
-	// Quote returns the articles in the order asked for; one that nobody ever
-	// listed is the zero state. A price may be [RecentFor] behind.
+	// Quote returns the articles in the order of skus; an article that was never
+	// listed is the zero state. A price may be [aggregate.RecentFor] old.
 	Quote(ctx context.Context, skus []domain.SKU) ([]catalog.State, error)
 }
 
@@ -24,8 +24,8 @@ type Catalogue struct {
 	Products *aggregate.Aggregate[catalog.State, catalog.Event]
 }
 
-// Quote implements [Prices]. Articles in memory cost nothing; the others are
-// read side by side.
+// Quote implements [Prices]. It reads the articles that are not cached, up to
+// maxQuoteReads at a time.
 func (c Catalogue) Quote(ctx context.Context, skus []domain.SKU) ([]catalog.State, error) {
 	products := make([]catalog.State, len(skus))
 	var missing []int

@@ -10,7 +10,7 @@ import (
 	"orderflow/domain/order"
 )
 
-// ResumeFulfilment lets the work on an order that needed attention go on.
+// ResumeFulfilment resumes the work on an order that waits for a person.
 type ResumeFulfilment struct {
 	Order domain.OrderID `json:"order"`
 	By    string         `json:"by"` // the operator

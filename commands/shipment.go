@@ -9,7 +9,7 @@ import (
 	"orderflow/domain/shipment"
 )
 
-// DispatchShipment says that the carrier has the parcel.
+// DispatchShipment records that the carrier has the parcel.
 type DispatchShipment struct {
 	Order domain.OrderID `json:"order"`
 }
@@ -24,7 +24,7 @@ func (c DispatchShipment) do(ctx context.Context, l *Local) (Reply, error) {
 	return r, l.incompleteIfMissing(ctx, c.Order, err)
 }
 
-// DeliverShipment says that the customer has the parcel.
+// DeliverShipment records that the customer has the parcel.
 type DeliverShipment struct {
 	Order domain.OrderID `json:"order"`
 }
@@ -39,8 +39,9 @@ func (c DeliverShipment) do(ctx context.Context, l *Local) (Reply, error) {
 	return r, l.incompleteIfMissing(ctx, c.Order, err)
 }
 
-// unlessGone returns err, or Incomplete if a parcel was refused because nothing
-// is known of it while its order was confirmed, which takes a parcel.
+// incompleteIfMissing returns Incomplete instead of err if a shipment command was
+// rejected because the parcel's stream has no events although the order is
+// confirmed, which requires a parcel.
 func (l *Local) incompleteIfMissing(ctx context.Context, id domain.OrderID, err error) error {
 	if err == nil || domain.KindOf(err) != domain.Rejected {
 		return err

@@ -57,8 +57,8 @@ func (c AdjustStock) do(ctx context.Context, l *Local) (Reply, error) {
 		inventory.Adjust(c.Adjustment, c.SKU, c.Delta, c.Reason))
 }
 
-// ReserveStock sets aside all that an order needs, or nothing: then the
-// reply's Short says of what there was too little.
+// ReserveStock reserves all units of an order or none. If it reserves none, the
+// reply's Short lists the shortages.
 type ReserveStock struct {
 	Order     domain.OrderID    `json:"order"`
 	Warehouse domain.Warehouse  `json:"warehouse"`
@@ -71,24 +71,24 @@ func (ReserveStock) CommandName() string { return "reserve_stock" }
 func (c ReserveStock) stream() eventlog.Stream { return inventory.Stream(c.Warehouse) }
 
 func (c ReserveStock) do(ctx context.Context, l *Local) (Reply, error) {
-	var standing inventory.ReservationStatus
+	var status inventory.ReservationStatus
 	var short []inventory.Shortage
 	s := inventory.Stream(c.Warehouse)
 	r, err := l.Stock.Do(ctx, s, deterministicCause(ctx, c, c.Order, string(c.Order)), inventory.Reserve(c.Order, c.Units), func(after inventory.State) {
-		standing, short = after.Reservation(c.Order)
+		status, short = after.Reservation(c.Order)
 	})
 	switch {
 	case err != nil:
 		return Reply{}, err
-	case standing == inventory.ReservationReleased:
+	case status == inventory.ReservationReleased:
 		return Reply{}, domain.Errorf(domain.Rejected, "The reservation of %s was given up.", c.Order)
-	case standing != inventory.ReservationRefused:
+	case status != inventory.ReservationRefused:
 		short = nil
 	}
 	return Reply{Stream: s, Version: r.Version, Position: r.Position, Events: r.Events, Short: short}, nil
 }
 
-// ReleaseStock frees what is set aside for an order.
+// ReleaseStock releases the reservation of an order.
 type ReleaseStock struct {
 	Order     domain.OrderID   `json:"order"`
 	Warehouse domain.Warehouse `json:"warehouse"`
@@ -103,7 +103,7 @@ func (c ReleaseStock) do(ctx context.Context, l *Local) (Reply, error) {
 	return transact(ctx, l.Stock, inventory.Stream(c.Warehouse), deterministicCause(ctx, c, c.Order, string(c.Order)), inventory.Release(c.Order))
 }
 
-// CommitStock takes what is set aside for an order off the books.
+// CommitStock takes the reserved units of an order out of the stock.
 type CommitStock struct {
 	Order     domain.OrderID   `json:"order"`
 	Warehouse domain.Warehouse `json:"warehouse"`

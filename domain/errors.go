@@ -15,11 +15,11 @@ const (
 	Internal    Kind = iota // a bug or a broken promise; details stay in the log
 	Invalid                 // the request can never succeed
 	Rejected                // a business rule said no
-	NotFound                // nothing by that name
-	Conflict                // somebody else was first; load again
+	NotFound                // nothing has that name
+	Conflict                // another writer was first; load again
 	Unavailable             // try later; nothing happened
 	Mismatch                // the same key came with another body
-	Unknown                 // it may or may not have happened; ask before repeating
+	Unknown                 // it may or may not have happened; find out before repeating
 	Exhausted               // a limit on rate, size or number was reached
 	ReadOnly                // the store takes no writes now; reads go on
 	Incomplete              // a stream lacks events; nothing can be decided on it until they are restored

@@ -8,19 +8,19 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// Health is how a follower keeps up.
+// Health describes how a follower keeps up with the log.
 type Health struct {
-	CaughtUp bool              // it has reached what was the end when it began
+	CaughtUp bool              // the end of the log at the start has been reached
 	Position eventlog.Position // up to which everything was applied
 	End      eventlog.Position // of the log, when it was last asked
 	Oldest   time.Time         // when the oldest event that is not applied was stored; zero if there is none
-	Quiet    time.Duration     // how long the subscription brings nothing although there is something; 0 if it keeps up
+	Quiet    time.Duration     // how long the subscription has brought nothing although the log has more; 0 if it keeps up
 	Failures int               // failed subscriptions in a row
 	Err      error             // of the last one; nil once an event or a watermark came
 }
 
-// Watch looks every CheckEvery whether the follower keeps up, until ctx is done.
-// It returns at once if the log cannot be looked at.
+// Watch calls Check every CheckEvery until ctx is done. It returns at once if the log
+// has no end to compare with.
 func (f *Follower) Watch(ctx context.Context) {
 	if _, ok := f.config.Log.(readable); !ok {
 		return
@@ -37,8 +37,8 @@ func (f *Follower) Watch(ctx context.Context) {
 	}
 }
 
-// Look compares the follower with the log. It reports a stall, and ends one that
-// lasts by subscribing anew. If the log ends before what was read from it for
+// Check compares the follower with the log. It reports a stall, and ends one that
+// lasts by subscribing again. If the log ends before what was read from it for
 // StalledAfter, the subscription ends with kind Invalid.
 func (f *Follower) Check(ctx context.Context) {
 	log, ok := f.config.Log.(readable)
@@ -47,7 +47,7 @@ func (f *Follower) Check(ctx context.Context) {
 	}
 	found, err := f.observe(ctx, log)
 	if err != nil {
-		return // that the log does not answer, its callers and the subscription say
+		return // the callers and the subscription report that the log does not answer
 	}
 	act, ok := f.evaluate(found)
 	if !ok {
@@ -60,7 +60,7 @@ func (f *Follower) Check(ctx context.Context) {
 		return
 	}
 	if act.cause == errReopen { //nolint:errorlint // it is this very value
-		f.config.Logger.WarnContext(ctx, "the subscription is opened anew on a fresh connection", "reader", f.config.Name, "quiet", act.Quiet.Round(time.Second).String())
+		f.config.Logger.WarnContext(ctx, "the subscription is opened again on a fresh connection", "reader", f.config.Name, "quiet", act.Quiet.Round(time.Second).String())
 		if r, ok := f.config.Log.(Reconnecting); ok {
 			r.Reconnect()
 		}
@@ -68,9 +68,9 @@ func (f *Follower) Check(ctx context.Context) {
 	act.reopen(act.cause)
 }
 
-// ahead is what a look found.
+// observation is the result of comparing the follower with the log.
 type observation struct {
-	began    int // the follower has not begun anew since, if it is the same
+	began    int // the observation is valid if Begin was not called since
 	end      eventlog.Position
 	oldest   time.Time         // when the first event above what was applied was stored
 	seen     eventlog.Position // the subscription had yielded everything up to here
@@ -78,9 +78,9 @@ type observation struct {
 	caughtUp bool
 }
 
-// ahead asks the log for its end, and for the first events for the reader above
-// what was applied and above what was yielded. A subscription that has not
-// caught up walks there by itself; a second walk would be in its way.
+// observe reads the end of the log, and the first events for the reader above the
+// applied and above the yielded position. Before the subscription has caught up it
+// reads only the end, so as not to read the same range twice.
 func (f *Follower) observe(ctx context.Context, log readable) (a observation, err error) {
 	f.mu.Lock()
 	at := f.health.Position
@@ -123,7 +123,7 @@ func (f *Follower) first(ctx context.Context, log readable, above, end eventlog.
 	return time.Time{}, nil
 }
 
-// act is what is to be done after a look.
+// decision is what to do after a check.
 type decision struct {
 	Health
 	stalled, report bool
@@ -131,7 +131,8 @@ type decision struct {
 	cause           error                   // with which it ends
 }
 
-// judge takes in what a look found; ok is false if it is of before the follower began anew.
+// evaluate updates the health from an observation and returns what to do; ok is false
+// if Begin was called since the observation.
 func (f *Follower) evaluate(a observation) (do decision, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -142,7 +143,7 @@ func (f *Follower) evaluate(a observation) (do decision, ok bool) {
 	f.health.End, f.health.Oldest = a.end, a.oldest
 	switch {
 	case a.seen < f.seen: // something came since
-	case a.more && !f.behind: // since when is not known: not longer than since the last look
+	case a.more && !f.behind: // since when is not known, but not before the last check
 		f.behind, f.since = true, now
 	case a.more:
 	case a.caughtUp:
@@ -156,7 +157,7 @@ func (f *Follower) evaluate(a observation) (do decision, ok bool) {
 	switch {
 	case f.setBack(a, now):
 		do.reopen, f.short = f.reopen, time.Time{}
-		do.cause = domain.Errorf(domain.Invalid, "The log ends at %d, before position %d that was read from it: it was set back, or replaced.", a.end, a.seen)
+		do.cause = domain.Errorf(domain.Invalid, "The log ends at %d, before position %d that was read from it: it was restored from an older backup, or replaced.", a.end, a.seen)
 	case do.stalled && f.reopen != nil && now.Sub(later(f.since, f.opened)) >= ReopenAfter:
 		do.reopen, do.cause, f.opened = f.reopen, errReopen, now
 	}
@@ -187,12 +188,12 @@ func (f *Follower) report(ctx context.Context, do decision) {
 	if !do.Oldest.IsZero() {
 		lag = f.config.Now().Sub(do.Oldest).Round(time.Second).String()
 	}
-	f.config.Logger.ErrorContext(ctx, "nothing comes from the log although there is more", "reader", f.config.Name,
+	f.config.Logger.ErrorContext(ctx, "the subscription brings nothing although the log has more", "reader", f.config.Name,
 		"quiet", do.Quiet.Round(time.Second).String(), "position", int64(do.Position), "end", int64(do.End), "lag", lag)
 }
 
-// quiet is how long the subscription has brought nothing although there is
-// something. The caller holds mu.
+// quiet returns how long the subscription has brought nothing although the log has
+// more. The caller holds mu.
 func (f *Follower) quiet(now time.Time) time.Duration {
 	if !f.reading || f.health.CaughtUp && !f.behind {
 		return 0
@@ -211,7 +212,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// Health returns how the follower keeps up, as of the last look.
+// Health returns the follower's health as of the last check.
 func (f *Follower) Health() Health {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -220,8 +221,7 @@ func (f *Follower) Health() Health {
 	return h
 }
 
-// Ready returns nil, or why the reader cannot be relied on now, in one sentence,
-// with kind Unavailable.
+// Ready returns nil, or an error of kind Unavailable that says why the reader is behind.
 func (f *Follower) Ready() error {
 	h := f.Health()
 	switch {

@@ -31,7 +31,7 @@ func TestASilentSubscription(t *testing.T) {
 		time.Sleep(time.Second + 2*following.CheckEvery)
 		synctest.Wait()
 		err := b.Ready()
-		if domain.KindOf(err) != domain.Unavailable || stalls.Load() != 1 || b.said.times("level=ERROR", "nothing comes", "saga test") != 1 {
+		if domain.KindOf(err) != domain.Unavailable || stalls.Load() != 1 || b.said.times("level=ERROR", "brings nothing", "saga test") != 1 {
 			b.t.Errorf("after %v: %d reports, %v, said %s", following.StalledAfter, stalls.Load(), err, b.said.text.String())
 		}
 		if h := b.Health(); h.Quiet < following.StalledAfter || h.Oldest.IsZero() || h.Position >= h.End {
@@ -69,7 +69,7 @@ func TestASubscriptionThatIsSilentFromTheStart(t *testing.T) {
 			b.t.Errorf("after %v: %v", following.StalledAfter, err)
 		}
 		time.Sleep(3 * following.ReopenAfter)
-		if opened, reconnects, _ := b.feed.Counts(); opened != 4 || reconnects != 3 || b.said.times("nothing comes") != 1 {
+		if opened, reconnects, _ := b.feed.Counts(); opened != 4 || reconnects != 3 || b.said.times("brings nothing") != 1 {
 			b.t.Errorf("%d subscriptions, %d reconnects, said %s", opened, reconnects, b.said.text.String())
 		}
 		b.feed.Silence(false)
@@ -100,7 +100,7 @@ func TestASlowReaderIsNotAStall(t *testing.T) {
 				if h.Quiet != 0 || h.Oldest.IsZero() {
 					b.t.Errorf("health %+v, want an oldest event and no quiet", h)
 				}
-				if opened, _, _ := b.feed.Counts(); opened != 1 || b.said.times("nothing comes") != 0 || b.Ready() != nil {
+				if opened, _, _ := b.feed.Counts(); opened != 1 || b.said.times("brings nothing") != 0 || b.Ready() != nil {
 					b.t.Errorf("%d subscriptions, %v, said %s", opened, b.Ready(), b.said.text.String())
 				}
 				_ = stop()

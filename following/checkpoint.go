@@ -8,13 +8,13 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// Resume proves that the log is still the one that c was taken from, and
-// returns where to go on. If it is not, Resume logs one warning that says why,
-// and returns the zero Checkpoint: the reader begins with the first event. The
-// follower begins anew, too.
+// Resume verifies that the log is still the one that c was taken from, and returns
+// the checkpoint to go on from. If it is not, Resume logs one warning with the
+// reason and returns the zero Checkpoint: the reader starts with the first event.
+// Resume calls Begin.
 //
-// A log that does not answer is waited for, as RemedyFor says. A log that cannot
-// find events by position is believed, unless c lies beyond its end.
+// Resume retries while the log does not answer, as RemedyFor says. If the log cannot
+// find events by position, c is accepted unless it lies beyond the end.
 func (f *Follower) Resume(ctx context.Context, c eventlog.Checkpoint) (above eventlog.Checkpoint, err error) {
 	f.Begin()
 	for pause := FirstPause; ; pause = min(2*pause, LastPause) {
@@ -37,8 +37,7 @@ func (f *Follower) Resume(ctx context.Context, c eventlog.Checkpoint) (above eve
 	}
 }
 
-// prove returns where to go on after c; why says, if it is not empty, what
-// speaks against c.
+// prove returns the checkpoint to go on from, or the reason why c is not of this log.
 func (f *Follower) prove(ctx context.Context, c eventlog.Checkpoint) (above eventlog.Checkpoint, why string, err error) {
 	if c.Event.Position <= 0 && c.Passed.Position <= 0 {
 		return eventlog.Checkpoint{}, "", nil
@@ -55,7 +54,7 @@ func (f *Follower) prove(ctx context.Context, c eventlog.Checkpoint) (above even
 		why, err = f.against(ctx, log, c.Event)
 		return eventlog.Checkpoint{}, why, err
 	}
-	if above.Event.ID == (eventlog.EventID{}) && above.Event.Position > 0 { // of an older version: from now on it is known
+	if above.Event.ID == (eventlog.EventID{}) && above.Event.Position > 0 { // saved by an older version, without an id
 		r, ok, err := log.At(ctx, above.Event.Position)
 		if err != nil {
 			return eventlog.Checkpoint{}, "", err
@@ -67,7 +66,7 @@ func (f *Follower) prove(ctx context.Context, c eventlog.Checkpoint) (above even
 	return above, "", nil
 }
 
-// against says why the log does not have m.
+// against returns the reason why the log does not have m.
 func (f *Follower) against(ctx context.Context, log eventlog.PositionFinder, m eventlog.Mark) (string, error) {
 	if ended, ok := f.config.Log.(eventlog.EndReader); ok {
 		end, err := ended.End(ctx)
@@ -108,10 +107,10 @@ func beyond(end eventlog.Position) string {
 	return fmt.Sprintf("it is beyond the end of the log, %d: the log was replaced, or set back", end)
 }
 
-// Checkpoint returns how far a reader is that has dealt with everything up to
-// dealt, in the form to be saved: Passed is as high as is known, and has the id
-// of its event, so that the next start can prove it. Where there is no such
-// event, Passed is left out. Checkpoint notes dealt as Applied.
+// Checkpoint returns the checkpoint to save for a reader that has handled everything
+// up to dealt. Passed is the highest position that is known to be clear, with the id
+// of its event, so that the next start can verify it; without such an event it is
+// left out. Checkpoint calls Applied with dealt.
 func (f *Follower) Checkpoint(ctx context.Context, dealt eventlog.Checkpoint) eventlog.Checkpoint {
 	f.mu.Lock()
 	f.health.Position = max(f.health.Position, dealt.Position())
@@ -150,7 +149,7 @@ func (f *Follower) mark(ctx context.Context, p eventlog.Position) (m eventlog.Ma
 	return eventlog.MarkOf(r), true
 }
 
-// Failure returns err with the name of the reader, for the one that ends with it.
+// Failure wraps err with the name of the reader that ends with it.
 func (f *Follower) Failure(err error) error {
 	return domain.Wrap(domain.KindOf(err), err, "The %s cannot follow the log any more", f.config.Name)
 }

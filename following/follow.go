@@ -10,7 +10,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-var errReopen = errors.New("the subscription is opened anew")
+var errReopen = errors.New("the subscription is opened again")
 
 // Follow yields the events above a position, and calls passed (which may be
 // nil) as [eventlog.Watermarked] says. Failures whose remedy is Retry are waited
@@ -61,8 +61,8 @@ type subscription struct {
 	yield  func(eventlog.Recorded, error) bool
 }
 
-// once subscribes and yields until the subscription ends; gone says that the
-// reader wants no more.
+// subscribeOnce subscribes and yields until the subscription ends. gone reports that
+// the reader stopped.
 func (s *subscription) subscribeOnce(ctx context.Context) (err error, gone bool) { //nolint:revive // the error is what is asked for, gone the exception
 	inner, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -92,8 +92,8 @@ func (s *subscription) subscribeOnce(ctx context.Context) (err error, gone bool)
 	return nil, false
 }
 
-// same returns an error of kind Invalid if another event stands now where the
-// last one came from: what answers after a failure is another log.
+// checkSameLog returns an error of kind Invalid if the log has another event at the
+// position of the last one: after the failure another log answers.
 func (s *subscription) checkSameLog(ctx context.Context) error {
 	log, ok := s.config.Log.(eventlog.PositionFinder)
 	if !ok || s.last.Position == 0 {
@@ -103,10 +103,10 @@ func (s *subscription) checkSameLog(ctx context.Context) error {
 	if err != nil || !ok || r.ID == s.last.ID {
 		return nil //nolint:nilerr // the subscription will say it
 	}
-	return domain.Errorf(domain.Invalid, "At position %d the log has another event than the one that was read there: it was replaced, or set back.", s.last.Position)
+	return domain.Errorf(domain.Invalid, "At position %d the log has another event than the one that was read there: it was replaced, or restored from an older backup.", s.last.Position)
 }
 
-// again reports whether something is to be tried again after err, and waits before that.
+// again reports whether to retry after err, and waits for pause first.
 func (f *Follower) again(ctx context.Context, err error, pause time.Duration) bool {
 	kind := domain.KindOf(err)
 	remedy := RemedyFor(kind)
@@ -131,10 +131,10 @@ func (f *Follower) again(ctx context.Context, err error, pause time.Duration) bo
 	return ctx.Err() == nil
 }
 
-// Rewinds reports whether a reader whose Follow or Resume ended with err is to
-// call Resume again with the checkpoint it has, and go on from there. It is not,
-// if only a person can mend err, or after MaxRewinds that brought neither an
-// event nor a watermark: then the reader ends with err.
+// Rewinds reports whether a reader whose Follow or Resume ended with err should call
+// Resume again with its checkpoint. It returns false if only a person can fix err,
+// or after MaxRewinds that brought neither an event nor a watermark; the reader then
+// ends with err.
 func (f *Follower) Rewinds(err error) bool {
 	if RemedyFor(domain.KindOf(err)) != Rewind {
 		return false
@@ -145,21 +145,21 @@ func (f *Follower) Rewinds(err error) bool {
 	return f.rewinds <= MaxRewinds
 }
 
-// open notes that a subscription begins above a position.
+// open records that a subscription starts above a position.
 func (f *Follower) open(reopen context.CancelCauseFunc, at eventlog.Position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reopen, f.reading, f.opened, f.seen = reopen, true, f.config.Now(), max(f.seen, at)
 }
 
-// waits notes that the follower waits for the log; nil that it does not follow.
+// setWaiting records that the follower waits for the log, or, with nil, that it does not.
 func (f *Follower) setWaiting(reopen context.CancelCauseFunc) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reopen, f.reading = reopen, reopen != nil
 }
 
-// came notes that an event came, which the reader has now.
+// noteEvent records an event that is now with the reader.
 func (f *Follower) noteEvent(r eventlog.Recorded) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -167,7 +167,7 @@ func (f *Follower) noteEvent(r eventlog.Recorded) {
 	f.noteProgress(r.Position)
 }
 
-// moved notes a watermark.
+// noteWatermark records a watermark.
 func (f *Follower) noteWatermark(w eventlog.Watermark) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -175,8 +175,8 @@ func (f *Follower) noteWatermark(w eventlog.Watermark) {
 	f.noteProgress(w.Position)
 }
 
-// alive notes that the subscription has yielded everything up to p, and forgets
-// failures. The caller holds mu.
+// noteProgress records that the subscription has yielded everything up to p, and
+// resets the count of failures. The caller holds mu.
 func (f *Follower) noteProgress(p eventlog.Position) {
 	if f.health.Failures >= WarnAfter {
 		f.config.Logger.Info("the log is followed again", "reader", f.config.Name, "failures", f.health.Failures)

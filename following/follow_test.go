@@ -166,7 +166,7 @@ func TestALogThatIsSetBack(t *testing.T) {
 			b.t.Errorf("after half the time it ended with %v", err)
 		}
 		time.Sleep(following.StalledAfter)
-		if err := stop(); domain.KindOf(err) != domain.Invalid || !strings.Contains(err.Error(), "set back") {
+		if err := stop(); domain.KindOf(err) != domain.Invalid || !strings.Contains(err.Error(), "older backup") {
 			b.t.Errorf("it ended with %v", err)
 		}
 	})

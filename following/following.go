@@ -1,16 +1,15 @@
-// Package following reads the log for what must keep up with it: sagas, views
-// and the relay. It is the one place that decides what becomes of a failed
-// subscription, that proves a checkpoint against the log, and that notices when
-// nothing comes although there is something.
+// Package following keeps sagas, views and the relay subscribed to the log. It is the
+// only place that decides what follows a failed subscription, verifies a checkpoint
+// against the log, and detects a stalled subscription: one that brings no events
+// although the log has more.
 //
 //	log ──Subscribe──▶ Follower ──events, watermarks──▶ saga, view, relay
 //	                      │  ▲                              │
 //	     failure ─▶ Remedy│  └────────── Applied ───────────┘
 //	                      └─ every CheckEvery: End, first event above what was applied ─▶ Health
 //
-// A reader saves what [Follower.Checkpoint] makes of how far it is, begins with
-// what [Follower.Resume] makes of what it saved, and asks [Follower.Rewinds]
-// when [Follower.Follow] has ended:
+// A reader saves the result of [Follower.Checkpoint], starts with [Follower.Resume] on
+// its last checkpoint, and calls [Follower.Rewinds] when [Follower.Follow] has ended:
 //
 //	load ─▶ Resume ─▶ Follow ─▶ failure ─▶ Rewinds? ── no ─▶ end with the failure
 //	          ▲                               │ yes
@@ -35,14 +34,14 @@ const (
 	// StalledAfter is how long a follower may be behind without an event before
 	// it counts as stalled: it is not ready then, and says so.
 	StalledAfter = 10 * time.Second
-	// ReopenAfter is how long a stalled follower waits before it subscribes anew
+	// ReopenAfter is how long a stalled follower waits before it subscribes again
 	// on a fresh connection.
 	ReopenAfter = 60 * time.Second
 	// FirstPause before a failed subscription is tried again; it doubles up to LastPause.
 	FirstPause = 100 * time.Millisecond
 	// LastPause is the longest pause between two tries.
 	LastPause = 2 * time.Second
-	// WarnAfter is how many tries in a row may fail before it is logged, and the
+	// WarnAfter is how many tries in a row fail before a warning is logged and the
 	// follower is not ready.
 	WarnAfter = 3
 	// MaxRewinds in a row may bring neither an event nor a watermark. After them
@@ -88,14 +87,14 @@ type Follower struct {
 
 	mu            sync.Mutex
 	health        Health
-	began         int               // how often Begin was called: what a look finds out may be of before
+	began         int               // number of calls of Begin; a check that began before the last one is discarded
 	seen          eventlog.Position // up to which the subscription has yielded everything
-	behind        bool              // the last look found an event above seen
+	behind        bool              // the last check found an event above seen
 	since         time.Time         // when the subscription last yielded something, or had nothing to yield
 	opened        time.Time         // when it was opened
 	short         time.Time         // since when the log ends before seen; zero if it does not
 	stallReported bool              // the stall was reported
-	reading       bool              // it waits for the log, not for the reader
+	reading       bool              // the follower waits for the log, not for the reader
 	reopen        context.CancelCauseFunc
 	rewinds       int           // in a row, without an event or a watermark
 	named         eventlog.Mark // the last watermark whose event was looked up
@@ -120,25 +119,25 @@ func New(c Config) *Follower {
 	return f
 }
 
-// Begin forgets how the follower fared: its reader begins at another place.
+// Begin resets the follower's health, because its reader starts at another position.
 func (f *Follower) Begin() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	_, tells := f.config.Log.(eventlog.Watermarked) // one that does not is believed
+	_, tells := f.config.Log.(eventlog.Watermarked) // a log without watermarks counts as caught up
 	f.health = Health{End: f.health.End, CaughtUp: !tells}
 	f.began++
 	f.seen, f.behind, f.stallReported, f.named = 0, false, false, eventlog.Mark{}
 	f.since, f.short = f.config.Now(), time.Time{}
 }
 
-// Applied notes that everything up to p was dealt with.
+// Applied records that the reader has handled everything up to p.
 func (f *Follower) Applied(p eventlog.Position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.health.Position = max(f.health.Position, p)
 }
 
-// appliedIn is Applied, unless the follower began anew since began was read.
+// appliedIn is Applied, unless Begin was called since began was read.
 func (f *Follower) appliedIn(began int, p eventlog.Position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -2,7 +2,7 @@ package following
 
 import "orderflow/domain"
 
-// Remedy is what is done about a failed subscription.
+// Remedy is what follows a failed subscription.
 type Remedy string
 
 // The remedies.
@@ -10,13 +10,13 @@ const (
 	// Retry subscribes again from where it was.
 	Retry Remedy = "retry"
 	// Rewind has the reader prove its checkpoint again and go on from an older
-	// place: the log was replaced or set back.
+	// place: the log was replaced or restored from an older backup.
 	Rewind Remedy = "rewind"
-	// End ends the process with the failure: only a person can mend it.
+	// End ends the process with the failure: only a person can fix it.
 	End Remedy = "end"
 )
 
-// remedies is the one table of what becomes of a failed subscription, by kind.
+// remedies lists what follows a failed subscription, by kind. It is the only such table.
 //
 //	what happened                                       kind          remedy
 //	no position of the log                              Invalid       Rewind
@@ -44,7 +44,7 @@ func remedies() map[domain.Kind]Remedy {
 	}
 }
 
-// RemedyFor returns what is done about a failure of a kind.
+// RemedyFor returns the remedy for a failure of a kind.
 func RemedyFor(k domain.Kind) Remedy {
 	if r, ok := remedies()[k]; ok {
 		return r

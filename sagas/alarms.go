@@ -8,7 +8,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// alarm is an order that waits for a moment.
+// alarm is an order that waits for a time.
 type alarm struct {
 	order domain.OrderID
 	at    time.Time
@@ -16,15 +16,15 @@ type alarm struct {
 	index int // in the heap; -1 when taken out
 }
 
-// wake has order looked at at once, and once more if it is being looked at.
+// wake has order reacted to at once, or again if a reaction is under way.
 func (l *lanes) wake(order domain.OrderID) {
 	if !l.join(order, eventlog.Mark{}) {
 		l.wait(order, time.Time{}, 0)
 	}
 }
 
-// wait looks at order again at a moment. Beyond MaxTimers it does nothing: the
-// watchdog finds the order.
+// wait sets an alarm that has order reacted to at a time. Beyond MaxTimers it does
+// nothing: the watchdog finds the order.
 func (l *lanes) wait(order domain.OrderID, at time.Time, tries int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -40,14 +40,14 @@ func (l *lanes) wait(order domain.OrderID, at time.Time, tries int) {
 	l.signalChanged()
 }
 
-// isWaiting says whether order has an alarm.
+// isWaiting reports whether order has an alarm.
 func (l *lanes) isWaiting(order domain.OrderID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.waiting[order] != nil
 }
 
-// silence takes away the alarm of order that was set for a moment.
+// silence removes the alarm of order unless it was set for later than at.
 func (l *lanes) silence(order domain.OrderID, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,7 +56,7 @@ func (l *lanes) silence(order domain.OrderID, at time.Time) {
 	}
 }
 
-// earliest is the next alarm; ok is false if there is none.
+// earliest returns the next alarm; ok is false if there is none.
 func (l *lanes) earliest() (order domain.OrderID, at time.Time, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,9 +14,9 @@ import (
 // Run drives the saga until ctx is done or the feed fails for good. When it
 // returns, nothing of it runs any more.
 //
-// A feed that fails is subscribed to again, as following.RemedyFor says. If the
-// log is not the one any more that the checkpoint is of, every order is looked
-// at from the first event on.
+// Run subscribes again to a feed that fails, as following.RemedyFor says. If the log
+// no longer matches the checkpoint, Run reads from the first event and reacts to
+// every order.
 func (d *Driver) Run(ctx context.Context) error {
 	d.running.Store(true)
 	defer d.running.Store(false)
@@ -60,15 +60,15 @@ func (d *Driver) Run(ctx context.Context) error {
 		case !d.follower.Rewinds(err):
 			return d.follower.Failure(err)
 		}
-		d.Logger.WarnContext(ctx, "the log refused the place of the saga, which is proven again", "saga", d.Saga.Name, "kind", domain.KindOf(err).String(), "error", err)
+		d.Logger.WarnContext(ctx, "the log refused the saga's position; its checkpoint is verified again", "saga", d.Saga.Name, "kind", domain.KindOf(err).String(), "error", err)
 		if proven {
 			from = d.lanes.handled()
 		}
 	}
 }
 
-// follow looks at the orders whose events come above a place, until the feed
-// ends. The error is never nil.
+// follow reacts to the orders of the events above a checkpoint, until the feed ends.
+// The error is never nil.
 func (d *Driver) follow(ctx context.Context, looks *sync.WaitGroup, above eventlog.Checkpoint) error {
 	passed := func(w eventlog.Watermark) { d.lanes.watermark(w.Position) }
 	for r, err := range d.follower.Follow(ctx, above.Position(), passed) {
@@ -81,14 +81,14 @@ func (d *Driver) follow(ctx context.Context, looks *sync.WaitGroup, above eventl
 			continue
 		}
 		if err := d.startLook(ctx, looks, domain.OrderID(r.Stream.ID()), eventlog.MarkOf(r)); err != nil {
-			return err // nothing behind an event may be read that has no lane
+			return err // read no further while an event has no lane
 		}
 	}
 	return ctx.Err()
 }
 
-// Ready returns nil if the saga keeps up: it runs, has caught up once with the
-// feed, and neither fails nor stands still. Otherwise it returns the reason,
+// Ready returns nil if the saga keeps up: it runs, has caught up with the feed once,
+// and its subscription neither fails nor stalls. Otherwise it returns the reason,
 // with kind Unavailable.
 func (d *Driver) Ready() error {
 	if !d.running.Load() {
@@ -97,12 +97,12 @@ func (d *Driver) Ready() error {
 	return d.follower.Ready()
 }
 
-// Health returns how the saga keeps up with the feed, as of the last look. A
-// [Acker] tells no positions; its lag is to be asked for where it keeps its place.
+// Health returns how the saga keeps up with the feed, as of the last check. An
+// [Acker] has no positions; ask the system that keeps its place for its lag.
 func (d *Driver) Health() following.Health { return d.follower.Health() }
 
-// look begins a look at order in a lane of its own, or notes that it must be
-// looked at again. It fails when ctx is done first.
+// startLook starts a reaction to order in a lane of its own, or marks the lane of order
+// to react again. It fails only if ctx is done first.
 func (d *Driver) startLook(ctx context.Context, looks *sync.WaitGroup, order domain.OrderID, event eventlog.Mark) error {
 	tries, started, err := d.lanes.enter(ctx, order, event)
 	if err == nil && started {
@@ -111,7 +111,7 @@ func (d *Driver) startLook(ctx context.Context, looks *sync.WaitGroup, order dom
 	return err
 }
 
-// lookUntilDone looks at an order for as long as something comes meanwhile.
+// lookUntilDone reacts to an order, and again while events of it have come meanwhile.
 func (d *Driver) lookUntilDone(ctx context.Context, t task) {
 	for {
 		later, err := d.react(ctx, t.order)
@@ -150,7 +150,7 @@ func (d *Driver) react(ctx context.Context, order domain.OrderID) (again time.Ti
 	case err == nil:
 		d.restored(ctx, order)
 	case !errors.Is(err, context.Canceled):
-		d.Logger.WarnContext(ctx, "saga step failed; it will be tried again",
+		d.Logger.WarnContext(ctx, "the saga step failed and will be retried",
 			"saga", d.Saga.Name, "order", string(order), "kind", domain.KindOf(err).String(), "error", err)
 	}
 	return again, err
@@ -171,7 +171,7 @@ func pause(err error, tries int) time.Duration {
 	return p
 }
 
-// keepTime looks at orders whose moment has come.
+// keepTime reacts to orders whose alarm is due.
 func (d *Driver) keepTime(ctx context.Context, looks *sync.WaitGroup) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -181,8 +181,8 @@ func (d *Driver) keepTime(ctx context.Context, looks *sync.WaitGroup) {
 		if ok && left <= 0 {
 			_ = d.startLook(ctx, looks, order, eventlog.Mark{}) // fails only with ctx
 			if d.lanes.isWaiting(order) && ctx.Err() == nil {
-				// The order is in a lane that was told to look again, and its
-				// alarm rings on: silence it.
+				// The order has a lane that will react again, so its alarm is not
+				// needed any more.
 				d.lanes.silence(order, at)
 			}
 			if ctx.Err() != nil {
@@ -203,7 +203,8 @@ func (d *Driver) keepTime(ctx context.Context, looks *sync.WaitGroup) {
 	}
 }
 
-// watch looks at every unfinished order at the start, and then at those that stand still.
+// watch is the watchdog: it reacts to every unfinished order at the start, and then to
+// those that are stalled.
 func (d *Driver) watch(ctx context.Context, looks *sync.WaitGroup) {
 	if d.Stalled == nil {
 		return
@@ -213,7 +214,7 @@ func (d *Driver) watch(ctx context.Context, looks *sync.WaitGroup) {
 	for before := time.Now(); ; before = time.Now().Add(-StillAfter) {
 		orders, err := d.Stalled.Stalled(ctx, before, MaxTimers)
 		if err != nil && ctx.Err() == nil {
-			d.Logger.WarnContext(ctx, "watchdog cannot find what stands still", "saga", d.Saga.Name, "error", err)
+			d.Logger.WarnContext(ctx, "the watchdog cannot list the stalled orders", "saga", d.Saga.Name, "error", err)
 		}
 		for _, order := range orders {
 			if !d.lanes.isWaiting(order) {

@@ -414,7 +414,7 @@ func TestAFeedThatFallsSilent(t *testing.T) {
 		b.place("b")
 		time.Sleep(following.StalledAfter + 2*following.CheckEvery)
 		synctest.Wait()
-		if err := d.Ready(); err == nil || stalled != 1 || !strings.Contains(said.String(), "nothing comes from the log") {
+		if err := d.Ready(); err == nil || stalled != 1 || !strings.Contains(said.String(), "brings nothing although") {
 			b.t.Errorf("%d reports, ready %v, said %s", stalled, err, said)
 		}
 		if h := d.Health(); h.Quiet < following.StalledAfter || h.End <= h.Position {

@@ -22,7 +22,6 @@ func Incomplete(err error) (reason string, ok bool) {
 	return e.Text, true
 }
 
-// ErrGone returns the error of a stream that reads as if it had never been
-// begun, while something else tells that it was: the log lost its events without
-// saying so.
+// ErrGone returns the error of a stream that reads as empty although another stream
+// shows that it had events: the log lost them without reporting it.
 func ErrGone(s eventlog.Stream) error { return eventlog.ErrIncomplete(s, 1, 0) }

@@ -8,31 +8,32 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// lanes keep who is being looked at, who must be looked at again, and who
-// waits for a moment.
+// lanes tracks which orders are being reacted to, which must be reacted to again, and
+// which wait for a timer.
 type lanes struct {
 	slots        chan struct{} // one per lane in use
-	tracksEvents bool          // remember every event, for leave to say which were dealt with
+	tracksEvents bool          // remember the position of every event, for leave to return
 
 	mu      sync.Mutex
 	busy    map[domain.OrderID]*lane
 	due     alarms
 	waiting map[domain.OrderID]*alarm
-	changed chan struct{}       // told when the earliest alarm may have changed
-	read    eventlog.Checkpoint // everything up to here was read
+	changed chan struct{}       // signalled when the earliest alarm may have changed
+	read    eventlog.Checkpoint // the feed was read up to here
 }
 
-// lane is one order being looked at.
+// lane is one order that is being reacted to.
 type lane struct {
-	before resumePoint // of its first event that is not dealt with
-	again  bool        // something came while it was looked at
-	next   resumePoint // before the first event of what came
+	before resumePoint // its first event that is not handled
+	again  bool        // an event came during the reaction
+	next   resumePoint // before the first of those events
 
-	held, coming []eventlog.Position // if lanes.hold: what this look deals with, and what came since
+	held, coming []eventlog.Position // if lanes.tracksEvents: the events of this reaction, and those that came since
 }
 
-// place is how far the feed was read when an event came. A reader knows no
-// position just below an event but the one of what it read before.
+// resumePoint is the checkpoint of the feed before an event, from which reading would
+// bring that event again. Positions are not computed, so it is the checkpoint of the
+// event read before.
 type resumePoint struct {
 	at  eventlog.Checkpoint
 	set bool // false: there is no event
@@ -45,9 +46,9 @@ func newLanes(n int) *lanes {
 	}
 }
 
-// enter begins a look at order because of an event (zero: no event). It waits
-// for a free lane; started is false when the order is looked at already and
-// will be again.
+// enter takes a lane for order because of an event (zero: no event), and waits until
+// one is free. started is false if the order has a lane already; it is then reacted
+// to again.
 func (l *lanes) enter(ctx context.Context, order domain.OrderID, event eventlog.Mark) (tries int, started bool, err error) {
 	if l.join(order, event) {
 		return 0, false, nil
@@ -59,7 +60,7 @@ func (l *lanes) enter(ctx context.Context, order domain.OrderID, event eventlog.
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.joinLocked(order, event) { // somebody else began while we waited
+	if l.joinLocked(order, event) { // another call took a lane during the wait
 		<-l.slots
 		return 0, false, nil
 	}
@@ -74,7 +75,7 @@ func (l *lanes) enter(ctx context.Context, order domain.OrderID, event eventlog.
 	return tries, true, nil
 }
 
-// take notes that an event was read, and returns the place before it.
+// noteRead records that an event was read, and returns the resume point before it.
 func (l *lanes) noteRead(event eventlog.Mark) resumePoint {
 	if event.Position == 0 {
 		return resumePoint{}
@@ -112,8 +113,8 @@ func (l *lanes) joinLocked(order domain.OrderID, event eventlog.Mark) bool {
 	return true
 }
 
-// leave ends a look and says, if it was told to hold them, which events that
-// dealt with; again says to look once more at once.
+// leave ends a reaction. It returns the events that were handled, if they are tracked,
+// and whether to react again at once.
 func (l *lanes) leave(order domain.OrderID) (held []eventlog.Position, again bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,14 +129,14 @@ func (l *lanes) leave(order domain.OrderID) (held []eventlog.Position, again boo
 	return held, false
 }
 
-// passed notes that an event was read that wakes nobody.
+// passed records that an event was read that does not wake the saga.
 func (l *lanes) passed(event eventlog.Mark) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.readTo(event)
 }
 
-// watermark notes that there is nothing to read up to p.
+// watermark records that there is nothing to read up to p.
 func (l *lanes) watermark(p eventlog.Position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -144,8 +145,9 @@ func (l *lanes) watermark(p eventlog.Position) {
 	}
 }
 
-// done returns how far every event was dealt with: up to the last one before
-// the first that is not.
+// handled returns the highest checkpoint such that every event at or below it has
+// been handled: the resume point of the first event that has not been, or the end of
+// what was read.
 func (l *lanes) handled() eventlog.Checkpoint {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -160,8 +162,8 @@ func (l *lanes) handled() eventlog.Checkpoint {
 	return low
 }
 
-// restart notes that the feed is read from c on. What is under way counts as
-// not dealt with from there: its own places may be of another log.
+// restart records that the feed is read above c. Events under way count as not
+// handled from c on: their own resume points may be of another log.
 func (l *lanes) restart(c eventlog.Checkpoint) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// saveProgress tells every CheckpointEvery how far the saga is, if anything asks
-// for it: a store of checkpoints, or a watch that compares it with the log's end.
+// saveProgress calls checkpoint every CheckpointEvery, if there is a store of
+// checkpoints or a check of the lag that needs it.
 func (d *Driver) saveProgress(ctx context.Context) {
 	if _, watched := d.Feed.(eventlog.EndReader); d.lanes.tracksEvents || d.Checkpoints == nil && !watched {
 		return
@@ -26,8 +26,8 @@ func (d *Driver) saveProgress(ctx context.Context) {
 	}
 }
 
-// checkpoint notes how far every event was dealt with, and saves it. The feed
-// of a [Acker] keeps its own place, and its positions come in any order.
+// checkpoint records how far every event has been handled, and saves it. An [Acker]
+// keeps its own place, and its positions come in any order.
 func (d *Driver) checkpoint(ctx context.Context) {
 	switch {
 	case d.lanes.tracksEvents:
@@ -38,12 +38,12 @@ func (d *Driver) checkpoint(ctx context.Context) {
 	}
 	at := d.follower.Checkpoint(ctx, d.lanes.handled())
 	if err := d.Checkpoints.SaveCheckpoint(ctx, d.Saga.Name, at); err != nil && ctx.Err() == nil {
-		d.Logger.WarnContext(ctx, "checkpoint not saved; events will be looked at again after a restart", "saga", d.Saga.Name, "error", err)
+		d.Logger.WarnContext(ctx, "the checkpoint was not saved; after a restart its events are handled again", "saga", d.Saga.Name, "error", err)
 	}
 }
 
-// lacks reports, once for each order, that a stream lacks events: no look can
-// decide anything until somebody restores them.
+// lacks reports, once for each order, that a stream lacks events: nothing can be
+// decided until they are restored.
 func (d *Driver) lacks(ctx context.Context, order domain.OrderID, err error) {
 	d.mu.Lock()
 	_, known := d.truncated[order]
@@ -57,11 +57,11 @@ func (d *Driver) lacks(ctx context.Context, order domain.OrderID, err error) {
 	if d.Observer.Incomplete != nil {
 		d.Observer.Incomplete(d.Saga.Name)
 	}
-	d.Logger.ErrorContext(ctx, "an order stands still: its stream was truncated; restore the events from a backup, or settle the order by hand",
+	d.Logger.ErrorContext(ctx, "an order is stalled because its stream was truncated; restore the events from a backup, or settle the order by hand",
 		"saga", d.Saga.Name, "order", string(order), "retry", LastRetry.String(), "error", err)
 }
 
-// restored forgets that a stream of the order lacked events.
+// restored records that the streams of the order are whole again.
 func (d *Driver) restored(ctx context.Context, order domain.OrderID) {
 	d.mu.Lock()
 	_, known := d.truncated[order]

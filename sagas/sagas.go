@@ -3,12 +3,12 @@
 // package decides when it looks.
 //
 //	feed (events, in order per order, at least once) ─▶ lane of the order ─▶ Saga.React ─▶ later? ─▶ timer ─┐
-//	watchdog (orders that stand still) ──────────────▶        ▲                                             │
+//	watchdog (stalled orders) ───────────────────────▶        ▲                                             │
 //	                                                          └─────────────────────────────────────────────┘
 //
-// An event is only a reason to look: React reads the truth from the log, so a
-// wake-up that is lost, late or repeated does no harm. One order is looked at
-// by one goroutine at a time; different orders go side by side.
+// An event is only a reason to look: React reads the current state from the log, so a
+// wake-up that is lost, late or repeated does no harm. One order is reacted to by one
+// goroutine at a time; different orders in parallel.
 package sagas
 
 import (
@@ -26,28 +26,28 @@ import (
 
 // Limits of a driver; each may be set lower in [Driver].
 const (
-	// MaxLanes bounds the orders looked at at once; more wait in the feed.
+	// MaxLanes bounds the orders that are reacted to at once; others wait in the feed.
 	MaxLanes = 512
-	// MaxTimers bounds the orders that wait for a moment; the watchdog finds the others.
+	// MaxTimers bounds the orders that wait for a time; the watchdog finds the others.
 	MaxTimers = 200_000
-	// MaxHeld bounds the events of one order that came during one look and are
-	// told to a [Acker]; an order seldom has a dozen.
+	// MaxHeld bounds the events of one order that come during one reaction and are
+	// acknowledged to an [Acker]; an order seldom has a dozen.
 	MaxHeld = 64
-	// CheckpointEvery is how often the feed's place is saved; what lies between is looked at twice after a crash.
+	// CheckpointEvery is how often the checkpoint is saved; events since are handled again after a crash.
 	CheckpointEvery = time.Second
-	// WatchEvery is how often the watchdog looks for orders that stand still.
+	// WatchEvery is how often the watchdog looks for stalled orders.
 	WatchEvery = 30 * time.Second
 	// StillAfter is how long an order may be without an event before the watchdog looks at it.
 	StillAfter = time.Minute
-	// FirstRetry is the pause after a failed look; it doubles up to LastRetry.
+	// FirstRetry is the pause after a failed reaction; it doubles up to LastRetry.
 	FirstRetry = 100 * time.Millisecond
-	// LastRetry is the longest pause after a failed look.
+	// LastRetry is the longest pause after a failed reaction.
 	LastRetry = time.Minute
-	// LastSave bounds the last checkpoint of a driver that ends, in a time in
-	// which the log may not answer.
+	// LastSave bounds the saving of the last checkpoint when a driver ends; the log
+	// may not answer at that time.
 	LastSave = 5 * time.Second
-	// MaxTruncated bounds the orders that are known to lack events; beyond it
-	// one is reported more than once.
+	// MaxTruncated bounds the orders that are remembered as lacking events; beyond it
+	// an order is reported more than once.
 	MaxTruncated = 10_000
 )
 
@@ -56,9 +56,9 @@ type Saga struct {
 	Name       string
 	Categories []string                    // of the streams whose events wake it; a stream's id is the order's
 	Wakes      func(eventType string) bool // which of their events do
-	// React does what is to be done for an order now. It may be repeated at
-	// any time. A moment it returns is when to look again; zero is when
-	// something happens. An error is retried with growing pauses.
+	// React does the next steps for an order. It may be repeated at any time. It
+	// returns when to call it again; zero means at the next event. After an error it
+	// is retried with backoff.
 	React func(ctx context.Context, order domain.OrderID) (again time.Time, err error)
 }
 
@@ -67,18 +67,18 @@ type Feed interface {
 	Subscribe(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error]
 }
 
-// Acker is a Feed that keeps its own place, event by event, and wants to know
-// which of them are dealt with; the driver then uses no Checkpoints.
+// Acker is a Feed that keeps its own place, event by event, and is told which events
+// have been handled; the driver then uses no Checkpoints.
 type Acker interface {
-	// Settled says that the event at p, and every repeat of it delivered so
-	// far, needs nothing more: it woke nobody, or the look it caused has ended.
-	// An event may never be told of: its look was cut off, or [MaxHeld] others
-	// of its order came during one look. So a feed waits only so long for it.
+	// Ack acknowledges the event at p, and every repeat of it delivered so far: it
+	// did not wake the saga, or the reaction to it has ended. An event may never be
+	// acknowledged, because its reaction was interrupted or [MaxHeld] others of its
+	// order came during one reaction. So a feed waits for it with a limit.
 	Ack(p eventlog.Position)
 }
 
-// Checkpoints keep the place of a feed. They are a cache: a place that is lost
-// or old makes a saga look again at orders it has finished.
+// Checkpoints stores how far feeds have been handled. It is a cache: if a checkpoint
+// is lost or old, a saga reacts again to orders that it has finished.
 type Checkpoints interface {
 	// LoadCheckpoint returns what was last saved under a name, and the zero
 	// Checkpoint if there is nothing. What an older version saved is an Event
@@ -88,29 +88,30 @@ type Checkpoints interface {
 	SaveCheckpoint(ctx context.Context, name string, c eventlog.Checkpoint) error
 }
 
-// Standing finds orders whose work is not finished and that had no event since a moment.
+// StalledFinder finds orders whose work is unfinished and that had no event since a time.
 type StalledFinder interface {
+	// Stalled returns up to limit orders without an event since before.
 	Stalled(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error)
 }
 
-// Observer is told what a driver does; nil funcs are not called.
+// Observer has the callbacks of a driver; nil ones are not called.
 type Observer struct {
 	Reacted func(saga string, err error, took time.Duration)
 	Lanes   func(saga string, busy, timers int)
-	// Incomplete is called for every order that is found to stand still because
-	// a stream of it was truncated.
+	// Incomplete is called for every order that is stalled because a stream of it was
+	// truncated.
 	Incomplete func(saga string)
-	// FeedFailed is called for every failure of the feed, with what is done
-	// about it; Stalled when the feed brings nothing although there is more.
+	// FeedFailed is called for every failure of the feed, with the remedy; Stalled
+	// when the feed brings nothing although the log has more.
 	FeedFailed func(saga string, kind domain.Kind, remedy following.Remedy)
 	Stalled    func(saga string)
 }
 
-// Stepped is told of every step of a saga that was done or that failed; nil is
-// told nothing. The names of steps are few and fixed: each saga lists its own.
+// StepObserver is called after every step of a saga, done or failed; it may be nil.
+// The names of steps are few and fixed: each saga lists its own.
 type StepObserver func(step string, err error, took time.Duration)
 
-// Tell reports a step that began at a moment and ends now.
+// Observe reports a step that began at begun and ends now.
 func (s StepObserver) Observe(step string, err error, begun time.Time) {
 	if s != nil {
 		s(step, err, time.Since(begun))
@@ -167,10 +168,10 @@ func (d *Driver) following() following.Config {
 	return c
 }
 
-// Hurry looks at once at every order that waits for a moment: whatever it
-// waited for, such as a breaker, may be better now.
+// RetryAll reacts at once to every order that waits for a time: the cause of the
+// wait, such as an open breaker, may be gone.
 func (d *Driver) RetryAll() { d.lanes.retryAll() }
 
-// Wake looks at an order now: somebody knows that it can go on. A look that is
-// under way is repeated when it has ended. Before Run it waits for Run.
+// Wake reacts to an order now, because it can go on. If a reaction is under way,
+// another one follows it. Before Run it waits for Run.
 func (d *Driver) Wake(order domain.OrderID) { d.lanes.wake(order) }

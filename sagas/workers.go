@@ -8,26 +8,26 @@ import (
 	"orderflow/domain"
 )
 
-// maxIdle bounds the goroutines that are kept for the next look.
+// maxIdle bounds the idle goroutines that are kept.
 const maxIdle = 128
 
-// task is a look at an order that has a lane.
+// task is an order to react to; it has a lane.
 type task struct {
 	order domain.OrderID
-	tries int // failed looks so far
+	tries int // failed reactions so far
 }
 
-// crew looks at orders in goroutines that it keeps for the next: a new one has
-// to grow its stack, step by step, which costs more than many a look.
+// workerPool reuses goroutines: a new one has to grow its stack step by step, which
+// costs more than most reactions.
 type workerPool struct {
-	next chan task // to whoever is idle
+	next chan task // received by idle workers
 	idle atomic.Int64
 }
 
 func newWorkerPool() *workerPool { return &workerPool{next: make(chan task)} }
 
-// take does a task in a goroutine that all counts, and returns at once. A
-// goroutine without a task waits for one until ctx is done.
+// run does a task in a goroutine that all counts, and returns at once. An idle
+// worker waits for another task until ctx is done.
 func (c *workerPool) run(ctx context.Context, all *sync.WaitGroup, t task, do func(context.Context, task)) {
 	select {
 	case c.next <- t:
@@ -40,7 +40,7 @@ func (c *workerPool) run(ctx context.Context, all *sync.WaitGroup, t task, do fu
 	}
 }
 
-// rest waits for the next task; false means that there is none.
+// awaitTask waits for the next task. False tells the worker to exit.
 func (c *workerPool) awaitTask(ctx context.Context) (t task, ok bool) {
 	defer c.idle.Add(-1)
 	if c.idle.Add(1) > maxIdle {

@@ -12,15 +12,15 @@ import (
 
 // Limits of deciding.
 const (
-	// MaxAttempts bounds how often a group is decided anew because another
-	// process was first; every time somebody made progress.
+	// MaxAttempts bounds how often a batch is decided because another process
+	// appended first; each time the other process made progress.
 	MaxAttempts = 32
-	// MaxUnseen is how often in a row a stream without events may refuse to be
-	// begun before it counts as one whose events are hidden; a node that is
-	// behind shows them at the next look.
+	// MaxUnseen is how many times in a row a stream that shows no events may refuse
+	// its first append before its events count as hidden. A node that lags shows
+	// them at the next read.
 	MaxUnseen = 4
-	// MaxGroup bounds the commands that share one append.
-	MaxGroup = 1_024
+	// MaxBatchCommands bounds the commands that share one append.
+	MaxBatchCommands = 1_024
 	// MaxAppendEvents bounds the events of one append.
 	MaxAppendEvents = 4_096
 	// MaxAppendBytes bounds the data of one append, below what EventStoreDB
@@ -28,30 +28,30 @@ const (
 	MaxAppendBytes = 1 << 19
 	// MaxWaiting bounds the commands that queue for one stream.
 	MaxWaiting = 16_384
-	// CommandTimeout bounds a command from its arrival to its answer, the looks at
-	// other streams and the wait behind others included: who waits for longer
-	// than that has a load balancer or a person who has given up.
+	// CommandTimeout bounds a command from its arrival to its answer, including
+	// reads of other streams and the wait in the queue. Load balancers and people
+	// give up after about this time.
 	CommandTimeout = 15 * time.Second
-	// RoundTimeout bounds reading and appending for one group. It is below
-	// CommandTimeout, so that the first in a group is told by the log what is the
-	// matter, and not only that it took too long.
-	RoundTimeout = 14 * time.Second
-	// DefaultCacheBytes bounds the states an Aggregate keeps, as estimated
-	// from the bytes of their events.
+	// BatchTimeout bounds reading and appending for one batch. It is below
+	// CommandTimeout, so that the first request of a batch gets the error of the
+	// log and not only a timeout.
+	BatchTimeout = 14 * time.Second
+	// DefaultCacheBytes bounds the states that an Aggregate caches, in bytes, as
+	// estimated from the sizes of their events.
 	DefaultCacheBytes = 32 << 20
 	// RecentFor is how old a state may be that [Aggregate.Recent] returns.
 	RecentFor = time.Second
 )
 
-// Options tune an Aggregate; the zero value is right for a fleet.
+// Options configure an Aggregate; the zero value is right for a fleet.
 type Options[S any] struct {
-	// Alone promises that no other process appends to these streams, as on an
-	// embedded log: then what is in memory need not be proved by reading. Two
-	// processes that both claim it still never overwrite each other; they may
-	// refuse or repeat on a state that is behind.
+	// SingleWriter promises that no other process appends to these streams, as on an
+	// embedded log: cached states then need not be verified by reading. If two
+	// processes both set it, they still never overwrite each other, but may refuse
+	// or repeat commands because of an old state.
 	SingleWriter bool
-	// CacheBytes bounds the states kept; 0 means DefaultCacheBytes. The state
-	// used last is always kept, so one that is larger does no harm.
+	// CacheBytes bounds the cached states, in bytes; 0 means DefaultCacheBytes. The
+	// state used last is always kept, even if it is larger.
 	CacheBytes int
 	// Snapshots shorten the reading of long streams; nil does without.
 	Snapshots *Snapshotting[S]
@@ -68,7 +68,7 @@ type Aggregate[S any, E eventlog.Typed] struct {
 	workers *workerPool[*cacheEntry[S, E]]
 }
 
-// NewAggregate returns an Aggregate whose events are kept in store.
+// New returns an Aggregate whose events are kept in store.
 func New[S any, E eventlog.Typed](
 	store eventlog.Store, d decider.Decider[S, E], codec eventlog.Codec[E], opts Options[S],
 ) *Aggregate[S, E] {
@@ -77,16 +77,16 @@ func New[S any, E eventlog.Typed](
 	return a
 }
 
-// Result says where a stream is after a request, and what that added to it.
+// Result is the end of a stream after a request, and the number of events that the request added.
 type Result struct {
 	Version  eventlog.Version  // of the stream after the request
-	Position eventlog.Position // a reader that has passed it has seen what the request saw and did
-	Events   int               // appended; 0 if the decision saw that it was made before
+	Position eventlog.Position // a reader that has passed it has read everything that the request read and appended
+	Events   int               // appended; 0 if the decision had been made before
 }
 
 // Do decides on the state of stream and appends what follows. If view is not
 // nil it sees the state after the decision; it must not keep anything that
-// Evolve changes in place. A nil decision only looks.
+// Evolve changes in place. A nil decision only reads.
 //
 // The decision and the view may run several times, in another goroutine, and
 // even after Do returned because ctx was done: the decision must be pure, and
@@ -96,11 +96,11 @@ type Result struct {
 //
 // The decision's own error comes back as it is. Other kinds: Conflict (others
 // were first MaxAttempts times), Exhausted (too many wait for this stream),
-// Unavailable and ReadOnly (nothing happened), Unknown (it may have happened:
-// send the command again, it happens once), Internal (the decision panicked;
-// nothing happened), Incomplete (the stream lacks events: it was truncated or
-// deleted; nothing is decided and nothing is kept in memory until it is whole.
-// What was to begin a deleted stream may stand in the log behind the hole).
+// Unavailable and ReadOnly (nothing was stored), Unknown (it may have been stored:
+// send the command again, it is stored once), Internal (the decision panicked;
+// nothing was stored), Incomplete (the stream lacks events, because it was truncated
+// or deleted: nothing is decided or cached until it is whole; the first append to a
+// deleted stream may have been stored above the hole).
 func (a *Aggregate[S, E]) Do(ctx context.Context, stream eventlog.Stream, cause Cause, decide decider.Decision[S, E], view func(S)) (Result, error) {
 	if cause.Command == "" {
 		cause.Command = randomID()
@@ -126,23 +126,23 @@ func (a *Aggregate[S, E]) Transact(ctx context.Context, stream eventlog.Stream, 
 	return *seen, r, nil
 }
 
-// Load returns the state of a stream as it is now, and its version; a stream
-// without events has the initial state and version 0. Under Alone it comes
-// from memory if it is there; otherwise at least the tail is read. A stream
-// that lacks events is Incomplete, unless a state that was folded while it was
-// whole is there and only the tail had to be read.
+// Load returns the current state of a stream and its version. A stream without
+// events has the initial state and version 0. With [Options.SingleWriter] a cached
+// state is returned as it is; otherwise at least the tail is read. A stream that
+// lacks events is Incomplete, unless its state was cached while it was whole and
+// only the tail had to be read.
 func (a *Aggregate[S, E]) Load(ctx context.Context, stream eventlog.Stream) (S, eventlog.Version, error) {
 	return a.load(ctx, stream, 0)
 }
 
-// Recent is Load that may be up to [RecentFor] behind other processes, and so
-// seldom reads what is used often.
+// Recent is Load with a state up to [RecentFor] old, so that streams in frequent use
+// are seldom read.
 func (a *Aggregate[S, E]) Recent(ctx context.Context, stream eventlog.Stream) (S, eventlog.Version, error) {
 	return a.load(ctx, stream, RecentFor)
 }
 
-func (a *Aggregate[S, E]) load(ctx context.Context, stream eventlog.Stream, behind time.Duration) (S, eventlog.Version, error) {
-	if s, version, ok := a.Peek(stream, behind); ok {
+func (a *Aggregate[S, E]) load(ctx context.Context, stream eventlog.Stream, maxAge time.Duration) (S, eventlog.Version, error) {
+	if s, version, ok := a.Peek(stream, maxAge); ok {
 		return s, version, nil
 	}
 	seen := new(S)
@@ -154,11 +154,12 @@ func (a *Aggregate[S, E]) load(ctx context.Context, stream eventlog.Stream, behi
 	return *seen, r.Version, nil
 }
 
-// peek returns the state in memory, if that is good enough; a state that
-// changes in place cannot be looked at from here, and while a round is under
-// way the log may have more than the head: a reader of the log that was woken by
-// an append must find it here.
-func (a *Aggregate[S, E]) Peek(stream eventlog.Stream, behind time.Duration) (s S, version eventlog.Version, ok bool) {
+// Peek returns the cached state of a stream if it is current enough, without a
+// read: with [Options.SingleWriter] if it is verified and its queue is idle, or if
+// it is at most maxAge old. While a batch is under way the log may be ahead of the
+// committed state, and a reader that an append has woken must not get the older
+// one. States that change in place (decider.Clone is set) are never returned.
+func (a *Aggregate[S, E]) Peek(stream eventlog.Stream, maxAge time.Duration) (s S, version eventlog.Version, ok bool) {
 	if a.decider.Clone != nil {
 		return s, 0, false
 	}
@@ -168,21 +169,21 @@ func (a *Aggregate[S, E]) Peek(stream eventlog.Stream, behind time.Duration) (s 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h := &c.committed; h.known && (a.opts.SingleWriter && h.verified && !c.busy || behind > 0 && time.Since(h.readAt) <= behind) {
+	if h := &c.committed; h.known && (a.opts.SingleWriter && h.verified && !c.busy || maxAge > 0 && time.Since(h.readAt) <= maxAge) {
 		a.stats.hits.Add(1)
 		return h.state, h.version, true
 	}
 	return s, 0, false
 }
 
-// Close refuses what comes from now on as Unavailable and returns when
-// everything begun has ended.
+// Close refuses new requests as Unavailable and returns when those under way have
+// ended.
 func (a *Aggregate[S, E]) Close() {
 	a.cache.close()
 	a.cache.inUse.Wait()
 }
 
-// ask queues r for its stream and waits for the answer or for ctx.
+// submit queues r for its stream and waits for the answer or for ctx.
 func (a *Aggregate[S, E]) submit(ctx context.Context, stream eventlog.Stream, r *request[S, E]) (Result, error) {
 	ctx, cancel := Bounded(ctx)
 	defer cancel()
@@ -194,7 +195,7 @@ func (a *Aggregate[S, E]) submit(ctx context.Context, stream eventlog.Stream, r 
 	}
 	c, hit := a.cache.acquire(stream)
 	if c == nil {
-		return Result{}, domain.Errorf(domain.Unavailable, "This node is shutting down.")
+		return Result{}, domain.Errorf(domain.Unavailable, "This node is shutting down; send the request to another one, or again later.")
 	}
 	defer a.cache.release(c)
 	a.stats.count(r.decide != nil, hit)

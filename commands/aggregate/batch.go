@@ -11,57 +11,57 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// run answers whatever waits for c until nothing does.
+// processQueue answers the requests of c, batch by batch, until the queue is empty.
 func (a *Aggregate[S, E]) processQueue(c *cacheEntry[S, E]) {
 	defer a.cache.release(c)
 	for {
 		if c.contention > 0 {
-			runtime.Gosched() // those just answered come again: let them in before the next append
+			runtime.Gosched() // callers that were just answered send again: let them join the next batch
 		}
-		group := c.nextBatch()
-		if group == nil {
+		batch := c.nextBatch()
+		if batch == nil {
 			return
 		}
-		a.processBatch(c, group)
+		a.processBatch(c, batch)
 	}
 }
 
-// settle answers a group. One caller's patience must not cost the others
-// theirs, so it has a time limit of its own.
-func (a *Aggregate[S, E]) processBatch(c *cacheEntry[S, E], group []*request[S, E]) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(group[0].ctx), RoundTimeout)
+// processBatch answers a batch. It has a time limit of its own, so that the
+// deadline of one caller does not fail the others.
+func (a *Aggregate[S, E]) processBatch(c *cacheEntry[S, E], batch []*request[S, E]) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(batch[0].ctx), BatchTimeout)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
 			c.invalidate()
-			refuse(group, errPanic(p))
+			refuse(batch, errPanic(p))
 		}
 	}()
-	if !c.committed.known && !c.partial && group[0].cause.Fresh && a.appendWithoutRead(ctx, c, group[0]) {
-		c.putBack(group[1:])
+	if !c.committed.known && !c.partial && batch[0].cause.Fresh && a.appendWithoutRead(ctx, c, batch[0]) {
+		c.putBack(batch[1:])
 		return
 	}
 	read := false
 	if !c.committed.known {
 		if err := a.readWhole(ctx, c); err != nil {
-			refuse(group, err)
+			refuse(batch, err)
 			return
 		}
 		read = true
 	}
 	for range MaxAttempts {
-		if group, read = a.attempt(ctx, c, group, read); len(group) == 0 {
+		if batch, read = a.attempt(ctx, c, batch, read); len(batch) == 0 {
 			return
 		}
 	}
-	c.invalidate() // whoever is always first may also be a log that was set back
-	refuse(group, domain.Errorf(domain.Conflict, "Others changed %s %d times in between; try again.", c.stream, MaxAttempts))
+	c.invalidate() // endless conflicts may also mean that the log was restored from an older backup
+	refuse(batch, domain.Errorf(domain.Conflict, "Other processes changed %s during all of %d attempts; try again.", c.stream, MaxAttempts))
 }
 
-// attempt decides for a group, appends, and answers. It returns those that
-// must be decided again, and whether the stream was read to its end just now.
-func (a *Aggregate[S, E]) attempt(ctx context.Context, c *cacheEntry[S, E], group []*request[S, E], read bool) ([]*request[S, E], bool) {
-	p := a.decideAll(c, group)
+// attempt decides a batch, appends, and answers. It returns the requests that must
+// be decided again, and whether the stream was read to its end just now.
+func (a *Aggregate[S, E]) attempt(ctx context.Context, c *cacheEntry[S, E], batch []*request[S, E], read bool) ([]*request[S, E], bool) {
+	p := a.decideAll(c, batch)
 	if len(p.pending) > 0 {
 		switch err := a.append(ctx, c, p); {
 		case err == nil:
@@ -69,7 +69,7 @@ func (a *Aggregate[S, E]) attempt(ctx context.Context, c *cacheEntry[S, E], grou
 		case domain.KindOf(err) == domain.Conflict:
 			a.stats.conflicts.Add(1)
 			if err := a.catchUp(ctx, c); err != nil {
-				refuse(unanswered(group), err)
+				refuse(unanswered(batch), err)
 				return nil, false
 			}
 			c.putBack(p.overflow)
@@ -84,9 +84,9 @@ func (a *Aggregate[S, E]) attempt(ctx context.Context, c *cacheEntry[S, E], grou
 	return a.answerNoops(ctx, c, p.noops, read)
 }
 
-// catchUp reads what came first after an append was refused. A stream that
-// holds nothing to be read and again and again refuses to be begun has hidden
-// events: that is Incomplete.
+// catchUp reads the events that made an append conflict. A stream that shows no
+// events and refuses its first append MaxUnseen times in a row has hidden events,
+// which is Incomplete.
 func (a *Aggregate[S, E]) catchUp(ctx context.Context, c *cacheEntry[S, E]) error {
 	n, err := a.readTail(ctx, c)
 	if err != nil {
@@ -103,8 +103,8 @@ func (a *Aggregate[S, E]) catchUp(ctx context.Context, c *cacheEntry[S, E]) erro
 	return eventlog.ErrIncomplete(c.stream, 1, 0)
 }
 
-// answerQuiet answers those that append nothing, if what they saw is surely
-// the end of the stream; otherwise it returns them.
+// answerNoops answers the requests that append nothing, once it is verified that
+// the stream ends where they were decided. Otherwise it returns them.
 func (a *Aggregate[S, E]) answerNoops(ctx context.Context, c *cacheEntry[S, E], quiet []*request[S, E], read bool) ([]*request[S, E], bool) {
 	if len(quiet) == 0 {
 		return nil, read
@@ -125,8 +125,8 @@ func (a *Aggregate[S, E]) answerNoops(ctx context.Context, c *cacheEntry[S, E], 
 	return nil, read
 }
 
-// blind decides on the empty state and appends without reading. False means
-// that it came to nothing: the stream has to be read.
+// appendWithoutRead decides on the empty state and appends without reading. It
+// returns false if the stream is not new, and has to be read.
 func (a *Aggregate[S, E]) appendWithoutRead(ctx context.Context, c *cacheEntry[S, E], r *request[S, E]) bool {
 	c.updateCommitted(func(h *committedState[S]) { h.state = a.decider.Initial })
 	p := a.decideAll(c, []*request[S, E]{r})
@@ -149,9 +149,9 @@ func (a *Aggregate[S, E]) appendWithoutRead(ctx context.Context, c *cacheEntry[S
 	return true
 }
 
-func unanswered[S any, E eventlog.Typed](group []*request[S, E]) []*request[S, E] {
+func unanswered[S any, E eventlog.Typed](batch []*request[S, E]) []*request[S, E] {
 	var left []*request[S, E]
-	for _, r := range group {
+	for _, r := range batch {
 		if !r.answered() {
 			left = append(left, r)
 		}
@@ -159,13 +159,13 @@ func unanswered[S any, E eventlog.Typed](group []*request[S, E]) []*request[S, E
 	return left
 }
 
-func refuse[S any, E eventlog.Typed](group []*request[S, E], err error) {
-	for _, r := range unanswered(group) {
+func refuse[S any, E eventlog.Typed](batch []*request[S, E], err error) {
+	for _, r := range unanswered(batch) {
 		r.answer(Result{}, err)
 	}
 }
 
-// kinded gives an error from outside a kind, unless it has one.
+// withKind gives err a kind, unless it has one.
 func withKind(err error, kind domain.Kind, text string) error {
 	if _, ok := errors.AsType[*domain.Error](err); ok {
 		return err
@@ -174,5 +174,5 @@ func withKind(err error, kind domain.Kind, text string) error {
 }
 
 func errPanic(p any) error {
-	return domain.Wrap(domain.Internal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "The request met a fault in this program.")
+	return domain.Wrap(domain.Internal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "The request failed because of a bug in this program.")
 }

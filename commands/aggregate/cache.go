@@ -11,18 +11,18 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// hotGroups is for how many groups a stream counts as hot after one with more
-// than one command.
+// contendedBatches is how many batches a stream counts as contended after a batch
+// of more than one command.
 const contendedBatches = 16
 
-// cellBytes is what a cell weighs besides the bytes of its events.
+// entryBytes is the weight in bytes of a cache entry without the events of its stream.
 const entryBytes = 1_024
 
-// request is one command, or one look, that waits for its turn.
+// request is one command, or one load of the state, in the queue of a stream.
 type request[S any, E eventlog.Typed] struct {
-	ctx    context.Context //nolint:containedctx // the round of the first in a group carries its values
+	ctx    context.Context //nolint:containedctx // a batch runs with the values of its first request
 	cause  Cause
-	decide decider.Decision[S, E] // nil for a look
+	decide decider.Decision[S, E] // nil for a load
 	view   func(S)                // sees the state after the decision
 
 	done chan struct{} // closed when out and err are set
@@ -44,69 +44,72 @@ func (r *request[S, E]) answer(out Result, err error) {
 	close(r.done)
 }
 
-// head is what is known of a stream: the state of its durable events.
+// committedState is the state of a stream as its durable events give it.
 type committedState[S any] struct {
 	state    S
 	version  eventlog.Version
 	position eventlog.Position // of the event at version
 	last     eventlog.EventID  // of the event at version
 	known    bool
-	verified bool      // false after an append that may have been a repeat: the stream may go on
-	readAt   time.Time // when the stream was last seen to end here
+	verified bool      // the stream is known to end at version; false after an append that may have been a repeat
+	readAt   time.Time // when the stream was last seen to end at version
 }
 
-// cell is one live stream. Its queue is guarded by mu. Everything else belongs
-// to the round, of which there is one at a time; it writes head under mu.
+// cacheEntry is one live stream. mu guards its queue. One worker at a time
+// processes the queue; everything else belongs to it. It changes committed with mu held,
+// see updateCommitted.
 type cacheEntry[S any, E eventlog.Typed] struct {
 	stream eventlog.Stream
 
 	mu        sync.Mutex
 	waiting   []*request[S, E]
-	busy      bool // a round is under way
+	busy      bool // a worker processes the queue
 	committed committedState[S]
 
-	uncommitted    S    // head.state plus what is decided and not yet durable
-	hasUncommitted bool // false: draft must be made from head.state
-	contention     int  // above 0: of late, commands came more than one at a time
-	partial        bool // head is where reading the stream broke off; not known yet
+	uncommitted    S    // committed.state plus what is decided and not yet durable
+	hasUncommitted bool // false: uncommitted must be copied from committed.state
+	contention     int  // contended batches to come; above 0, recent batches had more than one command
+	partial        bool // a read timed out: the state is incomplete, and reading resumes from committed.version
 	weight         int
-	snapshotAt     eventlog.Version // of the last snapshot begun
-	unseen         int              // appends in a row that an empty stream refused
+	snapshotAt     eventlog.Version // version of the last snapshot that was begun
+	unseen         int              // appends in a row that were refused although the stream shows no events
 
-	refs int           // guarded by cells.mu
-	idle *list.Element // guarded by cells.mu; set while refs is 0
+	refs int           // guarded by stateCache.mu
+	idle *list.Element // guarded by stateCache.mu; set while refs is 0
 }
 
-// enqueue lets r wait; lead says that the caller has to start a round.
+// enqueue adds r to the queue. lead reports that no worker processes the queue, so
+// the caller has to start one. A full queue is Exhausted.
 func (c *cacheEntry[S, E]) enqueue(r *request[S, E]) (lead bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.waiting) >= MaxWaiting {
-		return false, domain.Errorf(domain.Exhausted, "%d requests wait for %s already; try again later.", len(c.waiting), c.stream)
+		return false, domain.Errorf(domain.Exhausted, "%d requests already wait for %s; try again later.", len(c.waiting), c.stream)
 	}
 	c.waiting = append(c.waiting, r)
 	lead, c.busy = !c.busy, true
 	return lead, nil
 }
 
-// take returns the next group; nil ends the round.
+// nextBatch takes the next batch from the queue, or returns nil if it is empty; the
+// worker then stops.
 func (c *cacheEntry[S, E]) nextBatch() []*request[S, E] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := min(len(c.waiting), MaxGroup)
+	n := min(len(c.waiting), MaxBatchCommands)
 	if n == 0 {
 		c.busy, c.waiting = false, nil
 		return nil
 	}
-	group := c.waiting[:n:n]
+	batch := c.waiting[:n:n]
 	c.waiting = c.waiting[n:]
 	if c.contention = max(c.contention-1, 0); n > 1 {
 		c.contention = contendedBatches
 	}
-	return group
+	return batch
 }
 
-// putBack lets the rest of a group wait for the next one, first in line.
+// putBack returns the rest of a batch to the front of the queue.
 func (c *cacheEntry[S, E]) putBack(rest []*request[S, E]) {
 	if len(rest) == 0 {
 		return
@@ -116,7 +119,7 @@ func (c *cacheEntry[S, E]) putBack(rest []*request[S, E]) {
 	c.waiting = append(rest[:len(rest):len(rest)], c.waiting...)
 }
 
-// withdraw takes r out of the queue; false means a round has it.
+// withdraw removes r from the queue. It returns false if a worker has r already.
 func (c *cacheEntry[S, E]) withdraw(r *request[S, E]) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -129,44 +132,46 @@ func (c *cacheEntry[S, E]) withdraw(r *request[S, E]) bool {
 	return false
 }
 
-// set changes the head where [Aggregate.Peek] may be looking.
+// updateCommitted changes the committed state with mu held, because
+// [Aggregate.Peek] reads it from other goroutines.
 func (c *cacheEntry[S, E]) updateCommitted(change func(*committedState[S])) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(&c.committed)
 }
 
-// spoil drops the draft: something in it did not become durable.
+// discardUncommitted drops the uncommitted state: a part of it did not become durable.
 func (c *cacheEntry[S, E]) discardUncommitted() {
 	var none S
 	c.uncommitted, c.hasUncommitted = none, false
 }
 
-// forget drops everything: the stream must be read from the start.
+// invalidate drops everything that is known: the stream must be read from its start.
 func (c *cacheEntry[S, E]) invalidate() {
 	c.discardUncommitted()
 	c.weight, c.partial, c.unseen = 0, false, 0
 	c.updateCommitted(func(h *committedState[S]) { *h = committedState[S]{} })
 }
 
-// cells keeps the cells in use and, up to a weight, those used last.
+// stateCache holds the entries in use, and the least recently used others up to a
+// limit of weight.
 type stateCache[S any, E eventlog.Typed] struct {
 	mu       sync.Mutex
 	closed   bool
 	byStream map[eventlog.Stream]*cacheEntry[S, E]
-	unused   *list.List // of *cell, the one used last in front
-	weight   int        // of unused
-	limit    int
+	unused   *list.List // of *cacheEntry, most recently used first
+	weight   int        // of unused, in bytes
+	limit    int        // of weight
 	evicted  int64
-	inUse    sync.WaitGroup // counts what is acquired; it grows from 0 only before close
+	inUse    sync.WaitGroup // counts acquired entries; it grows from 0 only before close
 }
 
 func (cs *stateCache[S, E]) init(limit int) {
 	cs.byStream, cs.unused, cs.limit = map[eventlog.Stream]*cacheEntry[S, E]{}, list.New(), limit
 }
 
-// acquire returns the one cell of a stream, or nil after close; hit says that
-// it was there already. The caller releases it.
+// acquire returns the entry of a stream, or nil after close. hit reports that the
+// entry existed. The caller releases it.
 func (cs *stateCache[S, E]) acquire(s eventlog.Stream) (c *cacheEntry[S, E], hit bool) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -188,7 +193,7 @@ func (cs *stateCache[S, E]) acquire(s eventlog.Stream) (c *cacheEntry[S, E], hit
 	return c, hit
 }
 
-// retain acquires a cell once more that the caller holds already.
+// retain adds a reference to an entry that the caller has acquired.
 func (cs *stateCache[S, E]) retain(c *cacheEntry[S, E]) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -196,8 +201,8 @@ func (cs *stateCache[S, E]) retain(c *cacheEntry[S, E]) {
 	cs.inUse.Add(1)
 }
 
-// release gives a cell back and evicts what was not used for longest. A cell
-// that knows nothing is dropped at once.
+// release drops a reference and evicts the least recently used entries above the
+// limit. An unreferenced entry without a state is removed at once.
 func (cs *stateCache[S, E]) release(c *cacheEntry[S, E]) {
 	defer cs.inUse.Done()
 	cs.mu.Lock()
@@ -220,7 +225,7 @@ func (cs *stateCache[S, E]) release(c *cacheEntry[S, E]) {
 	}
 }
 
-// find returns the cell of a stream, if there is one, as used just now.
+// find returns the entry of a stream, or nil, and marks it as used.
 func (cs *stateCache[S, E]) find(s eventlog.Stream) *cacheEntry[S, E] {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// Cause says why a stream is about to change. Every text is at most
+// Cause is the reason for a change of a stream; it is stored with the events. Every text is at most
 // [domain.MaxNameBytes] long.
 type Cause struct {
 	// Command is the id of the logical request. The ids of its events are
@@ -16,12 +16,12 @@ type Cause struct {
 	Command     string
 	Correlation string // the order that all this is about
 	Causation   string // the event or request that led to the command
-	Actor       string // who asks: a customer, an operator, a saga
+	Actor       string // the sender: a customer, an operator, a saga
 	Trace       string // W3C traceparent of the request
 
-	// Fresh says that the stream probably does not exist yet: if nothing is
-	// known of it, the command is decided on the empty state and appended
-	// without reading. A wrong guess costs one refused append.
+	// Fresh says that the stream probably does not exist yet. If it is not cached, the
+	// command is decided on the empty state and appended without reading. A wrong
+	// guess costs one refused append.
 	Fresh bool
 }
 

@@ -10,23 +10,24 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// proposal is what a group wants to append.
+// proposal is the result of deciding a batch: the events to append, and who waits.
 type proposal[S any, E eventlog.Typed] struct {
-	decided  []*request[S, E] // loud and quiet, in order
-	writes   []*request[S, E] // whose events these are
-	noops    []*request[S, E] // that append nothing; err is set where the decision refused
-	overflow []*request[S, E] // for which there was no room
+	decided  []*request[S, E] // writes and noops, in order
+	writes   []*request[S, E] // requests that append events
+	noops    []*request[S, E] // requests that append nothing; err is set if the decision refused
+	overflow []*request[S, E] // requests that did not fit into the append
 
 	events  []E
 	pending []eventlog.Pending
 	bytes   int
 }
 
-// decideAll decides one after the other on what those before lead to. A
-// request that panics is answered at once, and the others start afresh.
-func (a *Aggregate[S, E]) decideAll(c *cacheEntry[S, E], group []*request[S, E]) *proposal[S, E] {
+// decideAll decides the requests of a batch in order, each on the state that the
+// ones before lead to. A request that panics is answered at once, and the others
+// are decided again from the committed state.
+func (a *Aggregate[S, E]) decideAll(c *cacheEntry[S, E], batch []*request[S, E]) *proposal[S, E] {
 	for {
-		p, ok := a.tryAll(c, unanswered(group))
+		p, ok := a.tryAll(c, unanswered(batch))
 		if ok {
 			return p
 		}
@@ -34,19 +35,19 @@ func (a *Aggregate[S, E]) decideAll(c *cacheEntry[S, E], group []*request[S, E])
 	}
 }
 
-func (a *Aggregate[S, E]) tryAll(c *cacheEntry[S, E], group []*request[S, E]) (p *proposal[S, E], ok bool) {
+func (a *Aggregate[S, E]) tryAll(c *cacheEntry[S, E], batch []*request[S, E]) (p *proposal[S, E], ok bool) {
 	p = &proposal[S, E]{}
 	if !c.hasUncommitted {
 		c.uncommitted, c.hasUncommitted = a.decider.Copy(c.committed.state), true
 	}
-	for i, r := range group {
+	for i, r := range batch {
 		full, broken := a.decideOne(c, p, r)
 		switch {
 		case broken != nil:
 			r.answer(Result{}, broken)
 			return nil, false
 		case full:
-			p.overflow = group[i:]
+			p.overflow = batch[i:]
 			return p, true
 		}
 		p.decided = append(p.decided, r)
@@ -54,8 +55,8 @@ func (a *Aggregate[S, E]) tryAll(c *cacheEntry[S, E], group []*request[S, E]) (p
 	return p, true
 }
 
-// decideOne adds what follows from one request; full means there is no room
-// for it. Broken is a panic, after which the draft cannot be trusted.
+// decideOne adds the events of one request to p. full reports that they do not fit.
+// broken is the error of a panic, after which the uncommitted state is not valid.
 func (a *Aggregate[S, E]) decideOne(c *cacheEntry[S, E], p *proposal[S, E], r *request[S, E]) (full bool, broken error) {
 	defer func() {
 		if caught := recover(); caught != nil {
@@ -82,8 +83,8 @@ func (a *Aggregate[S, E]) decideOne(c *cacheEntry[S, E], p *proposal[S, E], r *r
 	return false, nil
 }
 
-// propose decides and encodes; what no log accepts is refused here, where it
-// is one request's failure and not the group's.
+// propose decides and encodes one request. Events that no log accepts are refused
+// here, so that one request fails and not the batch.
 func (a *Aggregate[S, E]) propose(c *cacheEntry[S, E], s S, r *request[S, E]) (events []E, pending []eventlog.Pending, bytes int, err error) {
 	if r.decide == nil {
 		return nil, nil, 0, nil
@@ -114,8 +115,9 @@ func eventID(command string, s eventlog.Stream, i int, data []byte) eventlog.Eve
 	return eventlog.NewEventID(command+"\x00"+string(sum[:]), s, i)
 }
 
-// append makes a proposal durable and answers the loud. After an error
-// everything not answered is as before, and what cannot be known is forgotten.
+// append makes a proposal durable and answers its writes. After an error no request
+// is answered, and the uncommitted state is discarded; if the append may have
+// happened, the whole entry is invalidated.
 func (a *Aggregate[S, E]) append(ctx context.Context, c *cacheEntry[S, E], p *proposal[S, E]) error {
 	before := a.endOfLog(ctx, c)
 	at, err := a.store.Append(ctx, c.stream, c.committed.version, p.pending...)
@@ -130,7 +132,7 @@ func (a *Aggregate[S, E]) append(ctx context.Context, c *cacheEntry[S, E], p *pr
 	}
 	a.stats.appended(len(p.writes), len(p.events))
 	a.commit(c, p, at)
-	if at.Position > before { // above all that had been stored, so no repeat
+	if at.Position > before { // above everything stored before, so not a repeat
 		c.updateCommitted(func(h *committedState[S]) { h.verified = true })
 	}
 	for _, r := range p.writes {
@@ -141,9 +143,9 @@ func (a *Aggregate[S, E]) append(ctx context.Context, c *cacheEntry[S, E], p *pr
 	return nil
 }
 
-// endOfLog is where the log ends, if an append above that would prove something:
-// that it was no repeat, and that nothing follows it in its stream. Otherwise
-// it is a position that no append gets to.
+// endOfLog returns the end of the log. An append that gets a higher position was not
+// a repeat, so nothing follows it in its stream. Where that is not needed or not
+// known, endOfLog returns a position above every append.
 func (a *Aggregate[S, E]) endOfLog(ctx context.Context, c *cacheEntry[S, E]) eventlog.Position {
 	if a.opts.SingleWriter && !c.committed.verified {
 		if log, ok := a.store.(eventlog.EndReader); ok {
@@ -155,7 +157,7 @@ func (a *Aggregate[S, E]) endOfLog(ctx context.Context, c *cacheEntry[S, E]) eve
 	return math.MaxInt64
 }
 
-// commit moves the head to what is durable now.
+// commit updates the committed state after a durable append.
 func (a *Aggregate[S, E]) commit(c *cacheEntry[S, E], p *proposal[S, E], at eventlog.Appended) {
 	c.weight += p.bytes
 	c.updateCommitted(func(h *committedState[S]) {

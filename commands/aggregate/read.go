@@ -29,9 +29,9 @@ const (
 	snapshotTimeout = time.Minute
 )
 
-// readWhole makes the head of a cell known. Where it broke off the last time,
-// it goes on: a stream that takes longer to read than one round may last is
-// read in several.
+// readWhole reads the stream into the committed state, from a snapshot if there is
+// one. It resumes where the last read timed out, so a stream that takes longer
+// than BatchTimeout is read in several batches.
 func (a *Aggregate[S, E]) readWhole(ctx context.Context, c *cacheEntry[S, E]) error {
 	if !c.partial {
 		c.invalidate()
@@ -52,9 +52,9 @@ func (a *Aggregate[S, E]) readWhole(ctx context.Context, c *cacheEntry[S, E]) er
 	return nil
 }
 
-// readTail folds what follows the head and says how many events that were.
-// What was read before an error stays, unless the stream lacks events: then
-// nothing is known of it any more.
+// readTail folds the events above the committed version and returns their number.
+// Events that were read before an error are kept, unless the stream lacks events:
+// then the entry is invalidated.
 func (a *Aggregate[S, E]) readTail(ctx context.Context, c *cacheEntry[S, E]) (n int, err error) {
 	a.stats.reads.Add(1)
 	for r, err := range a.store.Read(ctx, c.stream, c.committed.version) {
@@ -95,10 +95,10 @@ func (a *Aggregate[S, E]) advance(c *cacheEntry[S, E], r eventlog.Recorded) erro
 	return nil
 }
 
-// readSnapshot starts the head from a snapshot, if there is one that fits:
-// its last event must be where the stream has it. So a stream that lacks events
-// before that one is still known from its snapshot, and one that lacks that
-// event or a later one is Incomplete.
+// readSnapshot loads a snapshot into the committed state. The snapshot must name the
+// event that the stream has at its version; otherwise it is not used. So a stream
+// that lacks events below the snapshot's version can still be read, and a stream
+// that lacks later ones is Incomplete.
 func (a *Aggregate[S, E]) readSnapshot(ctx context.Context, c *cacheEntry[S, E]) error {
 	s := a.opts.Snapshots
 	if s == nil {
@@ -128,7 +128,8 @@ func (a *Aggregate[S, E]) readSnapshot(ctx context.Context, c *cacheEntry[S, E])
 	return nil
 }
 
-// maybeSnapshot saves the head in the background when it has come far enough.
+// maybeSnapshot saves the committed state in the background if enough events were
+// added since the last snapshot.
 func (a *Aggregate[S, E]) maybeSnapshot(c *cacheEntry[S, E]) {
 	s := a.opts.Snapshots
 	if s == nil {

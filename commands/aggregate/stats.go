@@ -5,15 +5,15 @@ import "sync/atomic"
 // Stats counts what an [Aggregate] did since it was made.
 type Stats struct {
 	Commands  int64 // sent to Transact
-	Looks     int64 // loads that were not answered from memory at once
-	Hits      int64 // requests that found their stream in memory
-	Misses    int64 // requests that did not
+	Looks     int64 // loads that Peek did not answer
+	Hits      int64 // requests whose stream was cached
+	Misses    int64 // requests whose stream was not
 	Reads     int64 // of a stream or its tail
 	Appends   int64
-	Grouped   int64 // commands whose events those appends carried
-	Events    int64 // that those appends carried
-	Largest   int64 // most commands in one append
-	Conflicts int64 // appends refused because another process was first
+	Grouped   int64 // commands whose events the appends contained
+	Events    int64 // in the appends
+	Largest   int64 // maximum of commands in one append
+	Conflicts int64 // appends refused because another process appended first
 	Evictions int64 // states dropped to keep the cache in bounds
 
 	SnapshotsRead, SnapshotsSaved, SnapshotsFailed int64

@@ -9,7 +9,7 @@ import (
 	"orderflow/domain"
 )
 
-// overdueError is why a context of [Bounded] ended by itself.
+// overdueError is the cause of a context of [Bounded] that timed out.
 type overdueError struct{}
 
 func (overdueError) Error() string { return fmt.Sprintf("no answer within %s", CommandTimeout) }
@@ -25,8 +25,8 @@ func Bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, CommandTimeout, overdueError{})
 }
 
-// errGivenUp says that a request was not carried out, and why: its sender went
-// away, or the log did not answer in time.
+// errGivenUp returns the error of a request that was not carried out because its
+// caller gave up or the log did not answer in time.
 func errGivenUp(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, overdueError{}) {

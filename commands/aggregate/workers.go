@@ -2,26 +2,25 @@ package aggregate
 
 import "sync"
 
-// maxIdle bounds the goroutines that one Aggregate keeps for the next round.
+// maxIdle bounds the idle goroutines that one Aggregate keeps.
 const maxIdle = 128
 
-// crew does work in goroutines that it keeps for the next, as long as there is
-// any: a new one has to grow its stack, step by step, which costs as much as
-// deciding. When nothing is left to do, nobody is left.
+// workerPool reuses goroutines: a new one has to grow its stack step by step, which
+// costs as much as deciding. Idle workers exit when no worker is busy.
 type workerPool[T any] struct {
-	next chan T // to whoever is idle
+	next chan T // received by idle workers
 
 	mu      sync.Mutex
 	working int
 	idle    int
-	drained chan struct{} // closed and replaced when nobody works
+	drained chan struct{} // closed and replaced when no worker is busy
 }
 
 func newWorkerPool[T any]() *workerPool[T] {
 	return &workerPool[T]{next: make(chan T), drained: make(chan struct{})}
 }
 
-// take does one piece of work and returns at once.
+// run does work in a goroutine and returns at once.
 func (c *workerPool[T]) run(work T, do func(T)) {
 	c.mu.Lock()
 	c.working++
@@ -37,7 +36,7 @@ func (c *workerPool[T]) run(work T, do func(T)) {
 	}
 }
 
-// rest waits for the next piece of work; false means to go home.
+// awaitWork waits for the next piece of work. False tells the worker to exit.
 func (c *workerPool[T]) awaitWork() (work T, ok bool) {
 	home, stay := c.finish()
 	if !stay {
@@ -54,7 +53,8 @@ func (c *workerPool[T]) awaitWork() (work T, ok bool) {
 	return work, ok
 }
 
-// done ends one's work; stay says to wait for more until home is closed.
+// finish ends a piece of work. stay tells the worker to wait for more until drained
+// is closed.
 func (c *workerPool[T]) finish() (home <-chan struct{}, stay bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

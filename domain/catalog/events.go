@@ -1,5 +1,5 @@
 // Package catalog decides about one article on sale. Prices come from here and
-// from nobody else.
+// from no other place.
 package catalog
 
 import (

@@ -7,8 +7,8 @@ import (
 	"orderflow/domain"
 )
 
-// What a store may do besides [Store]. Whoever needs one of these asks for it
-// by its interface; eventlogtest has a suite for each.
+// Optional capabilities of a [Store], each an interface that callers test for.
+// eventlogtest has a suite for each.
 
 // Write is the part of an append that goes to one stream.
 type Write struct {
@@ -17,7 +17,7 @@ type Write struct {
 	Events  []Pending
 }
 
-// MultiAppender appends to several streams at once.
+// MultiAppender appends to several streams in one transaction.
 type MultiAppender interface {
 	// AppendTogether is [Store.Append] for several different streams: either
 	// all writes are stored, or none. It answers in the order of writes. It
@@ -25,7 +25,7 @@ type MultiAppender interface {
 	AppendTogether(ctx context.Context, writes ...Write) ([]Appended, error)
 }
 
-// CheckTogether refuses what no store accepts.
+// CheckTogether returns Invalid for writes that no store accepts.
 func CheckTogether(writes []Write) error { return ShortNames.CheckTogether(writes) }
 
 // CheckTogether is the function of that name for a store with names of up to n bytes.
@@ -49,8 +49,8 @@ func (n NameBytes) CheckTogether(writes []Write) error {
 // MaxWrites bounds the streams of one append.
 const MaxWrites = 64
 
-// ReverseReader reads from the newest event to the oldest. What is appended after
-// the reading began is not seen.
+// ReverseReader reads from the newest event to the oldest. Events appended after
+// the read began are not yielded.
 type ReverseReader interface {
 	// ReadBack yields the events of s below a version, the highest first.
 	ReadBack(ctx context.Context, s Stream, below Version) iter.Seq2[Recorded, error]
@@ -59,13 +59,13 @@ type ReverseReader interface {
 	ReadAllBack(ctx context.Context, below Position) iter.Seq2[Recorded, error]
 }
 
-// Finder knows events by their ids.
+// Finder finds events by their ids.
 type Finder interface {
 	// Find returns the newest event that was stored under an id, or ok = false.
 	Find(ctx context.Context, id EventID) (r Recorded, ok bool, err error)
 }
 
-// Truncated is a stream that does not show all its events.
+// Truncated is a stream whose store hides some of its events.
 type Truncated struct {
 	Stream Stream
 	// How the events are hidden, as the store says it: "$maxCount 1", "$maxAge
@@ -76,8 +76,8 @@ type Truncated struct {
 // MaxTruncated bounds the streams that [Truncations] lists.
 const MaxTruncated = 1_000
 
-// Truncations is a store in which others can hide the events of a stream. For a
-// warning at start and for audits: [Store.Read] finds a hole by itself.
+// Truncations lists the streams whose events a store hides. It serves warnings at
+// start and audits; [Store.Read] detects a hole by itself.
 type Truncations interface {
 	// TruncatedStreams returns the streams of some categories, or of all if none
 	// is given, whose events are hidden, or will be as the stream grows: the

@@ -37,8 +37,8 @@ func (c Codec[E]) Upcast(oldType string, up func(data []byte) (E, error)) Codec[
 	return c
 }
 
-// Plain lets an event that writes itself be read by itself as well; what read
-// does not read to its end, encoding/json does. It returns c.
+// WithReader decodes the events of e's type with read. Data that read does not
+// read to its end is decoded by encoding/json. It returns c.
 func (c Codec[E]) WithReader(e JSONWriterTo, read func(*JSONReader) E) Codec[E] {
 	usual := c[e.EventType()]
 	c[e.EventType()] = func(data []byte) (E, error) {

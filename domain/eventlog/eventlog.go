@@ -114,7 +114,7 @@ type Pending struct {
 	Meta Meta
 }
 
-// Appended says where an append ended.
+// Appended is the end of an append.
 type Appended struct {
 	Version  Version  // of the last event of the stream
 	Position Position // of the last event appended
@@ -158,7 +158,7 @@ type Store interface {
 	Subscribe(ctx context.Context, above Position, categories ...string) iter.Seq2[Recorded, error]
 }
 
-// EndReader tells where the log ends, for figures of lag. Every Store of this
+// EndReader returns the end of the log, for measuring lag. Every Store of this
 // module implements it.
 type EndReader interface {
 	// End returns the position of the newest event of any kind, the store's own
@@ -182,7 +182,7 @@ func ErrConflict(s Stream, want, have Version) error {
 	return domain.Errorf(domain.Conflict, "%s is at version %d, not %d", s, have, want)
 }
 
-// CheckAppend refuses what no store accepts.
+// CheckAppend returns Invalid for an append that no store accepts.
 func CheckAppend(s Stream, version Version, events []Pending) error {
 	return ShortNames.CheckAppend(s, version, events)
 }

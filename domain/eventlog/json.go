@@ -6,32 +6,32 @@ import (
 	"unicode/utf8"
 )
 
-// A few events are so frequent, and so long, that writing and reading them by
-// reflection is a noticeable share of all work. They write and read themselves
-// in the very form of encoding/json; whatever is not plain about one of them,
-// such as a text that needs escapes, is left to encoding/json.
+// A few events are so frequent and so long that encoding them by reflection is a
+// noticeable share of all work. They encode and decode themselves, in the same bytes
+// as encoding/json. Values that need more, such as a text with escapes, fall back to
+// encoding/json.
 
-// JSONWriterTo is implemented by events that write themselves.
+// JSONWriterTo is implemented by events that encode themselves.
 type JSONWriterTo interface {
 	Typed
 
-	// WriteJSONTo writes the bytes of json.Marshal.
+	// WriteJSONTo writes the same bytes as json.Marshal, or calls [JSONWriter.Fallback].
 	WriteJSONTo(w *JSONWriter)
 }
 
-// Plain is JSON on its way out.
+// JSONWriter appends JSON to a buffer.
 type JSONWriter struct {
 	data     []byte
-	fallback bool // not plain: encoding/json has to write it
+	fallback bool // encoding/json has to encode the event
 }
 
-// Room says how many bytes will come, about.
+// Grow allocates the buffer, for about so many bytes.
 func (p *JSONWriter) Grow(bytes int) { p.data = make([]byte, 0, bytes) }
 
 // Raw writes JSON as it is.
 func (p *JSONWriter) Raw(json string) { p.data = append(p.data, json...) }
 
-// Odd says that this is not plain.
+// Fallback leaves the event to encoding/json.
 func (p *JSONWriter) Fallback() { p.fallback = true }
 
 // Text writes a string.
@@ -59,8 +59,8 @@ func (p *JSONWriter) Time(t time.Time) {
 	p.data = append(data, '"')
 }
 
-// JSONReader reads what [Plain] writes: members in their order, no spaces.
-// After something else it reads nothing more; ask Done.
+// JSONReader reads what [JSONWriter] writes: members in their order, without spaces.
+// After anything else it reads no more, and Done returns false.
 type JSONReader struct {
 	rest     []byte
 	fallback bool
@@ -69,7 +69,7 @@ type JSONReader struct {
 // NewPlainReader reads data, and keeps nothing of it.
 func NewJSONReader(data []byte) *JSONReader { return &JSONReader{rest: data} }
 
-// Done says that everything was read and was as expected.
+// Done reports whether everything was read and was as expected.
 func (r *JSONReader) Done() bool { return !r.fallback && len(r.rest) == 0 }
 
 // Raw reads exactly this.

@@ -2,9 +2,9 @@ package eventlog
 
 import "context"
 
-// Mark is a place in the log that can be recognised again: a position together
-// with the id of the event there. The zero Mark is before the first event; every
-// log has it.
+// Mark is a position together with the id of the event there, so that a reader can
+// check that the log still has this event. The zero Mark is before the first event;
+// every log has it.
 type Mark struct {
 	Position Position
 	ID       EventID // zero if only the position is known
@@ -20,11 +20,11 @@ type PositionFinder interface {
 	At(ctx context.Context, p Position) (r Recorded, ok bool, err error)
 }
 
-// Checkpoint is how far a reader has come. It holds only positions that the log
-// gave out.
+// Checkpoint is how far a reader has handled the log. It holds only positions that
+// the log gave out.
 type Checkpoint struct {
-	// Event is the last event that was dealt with, in log order: every event for
-	// the reader at or below it was dealt with too. Its id proves at the next
+	// Event is the highest event such that every event for the reader at or below
+	// it has been handled. Its id proves at the next
 	// start that the log is still the same one.
 	Event Mark
 	// Passed is an event above Event up to which the log holds nothing else for
@@ -33,7 +33,7 @@ type Checkpoint struct {
 	Passed Mark
 }
 
-// Position returns the position up to which everything was dealt with.
+// Position returns the position up to which everything has been handled.
 func (c Checkpoint) Position() Position { return max(c.Event.Position, c.Passed.Position) }
 
 // Resume returns where a reader with checkpoint c goes on in log: at Passed if
@@ -70,7 +70,7 @@ func (c Checkpoint) Resume(ctx context.Context, log PositionFinder) (above Check
 type finding int
 
 const (
-	gone  finding = iota // nothing: it was scavenged away, or this is no position
+	gone  finding = iota // no event: it was scavenged, or this is no position
 	other                // another event
 	same                 // the event of the mark
 )

@@ -5,7 +5,7 @@ import (
 	"iter"
 )
 
-// Watermark is how far a subscription has looked.
+// Watermark is how far a subscription has read, events of others included.
 type Watermark struct {
 	// Position was given out by the log. Every event for the subscriber at or
 	// below it has been yielded, and nothing for the subscriber will appear there.
@@ -15,9 +15,9 @@ type Watermark struct {
 	CaughtUp bool
 }
 
-// Watermarked is a [Store] whose subscriptions tell how far they have come where
-// the log holds nothing for the subscriber. Every Store of this module
-// implements it.
+// Watermarked is a [Store] whose subscriptions report watermarks, so that a
+// subscriber learns its progress where the log holds nothing for it. Every Store of
+// this module implements it.
 type Watermarked interface {
 	// SubscribeWatermarked is [Store.Subscribe] that also calls passed, on the
 	// goroutine that ranges over the sequence and only between two events. The

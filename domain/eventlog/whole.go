@@ -16,9 +16,8 @@ func ErrIncomplete(s Stream, missing, next Version) error {
 	return domain.Errorf(domain.Incomplete, "The stream %s lacks the events from version %d to %d: it was truncated. Restore them before anything is decided about it.", s, missing, next-1)
 }
 
-// Whole passes on what a read of s above a version yields, and ends it with an
-// error of kind Incomplete at the first event that does not follow the one
-// before it.
+// Whole yields the events of a read of s above a version. At the first event that
+// does not follow the one before it, Whole ends with an error of kind Incomplete.
 func Whole(s Stream, above Version, read iter.Seq2[Recorded, error]) iter.Seq2[Recorded, error] {
 	return func(yield func(Recorded, error) bool) {
 		next := max(above, 0) + 1

@@ -24,8 +24,8 @@ func Complete(tracking string) Decision {
 	return at(PhaseShipping, PhaseFulfilled, ShipmentBooked{Tracking: tracking}, Completed{})
 }
 
-// at yields events in one phase; in the phase they lead to it yields none, and
-// elsewhere somebody else was first.
+// at returns events in phase from, none in phase to, and Conflict in any other phase:
+// another writer was first.
 func at(from, to Phase, events ...Event) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Phase {
@@ -119,7 +119,7 @@ func CallAttention(step Step, reason string) Decision {
 	}
 }
 
-// Resume lets the work go on; where nobody waits for it, it is no news.
+// Resume resumes the work that waits for a person. If none waits, it does nothing.
 func Resume(by, note string) Decision {
 	return func(s State) ([]Event, error) {
 		if s.Stuck == nil {

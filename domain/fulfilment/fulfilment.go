@@ -7,7 +7,7 @@ import (
 	"orderflow/domain/decider"
 )
 
-// Phase is where one fulfilment stands.
+// Phase is the part of the work that a fulfilment has reached.
 type Phase string
 
 // The phases; see the drawing above.
@@ -20,25 +20,25 @@ const (
 	PhaseCompensated  Phase = "undone"
 )
 
-// Step is what is to be done next.
+// Step is the next action of a fulfilment.
 type Step string
 
 // The steps. Each is a command, or a wait for another saga that reads this one.
 const (
-	StepReserve        Step = "reserve"         // set the order's goods aside
+	StepReserve        Step = "reserve"         // reserve the order's stock
 	StepCharge         Step = "charge"          // charging takes the money
 	StepShip           Step = "ship"            // dispatching books a parcel; then the order is confirmed
-	StepCancelShipment Step = "cancel_shipment" // dispatching calls the parcel off
+	StepCancelShipment Step = "cancel_shipment" // dispatching cancels the parcel
 	StepRevertPayment  Step = "revert_payment"  // charging voids or refunds
-	StepReleaseStock   Step = "release_stock"   // the goods are free again; then the order ends
+	StepReleaseStock   Step = "release_stock"   // the stock is released; then the order ends
 	StepSettleReturn   Step = "settle_return"   // returned goods to stock, their money back
-	StepIdle           Step = "rest"            // nothing, until somebody asks for something
+	StepIdle           Step = "rest"            // nothing, until a cancellation or return is requested
 	StepAttention      Step = "attention"       // nothing, until an operator resumes
 )
 
-// WholeOrder is the id of the refund, and of the return to stock, that undo an
-// order as a whole. No return of the customer's can be in its way: an order with
-// returns is not undone as a whole.
+// WholeOrder is the id of the refund and of the return to stock that compensate a
+// whole order. It cannot collide with a return of the customer: an order with
+// returns is not compensated as a whole.
 const WholeOrder = "revert"
 
 // Return is one return on its way.

@@ -9,7 +9,7 @@ import (
 	"orderflow/domain/decider"
 )
 
-// Level is what a warehouse knows of one article, in units.
+// Level is the stock of one article in a warehouse, in units.
 type Level struct {
 	OnHand   int64 `json:"on_hand"`  // in the building: received, adjusted and returned, less committed
 	Reserved int64 `json:"reserved"` // set aside for orders; never above OnHand
@@ -18,10 +18,10 @@ type Level struct {
 // Available is what can still be reserved.
 func (l Level) Available() int64 { return l.OnHand - l.Reserved }
 
-// Standing is where one order stands with the warehouse.
+// ReservationStatus is the status of the reservation of one order.
 type ReservationStatus uint8
 
-// The standings of an order. Append only: snapshots hold them.
+// The statuses of a reservation. Append only: snapshots hold them.
 const (
 	ReservationNone      ReservationStatus = iota // never heard of
 	ReservationHeld                               // reserved
@@ -35,12 +35,12 @@ const (
 type State struct {
 	Levels map[domain.SKU]Level          `json:"levels"`
 	Orders ReservationStatuses           `json:"orders"` // every order ever seen, to recognise a repeat
-	Held   map[domain.OrderID][]Units    `json:"held"`   // what is set aside, while it is
+	Held   map[domain.OrderID][]Units    `json:"held"`   // reserved units by order
 	Shorts map[domain.OrderID][]Shortage `json:"shorts"` // what refused orders were short of
 	Done   map[string]string             `json:"done"`   // receipts, adjustments and returns to a digest of what they moved, to recognise a repeat
 }
 
-// Reservation tells where an order stands, and what it was short of.
+// Reservation returns the status of an order's reservation, and its shortages if it was refused.
 func (s State) Reservation(id domain.OrderID) (ReservationStatus, []Shortage) {
 	return s.Orders.of(id), s.Shorts[id]
 }
@@ -88,9 +88,9 @@ func evolve(s State, e Event) State {
 	return s
 }
 
-// contradicts says whether e was not decided on this state. Such an event is in a
-// stream only that was deleted for a while and taken for a new one; it repeats
-// what was done or refuses what is there, and tells nothing.
+// contradicts reports whether e cannot have been decided on this state. Such an event
+// is only in a stream that was deleted for a while and taken for a new one: it repeats
+// an earlier event or refuses stock that is there, and is ignored.
 func (s State) contradicts(e Event) bool {
 	switch e := e.(type) {
 	case Received:
@@ -104,8 +104,8 @@ func (s State) contradicts(e Event) bool {
 			return s.Levels[short.SKU].Available() < short.Wanted
 		})
 	case Released:
-		standing := s.Orders.of(e.Order)
-		return standing == ReservationCommitted || standing == ReservationHeld && len(e.Units) == 0
+		status := s.Orders.of(e.Order)
+		return status == ReservationCommitted || status == ReservationHeld && len(e.Units) == 0
 	case Reserved, Committed, Returned:
 	}
 	return false

@@ -18,7 +18,7 @@ func (e Reserved) WriteJSONTo(w *eventlog.JSONWriter) { writeOrderUnits(w, e.Ord
 // WriteJSONTo implements [eventlog.JSONWriterTo].
 func (e Committed) WriteJSONTo(w *eventlog.JSONWriter) { writeOrderUnits(w, e.Order, e.Units) }
 
-// writePlain writes the events that name an order and units and nothing else.
+// writeOrderUnits writes an event that consists of an order and units.
 func writeOrderUnits(w *eventlog.JSONWriter, order domain.OrderID, units []Units) {
 	if units == nil {
 		w.Fallback()
@@ -41,7 +41,7 @@ func writeOrderUnits(w *eventlog.JSONWriter, order domain.OrderID, units []Units
 	w.Raw(`]}`)
 }
 
-// readPlain reads what writePlain writes.
+// readOrderUnits reads what writeOrderUnits writes.
 func readOrderUnits(r *eventlog.JSONReader) (order domain.OrderID, units []Units) {
 	r.Raw(`{"order":`)
 	order = domain.OrderID(r.Text())

@@ -10,10 +10,9 @@ import (
 	"orderflow/domain"
 )
 
-// Standings tells where every order stands that a warehouse has ever seen. They
-// live as long as the warehouse, a million of them and more, so an id of the
-// usual length lies in the map itself: what has no pointers costs no work when
-// garbage is collected. As JSON it is a map[domain.OrderID]Standing.
+// ReservationStatuses holds the status of every order that a warehouse has ever
+// seen, a million and more. Ids of the usual length are keys without pointers, so the
+// garbage collector does not scan them. As JSON it is a map[domain.OrderID]ReservationStatus.
 type ReservationStatuses struct {
 	usual  map[usualID]ReservationStatus
 	others map[domain.OrderID]ReservationStatus // of any other length; nil if there is none
@@ -72,7 +71,7 @@ func (s ReservationStatuses) MarshalJSON() ([]byte, error) {
 // jsonBytes is what one order takes as JSON.
 const jsonBytes = len(usualID{}) + len(`"":4,`)
 
-// isOdd says that an id would have to be escaped, or might.
+// needsEscape reports whether an id may have to be escaped in JSON.
 func needsEscape(id usualID) bool {
 	for _, c := range id {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
@@ -85,8 +84,8 @@ func needsEscape(id usualID) bool {
 func (s ReservationStatuses) asMap() map[domain.OrderID]ReservationStatus {
 	all := make(map[domain.OrderID]ReservationStatus, len(s.usual)+len(s.others))
 	maps.Copy(all, s.others)
-	for id, standing := range s.usual {
-		all[domain.OrderID(id[:])] = standing
+	for id, status := range s.usual {
+		all[domain.OrderID(id[:])] = status
 	}
 	return all
 }
@@ -103,13 +102,13 @@ func (s *ReservationStatuses) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*s = newReservationStatuses()
-	for id, standing := range all {
-		s.set(id, standing)
+	for id, status := range all {
+		s.set(id, status)
 	}
 	return nil
 }
 
-// readStandings reads `{"ord_…":4,"ord_…":2}` without escapes and spaces.
+// readReservationStatuses reads `{"ord_…":4,"ord_…":2}` without escapes and spaces.
 func readReservationStatuses(data []byte) (s ReservationStatuses, ok bool) {
 	const after, digit = 1 + len(usualID{}), len(`"":`) + len(usualID{})
 	if len(data) < len("{}") || data[0] != '{' || (len(data)-1)%jsonBytes != 0 {
@@ -117,15 +116,15 @@ func readReservationStatuses(data []byte) (s ReservationStatuses, ok bool) {
 	}
 	s.usual = make(map[usualID]ReservationStatus, len(data)/jsonBytes)
 	for rest := data[1:]; len(rest) > 0; rest = rest[jsonBytes:] {
-		id, standing := usualID(rest[1:after]), rest[digit]-'0'
+		id, status := usualID(rest[1:after]), rest[digit]-'0'
 		end := byte(',')
 		if len(rest) == jsonBytes {
 			end = '}'
 		}
-		if rest[0] != '"' || needsEscape(id) || rest[after] != '"' || rest[after+1] != ':' || standing > 9 || rest[digit+1] != end {
+		if rest[0] != '"' || needsEscape(id) || rest[after] != '"' || rest[after+1] != ':' || status > 9 || rest[digit+1] != end {
 			return s, false
 		}
-		s.usual[id] = ReservationStatus(standing)
+		s.usual[id] = ReservationStatus(status)
 	}
 	return s, true
 }

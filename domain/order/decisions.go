@@ -92,7 +92,7 @@ func Total(lines []Line, currency string) (domain.Money, error) {
 }
 
 // Confirm records that stock, payment and a parcel are secured. An order that
-// is being cancelled refuses: whoever confirms must undo instead.
+// is being cancelled refuses it, and the saga compensates instead.
 func Confirm(c Confirmed) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
@@ -159,7 +159,7 @@ func Cancel() Decision {
 			return nil, errAbsent()
 		case StatusPlaced, StatusConfirmed, StatusRejected:
 		}
-		return nil, domain.Errorf(domain.Rejected, "Nobody asked for this order to be cancelled.")
+		return nil, domain.Errorf(domain.Rejected, "No cancellation was requested for this order.")
 	}
 }
 

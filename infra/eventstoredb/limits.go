@@ -6,7 +6,7 @@ import "time"
 const (
 	// DefaultTimeout bounds an append, a page of a reading or a question with
 	// all its repeats, for callers that give no earlier deadline: the commands
-	// do, see aggregate.RoundTimeout, and so are told what is the matter.
+	// do, see aggregate.BatchTimeout, and so are told what is the matter.
 	DefaultTimeout = 15 * time.Second
 	// attemptShare of the timeout is for one attempt: a node that hangs leaves
 	// time for another one. A server gives an append up after 2 s by itself.

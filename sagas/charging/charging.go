@@ -22,8 +22,8 @@ const (
 	FirstPause = 500 * time.Millisecond
 	// LastPause is the longest wait.
 	LastPause = 5 * time.Minute
-	// MaxLookups is how often a lost answer is asked for before a person must
-	// look: with the pauses above about an hour.
+	// MaxLookups is how often the outcome of a charge is looked up before a person
+	// must look: with the pauses above about an hour.
 	MaxLookups = 20
 	// MaxVoids is how often a charge that may have been taken is voided, or
 	// asked for because the void was refused, before a person must look: with
@@ -33,7 +33,7 @@ const (
 	// makes nor refuses, before a person must look. What goes forward, a charge
 	// that was surely not made, waits for as long as it takes.
 	MaxRefunds = 20
-	// maxSteps bounds one look at an order.
+	// maxSteps bounds the steps of one reaction.
 	maxSteps = 64
 )
 
@@ -59,8 +59,8 @@ type Saga struct {
 	Payments    *aggregate.Aggregate[payment.State, payment.Event]
 	Fulfilments *aggregate.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
 
-	Steps    sagas.StepObserver  // told of every call to the gateway, by its name: capture, lookup, void, refund
-	Deferred func(reason string) // told of every payment.Deferred that was recorded; may be nil
+	Steps    sagas.StepObserver  // called after every call to the gateway, with its name: capture, lookup, void, refund
+	Deferred func(reason string) // called for every payment.Deferred that was recorded; may be nil
 }
 
 // The steps, each a call to the gateway.
@@ -86,7 +86,7 @@ func New(s Saga) sagas.Saga {
 	}
 }
 
-// look is one look at the money of one order.
+// run is one reaction to the payment of one order.
 type run struct {
 	Saga
 	id domain.OrderID
@@ -94,8 +94,8 @@ type run struct {
 	p  payment.State
 }
 
-// React does what can be done about an order's money now; a moment it returns
-// is when a gateway may be called or asked again.
+// React does the next steps of an order's payment. It returns when a gateway may be
+// called again.
 func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 	for range maxSteps {
 		l := run{Saga: s, id: id}
@@ -114,8 +114,8 @@ func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 	return time.Now(), nil
 }
 
-// load reads the payment. One without events, of which the fulfilment knows the
-// end, is Incomplete.
+// load reads the payment. It is Incomplete if it has no events although the fulfilment
+// knows its result.
 func (l *run) load(ctx context.Context) (err error) {
 	if l.p, _, err = l.Payments.Load(ctx, payment.Stream(l.id)); err != nil {
 		return err
@@ -209,8 +209,8 @@ func (l run) capture(ctx context.Context) (bool, time.Time, error) {
 	return l.outcome(ctx, receipt, err)
 }
 
-// ask finds out what became of a charge. One that the gateway never heard of
-// is made now, under the same key.
+// resolveOutcome looks up the outcome of a charge. If the gateway does not know the
+// charge, it is made now, under the same key.
 func (l run) resolveOutcome(ctx context.Context) (bool, time.Time, error) {
 	if err := l.checkOrder(ctx); err != nil {
 		return false, time.Time{}, err
@@ -269,8 +269,8 @@ func (l run) deferUntil(ctx context.Context, why string, retryAt time.Time) (boo
 	return false, retryAt, err
 }
 
-// revert makes sure that no money of the order is held: a charge that may
-// still come is voided at the gateway, one that came is refunded.
+// revert compensates the payment: a charge that may still be captured is voided at the
+// gateway, a captured one is refunded.
 func (l run) revert(ctx context.Context) (bool, time.Time, error) {
 	switch l.p.Status {
 	case payment.StatusDeclined, payment.StatusVoided:
@@ -383,12 +383,12 @@ func (l run) refund(ctx context.Context, id string, amount domain.Money) (bool, 
 	case ctx.Err() != nil:
 		return false, time.Time{}, ctx.Err()
 	case domain.KindOf(err) == domain.Rejected || domain.KindOf(err) == domain.NotFound:
-		if r.Failed != "" { // refused again after somebody resumed: this refusal is a new one
+		if r.Failed != "" { // refused again after an operator resumed: this refusal is a new one
 			if err := l.record(ctx, payment.DeferRefund(id, "resumed", time.Now())); err != nil {
 				return false, time.Time{}, err
 			}
 		}
-		// Look again: somebody may have resumed this order before, for another
+		// Look again: an operator may have resumed this order before, for another
 		// step, and then it is not this refusal that calls for a person.
 		return l.recorded(l.record(ctx, payment.FailRefund(id, reason(err))))
 	}
@@ -414,7 +414,7 @@ func (l run) append(ctx context.Context, decide payment.Decision) (recorded bool
 	return r.Events > 0, err
 }
 
-// recorded says to look again, now that something is known.
+// recorded tells React to go on with the next step.
 func (l run) recorded(err error) (bool, time.Time, error) { return err == nil, time.Time{}, err }
 
 // key names the charge of the order; every attempt has the same.

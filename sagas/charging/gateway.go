@@ -25,7 +25,7 @@ type Charge struct {
 	Token  string // the gateway's name for the means of payment
 }
 
-// Giveback asks for part of a captured amount to be returned, under a key of its own.
+// RefundRequest asks for part of a captured amount to be refunded, under a key of its own.
 type RefundRequest struct {
 	Order     domain.OrderID
 	Key       string // of this refund
@@ -33,7 +33,7 @@ type RefundRequest struct {
 	Amount    domain.Money
 }
 
-// Receipt is a gateway's word that money moved.
+// Receipt is the gateway's confirmation that money moved.
 type Receipt struct {
 	Reference string
 	Amount    domain.Money

@@ -22,20 +22,20 @@ const (
 	FirstPause = 500 * time.Millisecond
 	// LastPause is the longest wait.
 	LastPause = 5 * time.Minute
-	// MaxCancels is how often a carrier that could not be asked is asked to
-	// call a parcel off before a person must look: with the pauses above about
-	// an hour. A booking waits for as long as it takes.
+	// MaxCancels is how often the carrier is asked to cancel a parcel before a person
+	// must look: with the pauses above about an hour. A booking is retried without a
+	// limit.
 	MaxCancels = 20
 )
 
-// Saga books and calls off the parcels of orders.
+// Saga books and cancels the parcels of orders.
 type Saga struct {
 	Carrier     Carrier
 	CarrierName string // as recorded in events
 	Orders      *aggregate.Aggregate[order.State, order.Event]
 	Shipments   *aggregate.Aggregate[shipment.State, shipment.Event]
 	Fulfilments *aggregate.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
-	Steps       sagas.StepObserver                                       // told of every call to the carrier, by its name: book, cancel
+	Steps       sagas.StepObserver                                       // called after every call to the carrier, with its name: book, cancel
 }
 
 // The steps, each a call to the carrier.
@@ -58,7 +58,7 @@ func New(s Saga) sagas.Saga {
 	}
 }
 
-// React does what can be done about an order's parcel now.
+// React does the next step for an order's parcel.
 func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 	f, _, err := s.Fulfilments.Load(ctx, fulfilment.Stream(id))
 	if err != nil {
@@ -75,7 +75,7 @@ func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 	return again, err
 }
 
-// step does what the fulfilment waits for.
+// step does the step that the fulfilment waits for.
 func (s Saga) step(ctx context.Context, id domain.OrderID, f fulfilment.State, next fulfilment.Step) (time.Time, error) {
 	p, _, err := s.Shipments.Load(ctx, shipment.Stream(id))
 	switch {
@@ -165,7 +165,7 @@ func (s Saga) attention(ctx context.Context, id domain.OrderID, step fulfilment.
 	return err
 }
 
-// wait records that the carrier is asked again after a pause that doubles with every try.
+// deferUntil records that the carrier is asked again, after a backoff.
 func (s Saga) deferUntil(ctx context.Context, id domain.OrderID, tries int, d shipment.Deferred) (time.Time, error) {
 	d.Carrier, d.RetryAt = s.CarrierName, time.Now().Add(min(FirstPause<<min(tries, 10), LastPause))
 	return d.RetryAt, s.record(ctx, id, shipment.Defer(d))

@@ -1,6 +1,6 @@
-// Package fulfilling carries an order from placed to confirmed, or undoes it:
-// it does what [fulfilment.State.Next] says, records it, and asks again. Money
-// and parcels are other sagas' work; this one reads what became of them.
+// Package fulfilling carries an order from placed to confirmed, or compensates it: it
+// does the step that [fulfilment.State.Next] returns, records it, and repeats. Other
+// sagas handle money and parcels; this one reads their results.
 package fulfilling
 
 import (
@@ -24,7 +24,7 @@ import (
 // Name is the saga's name in checkpoints, metrics and the actor of its events.
 const Name = "fulfilment"
 
-// maxSteps bounds one look at an order; a return may come per look.
+// maxSteps bounds the steps of one reaction; a return may come between two of them.
 const maxSteps = 64
 
 // Saga fulfils orders.
@@ -34,7 +34,7 @@ type Saga struct {
 	Payments    *aggregate.Aggregate[payment.State, payment.Event]
 	Shipments   *aggregate.Aggregate[shipment.State, shipment.Event]
 	Fulfilments *aggregate.Aggregate[fulfilment.State, fulfilment.Event]
-	Steps       sagas.StepObserver // told of the steps that fulfilment.State.Next names, and of StepBeginCompensation
+	Steps       sagas.StepObserver // called after the steps that fulfilment.State.Next names, and of StepBeginCompensation
 }
 
 // StepBeginCompensation begins the compensation of an order whose cancellation was asked for.
@@ -57,7 +57,7 @@ func New(s Saga) sagas.Saga {
 	}
 }
 
-// look is one look at one order.
+// run is one reaction to one order.
 type run struct {
 	Saga
 	id    domain.OrderID
@@ -156,7 +156,7 @@ func (l run) settlePayment(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// confirm is the pivot: once the order says confirmed, it is undone only on request.
+// confirm is the pivot: once the order says confirmed, it is compensated only on request.
 func (l run) confirm(ctx context.Context) (bool, error) {
 	s, _, err := l.Shipments.Load(ctx, shipment.Stream(l.id))
 	if err != nil {
@@ -193,7 +193,8 @@ func (l run) confirm(ctx context.Context) (bool, error) {
 	return l.record(ctx, "completed", fulfilment.Complete(s.Tracking))
 }
 
-// undoIfCancelling reads the order anew: a cancellation came first.
+// compensateIfCancelling reads the order again, and begins its compensation if a
+// cancellation came first.
 func (l run) compensateIfCancelling(ctx context.Context, refusal error) (bool, error) {
 	o, _, err := l.Orders.Load(ctx, order.Stream(l.id))
 	if err != nil {

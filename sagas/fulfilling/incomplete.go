@@ -12,8 +12,8 @@ import (
 	"orderflow/sagas"
 )
 
-// errUnrecordable marks an error of a fulfilment whose own stream lacks events:
-// nobody can be called for by an event there.
+// errUnrecordable marks an error of a fulfilment whose own stream lacks events, so
+// that no event there can call for a person.
 var errUnrecordable = errors.New("the fulfilment lacks events itself")
 
 // unrecordable marks err if it is Incomplete.
