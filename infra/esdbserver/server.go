@@ -19,7 +19,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 	"orderflow/infra/esdbserver/operationspb"
 	"orderflow/infra/esdbserver/userspb"
 )
@@ -43,13 +43,16 @@ const (
 	drainTimeout = 5 * time.Second
 )
 
+// Log is the event log a node serves; see [engine.Log] for what it asks of positions.
+type Log = engine.Log
+
 // MaxAppendTotalBytes is the most that a node can be told to take in one append.
 const MaxAppendTotalBytes = engine.MaxAppendTotalBytes
 
 // Options of a node. Log is required, and one of Certificate and Insecure.
 type Options struct {
 	// Log is where everything is kept; the node is its only writer.
-	Log engine.Log
+	Log Log
 	// Certificate is what the node shows to clients; nil serves without TLS.
 	Certificate *tls.Certificate
 	// Insecure lets everybody do everything and asks for no passwords.

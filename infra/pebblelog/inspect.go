@@ -12,6 +12,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/infra/pebblelog/scrub"
 )
 
 // maxTold bounds the places a report names.
@@ -37,7 +38,7 @@ func (r *Report) OK() bool { return r.Loss == "" && r.Broken == 0 }
 
 func (r *Report) tell(err error) {
 	if r.Broken++; r.Broken <= maxTold {
-		r.Damage = append(r.Damage, oneLine(err.Error()))
+		r.Damage = append(r.Damage, scrub.OneLine(err.Error()))
 	}
 }
 
@@ -71,14 +72,14 @@ func Verify(ctx context.Context, dir string, opts Options, progress func(at, end
 		err = nil
 	}
 	r.End = l.last
-	if err := l.inspect(ctx, &r, func(d *damage) { r.tell(d) }, progress); err != nil {
+	if err := l.inspect(ctx, &r, func(d *scrub.Damage) { r.tell(d) }, progress); err != nil {
 		return r, err
 	}
 	if witnessErr == nil && r.Broken == 0 {
 		witnessErr = l.verify(w)
 	}
 	if witnessErr != nil {
-		r.Loss = oneLine(witnessErr.Error())
+		r.Loss = scrub.OneLine(witnessErr.Error())
 	}
 	return r, nil
 }
@@ -88,25 +89,25 @@ func Verify(ctx context.Context, dir string, opts Options, progress func(at, end
 func (l *Log) Verify(ctx context.Context, progress func(at, end eventlog.Position)) (r Report, err error) {
 	r.End, _ = l.tail.position()
 	r.Checkpoint = eventlog.Position(l.checkpointer.last.Load())
-	err = l.inspect(ctx, &r, func(d *damage) { r.tell(d); l.damaged(d) }, progress)
+	err = l.inspect(ctx, &r, func(d *scrub.Damage) { r.tell(d); l.damaged(d) }, progress)
 	return r, err
 }
 
 // inspect reads all tables, all records and all indexes up to r.End.
-func (l *Log) inspect(ctx context.Context, r *Report, found func(*damage), progress func(at, end eventlog.Position)) error {
-	levels, err := liveTables(l.db)
+func (l *Log) inspect(ctx context.Context, r *Report, found func(*scrub.Damage), progress func(at, end eventlog.Position)) error {
+	levels, err := scrub.LiveTables(l.db, holds)
 	if err != nil {
 		return domain.Wrap(domain.Internal, err, "The tables of the log cannot be listed.")
 	}
-	s := l.newScrub(newestFirst(levels))
-	defer s.end()
+	s := l.newScrub(scrub.NewestFirst(levels))
+	defer s.Close()
 	var buffer []byte
 	for {
 		if err := l.goOn(ctx); err != nil {
 			return err
 		}
-		sp, ok, err := s.next(math.MaxInt64)
-		if d, broken := errors.AsType[*damage](err); broken {
+		sp, ok, err := s.Next(math.MaxInt64)
+		if d, broken := errors.AsType[*scrub.Damage](err); broken {
 			found(d)
 			continue
 		}
@@ -116,9 +117,10 @@ func (l *Log) inspect(ctx context.Context, r *Report, found func(*damage), progr
 		if !ok {
 			break
 		}
-		buffer = sp.check(buffer, found)
+		buffer = sp.Check(buffer, found)
 	}
-	r.Tables, r.Blocks, r.Bytes = s.checked.tables, s.checked.blocks, s.checked.bytes
+	totals := s.Totals()
+	r.Tables, r.Blocks, r.Bytes = totals.Tables, totals.Blocks, totals.Bytes
 	return l.inspectRecords(ctx, r, progress)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/infra/pebblelog/scrub"
 )
 
 // Log is an eventlog.Store on disk, with every capability that a store may have;
@@ -43,13 +44,13 @@ type Log struct {
 	checkpointed chan struct{} // the last checkpoint is written
 
 	compactions *compactions
-	scrub       *scrub
-	levels      atomic.Pointer[[][]table] // that there were at the start
-	verified    chan struct{}             // nothing more is verified
+	scrub       *scrub.Scrub
+	levels      atomic.Pointer[[][]scrub.Table] // that there were at the start
+	verified    chan struct{}                   // nothing more is verified
 	damage      struct {
 		sync.Mutex
-		met     *damage // the first
-		started bool    // it stops the log, and not only the start
+		met     *scrub.Damage // the first
+		started bool          // it stops the log, and not only the start
 	}
 
 	readers sync.RWMutex // held for reading while the database is read
