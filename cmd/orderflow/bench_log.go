@@ -118,7 +118,7 @@ func (b *bench) rebuild(ctx context.Context) (figure, error) {
 	if !ok {
 		return figure{}, domain.Errorf(domain.Invalid, "rebuild is measured on the embedded views.")
 	}
-	bare, err := store.BareInsert(ctx, g)
+	bare, err := store.BaselineInsert(ctx, g)
 	if err != nil {
 		return figure{}, err
 	}

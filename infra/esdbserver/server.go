@@ -86,7 +86,7 @@ type Server struct {
 	engine  *engine.Engine
 	grpc    *grpc.Server
 	http    *http.Server
-	door    *door
+	mux     *protocolMux
 	id      eventlog.EventID // of the node, for gossip
 	started time.Time
 	users   *users
@@ -160,7 +160,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	userspb.RegisterUsersServer(s.grpc, &usersService{Server: s})
 	operationspb.RegisterOperationsServer(s.grpc, &operationsService{Server: s})
 	s.http = s.newHTTP()
-	s.door = newDoor(s.tls())
+	s.mux = newProtocolMux(s.tls())
 	return s, nil
 }
 
@@ -189,9 +189,9 @@ func (s *Server) Serve(l net.Listener) error {
 	s.mu.Unlock()
 	var wg sync.WaitGroup
 	var errs [2]error
-	wg.Go(func() { errs[0] = s.grpc.Serve(s.door.rpc) })
-	wg.Go(func() { errs[1] = s.http.Serve(s.door.web) })
-	err := s.door.serve(l)
+	wg.Go(func() { errs[0] = s.grpc.Serve(s.mux.rpc) })
+	wg.Go(func() { errs[1] = s.http.Serve(s.mux.web) })
+	err := s.mux.serve(l)
 	wg.Wait()
 	select {
 	case <-s.closed:
@@ -209,7 +209,7 @@ func (s *Server) Close() error {
 		s.scavenges.close()
 		s.closePersistent()
 		s.closeEngine()
-		s.door.close()
+		s.mux.close()
 		drained := make(chan struct{})
 		go func() {
 			defer close(drained)

@@ -50,9 +50,9 @@ func refused(dir string, r *RefusedError) error {
 	return domain.Wrap(domain.Internal, r, "The event log in %s %s", dir, text)
 }
 
-// met takes the database's word that it met damage while it read.
-func (l *Log) met(info pebble.DataCorruptionInfo) {
-	d := &scrub.Damage{Table: l.files.fs.PathBase(info.Path), Offset: -1, Holds: holds(info.Bounds.Start, info.Bounds.End.Key), Reason: info.Details}
+// corrupted takes the database's word that it met damage while it read.
+func (l *Log) corrupted(info pebble.DataCorruptionInfo) {
+	d := &scrub.Damage{Table: l.files.fs.PathBase(info.Path), Offset: -1, Holds: describeKeys(info.Bounds.Start, info.Bounds.End.Key), Reason: info.Details}
 	if levels := l.levels.Load(); levels != nil {
 		for _, t := range scrub.NewestFirst(*levels) {
 			if t.Name == d.Table {
@@ -100,14 +100,14 @@ func (l *Log) suspect() (string, error) {
 	return name, err
 }
 
-// absolve forgets the damage of before: the table is whole or no more.
-func (l *Log) absolve() error {
+// clearDamage forgets the damage of before: the table is whole or no more.
+func (l *Log) clearDamage() error {
 	return errors.Join(l.files.fs.Remove(l.files.path(damageName)), l.files.sync(l.files.dir))
 }
 
-// complained takes what the database has to say about an error. What follows
+// pebbleLogged takes what the database has to say about an error. What follows
 // from damage that is known is of no use to anybody.
-func (l *Log) complained(text string) {
+func (l *Log) pebbleLogged(text string) {
 	l.damage.Lock()
 	known := l.damage.met != nil
 	l.damage.Unlock()

@@ -31,7 +31,7 @@ func Limits(total uint64) (below, above uint64) { return newGuard(Disk{}, nil, "
 
 // TableCounts counts the tables of an open log by level.
 func (l *Log) TableCounts() (counts []int, err error) {
-	levels, err := scrub.LiveTables(l.db, holds)
+	levels, err := scrub.LiveTables(l.db, describeKeys)
 	for _, tables := range levels {
 		counts = append(counts, len(tables))
 	}
@@ -48,7 +48,7 @@ func LiveTables(dir string, o Options) (names [][]string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	levels, err := scrub.LiveTables(db, holds)
+	levels, err := scrub.LiveTables(db, describeKeys)
 	for i, tables := range levels {
 		names = append(names, nil)
 		for _, t := range tables {
@@ -91,4 +91,4 @@ func EncodeCheckpoint(p eventlog.Position, record [32]byte, key ed25519.PrivateK
 
 // Removals and Settle are how GiveBack notes what it gave back.
 func (l *Log) Removals() int64             { return l.removals.Load() }
-func (l *Log) Settle(removals int64) error { return l.settle(removals) }
+func (l *Log) Settle(removals int64) error { return l.recordRemovals(removals) }

@@ -32,7 +32,7 @@ func (l *Log) readerOptions() sstable.ReaderOptions {
 // was read whole, and found whole, by the compaction that replaced it.
 func (l *Log) isLive(t scrub.Table) (live bool, err error) {
 	err = l.reading(func() error {
-		levels, err := scrub.LiveTables(l.db, holds)
+		levels, err := scrub.LiveTables(l.db, describeKeys)
 		live = slices.ContainsFunc(scrub.NewestFirst(levels), func(o scrub.Table) bool { return o.Name == t.Name })
 		return err
 	})
@@ -43,7 +43,7 @@ func (l *Log) isLive(t scrub.Table) (live bool, err error) {
 // and then the newest tables up to a bound of bytes. The rest is left to
 // [Log.verifyRest].
 func (l *Log) verifyTables() error {
-	levels, err := scrub.LiveTables(l.db, holds)
+	levels, err := scrub.LiveTables(l.db, describeKeys)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (l *Log) verifyTables() error {
 		return err
 	}
 	if suspect != "" {
-		return l.absolve()
+		return l.clearDamage()
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func (l *Log) verifyContinuity() error {
 	if l.last == 0 {
 		return nil
 	}
-	levels, err := scrub.LiveTables(l.db, holds)
+	levels, err := scrub.LiveTables(l.db, describeKeys)
 	if err != nil {
 		return err
 	}
@@ -178,8 +178,8 @@ func (l *Log) lastIn(t scrub.Table) (p eventlog.Position, err error) {
 	return p, errors.Join(it.Error(), it.Close())
 }
 
-// holds says what keys from first to last are about.
-func holds(first, last []byte) string {
+// describeKeys says what keys from first to last are about.
+func describeKeys(first, last []byte) string {
 	if len(first) == 0 || len(last) == 0 {
 		return "an unknown part of the log"
 	}

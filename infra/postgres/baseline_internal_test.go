@@ -8,21 +8,21 @@ import (
 	"orderflow/projections"
 )
 
-// bareBatchRows is how many rows one COPY of BareCopy holds: about what the
+// baselineBatchRows is how many rows one COPY of BareCopy holds: about what the
 // largest batch of a rebuild leaves to be written.
-const bareBatchRows = 10_000
+const baselineBatchRows = 10_000
 
-// Bare is what PostgreSQL itself takes to write a group's rows.
-type Bare struct {
+// Baseline is what PostgreSQL itself takes to write a group's rows.
+type Baseline struct {
 	Rows    int64
 	Elapsed time.Duration // of COPY, indexes, statistics and making all of it durable, without reading or encoding the rows
 }
 
-// BareCopy writes the rows a group serves now into tables of the same kind, with
+// BaselineCopy writes the rows a group serves now into tables of the same kind, with
 // the same statements and settings as a rebuild but without log, decoding,
 // folding or encoding: the limit that a rebuild is measured against.
-func (v *Views) BareCopy(ctx context.Context, g projections.Group) (bare Bare, err error) {
-	l := *v.shelf(g.Name)
+func (v *Views) BaselineCopy(ctx context.Context, g projections.Group) (bare Baseline, err error) {
+	l := *v.versions(g.Name)
 	live, err := l.live(ctx)
 	if err != nil {
 		return bare, mapped(err)
@@ -56,7 +56,7 @@ func (v *Views) BareCopy(ctx context.Context, g projections.Group) (bare Bare, e
 			return bare, err
 		}
 		batch.Add(row.Value)
-		if batch.Len() == bareBatchRows {
+		if batch.Len() == baselineBatchRows {
 			if err := flush(); err != nil {
 				return bare, err
 			}

@@ -9,28 +9,28 @@ import (
 	"orderflow/projections"
 )
 
-// bareBatchRows is how many rows one transaction of BareInsert holds: about
+// baselineBatchRows is how many rows one transaction of BareInsert holds: about
 // what the largest batch of a rebuild leaves to be written.
-const bareBatchRows = 10_000
+const baselineBatchRows = 10_000
 
-// Bare is what SQLite itself takes to write a group's rows.
-type Bare struct {
+// Baseline is what SQLite itself takes to write a group's rows.
+type Baseline struct {
 	Rows    int64
 	Elapsed time.Duration // of the inserts and of making the file durable, without reading the rows
 }
 
-// BareInsert writes the rows a group serves now into a scratch file, with the
+// BaselineInsert writes the rows a group serves now into a scratch file, with the
 // same tables, indexes, settings and statements as a rebuild but without log,
 // decoding or folding: the limit that a rebuild is measured against.
-func (v *Views) BareInsert(ctx context.Context, g projections.Group) (bare Bare, err error) {
-	live := (*v.shelf(g.Name)).acquire()
-	defer live.shelf.release(live)
+func (v *Views) BaselineInsert(ctx context.Context, g projections.Group) (bare Baseline, err error) {
+	live := (*v.versions(g.Name)).acquire()
+	defer live.versions.release(live)
 	from, err := live.snapshot(ctx)
 	if err != nil {
 		return bare, err
 	}
 	defer from.Close() //nolint:errcheck // it only read
-	scratch, err := live.shelf.build(ctx)
+	scratch, err := live.versions.build(ctx)
 	if err != nil {
 		return bare, err
 	}
@@ -47,12 +47,12 @@ func (v *Views) BareInsert(ctx context.Context, g projections.Group) (bare Bare,
 		batch = projections.Rows{}
 		return err
 	}
-	for row, err := range from.rows(ctx, asBegun) {
+	for row, err := range from.rows(ctx, inNumberOrder) {
 		if err != nil {
 			return bare, err
 		}
 		batch.Add(row.Value)
-		if batch.Len() == bareBatchRows {
+		if batch.Len() == baselineBatchRows {
 			if err := flush(); err != nil {
 				return bare, err
 			}
@@ -67,9 +67,9 @@ func (v *Views) BareInsert(ctx context.Context, g projections.Group) (bare Bare,
 	return bare, unavailable(err)
 }
 
-// asBegun asks for rows in the order in which they began, which is the best
+// inNumberOrder asks for rows in the order in which they began, which is the best
 // for SQLite: only the index by id is then added to at random places. By id it
 // would be those by time, which are three.
-func asBegun(name string) string {
+func inNumberOrder(name string) string {
 	return strings.NewReplacer("ORDER BY id", "ORDER BY number", "ORDER BY o.id", "ORDER BY o.number").Replace(statement(name))
 }

@@ -124,16 +124,16 @@ func (e *Engine) submit(k kind, w Write) (await func(context.Context) (Written, 
 	if err != nil {
 		return nil, err
 	}
-	l := e.lanes.enter(rootOf(w.Stream))
+	l := e.queues.enter(rootOf(w.Stream))
 	l.enqueue(r)
 	return func(ctx context.Context) (Written, error) {
-		defer e.lanes.leave(l)
+		defer e.queues.leave(l)
 		return e.await(ctx, l, r)
 	}, nil
 }
 
 // await leads the lane if nobody does, until r is decided.
-func (e *Engine) await(ctx context.Context, l *lane, r *request) (Written, error) {
+func (e *Engine) await(ctx context.Context, l *writeQueue, r *request) (Written, error) {
 	select {
 	case l.hold <- struct{}{}:
 		e.lead(ctx, l)
@@ -154,7 +154,7 @@ func (e *Engine) await(ctx context.Context, l *lane, r *request) (Written, error
 }
 
 // lead decides everything that waits in a lane it holds.
-func (e *Engine) lead(ctx context.Context, l *lane) {
+func (e *Engine) lead(ctx context.Context, l *writeQueue) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout) // others depend on it
 	defer cancel()
 	for left := l.takeAll(); len(left) > 0; {
@@ -200,14 +200,14 @@ func (d *draft) answer(r *request, failed error) {
 // decide judges a request and drafts what it adds.
 func (d *draft) decide(r *request) error {
 	stream, expected := r.write.Stream, r.write.Expected
-	s, err := standingOf(stream, d.head)
+	s, err := streamInfoOf(stream, d.head)
 	if err != nil {
 		return err
 	}
 	if r.kind == kindDelete && s.last < 0 && !s.described && !s.deleted {
 		return &WrongExpectedError{Stream: stream, Expected: expected, Actual: -1}
 	}
-	v, end, err := judge(s.place, stream, expected, r.ids, d)
+	v, end, err := checkExpected(s.place, stream, expected, r.ids, d)
 	switch {
 	case err != nil:
 		return err
@@ -250,16 +250,16 @@ func distinct(ids []eventlog.EventID) bool {
 	return len(seen) == len(ids)
 }
 
-func (d *draft) append(r *request, s standing) error {
+func (d *draft) append(r *request, s streamInfo) error {
 	stream := r.write.Stream
 	r.written.Number = s.last + int64(len(r.packed))
 	if len(r.packed) == 0 {
 		return nil
 	}
-	var base standing
+	var base streamInfo
 	if IsMetastream(stream) {
 		var err error
-		if base, err = standingOf(stream[len(metaPrefix):], d.head); err != nil {
+		if base, err = streamInfoOf(stream[len(metaPrefix):], d.head); err != nil {
 			return err
 		}
 	}
@@ -290,7 +290,7 @@ func (d *draft) rewrite(metastream string, data []byte) error {
 }
 
 // delete hides everything; all other metadata is lost with it.
-func (d *draft) delete(r *request, s standing) error {
+func (d *draft) delete(r *request, s streamInfo) error {
 	metastream := MetastreamOf(r.write.Stream)
 	if err := d.rewrite(metastream, withTruncateBefore(nil, DeletedNumber)); err != nil {
 		return err
@@ -320,23 +320,23 @@ func (e *Engine) AppendTogether(ctx context.Context, writes ...Write) ([]Written
 		roots = append(roots, rootOf(w.Stream))
 	}
 	slices.Sort(roots) // everybody takes lanes in the same order
-	var held []*lane
+	var held []*writeQueue
 	defer func() {
 		for _, l := range held {
 			<-l.hold
-			e.lanes.leave(l)
+			e.queues.leave(l)
 		}
 	}()
 	for _, root := range slices.Compact(roots) {
-		l := e.lanes.enter(root)
+		l := e.queues.enter(root)
 		select {
 		case l.hold <- struct{}{}:
 			held = append(held, l)
 		case <-ctx.Done():
-			e.lanes.leave(l)
+			e.queues.leave(l)
 			return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "The append was given up while it waited; nothing was stored.")
 		case <-e.closing:
-			e.lanes.leave(l)
+			e.queues.leave(l)
 			return nil, errClosing()
 		}
 	}
@@ -344,7 +344,7 @@ func (e *Engine) AppendTogether(ctx context.Context, writes ...Write) ([]Written
 }
 
 // together writes several requests, all or none; the lanes are held.
-func (e *Engine) together(ctx context.Context, held []*lane, requests []*request) ([]Written, error) {
+func (e *Engine) together(ctx context.Context, held []*writeQueue, requests []*request) ([]Written, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	d := e.newDraft(ctx, held...)

@@ -12,7 +12,7 @@ import (
 type draft struct {
 	engine *Engine
 	ctx    context.Context // of the one call it lives in
-	lanes  []*lane
+	lanes  []*writeQueue
 	heads  []drafted
 	named  map[eventlog.EventID]spot // of what was drafted, as far as it was asked for
 	writes []eventlog.Write
@@ -25,9 +25,9 @@ type draft struct {
 
 // drafted is where a stream is: mostly there are two, it and its metastream.
 type drafted struct {
-	stream string
-	stored head // before the draft
-	head        // with it
+	stream      string
+	stored      streamState // before the draft
+	streamState             // with it
 }
 
 // spot is where an event is.
@@ -36,7 +36,7 @@ type spot struct {
 	number int64
 }
 
-func (e *Engine) newDraft(ctx context.Context, lanes ...*lane) *draft {
+func (e *Engine) newDraft(ctx context.Context, lanes ...*writeQueue) *draft {
 	return &draft{engine: e, ctx: ctx, lanes: lanes, heads: make([]drafted, 0, 2)}
 }
 
@@ -51,13 +51,13 @@ func (d *draft) of(stream string) *drafted {
 }
 
 // head returns where a stream is with what is drafted.
-func (d *draft) head(stream string) (head, error) {
+func (d *draft) head(stream string) (streamState, error) {
 	if known := d.of(stream); known != nil {
-		return known.head, nil
+		return known.streamState, nil
 	}
 	root := rootOf(stream)
-	i := slices.IndexFunc(d.lanes, func(l *lane) bool { return l.root == root })
-	h, err := d.engine.look(d.ctx, d.lanes[i], stream)
+	i := slices.IndexFunc(d.lanes, func(l *writeQueue) bool { return l.root == root })
+	h, err := d.engine.cachedState(d.ctx, d.lanes[i], stream)
 	if err == nil {
 		d.heads = append(d.heads, drafted{stream, h, h})
 	}
@@ -160,7 +160,7 @@ func (d *draft) commit() (err error) {
 	}
 	if err != nil {
 		for _, l := range d.lanes {
-			l.forget() // it may be there and may be not
+			l.invalidate() // it may be there and may be not
 		}
 		return err
 	}

@@ -50,7 +50,7 @@ func (e *Engine) resolve(ctx context.Context, event *Event, follow bool) (Resolv
 
 // readOne returns one event of a stream; nil if it is not shown.
 func (e *Engine) readOne(ctx context.Context, stream string, number int64) (*Event, error) {
-	s, err := e.stand(ctx, stream)
+	s, err := e.streamInfo(ctx, stream)
 	if err != nil || s.deleted || s.gone || number < s.first() || number > s.last {
 		return nil, err
 	}

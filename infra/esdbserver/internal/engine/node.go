@@ -57,10 +57,10 @@ type Engine struct {
 	logger *slog.Logger
 	most   int // bytes of data in one append
 
-	lanes   *lanes
+	queues  *writeQueues
 	all     *topic
 	streams *topics
-	known   *existing
+	known   *bloomFilter
 
 	metadataWrites atomic.Uint64
 
@@ -86,7 +86,7 @@ func New(log Log, o Options) *Engine {
 	}
 	e := &Engine{
 		log: log, clock: o.Clock, logger: o.Logger, most: min(o.MaxAppendBytes, MaxAppendTotalBytes),
-		lanes: newLanes(lanesPerGeneration), all: newTopic(), streams: newTopics(), known: newExisting(),
+		queues: newWriteQueues(lanesPerGeneration), all: newTopic(), streams: newTopics(), known: newBloomFilter(),
 		scavenging: make(chan struct{}, 1), removed: o.Removed, closing: make(chan struct{}),
 	}
 	e.known.fill(log)

@@ -63,8 +63,8 @@ func (e *Engine) ReadStream(ctx context.Context, stream string, from int64, span
 }
 
 // readable is where a stream is that has something to read, or once had.
-func (e *Engine) readable(ctx context.Context, stream string) (standing, error) {
-	s, err := e.stand(ctx, stream)
+func (e *Engine) readable(ctx context.Context, stream string) (streamInfo, error) {
+	s, err := e.streamInfo(ctx, stream)
 	switch {
 	case err != nil:
 		return s, err

@@ -2,11 +2,11 @@ package engine
 
 import "orderflow/domain/eventlog"
 
-// verdict is what becomes of a write.
-type verdict uint8
+// outcome is what becomes of a write.
+type outcome uint8
 
 const (
-	accepted verdict = iota // it is to be written
+	accepted outcome = iota // it is to be written
 	repeated                // it was written before
 	wrong                   // the stream is not where the writer believes
 	ended                   // the stream takes no writes, for ever or until it is begun again
@@ -28,9 +28,9 @@ type book interface {
 	ids(stream string, from int64, n int) ([]eventlog.EventID, error)
 }
 
-// judge applies the rules of expectation and idempotency to a write with these
+// checkExpected applies the rules of expectation and idempotency to a write with these
 // ids. end is the number of the last event of a repeated write.
-func judge(p place, stream string, expected Expected, ids []eventlog.EventID, b book) (v verdict, end int64, err error) {
+func checkExpected(p place, stream string, expected Expected, ids []eventlog.EventID, b book) (v outcome, end int64, err error) {
 	if p.deleted {
 		return ended, 0, nil
 	}
@@ -46,7 +46,7 @@ func judge(p place, stream string, expected Expected, ids []eventlog.EventID, b 
 	case expected < NoStream:
 		return wrong, 0, nil
 	case int64(expected) < p.last:
-		return judgeBehind(p, stream, expected, ids, b)
+		return checkRepeated(p, stream, expected, ids, b)
 	case int64(expected) > p.last:
 		return wrong, 0, nil
 	default:
@@ -71,9 +71,9 @@ func judge(p place, stream string, expected Expected, ids []eventlog.EventID, b 
 	return repeated, end, nil
 }
 
-// judgeBehind is for a writer that expects the stream where it was once: right
+// checkRepeated is for a writer that expects the stream where it was once: right
 // only if the events that came next are these.
-func judgeBehind(p place, stream string, expected Expected, ids []eventlog.EventID, b book) (v verdict, end int64, err error) {
+func checkRepeated(p place, stream string, expected Expected, ids []eventlog.EventID, b book) (v outcome, end int64, err error) {
 	if len(ids) == 0 {
 		return wrong, 0, nil
 	}

@@ -105,7 +105,7 @@ func (e *Engine) removeAllHidden(ctx context.Context, log eventlog.Scavenging, s
 			continue
 		}
 		if !ends { // only the newest metadata counts
-			h, err := e.stand(ctx, stream)
+			h, err := e.streamInfo(ctx, stream)
 			if err != nil {
 				return err
 			}
@@ -129,7 +129,7 @@ func (e *Engine) removeAllHidden(ctx context.Context, log eventlog.Scavenging, s
 // removeHidden removes the events of a stream that are not shown, step by step.
 func (e *Engine) removeHidden(ctx context.Context, log eventlog.Scavenging, stream string) (removed int64, err error) {
 	for {
-		s, err := e.stand(ctx, stream)
+		s, err := e.streamInfo(ctx, stream)
 		if err != nil || s.last < 0 {
 			return removed, err
 		}

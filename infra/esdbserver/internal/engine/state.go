@@ -7,61 +7,61 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// look returns where a stream is; l is the lane of its root.
-func (e *Engine) look(ctx context.Context, l *lane, stream string) (head, error) {
+// cachedState returns where a stream is; l is the lane of its root.
+func (e *Engine) cachedState(ctx context.Context, l *writeQueue, stream string) (streamState, error) {
 	h, ok, generation := l.known(stream)
 	if ok {
 		return h, nil
 	}
 	if e.known.never(stream) {
-		return head{last: -1}, nil
+		return streamState{last: -1}, nil
 	}
 	h, err := e.load(ctx, stream)
 	if err == nil {
-		l.learn(stream, h, generation)
+		l.cache(stream, h, generation)
 	}
 	return h, err
 }
 
 // load asks the log.
-func (e *Engine) load(ctx context.Context, stream string) (head, error) {
+func (e *Engine) load(ctx context.Context, stream string) (streamState, error) {
 	for r, err := range e.log.ReadBack(ctx, eventlog.Stream(stream), eventlog.NewestVersion) {
 		if err != nil {
-			return head{}, err
+			return streamState{}, err
 		}
 		if isTombstone(&r) {
-			return head{last: int64(r.Version) - 2, tombstoned: true}, nil
+			return streamState{last: int64(r.Version) - 2, tombstoned: true}, nil
 		}
-		h := head{last: int64(r.Version) - 1}
+		h := streamState{last: int64(r.Version) - 1}
 		if IsMetastream(stream) {
 			event, err := unpack(&r)
 			if err != nil {
-				return head{}, err
+				return streamState{}, err
 			}
 			m := ParseMetadata(event.Data)
 			h.metadata = &m
 		}
 		return h, nil
 	}
-	return head{last: -1}, nil
+	return streamState{last: -1}, nil
 }
 
-// standing is what readers need to know of a stream.
-type standing struct {
+// streamInfo is what readers need to know of a stream.
+type streamInfo struct {
 	place
 	metadata Metadata
 }
 
-// headOf finds a head, drafted or stored.
-type headOf func(stream string) (head, error)
+// stateLookup finds a head, drafted or stored.
+type stateLookup func(stream string) (streamState, error)
 
-// standingOf puts together what a stream and its metastream say.
-func standingOf(stream string, of headOf) (standing, error) {
+// streamInfoOf puts together what a stream and its metastream say.
+func streamInfoOf(stream string, of stateLookup) (streamInfo, error) {
 	h, err := of(stream)
 	if err != nil {
-		return standing{}, err
+		return streamInfo{}, err
 	}
-	s := standing{place: place{last: h.last, deleted: h.tombstoned}}
+	s := streamInfo{place: place{last: h.last, deleted: h.tombstoned}}
 	if IsMetastream(stream) { // it has no metadata of its own, shows its newest event, and ends with its stream
 		s.metadata.MaxCount = 1
 		s.described = true
@@ -75,7 +75,7 @@ func standingOf(stream string, of headOf) (standing, error) {
 	}
 	m, err := of(MetastreamOf(stream))
 	if err != nil {
-		return standing{}, err
+		return streamInfo{}, err
 	}
 	if m.metadata != nil {
 		s.metadata, s.described = *m.metadata, true
@@ -84,11 +84,11 @@ func standingOf(stream string, of headOf) (standing, error) {
 	return s, nil
 }
 
-// stand returns where a stream is now.
-func (e *Engine) stand(ctx context.Context, stream string) (standing, error) {
-	l := e.lanes.enter(rootOf(stream))
-	defer e.lanes.leave(l)
-	return standingOf(stream, func(stream string) (head, error) { return e.look(ctx, l, stream) })
+// streamInfo returns where a stream is now.
+func (e *Engine) streamInfo(ctx context.Context, stream string) (streamInfo, error) {
+	l := e.queues.enter(rootOf(stream))
+	defer e.queues.leave(l)
+	return streamInfoOf(stream, func(stream string) (streamState, error) { return e.cachedState(ctx, l, stream) })
 }
 
 // Newest returns the number of the last event of a stream that can be read.
@@ -101,7 +101,7 @@ func (e *Engine) Newest(ctx context.Context, stream string) (int64, error) {
 // Shown returns the numbers of the first and the last event of a stream that
 // metadata lets be read; 0 and -1 if there is none.
 func (e *Engine) Shown(ctx context.Context, stream string) (first, last int64, err error) {
-	s, err := e.stand(ctx, stream)
+	s, err := e.streamInfo(ctx, stream)
 	if err != nil || s.deleted || s.gone || s.first() > s.last {
 		return 0, -1, err
 	}
@@ -109,7 +109,7 @@ func (e *Engine) Shown(ctx context.Context, stream string) (first, last int64, e
 }
 
 // first is the number of the first event that is shown.
-func (s standing) first() int64 {
+func (s streamInfo) first() int64 {
 	first := s.metadata.TruncateBefore
 	if n := s.metadata.MaxCount; n > 0 {
 		first = max(first, s.last-n+1)
@@ -119,12 +119,12 @@ func (s standing) first() int64 {
 
 // Metadata implements API.
 func (e *Engine) Metadata(ctx context.Context, stream string) (Metadata, error) {
-	s, err := e.stand(ctx, stream)
+	s, err := e.streamInfo(ctx, stream)
 	return s.metadata, err
 }
 
 // LastNumber implements API.
 func (e *Engine) LastNumber(ctx context.Context, stream string) (int64, error) {
-	s, err := e.stand(ctx, stream)
+	s, err := e.streamInfo(ctx, stream)
 	return s.last, err
 }

@@ -60,7 +60,7 @@ func (f *streamFollower) fail(err error) bool {
 
 // catchUp yields all there is and then, unless it was live before, that it is.
 func (f *streamFollower) catchUp(ctx context.Context) (more bool) {
-	s, err := f.engine.stand(ctx, f.stream)
+	s, err := f.engine.streamInfo(ctx, f.stream)
 	if err != nil {
 		return f.fail(err)
 	}

@@ -9,14 +9,14 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 )
 
-// lookout knows who leads a cluster. It asks all nodes at once, so that one that
+// leaderWatch knows who leads a cluster. It asks all nodes at once, so that one that
 // hangs delays nothing; see verdict for what is believed.
 //
 //	every lookEvery, more often while it is not clear, and at once after a failure:
 //	gossip of all nodes ─▶ verdict ─▶ the leader is another one ─▶ changed, moved
 //
 // A nil lookout, for a connection string with one address, knows nothing.
-type lookout struct {
+type leaderWatch struct {
 	seeds []string
 	nodes *gossipers
 	moved func(leader string, vacant time.Time) // another one leads; vacant is when nobody was last seen to, or zero
@@ -29,15 +29,15 @@ type lookout struct {
 	ended  sync.WaitGroup
 
 	mu      sync.Mutex
-	verdict verdict
+	current leadership
 	sure    bool // the last look came to a verdict
 	vacant  time.Time
 	members []string
 	changed chan struct{} // closed and replaced when another one leads
 }
 
-func newLookout(c esdb.Configuration, moved func(leader string, vacant time.Time)) (*lookout, error) {
-	o := &lookout{moved: moved, asked: make(chan struct{}, 1), first: make(chan struct{}), changed: make(chan struct{})}
+func newLeaderWatch(c esdb.Configuration, moved func(leader string, vacant time.Time)) (*leaderWatch, error) {
+	o := &leaderWatch{moved: moved, asked: make(chan struct{}, 1), first: make(chan struct{}), changed: make(chan struct{})}
 	for _, seed := range c.GossipSeeds {
 		o.seeds = append(o.seeds, seed.String())
 	}
@@ -57,7 +57,7 @@ func newLookout(c esdb.Configuration, moved func(leader string, vacant time.Time
 
 // leader returns who leads, and what is closed when another one does. It waits
 // for the first look. The address is "" while it is not known.
-func (o *lookout) leader() (address string, changed <-chan struct{}) {
+func (o *leaderWatch) leader() (address string, changed <-chan struct{}) {
 	if o == nil {
 		return "", nil
 	}
@@ -69,13 +69,13 @@ func (o *lookout) leader() (address string, changed <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.sure {
-		address = o.verdict.leader
+		address = o.current.leader
 	}
 	return address, o.changed
 }
 
 // change returns what is closed when another one leads; nil if that is never known.
-func (o *lookout) change() <-chan struct{} {
+func (o *leaderWatch) change() <-chan struct{} {
 	if o == nil {
 		return nil
 	}
@@ -84,8 +84,8 @@ func (o *lookout) change() <-chan struct{} {
 	return o.changed
 }
 
-// hurry has the lookout look at once: something failed.
-func (o *lookout) hurry() {
+// pollNow has the lookout look at once: something failed.
+func (o *leaderWatch) pollNow() {
 	if o == nil {
 		return
 	}
@@ -95,7 +95,7 @@ func (o *lookout) hurry() {
 	}
 }
 
-func (o *lookout) close() {
+func (o *leaderWatch) close() {
 	if o == nil {
 		return
 	}
@@ -104,22 +104,22 @@ func (o *lookout) close() {
 	o.ended.Wait()
 }
 
-func (o *lookout) run() {
+func (o *leaderWatch) run() {
 	defer o.nodes.keep(nil)
 	first := sync.OnceFunc(func() { close(o.first) })
 	for {
 		begun := time.Now()
-		v, sure := o.look()
+		v, sure := o.poll()
 		if o.ctx.Err() != nil {
 			return
 		}
-		o.learn(begun, v, sure)
-		if first(); !rest(lookGap, o.ctx.Done()) {
+		o.record(begun, v, sure)
+		if first(); !rest(minPollGap, o.ctx.Done()) {
 			return
 		}
-		wait := lookEvery
+		wait := pollInterval
 		if !sure || len(v.named) != 1 {
-			wait = leadAgain // it is about to change
+			wait = unsettledPollInterval // it is about to change
 		}
 		t := time.NewTimer(wait)
 		select {
@@ -131,16 +131,16 @@ func (o *lookout) run() {
 	}
 }
 
-// look asks the members that are known, or the seeds and then the members that
+// poll asks the members that are known, or the seeds and then the members that
 // these name.
-func (o *lookout) look() (v verdict, sure bool) {
+func (o *leaderWatch) poll() (v leadership, sure bool) {
 	asked := o.members
 	if len(asked) == 0 {
 		asked = o.seeds
 	}
-	v, members, sure := o.ask(asked)
+	v, members, sure := o.gossip(asked)
 	if !sure && len(members) > 0 && !slices.Equal(members, asked) {
-		v, members, sure = o.ask(members)
+		v, members, sure = o.gossip(members)
 	}
 	if o.members = members; !sure {
 		o.members = nil // the next look begins with the seeds
@@ -148,9 +148,9 @@ func (o *lookout) look() (v verdict, sure bool) {
 	return v, sure
 }
 
-// ask asks some nodes, and returns the longest list of members too.
-func (o *lookout) ask(addresses []string) (v verdict, members []string, sure bool) {
-	limit, cancel := context.WithTimeout(o.ctx, lookTimeout)
+// gossip asks some nodes, and returns the longest list of members too.
+func (o *leaderWatch) gossip(addresses []string) (v leadership, members []string, sure bool) {
+	limit, cancel := context.WithTimeout(o.ctx, pollTimeout)
 	defer cancel()
 	views := o.nodes.ask(limit, addresses, func(views []view) bool {
 		_, enough := sameView(views)
@@ -162,15 +162,15 @@ func (o *lookout) ask(addresses []string) (v verdict, members []string, sure boo
 		}
 	}
 	if v, sure = sameView(views); !sure {
-		v, sure = judge(o.verdict, views)
+		v, sure = findLeader(o.current, views)
 	}
 	return v, members, sure
 }
 
-// learn takes in what a look that began at a time came to.
-func (o *lookout) learn(begun time.Time, v verdict, sure bool) {
+// record takes in what a look that began at a time came to.
+func (o *leaderWatch) record(begun time.Time, v leadership, sure bool) {
 	o.mu.Lock()
-	before := o.verdict.leader
+	before := o.current.leader
 	o.sure = sure
 	switch {
 	case !sure:
@@ -179,7 +179,7 @@ func (o *lookout) learn(begun time.Time, v verdict, sure bool) {
 	case v.leader == "":
 		o.vacant = begun
 	}
-	o.verdict = v
+	o.current = v
 	vacant := o.vacant
 	if v.leader == "" || v.leader == before {
 		o.mu.Unlock()

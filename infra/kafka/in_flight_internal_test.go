@@ -16,10 +16,10 @@ func TestWatermarksLandWithTheEventBefore(t *testing.T) {
 		return eventlog.Mark{Position: p, ID: eventlog.EventID{byte(p)}}
 	}
 	passed := func(p eventlog.Position) eventlog.Mark { return eventlog.Mark{Position: p} }
-	f := newFlight(eventlog.Checkpoint{Event: mark(10), Passed: mark(15)})
+	f := newInFlight(eventlog.Checkpoint{Event: mark(10), Passed: mark(15)})
 	want := func(when string, c eventlog.Checkpoint) {
 		t.Helper()
-		if have, _ := f.landed(); have != c {
+		if have, _ := f.acknowledged(); have != c {
 			t.Errorf("%s: %+v, want %+v", when, have, c)
 		}
 	}

@@ -31,21 +31,21 @@ func ofCheckpoints(err error) error {
 	return domain.Wrap(domain.Unavailable, err, "The relay's checkpoint cannot be kept")
 }
 
-// patience decides after a pass that failed whether there is another one.
-type patience struct {
+// retryPolicy decides after a pass that failed whether there is another one.
+type retryPolicy struct {
 	Relay
-	rest  pauses
-	stuck int // passes in a row that moved nothing
-	lost  int // of them, those in which the log refused the relay's place
+	backoff backoff
+	stuck   int // passes in a row that moved nothing
+	lost    int // of them, those in which the log refused the relay's place
 }
 
-func (p *patience) reset() {
-	p.rest.reset()
+func (p *retryPolicy) reset() {
+	p.backoff.reset()
 	p.stuck, p.lost = 0, 0
 }
 
 // over returns the error the relay ends with, if it ends.
-func (p *patience) over(err error) (error, bool) { //nolint:revive // the error is what is asked for
+func (p *retryPolicy) over(err error) (error, bool) { //nolint:revive // the error is what is asked for
 	switch e := err.(type) { //nolint:errorlint // pass returns these types themselves
 	case overtaken:
 		return e.error, true
@@ -69,13 +69,13 @@ func (p *patience) over(err error) (error, bool) { //nolint:revive // the error 
 
 // wait reports why there is another pass, and pauses before it. From
 // following.LoudAfter passes on that moved nothing, it is an error.
-func (p *patience) wait(ctx context.Context, err error) error {
+func (p *retryPolicy) wait(ctx context.Context, err error) error {
 	level := slog.LevelWarn
 	if p.stuck++; p.stuck >= following.LoudAfter {
 		level = slog.LevelError
 	}
 	p.Kafka.config.Observer.RelayError(err)
 	p.Kafka.config.Logger.Log(ctx, level, "the relay begins again from its checkpoint",
-		"kind", domain.KindOf(err).String(), "passes", p.stuck, "pause", max(p.rest.next, FirstPause).Round(time.Millisecond).String(), "error", err)
-	return p.rest.wait(ctx)
+		"kind", domain.KindOf(err).String(), "passes", p.stuck, "pause", max(p.backoff.next, FirstPause).Round(time.Millisecond).String(), "error", err)
+	return p.backoff.wait(ctx)
 }

@@ -35,21 +35,21 @@ const (
 	dropLockTimeout = 50 * time.Millisecond
 )
 
-// shelf keeps the versions of one group.
-type shelf struct {
+// versions keeps the versions of one group.
+type versions struct {
 	server  *Server
 	service string
 	pool    *pgxpool.Pool
 	group   projections.Group
-	tag     string // of schema and fold
-	views   *texts // statements that ask the serving version
+	tag     string      // of schema and fold
+	views   *statements // statements that ask the serving version
 	logger  *slog.Logger
 
 	mu      sync.Mutex
 	serving *version // as last seen
 }
 
-func newShelf(ctx context.Context, s *Server, service string, g projections.Group) (*shelf, error) {
+func newVersions(ctx context.Context, s *Server, service string, g projections.Group) (*versions, error) {
 	p, err := s.migrate(ctx, service, "views")
 	if err != nil {
 		return nil, err
@@ -58,9 +58,9 @@ func newShelf(ctx context.Context, s *Server, service string, g projections.Grou
 	sum := sha256.Sum256([]byte(tables + "\n" + indexes))
 	tag := fmt.Sprintf("%s fold %d schema %s", g.Name, g.Fold, hex.EncodeToString(sum[:8]))
 	name := sha256.Sum256([]byte(tag))
-	l := &shelf{
+	l := &versions{
 		server: s, service: service, pool: p, group: g, tag: tag, logger: s.logger.With("view", g.Name),
-		views: newTexts(g.Name + "_live_" + hex.EncodeToString(name[:4])),
+		views: newStatements(g.Name + "_live_" + hex.EncodeToString(name[:4])),
 	}
 	if err := l.ensure(ctx); err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func in(schema string, tables []string) string {
 }
 
 // ensure makes an empty serving version if the group has none of this tag.
-func (l *shelf) ensure(ctx context.Context) error {
+func (l *versions) ensure(ctx context.Context) error {
 	return l.server.locked(ctx, l.service, "ensure "+l.tag, func(c *pgx.Conn) error {
 		_, err := l.live(ctx)
 		if !errors.Is(err, pgx.ErrNoRows) {
@@ -99,7 +99,7 @@ func (l *shelf) ensure(ctx context.Context) error {
 				return err
 			}
 			_, indexes := schemaOf(l.group)
-			if _, err := tx.Exec(ctx, v.texts.in(indexes)); err != nil {
+			if _, err := tx.Exec(ctx, v.statements.in(indexes)); err != nil {
 				return err
 			}
 			return l.show(ctx, tx, v)
@@ -108,36 +108,36 @@ func (l *shelf) ensure(ctx context.Context) error {
 }
 
 // create makes a version's tables.
-func (l *shelf) create(ctx context.Context, tx pgx.Tx, state string) (*version, error) {
+func (l *versions) create(ctx context.Context, tx pgx.Tx, state string) (*version, error) {
 	var id int64
 	if err := tx.QueryRow(ctx, statement("version_new"), l.group.Name, l.tag, state).Scan(&id); err != nil {
 		return nil, err
 	}
 	v := newVersion(l, id)
 	tables, _ := schemaOf(l.group)
-	_, err := tx.Exec(ctx, "CREATE SCHEMA "+v.texts.schema+";\n"+v.texts.in(tables))
+	_, err := tx.Exec(ctx, "CREATE SCHEMA "+v.statements.schema+";\n"+v.statements.in(tables))
 	return v, err
 }
 
 // show makes the views that readers ask name the tables of v. It waits for the
 // statements that use them.
-func (l *shelf) show(ctx context.Context, tx pgx.Tx, v *version) error {
+func (l *versions) show(ctx context.Context, tx pgx.Tx, v *version) error {
 	text := "CREATE SCHEMA IF NOT EXISTS " + l.views.schema
 	for _, table := range tablesOf(l.group) {
-		text += fmt.Sprintf(";\nCREATE OR REPLACE VIEW %s.%s AS SELECT * FROM %s.%s", l.views.schema, table, v.texts.schema, table)
+		text += fmt.Sprintf(";\nCREATE OR REPLACE VIEW %s.%s AS SELECT * FROM %s.%s", l.views.schema, table, v.statements.schema, table)
 	}
 	_, err := tx.Exec(ctx, text)
 	return err
 }
 
 // live is the serving version.
-func (l *shelf) live(ctx context.Context) (*version, error) {
-	v, _, err := l.stands(ctx)
+func (l *versions) live(ctx context.Context) (*version, error) {
+	v, _, err := l.liveAt(ctx)
 	return v, err
 }
 
-// stands is the serving version and where it stands.
-func (l *shelf) stands(ctx context.Context) (*version, eventlog.Position, error) {
+// liveAt is the serving version and where it stands.
+func (l *versions) liveAt(ctx context.Context) (*version, eventlog.Position, error) {
 	var id, at int64
 	if err := l.pool.QueryRow(ctx, statement("version_live"), l.group.Name, l.tag).Scan(&id, &at); err != nil {
 		return nil, 0, err
@@ -146,7 +146,7 @@ func (l *shelf) stands(ctx context.Context) (*version, eventlog.Position, error)
 }
 
 // see remembers which version serves.
-func (l *shelf) see(id int64) *version {
+func (l *versions) see(id int64) *version {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.serving == nil || l.serving.id != id {
@@ -156,7 +156,7 @@ func (l *shelf) see(id int64) *version {
 }
 
 // tend says that this tag is in use, and drops what is not.
-func (l *shelf) tend(ctx context.Context) {
+func (l *versions) tend(ctx context.Context) {
 	used, err := l.pool.Exec(ctx, statement("version_use"), l.group.Name, l.tag)
 	if err == nil && used.RowsAffected() == 0 {
 		err = l.ensure(ctx)
@@ -177,7 +177,7 @@ type leftover struct {
 // sweep drops old versions that nobody reads, versions of dead builders, and
 // those of other programs that are used no more. What cannot be dropped now is
 // found again.
-func (l *shelf) sweep(ctx context.Context) {
+func (l *versions) sweep(ctx context.Context) {
 	rows, err := l.pool.Query(ctx, statement("version_leftovers"), l.group.Name, l.tag, unusedAfter)
 	var all []leftover
 	if err == nil {
@@ -202,7 +202,7 @@ func (l *shelf) sweep(ctx context.Context) {
 
 // drop drops a version if it is still what it was, its builder is dead, and
 // nobody reads it.
-func (l *shelf) drop(ctx context.Context, o leftover) (dropped bool, err error) {
+func (l *versions) drop(ctx context.Context, o leftover) (dropped bool, err error) {
 	err = pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
 		var now string
 		var dead bool
@@ -224,14 +224,14 @@ func (l *shelf) drop(ctx context.Context, o leftover) (dropped bool, err error) 
 
 // erase drops a version's tables; nothing that depends on them goes with them,
 // but for the views of a tag that nobody uses.
-func (l *shelf) erase(ctx context.Context, tx pgx.Tx, o leftover) error {
+func (l *versions) erase(ctx context.Context, tx pgx.Tx, o leftover) error {
 	v := newVersion(l, o.id)
 	text := "SET LOCAL lock_timeout = " + millis(dropLockTimeout)
 	if o.state == stateLive {
 		name := sha256.Sum256([]byte(o.tag))
 		text += ";\nDROP SCHEMA IF EXISTS " + l.group.Name + "_live_" + hex.EncodeToString(name[:4]) + " CASCADE"
 	}
-	schema := v.texts.schema
+	schema := v.statements.schema
 	if o.tag == l.tag {
 		text += ";\nDROP TABLE " + in(schema, tablesOf(l.group)) + ";\nDROP SCHEMA " + schema
 	} else { // its tables may be others than ours

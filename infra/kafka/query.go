@@ -8,21 +8,21 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// askWait is how long a broker waits for more than there is; closing waits for it.
-const askWait = 50 * time.Millisecond
+// queryWait is how long a broker waits for more than there is; closing waits for it.
+const queryWait = 50 * time.Millisecond
 
-// askTries is how often a question is asked that a broker cannot answer now:
+// queryTries is how often a question is asked that a broker cannot answer now:
 // through the election of a leader, or until a new topic is known everywhere.
-const askTries = 6
+const queryTries = 6
 
-// ask asks brokers a few questions on a connection of their own, and asks all
+// query asks brokers a few questions on a connection of their own, and asks all
 // of them again while one fails for a reason that passes.
-func (k *Kafka) ask(ctx context.Context, questions func(sarama.Client) error) error {
-	var rest pauses
+func (k *Kafka) query(ctx context.Context, questions func(sarama.Client) error) error {
+	var rest backoff
 	for try := 1; ; try++ {
 		client, err := bounded(ctx, func() (sarama.Client, error) {
 			c := k.sarama()
-			c.Consumer.MaxWaitTime = askWait
+			c.Consumer.MaxWaitTime = queryWait
 			return sarama.NewClient(k.config.Brokers, c)
 		}, func(c sarama.Client) { _ = c.Close() })
 		if err != nil {
@@ -30,7 +30,7 @@ func (k *Kafka) ask(ctx context.Context, questions func(sarama.Client) error) er
 		}
 		err = questions(client)
 		_ = client.Close() // it only asked
-		if _, broker := errors.AsType[sarama.KError](err); !broker || try == askTries {
+		if _, broker := errors.AsType[sarama.KError](err); !broker || try == queryTries {
 			return err
 		}
 		if rest.wait(ctx) != nil {

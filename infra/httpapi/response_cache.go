@@ -10,31 +10,31 @@ import (
 )
 
 const (
-	// answerShards keeps readers of different orders out of each other's way.
-	answerShards = 32
-	// maxAnswersBytes bounds the rendered orders in memory.
-	maxAnswersBytes = 32 << 20
-	// maxAnswerBytes bounds one of them; larger orders are rendered each time.
-	maxAnswerBytes = 64 << 10
+	// responseShards keeps readers of different orders out of each other's way.
+	responseShards = 32
+	// maxResponsesBytes bounds the rendered orders in memory.
+	maxResponsesBytes = 32 << 20
+	// maxResponseBytes bounds one of them; larger orders are rendered each time.
+	maxResponseBytes = 64 << 10
 )
 
-// answers keeps rendered orders until their row changes. It is a cache: losing
+// responseCache keeps rendered orders until their row changes. It is a cache: losing
 // an entry costs a look at the view and nothing else.
 //
 // Changes are fetched by whoever asks, so an answer is never older than what
 // had been committed and told before the question. An answer that was read
 // before a change and kept after it is refused by the shard's epoch; and an
 // older answer never replaces a newer one, so that what was once shown stays shown.
-type answers struct {
+type responseCache struct {
 	seed    maphash.Seed
-	shards  [answerShards]answerShard
+	shards  [responseShards]responseShard
 	changes <-chan projections.Change // nil: nothing is kept
 	ended   atomic.Bool               // nothing is kept any more
 
 	catching sync.Mutex
 }
 
-type answerShard struct {
+type responseShard struct {
 	mu    sync.Mutex
 	kept  map[domain.OrderID]rendered
 	bytes int
@@ -48,8 +48,8 @@ type rendered struct {
 	position int64 // of the last event that changed it
 }
 
-func newAnswers(changes <-chan projections.Change) *answers {
-	a := &answers{seed: maphash.MakeSeed(), changes: changes}
+func newResponseCache(changes <-chan projections.Change) *responseCache {
+	a := &responseCache{seed: maphash.MakeSeed(), changes: changes}
 	for i := range a.shards {
 		a.shards[i].kept = map[domain.OrderID]rendered{}
 	}
@@ -57,11 +57,11 @@ func newAnswers(changes <-chan projections.Change) *answers {
 }
 
 // end keeps nothing from now on: nobody will tell of changes any more.
-func (a *answers) end() { a.ended.Store(true) }
+func (a *responseCache) end() { a.ended.Store(true) }
 
 // find returns what is kept of an order. If there is nothing, epoch is for
 // keep, once the order was read from the view.
-func (a *answers) find(id domain.OrderID) (r rendered, epoch uint64, ok bool) {
+func (a *responseCache) find(id domain.OrderID) (r rendered, epoch uint64, ok bool) {
 	if a.changes == nil || a.ended.Load() {
 		return rendered{}, 0, false
 	}
@@ -76,8 +76,8 @@ func (a *answers) find(id domain.OrderID) (r rendered, epoch uint64, ok bool) {
 }
 
 // keep remembers what was read since find gave out epoch, unless it changed since.
-func (a *answers) keep(id domain.OrderID, epoch uint64, r rendered) {
-	if a.changes == nil || len(r.body) > maxAnswerBytes {
+func (a *responseCache) keep(id domain.OrderID, epoch uint64, r rendered) {
+	if a.changes == nil || len(r.body) > maxResponseBytes {
 		return
 	}
 	s := a.shard(id)
@@ -90,7 +90,7 @@ func (a *answers) keep(id domain.OrderID, epoch uint64, r rendered) {
 	s.bytes += len(r.body) - len(before.body)
 	s.kept[id] = r
 	for other, o := range s.kept { // in no order, which is as good as any
-		if s.bytes <= maxAnswersBytes/answerShards {
+		if s.bytes <= maxResponsesBytes/responseShards {
 			break
 		}
 		if other != id {
@@ -102,18 +102,18 @@ func (a *answers) keep(id domain.OrderID, epoch uint64, r rendered) {
 
 // catchUp forgets what changed. The hub loses changes when as many wait as it
 // holds; they are then all fetched here in one go, so everything is forgotten.
-func (a *answers) catchUp() {
+func (a *responseCache) catchUp() {
 	a.catching.Lock()
 	defer a.catching.Unlock()
 	for n := 1; ; n++ {
 		select {
 		case c := <-a.changes:
 			if c.Missed || n >= projections.MaxPendingChanges {
-				a.forgetAll()
+				a.invalidateAll()
 				continue
 			}
 			for _, id := range c.Orders {
-				a.forget(id)
+				a.invalidate(id)
 			}
 		default:
 			return
@@ -121,7 +121,7 @@ func (a *answers) catchUp() {
 	}
 }
 
-func (a *answers) forget(id domain.OrderID) {
+func (a *responseCache) invalidate(id domain.OrderID) {
 	s := a.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +132,7 @@ func (a *answers) forget(id domain.OrderID) {
 	}
 }
 
-func (a *answers) forgetAll() {
+func (a *responseCache) invalidateAll() {
 	for i := range a.shards {
 		s := &a.shards[i]
 		s.mu.Lock()
@@ -143,6 +143,6 @@ func (a *answers) forgetAll() {
 	}
 }
 
-func (a *answers) shard(id domain.OrderID) *answerShard {
-	return &a.shards[maphash.String(a.seed, string(id))%answerShards]
+func (a *responseCache) shard(id domain.OrderID) *responseShard {
+	return &a.shards[maphash.String(a.seed, string(id))%responseShards]
 }

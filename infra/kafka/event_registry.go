@@ -44,38 +44,38 @@ func unreadable(why Reason, format string, args ...any) error {
 	return domain.Wrap(domain.Invalid, u, "The message cannot be read")
 }
 
-// vocabulary knows every event of the domain.
-type vocabulary struct {
+// eventRegistry knows every event of the domain.
+type eventRegistry struct {
 	categories []string
-	types      map[string]word
+	types      map[string]eventType
 }
 
-// word is one type of event.
-type word struct {
+// eventType is one type of event.
+type eventType struct {
 	category string
 	decode   func([]byte) error
 }
 
-func newVocabulary() vocabulary {
-	v := vocabulary{types: map[string]word{}}
-	learn(&v, order.Category, order.Codec)
-	learn(&v, inventory.Category, inventory.Codec)
-	learn(&v, payment.Category, payment.Codec)
-	learn(&v, shipment.Category, shipment.Codec)
-	learn(&v, catalog.Category, catalog.Codec)
-	learn(&v, fulfilment.Category, fulfilment.Codec)
+func newEventRegistry() eventRegistry {
+	v := eventRegistry{types: map[string]eventType{}}
+	register(&v, order.Category, order.Codec)
+	register(&v, inventory.Category, inventory.Codec)
+	register(&v, payment.Category, payment.Codec)
+	register(&v, shipment.Category, shipment.Codec)
+	register(&v, catalog.Category, catalog.Codec)
+	register(&v, fulfilment.Category, fulfilment.Codec)
 	return v
 }
 
-func learn[E eventlog.Typed](v *vocabulary, category string, codec eventlog.Codec[E]) {
+func register[E eventlog.Typed](v *eventRegistry, category string, codec eventlog.Codec[E]) {
 	v.categories = append(v.categories, category)
 	for name, decode := range codec {
-		v.types[name] = word{category, func(data []byte) error { _, err := decode(data); return err }}
+		v.types[name] = eventType{category, func(data []byte) error { _, err := decode(data); return err }}
 	}
 }
 
 // check refuses an event that no aggregate of this program can read.
-func (v vocabulary) check(r eventlog.Recorded) error {
+func (v eventRegistry) check(r eventlog.Recorded) error {
 	w, ok := v.types[r.Type]
 	switch {
 	case !ok && v.knowsOther(r.Type):
@@ -94,7 +94,7 @@ func (v vocabulary) check(r eventlog.Recorded) error {
 }
 
 // knowsOther says whether another version of a type is known.
-func (v vocabulary) knowsOther(name string) bool {
+func (v eventRegistry) knowsOther(name string) bool {
 	stem, version, ok := cutLast(name, ".v")
 	if !ok || strings.Trim(version, "0123456789") != "" {
 		return false
@@ -120,4 +120,4 @@ func wanted(s eventlog.Stream, categories []string) bool {
 }
 
 // has says whether a category is one of the domain's.
-func (v vocabulary) has(category string) bool { return slices.Contains(v.categories, category) }
+func (v eventRegistry) has(category string) bool { return slices.Contains(v.categories, category) }

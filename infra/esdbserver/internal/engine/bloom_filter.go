@@ -20,10 +20,10 @@ const (
 	filterWords = filterBytes / 8
 )
 
-// existing is a Bloom filter of the streams that have events. Most appends
+// bloomFilter is a Bloom filter of the streams that have events. Most appends
 // begin a stream, and asking the log whether there is one costs as much as all
 // else that an append needs.
-type existing struct {
+type bloomFilter struct {
 	seed  maphash.Seed
 	words []atomic.Uint64
 	whole atomic.Bool // it holds all that was in the log at the start
@@ -32,12 +32,12 @@ type existing struct {
 	done sync.WaitGroup
 }
 
-func newExisting() *existing {
-	return &existing{seed: maphash.MakeSeed(), words: make([]atomic.Uint64, filterWords)}
+func newBloomFilter() *bloomFilter {
+	return &bloomFilter{seed: maphash.MakeSeed(), words: make([]atomic.Uint64, filterWords)}
 }
 
 // fill reads the log once, in the background; until then nothing is ruled out.
-func (x *existing) fill(log Log) {
+func (x *bloomFilter) fill(log Log) {
 	ctx, cancel := context.WithCancel(context.Background())
 	x.stop = cancel
 	x.done.Go(func() {
@@ -51,13 +51,13 @@ func (x *existing) fill(log Log) {
 	})
 }
 
-func (x *existing) close() {
+func (x *bloomFilter) close() {
 	x.stop()
 	x.done.Wait()
 }
 
 // add is called before a stream's first event is stored.
-func (x *existing) add(stream string) {
+func (x *bloomFilter) add(stream string) {
 	block, h := x.block(stream)
 	for range filterBits {
 		word, bit := &block[h%blockBits/64], uint64(1)<<(h%64)
@@ -69,7 +69,7 @@ func (x *existing) add(stream string) {
 }
 
 // never says that a stream has no events for certain.
-func (x *existing) never(stream string) bool {
+func (x *bloomFilter) never(stream string) bool {
 	if !x.whole.Load() {
 		return false
 	}
@@ -84,7 +84,7 @@ func (x *existing) never(stream string) bool {
 }
 
 // block returns the block of a stream, and what its places in there are taken from.
-func (x *existing) block(stream string) (block []atomic.Uint64, places uint64) {
+func (x *bloomFilter) block(stream string) (block []atomic.Uint64, places uint64) {
 	h := maphash.String(x.seed, stream)
 	at := (h >> 46) % (filterWords / blockWords) * blockWords // the places take the lower 45 bits
 	return x.words[at : at+blockWords], h

@@ -15,8 +15,8 @@ func categories() []string {
 	return []string{order.Category, fulfilment.Category, payment.Category}
 }
 
-// standing is what the log says of one order.
-type standing struct {
+// orderProgress is what the log says of one order.
+type orderProgress struct {
 	status    order.Status
 	reason    domain.Reason
 	total     int64 // in minor units
@@ -30,12 +30,12 @@ type standing struct {
 	returned           int64 // units
 }
 
-// ledger folds the log into how the orders of one file stand.
-type ledger map[domain.OrderID]*standing
+// orderStates folds the log into how the orders of one file stand.
+type orderStates map[domain.OrderID]*orderProgress
 
 // see takes the next event of the log and returns the order it moved, if that
 // is of the file.
-func (l ledger) see(r eventlog.Recorded) (domain.OrderID, error) {
+func (l orderStates) see(r eventlog.Recorded) (domain.OrderID, error) {
 	id := domain.OrderID(r.Stream.ID())
 	s, ours := l[id]
 	if !ours {
@@ -61,7 +61,7 @@ func decode[E eventlog.Typed](codec eventlog.Codec[E], r eventlog.Recorded, see 
 	return err
 }
 
-func (s *standing) seeOrder(e order.Event) error {
+func (s *orderProgress) seeOrder(e order.Event) error {
 	switch e := e.(type) {
 	case order.Placed:
 		s.status, s.total, s.lines = order.StatusPlaced, e.Total.Minor, len(e.Lines)
@@ -82,14 +82,14 @@ func (s *standing) seeOrder(e order.Event) error {
 	return nil
 }
 
-func (s *standing) noteReturn(id string, settled bool) {
+func (s *orderProgress) noteReturn(id string, settled bool) {
 	if s.returns == nil {
 		s.returns = map[string]bool{}
 	}
 	s.returns[id] = settled
 }
 
-func (s *standing) seeFulfilment(e fulfilment.Event) error {
+func (s *orderProgress) seeFulfilment(e fulfilment.Event) error {
 	switch e := e.(type) {
 	case fulfilment.Completed, fulfilment.Reverted:
 		s.done = true
@@ -106,7 +106,7 @@ func (s *standing) seeFulfilment(e fulfilment.Event) error {
 	return nil
 }
 
-func (s *standing) seePayment(e payment.Event) (err error) {
+func (s *orderProgress) seePayment(e payment.Event) (err error) {
 	switch e := e.(type) {
 	case payment.Captured:
 		s.captured, err = domain.Sum(s.captured, e.Amount.Minor)
@@ -135,7 +135,7 @@ type Report struct {
 
 // report adds up the orders of a file; a sum that does not fit is Exhausted,
 // and everything stands imported all the same.
-func (l ledger) report(h History, unmatched int64) (Report, error) {
+func (l orderStates) report(h History, unmatched int64) (Report, error) {
 	r := Report{
 		Rows: h.Rows, EmptyInvoices: h.Empty, Refused: h.Refused, UnmatchedUnits: unmatched,
 		Captured: map[string]int64{Currency: 0}, Refunded: map[string]int64{Currency: 0},

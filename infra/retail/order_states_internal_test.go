@@ -16,11 +16,11 @@ import (
 // What an import reports is exact or refused: never a figure that wrapped.
 func TestTheReportIsExactOrRefused(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l, captured, refunded, fits := ledger{}, new(big.Int), new(big.Int), true
+		l, captured, refunded, fits := orderStates{}, new(big.Int), new(big.Int), true
 		for i := range rapid.IntRange(1, 6).Draw(t, "payments") {
 			id := domain.OrderID(fmt.Sprint("o", i%3))
 			if l[id] == nil {
-				l[id] = &standing{status: order.StatusConfirmed}
+				l[id] = &orderProgress{status: order.StatusConfirmed}
 			}
 			n := rapid.OneOf(rapid.Int64Range(0, domain.MaxTotalMinor), rapid.Int64Range(math.MaxInt64/3, math.MaxInt64)).Draw(t, "n")
 			var e payment.Event = payment.Captured{Amount: domain.GBP(n)}

@@ -13,36 +13,36 @@ import (
 	"orderflow/readmodels"
 )
 
-// then is a moment in an order's life: a version of its own events, or a time.
+// asOf is a moment in an order's life: a version of its own events, or a time.
 // The time is the log's, at which events were recorded: that is what can be
 // known of the past, whatever times the events themselves tell of. An order
 // that was imported was not there before its import.
-type then struct {
+type asOf struct {
 	version eventlog.Version
 	at      time.Time
 }
 
-func parseThen(q url.Values) (then, error) {
+func parseAsOf(q url.Values) (asOf, error) {
 	if q.Has("version") && q.Has("at") {
-		return then{}, domain.Errorf(domain.Invalid, "Ask for a version or for a time, not for both.")
+		return asOf{}, domain.Errorf(domain.Invalid, "Ask for a version or for a time, not for both.")
 	}
 	if q.Has("at") {
 		at, err := time.Parse(time.RFC3339, q.Get("at"))
 		if err != nil {
-			return then{}, domain.Errorf(domain.Invalid, "%q is not a time such as 2026-01-31T12:00:00Z.", clip(q.Get("at")))
+			return asOf{}, domain.Errorf(domain.Invalid, "%q is not a time such as 2026-01-31T12:00:00Z.", clip(q.Get("at")))
 		}
-		return then{at: at}, nil
+		return asOf{at: at}, nil
 	}
 	n, err := strconv.ParseInt(q.Get("version"), 10, 64)
 	if err != nil || n < 1 {
-		return then{}, domain.Errorf(domain.Invalid, "%q is not a version; they count from 1.", clip(q.Get("version")))
+		return asOf{}, domain.Errorf(domain.Invalid, "%q is not a version; they count from 1.", clip(q.Get("version")))
 	}
-	return then{version: eventlog.Version(n)}, nil
+	return asOf{version: eventlog.Version(n)}, nil
 }
 
-// orderThen folds an order from its events up to a moment: those of the order
+// orderAsOf folds an order from its events up to a moment: those of the order
 // and, because a customer sees when payment keeps an order waiting, those of its payment.
-func (s *server) orderThen(ctx context.Context, id domain.OrderID, t then) (readmodels.Order, error) {
+func (s *server) orderAsOf(ctx context.Context, id domain.OrderID, t asOf) (readmodels.Order, error) {
 	o, state := readmodels.Order{ID: id}, order.Decider.Initial
 	for r, err := range merged(ctx, s.config.Log, 0, s.gone(ctx, id), order.Stream(id), payment.Stream(id)) {
 		if err != nil {

@@ -2,25 +2,27 @@ package postgres
 
 import "hash/maphash"
 
-// seenBits is the size of the filter of one table: 4 MiB. Of ten million keys
+// bloomFilterBits is the size of the filter of one table: 4 MiB. Of ten million keys
 // it takes a quarter of the new ones for old, which costs a question each, and
 // no more.
-const seenBits = 1 << 25
+const bloomFilterBits = 1 << 25
 
-// seen remembers which keys were written, without ever forgetting one: a key it
+// bloomFilter remembers which keys were written, without ever forgetting one: a key it
 // does not know is not in the table. It may take a new one for one it knows.
-type seen struct {
+type bloomFilter struct {
 	seed   maphash.Seed
 	tables map[string][]uint64
 }
 
-func newSeen() seen { return seen{seed: maphash.MakeSeed(), tables: map[string][]uint64{}} }
+func newBloomFilter() bloomFilter {
+	return bloomFilter{seed: maphash.MakeSeed(), tables: map[string][]uint64{}}
+}
 
 // add remembers a key; it says whether it may be there already.
-func (s seen) add(table, key string) (there bool) {
+func (s bloomFilter) add(table, key string) (there bool) {
 	bits := s.tables[table]
 	if bits == nil {
-		bits = make([]uint64, seenBits/64)
+		bits = make([]uint64, bloomFilterBits/64)
 		s.tables[table] = bits
 	}
 	there = true
@@ -32,7 +34,7 @@ func (s seen) add(table, key string) (there bool) {
 }
 
 // has says whether a key may be there.
-func (s seen) has(table, key string) bool {
+func (s bloomFilter) has(table, key string) bool {
 	bits := s.tables[table]
 	if bits == nil {
 		return false
@@ -45,7 +47,7 @@ func (s seen) has(table, key string) bool {
 	return true
 }
 
-func (s seen) places(key string) [2]uint64 {
+func (s bloomFilter) places(key string) [2]uint64 {
 	h := maphash.String(s.seed, key)
-	return [2]uint64{h % seenBits, h >> 32 % seenBits}
+	return [2]uint64{h % bloomFilterBits, h >> 32 % bloomFilterBits}
 }

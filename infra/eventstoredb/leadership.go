@@ -8,15 +8,15 @@ type view struct {
 	members []string // of all that may lead
 }
 
-// verdict is what the views of some nodes say together.
-type verdict struct {
+// leadership is what the views of some nodes say together.
+type leadership struct {
 	leader string   // "" if nobody leads
 	named  []string // those that a majority calls leaders; more than one while the former one is still believed
 }
 
 // sameView decides as soon as a majority of the members names one and the same
 // leader and no other. ok is false until then.
-func sameView(views []view) (v verdict, ok bool) {
+func sameView(views []view) (v leadership, ok bool) {
 	votes := map[string]int{}
 	for _, of := range views {
 		if len(of.leaders) != 1 {
@@ -24,21 +24,21 @@ func sameView(views []view) (v verdict, ok bool) {
 		}
 		x := of.leaders[0]
 		if votes[x]++; votes[x] >= majorityOf(views) {
-			return verdict{leader: x, named: of.leaders}, true
+			return leadership{leader: x, named: of.leaders}, true
 		}
 	}
-	return verdict{}, false
+	return leadership{}, false
 }
 
-// judge decides when all views that are to be had are there. ok is false if they
+// findLeader decides when all views that are to be had are there. ok is false if they
 // do not say who leads, as when too few nodes answered.
 //
 // Gossip has no number of the term. For a moment a majority may name two
 // leaders, since a node that was deposed is believed until others hear of it.
 // The newer one is the one that the verdict before did not name.
-func judge(before verdict, views []view) (v verdict, ok bool) {
+func findLeader(before leadership, views []view) (v leadership, ok bool) {
 	if len(views) == 0 {
-		return verdict{}, false
+		return leadership{}, false
 	}
 	votes := map[string]int{}
 	for _, of := range views {
@@ -47,7 +47,7 @@ func judge(before verdict, views []view) (v verdict, ok bool) {
 		}
 	}
 	if len(votes) == 0 {
-		return verdict{}, true
+		return leadership{}, true
 	}
 	var newer []string
 	for x, n := range votes {

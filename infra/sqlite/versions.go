@@ -18,9 +18,9 @@ import (
 	"orderflow/projections"
 )
 
-// shelf keeps the versions of one group: the one that serves, those that are
+// versions keeps the versions of one group: the one that serves, those that are
 // being built, and old ones whose last reader is not done.
-type shelf struct {
+type versions struct {
 	dir    string
 	group  projections.Group
 	tag    string // of schema and fold
@@ -32,8 +32,8 @@ type shelf struct {
 	old  map[*version]struct{}
 }
 
-func newShelf(ctx context.Context, dir string, g projections.Group, logger *slog.Logger) (*shelf, error) {
-	s := &shelf{dir: dir, group: g, logger: logger.With("view", g.Name), old: map[*version]struct{}{}}
+func newVersions(ctx context.Context, dir string, g projections.Group, logger *slog.Logger) (*versions, error) {
+	s := &versions{dir: dir, group: g, logger: logger.With("view", g.Name), old: map[*version]struct{}{}}
 	sum := sha256.Sum256([]byte(strings.Join(s.schema(), "\n")))
 	s.tag = fmt.Sprintf("%s fold %d schema %s", g.Name, g.Fold, hex.EncodeToString(sum[:8]))
 	number, err := s.named()
@@ -49,7 +49,7 @@ func newShelf(ctx context.Context, dir string, g projections.Group, logger *slog
 
 // openLive opens the serving version, or an empty one in its place if it is
 // of no use any more.
-func (s *shelf) openLive(ctx context.Context, number int) error {
+func (s *versions) openLive(ctx context.Context, number int) error {
 	v, err := openVersion(ctx, s, number, false)
 	if err == nil {
 		s.live = v
@@ -66,19 +66,19 @@ func (s *shelf) openLive(ctx context.Context, number int) error {
 	return err
 }
 
-func (s *shelf) schema() []string {
+func (s *versions) schema() []string {
 	return []string{embedded("schema/meta.sql"), embedded("schema/" + s.group.Name + ".sql")}
 }
 
-func (s *shelf) file(number int) string {
+func (s *versions) file(number int) string {
 	return filepath.Join(s.dir, fmt.Sprintf("%s-%d.db", s.group.Name, number))
 }
 
-func (s *shelf) pointer() string { return filepath.Join(s.dir, s.group.Name+".live") }
+func (s *versions) pointer() string { return filepath.Join(s.dir, s.group.Name+".live") }
 
 // named is the number of the serving version: 1 for a new directory, and when
 // the pointer cannot be read, for then the view is filled again.
-func (s *shelf) named() (int, error) {
+func (s *versions) named() (int, error) {
 	text, err := os.ReadFile(s.pointer())
 	if errors.Is(err, fs.ErrNotExist) {
 		return 1, nil
@@ -95,7 +95,7 @@ func (s *shelf) named() (int, error) {
 }
 
 // sweep removes versions that a crash left behind.
-func (s *shelf) sweep(live int) error {
+func (s *versions) sweep(live int) error {
 	found, err := filepath.Glob(filepath.Join(s.dir, s.group.Name+"-*.db*"))
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (s *shelf) sweep(live int) error {
 	return nil
 }
 
-func (s *shelf) build(ctx context.Context) (*version, error) {
+func (s *versions) build(ctx context.Context) (*version, error) {
 	s.mu.Lock()
 	number := s.next
 	s.next++
@@ -123,7 +123,7 @@ func (s *shelf) build(ctx context.Context) (*version, error) {
 }
 
 // promote names v as the serving version and retires the one before.
-func (s *shelf) promote(v *version) error {
+func (s *versions) promote(v *version) error {
 	if err := writeFile(s.pointer(), strconv.Itoa(v.number)+"\n"); err != nil {
 		return domain.Wrap(domain.Unavailable, err, "The rebuilt view cannot be put in place.")
 	}
@@ -141,7 +141,7 @@ func (s *shelf) promote(v *version) error {
 }
 
 // acquire returns the serving version, which stays open until released.
-func (s *shelf) acquire() *version {
+func (s *versions) acquire() *version {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live.refs++
@@ -149,13 +149,13 @@ func (s *shelf) acquire() *version {
 }
 
 // hold keeps one version open until released.
-func (s *shelf) hold(v *version) {
+func (s *versions) hold(v *version) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v.refs++
 }
 
-func (s *shelf) release(v *version) {
+func (s *versions) release(v *version) {
 	s.mu.Lock()
 	v.refs--
 	last := v.retired && v.refs == 0
@@ -165,7 +165,7 @@ func (s *shelf) release(v *version) {
 	}
 }
 
-func (s *shelf) drop(v *version) {
+func (s *versions) drop(v *version) {
 	s.mu.Lock()
 	delete(s.old, v)
 	s.mu.Unlock()
@@ -174,13 +174,13 @@ func (s *shelf) drop(v *version) {
 	}
 }
 
-func (s *shelf) isLive(v *version) bool {
+func (s *versions) isLive(v *version) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.live == v || v.retired
 }
 
-func (s *shelf) close() error {
+func (s *versions) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	errs := []error{s.live.close()}

@@ -6,8 +6,8 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// keep tells all tags that the mirror is there.
-func (m *Mirror) keep(ctx context.Context) {
+// heartbeat tells all tags that the mirror is there.
+func (m *Mirror) heartbeat(ctx context.Context) {
 	var going []*patch
 	for g := range m.tags {
 		for n := range m.tags[g] {
@@ -21,12 +21,12 @@ func (m *Mirror) keep(ctx context.Context) {
 	}
 	m.exec(ctx, going, func(p *patch) ([]string, []any) {
 		return p.keys, m.presence(m.sent[p.tag.group])
-	}, m.r.keep)
+	}, m.r.keepScript)
 	for _, p := range going {
 		switch code, err := p.answer.Int(); {
 		case err != nil:
 			m.r.count(err)
-			m.fell(p.tag, err)
+			m.markDown(p.tag, err)
 		case code == 0: // another projector is ahead, or these are rows of another log
 			m.tags[p.tag.group][p.tag.n].known = false
 		case code == 2:
@@ -53,12 +53,12 @@ func (m *Mirror) down() (tags []tag) {
 	return tags
 }
 
-// look finds out which tags are well again, beside the mirror's own work, and
+// probe finds out which tags are well again, beside the mirror's own work, and
 // reports once.
-func (m *Mirror) look(ctx context.Context, tags []tag, well chan<- []tag) {
+func (m *Mirror) probe(ctx context.Context, tags []tag, well chan<- []tag) {
 	var found []tag
 	for _, t := range tags {
-		err := m.r.call(ctx, t.lane(), func(ctx context.Context) error {
+		err := m.r.call(ctx, t.breakerKey(), func(ctx context.Context) error {
 			return m.r.client.Exists(ctx, m.keys.state(t)).Err()
 		})
 		if err == nil {
@@ -68,9 +68,9 @@ func (m *Mirror) look(ctx context.Context, tags []tag, well chan<- []tag) {
 	well <- found
 }
 
-// up lets batches reach tags again. What must not be shown is put out of sight
+// markUp lets batches reach tags again. What must not be shown is put out of sight
 // at once, for the next batch may be far.
-func (m *Mirror) up(ctx context.Context, well []tag) {
+func (m *Mirror) markUp(ctx context.Context, well []tag) {
 	for _, t := range well {
 		m.tags[t.group][t.n].down = false
 	}

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// window keeps which messages of a partition are delivered and not
+// offsetTracker keeps which messages of a partition are delivered and not
 // acknowledged. Offsets have holes; what counts is their order.
-type window struct {
+type offsetTracker struct {
 	mu      sync.Mutex
 	open    []slot // in the order of offsets; the first is not acknowledged
 	bytes   int
@@ -20,10 +20,10 @@ type slot struct {
 	done   bool
 }
 
-func newWindow() *window { return &window{changed: make(chan struct{})} }
+func newOffsetTracker() *offsetTracker { return &offsetTracker{changed: make(chan struct{})} }
 
-// begin takes a message in, once there is room; false means that ctx ended first.
-func (w *window) begin(ctx context.Context, offset int64, bytes int) bool {
+// track takes a message in, once there is room; false means that ctx ended first.
+func (w *offsetTracker) track(ctx context.Context, offset int64, bytes int) bool {
 	for {
 		w.mu.Lock()
 		if len(w.open) == 0 || len(w.open) < Window && w.bytes+bytes <= WindowBytes {
@@ -42,9 +42,9 @@ func (w *window) begin(ctx context.Context, offset int64, bytes int) bool {
 	}
 }
 
-// end acknowledges a message. If those from the first one on are acknowledged
+// acknowledge acknowledges a message. If those from the first one on are acknowledged
 // now, next is the offset to go on from.
-func (w *window) end(offset int64) (next int64, moved bool) {
+func (w *offsetTracker) acknowledge(offset int64) (next int64, moved bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range w.open {

@@ -28,10 +28,10 @@ func accepted(p placed) resultBody {
 	}
 }
 
-// settle waits until an order has an outcome to tell, at most for the time
+// awaitOutcome waits until an order has an outcome to tell, at most for the time
 // given, the client's patience and the server's life. An order that waits for
 // its payment is told at once: that may take long, and it settles by itself.
-func (s *server) settle(ctx context.Context, p placed, wait time.Duration) (result resultBody, settled bool) {
+func (s *server) awaitOutcome(ctx context.Context, p placed, wait time.Duration) (result resultBody, settled bool) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	changed, stop := s.config.Changes.Watch(p.id)

@@ -24,17 +24,17 @@ const (
 	queuedForServe = 64
 )
 
-// door lets connections in and sends each to who speaks its protocol:
+// protocolMux lets connections in and sends each to who speaks its protocol:
 //
 //	accept ─► TLS handshake, if any ─► h2, or it begins with PRI ─► gRPC
 //	                                 └► anything else ────────────► HTTP/1.1
 //
 // So both are on one port and gRPC runs on its own transport: on that of
 // net/http 64 writers were measured to append half as much.
-type door struct {
+type protocolMux struct {
 	tls  *tls.Config
-	rpc  *corridor
-	web  *corridor
+	rpc  *connListener
+	web  *connListener
 	open context.Context // until the door is closed
 	shut context.CancelFunc
 
@@ -42,16 +42,16 @@ type door struct {
 	in net.Listener
 }
 
-func newDoor(config *tls.Config) *door {
-	d := &door{tls: config}
+func newProtocolMux(config *tls.Config) *protocolMux {
+	d := &protocolMux{tls: config}
 	d.open, d.shut = context.WithCancel(context.Background())
-	d.rpc = &corridor{conns: make(chan net.Conn, queuedForServe), door: d}
-	d.web = &corridor{conns: make(chan net.Conn, queuedForServe), door: d}
+	d.rpc = &connListener{conns: make(chan net.Conn, queuedForServe), mux: d}
+	d.web = &connListener{conns: make(chan net.Conn, queuedForServe), mux: d}
 	return d
 }
 
 // serve accepts until the door is closed.
-func (d *door) serve(l net.Listener) error {
+func (d *protocolMux) serve(l net.Listener) error {
 	d.mu.Lock()
 	d.in = l
 	d.mu.Unlock()
@@ -91,16 +91,16 @@ func (d *door) serve(l net.Listener) error {
 		pause = time.Millisecond
 		wg.Go(func() {
 			defer func() { <-slots }()
-			d.decide(conn)
+			d.dispatch(conn)
 		})
 	}
 }
 
-// decide finds out what a connection speaks.
-func (d *door) decide(conn net.Conn) {
+// dispatch finds out what a connection speaks.
+func (d *protocolMux) dispatch(conn net.Conn) {
 	_ = conn.SetDeadline(time.Now().Add(helloTimeout))
 	wake := context.AfterFunc(d.open, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // who closes the door waits for nobody
-	to, known, err := d.where(conn)
+	to, known, err := d.route(conn)
 	if !wake() || err != nil || known.SetDeadline(time.Time{}) != nil {
 		_ = conn.Close()
 		return
@@ -112,8 +112,8 @@ func (d *door) decide(conn net.Conn) {
 	}
 }
 
-// where returns who is to have a connection, and in what form.
-func (d *door) where(conn net.Conn) (*corridor, net.Conn, error) {
+// route returns who is to have a connection, and in what form.
+func (d *protocolMux) route(conn net.Conn) (*connListener, net.Conn, error) {
 	if d.tls != nil {
 		secure := tls.Server(conn, d.tls)
 		if err := secure.HandshakeContext(d.open); err != nil {
@@ -138,7 +138,7 @@ func (d *door) where(conn net.Conn) (*corridor, net.Conn, error) {
 	return d.web, begun, nil
 }
 
-func (d *door) close() {
+func (d *protocolMux) close() {
 	d.shut()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -165,23 +165,23 @@ func (c *begunConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// corridor leads from the door to a server; to that one it is a listener.
-type corridor struct {
+// connListener leads from the door to a server; to that one it is a listener.
+type connListener struct {
 	conns chan net.Conn
-	door  *door
+	mux   *protocolMux
 }
 
-func (c *corridor) Accept() (net.Conn, error) {
+func (c *connListener) Accept() (net.Conn, error) {
 	select {
 	case conn := <-c.conns:
 		return conn, nil
-	case <-c.door.open.Done():
+	case <-c.mux.open.Done():
 		return nil, net.ErrClosed
 	}
 }
 
 // empty closes those that were let in before the door closed, and not fetched.
-func (c *corridor) empty() {
+func (c *connListener) empty() {
 	for {
 		select {
 		case conn := <-c.conns:
@@ -192,16 +192,16 @@ func (c *corridor) empty() {
 	}
 }
 
-func (c *corridor) Close() error {
-	c.door.close()
+func (c *connListener) Close() error {
+	c.mux.close()
 	return nil
 }
 
-func (c *corridor) Addr() net.Addr {
-	c.door.mu.Lock()
-	defer c.door.mu.Unlock()
-	if c.door.in == nil {
+func (c *connListener) Addr() net.Addr {
+	c.mux.mu.Lock()
+	defer c.mux.mu.Unlock()
+	if c.mux.in == nil {
 		return &net.TCPAddr{}
 	}
-	return c.door.in.Addr()
+	return c.mux.in.Addr()
 }

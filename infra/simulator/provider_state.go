@@ -19,8 +19,8 @@ func digestOf(key string) digest {
 	return digest(sum[:16])
 }
 
-// imprint is what a repeated request must agree with, besides its amount.
-func imprint(parts ...string) uint32 {
+// fingerprint is what a repeated request must agree with, besides its amount.
+func fingerprint(parts ...string) uint32 {
 	h := fnv.New32a()
 	for _, p := range parts {
 		_, _ = io.WriteString(h, p)
@@ -29,58 +29,58 @@ func imprint(parts ...string) uint32 {
 	return h.Sum32()
 }
 
-// standing is what a provider has said about a key.
-type standing uint8
+// keyStatus is what a provider has said about a key.
+type keyStatus uint8
 
 const (
-	open      standing = iota // nothing yet
-	done                      // captured or booked
-	declined                  // for good
-	penniless                 // declined: insufficient funds
-	undone                    // voided or cancelled; before the effect it is a tombstone
+	open              keyStatus = iota // nothing yet
+	done                               // captured or booked
+	declined                           // for good
+	insufficientFunds                  // declined: insufficient funds
+	undone                             // voided or cancelled; before the effect it is a tombstone
 )
 
 // charge, refund and booking are kept small: there is one of each per order,
 // for ever. Calls count the rows of a key per operation and stay at 255.
 type charge struct {
 	minor, refunded int64
-	print           uint32
+	fingerprint     uint32
 	currency        uint16
-	standing        standing
+	status          keyStatus
 	captures        uint8
 	lookups         uint8
 	voids           uint8
 }
 
 type refund struct {
-	minor    int64
-	print    uint32
-	currency uint16
-	made     bool
-	refunds  uint8
+	minor       int64
+	fingerprint uint32
+	currency    uint16
+	made        bool
+	refunds     uint8
 }
 
 type booking struct {
-	booked   int64 // Unix seconds
-	units    int64
-	print    uint32
-	standing standing
-	books    uint8
-	cancels  uint8
+	booked      int64 // Unix seconds
+	units       int64
+	fingerprint uint32
+	status      keyStatus
+	books       uint8
+	cancels     uint8
 }
 
-// books are the providers' own state, rebuilt from the ledger. They hold the
+// providerState are the providers' own state, rebuilt from the ledger. They hold the
 // rules: a method takes a row as asked, fills in Effective and Result, and
 // returns the refusal, if any.
-type books struct {
+type providerState struct {
 	charges    map[digest]charge
 	refunds    map[digest]refund
 	bookings   map[digest]booking
 	currencies []string // a charge holds an index
 }
 
-func newBooks() *books {
-	return &books{charges: map[digest]charge{}, refunds: map[digest]refund{}, bookings: map[digest]booking{}}
+func newProviderState() *providerState {
+	return &providerState{charges: map[digest]charge{}, refunds: map[digest]refund{}, bookings: map[digest]booking{}}
 }
 
 // refusal is a provider's no, before it is put into the port's words.
@@ -101,62 +101,62 @@ func accept(row *Row, result string, effective bool) *refusal {
 	return nil
 }
 
-func (b *books) capture(row *Row, how Behaviour) *refusal {
+func (b *providerState) capture(row *Row, how Behaviour) *refusal {
 	key, c := b.charge(row.Key)
-	mark := imprint(string(row.Order), row.Token)
+	mark := fingerprint(string(row.Order), row.Token)
 	if row.Amount.Minor <= 0 || domain.CheckCurrency(row.Amount.Currency) != nil {
 		return reject(row, "invalid_amount")
 	}
 	currency := b.currency(row.Amount.Currency)
-	if (c.standing == done || c.standing == declined || c.standing == penniless) &&
-		(c.minor != row.Amount.Minor || c.currency != currency || c.print != mark) {
+	if (c.status == done || c.status == declined || c.status == insufficientFunds) &&
+		(c.minor != row.Amount.Minor || c.currency != currency || c.fingerprint != mark) {
 		return reject(row, "idempotency_mismatch")
 	}
-	switch c.standing {
+	switch c.status {
 	case done:
 		return accept(row, "repeated", false)
 	case declined:
 		return reject(row, "card_declined")
-	case penniless:
+	case insufficientFunds:
 		return reject(row, "insufficient_funds")
 	case undone:
 		return reject(row, "voided")
 	case open:
 	}
-	c.minor, c.currency, c.print = row.Amount.Minor, currency, mark
-	c.standing = standingOf(how)
+	c.minor, c.currency, c.fingerprint = row.Amount.Minor, currency, mark
+	c.status = keyStatusOf(how)
 	b.charges[key] = c
-	switch c.standing {
+	switch c.status {
 	case declined:
 		return reject(row, "card_declined")
-	case penniless:
+	case insufficientFunds:
 		return reject(row, "insufficient_funds")
 	case open, done, undone:
 	}
 	return accept(row, "captured", true)
 }
 
-func standingOf(how Behaviour) standing {
+func keyStatusOf(how Behaviour) keyStatus {
 	switch how {
 	case Decline:
 		return declined
 	case InsufficientFunds:
-		return penniless
+		return insufficientFunds
 	case Work, Hang, Fail, LoseReply, Late, Twice, Unavailable:
 	}
 	return done
 }
 
 // lookup answers with the amount that was captured.
-func (b *books) lookup(row *Row) *refusal {
+func (b *providerState) lookup(row *Row) *refusal {
 	_, c := b.charge(row.Key)
-	switch c.standing {
+	switch c.status {
 	case done:
 		row.Amount = domain.Money{Minor: c.minor, Currency: b.currencies[c.currency]}
 		return accept(row, "found", false)
 	case declined:
 		return reject(row, "card_declined")
-	case penniless:
+	case insufficientFunds:
 		return reject(row, "insufficient_funds")
 	case undone:
 		return reject(row, "voided")
@@ -166,43 +166,43 @@ func (b *books) lookup(row *Row) *refusal {
 	return &refusal{kind: domain.NotFound, reason: row.Result}
 }
 
-func (b *books) void(row *Row, how Behaviour) *refusal {
+func (b *providerState) void(row *Row, how Behaviour) *refusal {
 	key, c := b.charge(row.Key)
 	switch {
-	case c.standing == done:
+	case c.status == done:
 		return reject(row, "already_captured")
-	case c.standing == undone:
+	case c.status == undone:
 		return accept(row, "repeated", false)
 	case how == Decline, how == InsufficientFunds:
 		return reject(row, "void_refused")
 	}
-	c.standing = undone
+	c.status = undone
 	b.charges[key] = c
 	return accept(row, "voided", true)
 }
 
-func (b *books) refund(row *Row, how Behaviour) *refusal {
+func (b *providerState) refund(row *Row, how Behaviour) *refusal {
 	key, back := digestOf(row.Key), refund{}
 	if known, ok := b.refunds[key]; ok {
 		back = known
 	}
-	mark := imprint(string(row.Order), row.Of)
+	mark := fingerprint(string(row.Order), row.Of)
 	if row.Amount.Minor <= 0 || domain.CheckCurrency(row.Amount.Currency) != nil {
 		return reject(row, "invalid_amount")
 	}
 	currency := b.currency(row.Amount.Currency)
 	if back.made {
-		if back.minor != row.Amount.Minor || back.currency != currency || back.print != mark {
+		if back.minor != row.Amount.Minor || back.currency != currency || back.fingerprint != mark {
 			return reject(row, "idempotency_mismatch")
 		}
 		return accept(row, "repeated", false)
 	}
 	of, c := b.charge(row.Of)
 	switch {
-	case c.standing == open:
+	case c.status == open:
 		row.Result = "unknown_key"
 		return &refusal{kind: domain.NotFound, reason: row.Result}
-	case c.standing != done:
+	case c.status != done:
 		return reject(row, "not_captured")
 	case c.currency != currency:
 		return reject(row, "currency_mismatch")
@@ -213,56 +213,56 @@ func (b *books) refund(row *Row, how Behaviour) *refusal {
 	}
 	c.refunded += row.Amount.Minor
 	b.charges[of] = c
-	back.minor, back.currency, back.print, back.made = row.Amount.Minor, currency, mark, true
+	back.minor, back.currency, back.fingerprint, back.made = row.Amount.Minor, currency, mark, true
 	b.refunds[key] = back
 	return accept(row, "refunded", true)
 }
 
-func (b *books) book(row *Row, how Behaviour) *refusal {
+func (b *providerState) book(row *Row, how Behaviour) *refusal {
 	key := digestOf(row.Key)
 	p := b.bookings[key]
-	mark := imprint(string(row.Order), string(row.Warehouse))
+	mark := fingerprint(string(row.Order), string(row.Warehouse))
 	if row.Units <= 0 {
 		return reject(row, "invalid_units")
 	}
-	if (p.standing == done || p.standing == declined) && (p.units != row.Units || p.print != mark) {
+	if (p.status == done || p.status == declined) && (p.units != row.Units || p.fingerprint != mark) {
 		return reject(row, "idempotency_mismatch")
 	}
-	switch p.standing {
+	switch p.status {
 	case done:
 		return accept(row, "repeated", false)
-	case declined, penniless:
+	case declined, insufficientFunds:
 		return reject(row, "undeliverable")
 	case undone:
 		return reject(row, "canceled")
 	case open:
 	}
-	p.units, p.print, p.booked, p.standing = row.Units, mark, row.Time.Unix(), done
+	p.units, p.fingerprint, p.booked, p.status = row.Units, mark, row.Time.Unix(), done
 	if how == Decline || how == InsufficientFunds {
-		p.standing = declined
+		p.status = declined
 	}
 	b.bookings[key] = p
-	if p.standing == declined {
+	if p.status == declined {
 		return reject(row, "undeliverable")
 	}
 	return accept(row, "booked", true)
 }
 
-func (b *books) cancel(row *Row, how Behaviour) *refusal {
+func (b *providerState) cancel(row *Row, how Behaviour) *refusal {
 	key := digestOf(row.Key)
 	p := b.bookings[key]
 	switch {
-	case p.standing == undone:
+	case p.status == undone:
 		return accept(row, "repeated", false)
 	case how == Decline, how == InsufficientFunds:
 		return reject(row, "already_collected")
 	}
-	p.standing = undone
+	p.status = undone
 	b.bookings[key] = p
 	return accept(row, "canceled", true)
 }
 
-func (b *books) apply(row *Row, how Behaviour) *refusal {
+func (b *providerState) apply(row *Row, how Behaviour) *refusal {
 	switch row.Op {
 	case Capture:
 		return b.capture(row, how)
@@ -282,7 +282,7 @@ func (b *books) apply(row *Row, how Behaviour) *refusal {
 
 // replay applies a row of the ledger and refuses one that the rules could not
 // have written: a second capture, a refund beyond the capture.
-func (b *books) replay(row Row) error {
+func (b *providerState) replay(row Row) error {
 	again, how := row, Work
 	switch row.Result {
 	case "hung", "server_error", "unavailable":
@@ -303,7 +303,7 @@ func (b *books) replay(row Row) error {
 }
 
 // count notes the row as an attempt and returns which it is, from 1.
-func (b *books) count(row Row) int {
+func (b *providerState) count(row Row) int {
 	key := digestOf(row.Key)
 	switch row.Op {
 	case Capture, Lookup, Void:
@@ -311,40 +311,40 @@ func (b *books) count(row Row) int {
 		defer func() { b.charges[key] = c }()
 		switch row.Op { //nolint:exhaustive // the three of the case around it
 		case Capture:
-			return more(&c.captures)
+			return countUp(&c.captures)
 		case Lookup:
-			return more(&c.lookups)
+			return countUp(&c.lookups)
 		}
-		return more(&c.voids)
+		return countUp(&c.voids)
 	case Refund:
 		r := b.refunds[key]
 		defer func() { b.refunds[key] = r }()
-		return more(&r.refunds)
+		return countUp(&r.refunds)
 	case Book, Cancel:
 		p := b.bookings[key]
 		defer func() { b.bookings[key] = p }()
 		if row.Op == Book {
-			return more(&p.books)
+			return countUp(&p.books)
 		}
-		return more(&p.cancels)
+		return countUp(&p.cancels)
 	}
 	return 0
 }
 
-func more(n *uint8) int {
+func countUp(n *uint8) int {
 	if *n < math.MaxUint8 {
 		*n++
 	}
 	return int(*n)
 }
 
-func (b *books) charge(key string) (digest, charge) {
+func (b *providerState) charge(key string) (digest, charge) {
 	d := digestOf(key)
 	return d, b.charges[d]
 }
 
 // currency interns the code; there are at most 26³ of them, which 16 bits hold.
-func (b *books) currency(code string) uint16 {
+func (b *providerState) currency(code string) uint16 {
 	for i, known := range b.currencies {
 		if known == code {
 			return uint16(i) //nolint:gosec // fewer than 26³
