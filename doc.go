@@ -16,8 +16,8 @@
 //	readmodels/         what readers see: one file per view; readmodelstest/ is the suite every store of views passes
 //	projections/        event → change of a view; runner, rebuild, verify; projectionstest/ makes histories and tries stores
 //	infra/memory/       every port in memory: the fake of all tests
-//	infra/pebblelog/    the event log on Pebble: the embedded default
-//	infra/esdbserver/   an EventStoreDB node on any log; engine/ what it does, groups/ persistent subscriptions,
+//	infra/pebblelog/    the event log on Pebble: the embedded default; scrub/ verifies the checksums of its tables
+//	infra/esdbserver/   an EventStoreDB node on any log; internal/ has engine/, what it does, and groups/, persistent subscriptions;
 //	                    userspb/ operationspb/ two protocols that the official client lacks, userclient/ asks about users,
 //	                    strict/ what a real server answers, as questions to any, fitness/ whether
 //	                    a server fits the product, servers/ the connections of both, conformance/ the official client's own suite,
@@ -34,8 +34,8 @@
 //	infra/peers/        commands from process to process of a fleet
 //	infra/telemetry/    metrics and the private listener
 //	infra/retail/       real invoices as orders and returns
-//	infra/deploy/       what surrounds the binary where it runs: containers, proxies, monitoring; servers for tests
-//	infra/servicestest/ the real servers of a fleet, for tests
+//	infra/deploy/       what surrounds the binary where it runs: containers, proxies, monitoring; servicestest/ gives tests real servers
+//	infra/baseline/     the databases alone, for benchmarks to compare with
 //	infra/tools/        the linters' versions, in a module of its own
 //	cmd/orderflow/      the binary: App, and one file per subcommand
 //	docs/glossary.md    the words of this code base, and where each lives

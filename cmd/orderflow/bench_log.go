@@ -10,6 +10,7 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
+	"orderflow/infra/baseline"
 	"orderflow/infra/pebblelog"
 	"orderflow/infra/sqlite"
 	"orderflow/projections"
@@ -38,7 +39,7 @@ func (b *bench) append(ctx context.Context) (figure, error) {
 	defer log.Close() //nolint:errcheck // it is thrown away
 	var value, limit float64
 	for round := range appendRounds {
-		bare, err := pebblelog.BareAppend(b.folder(), data, appendWriters, roundTime)
+		bare, err := baseline.PebbleCommits(b.folder(), pebblelog.DatabaseOptions(pebblelog.Options{}), data, appendWriters, roundTime)
 		if err != nil {
 			return figure{}, err
 		}
@@ -117,7 +118,7 @@ func (b *bench) rebuild(ctx context.Context) (figure, error) {
 	if !ok {
 		return figure{}, domain.Errorf(domain.Invalid, "rebuild is measured on the embedded views.")
 	}
-	bare, err := store.BareInsert(ctx, g)
+	bare, err := store.BaselineInsert(ctx, g)
 	if err != nil {
 		return figure{}, err
 	}

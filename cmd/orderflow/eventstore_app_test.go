@@ -14,13 +14,12 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/esdbserver"
-	"orderflow/infra/esdbserver/engine"
 	"orderflow/infra/memory"
 	"orderflow/infra/pebblelog"
 )
 
 // storeOn serves a log as an EventStoreDB node until the test ends, and returns how to connect.
-func storeOn(t testing.TB, log engine.Log) (connection string) {
+func storeOn(t testing.TB, log esdbserver.Log) (connection string) {
 	t.Helper()
 	server, err := esdbserver.New(t.Context(), esdbserver.Options{Log: log, Insecure: true})
 	if err != nil {
@@ -173,7 +172,7 @@ func TestTwoLogsThatBeginAlike(t *testing.T) {
 func TestLogThatIsExchanged(t *testing.T) {
 	first, second := memory.NewDense(), memory.NewDense()
 	var lc net.ListenConfig
-	serve := func(log engine.Log, address string) (at string, stop func()) {
+	serve := func(log esdbserver.Log, address string) (at string, stop func()) {
 		server, err := esdbserver.New(t.Context(), esdbserver.Options{Log: log, Insecure: true})
 		if err != nil {
 			t.Fatal(err)

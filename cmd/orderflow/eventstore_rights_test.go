@@ -15,14 +15,13 @@ import (
 	"orderflow/domain"
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/esdbserver/conformance"
-	"orderflow/infra/esdbserver/engine"
 	"orderflow/infra/esdbserver/userclient"
 	"orderflow/infra/memory"
 )
 
 // secureStore is a node with TLS that can be restarted; its log stays.
 type secureStore struct {
-	log         engine.Log
+	log         esdbserver.Log
 	certificate tls.Certificate
 	ca, address string
 	stop        func()
@@ -33,7 +32,7 @@ func newSecureStore(t *testing.T) *secureStore {
 	return newSecureStoreOn(t, memory.NewDense())
 }
 
-func newSecureStoreOn(t *testing.T, log engine.Log) *secureStore {
+func newSecureStoreOn(t *testing.T, log esdbserver.Log) *secureStore {
 	t.Helper()
 	dir := t.TempDir()
 	if err := conformance.WriteCertificates(dir, time.Now()); err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/redis/go-redis/v9"
 
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/kafka"
-	"orderflow/infra/servicestest"
 	"orderflow/infra/simulator"
 )
 

@@ -19,7 +19,6 @@ import (
 	"orderflow/domain/eventlog"
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/esdbserver/conformance"
-	"orderflow/infra/esdbserver/engine"
 	"orderflow/infra/memory"
 	"orderflow/infra/pebblelog"
 )
@@ -70,7 +69,7 @@ func nodeLog(t testing.TB) *pebblelog.Log {
 }
 
 // secureStoreOn is storeOn with TLS, and with the password of admin.
-func secureStoreOn(t testing.TB, log engine.Log) (connection string) {
+func secureStoreOn(t testing.TB, log esdbserver.Log) (connection string) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := conformance.WriteCertificates(dir, time.Now()); err != nil {

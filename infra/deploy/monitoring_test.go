@@ -12,7 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"orderflow/infra/servicestest"
+	"orderflow/infra/deploy/servicestest"
 )
 
 // TestPrometheusTakesItsConfiguration asks promtool: the scrape configuration

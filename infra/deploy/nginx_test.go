@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"orderflow/infra/servicestest"
+	"orderflow/infra/deploy/servicestest"
 )
 
 // TestNginxTakesItsConfiguration asks nginx itself. Only the paths and ports of

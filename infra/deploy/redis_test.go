@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"orderflow/infra/servicestest"
+	"orderflow/infra/deploy/servicestest"
 )
 
 // TestRedisAsksForItsPassword runs the commands of the containers, with a port

@@ -15,7 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"orderflow/infra/servicestest"
+	"orderflow/infra/deploy/servicestest"
 )
 
 // scripted is services.sh with a folder of the test's own.

@@ -56,7 +56,7 @@ func (e *Edge) caller(r *http.Request, token string) (_ commands.Caller, cached 
 	}
 	k := e.keys.find(r.Context(), t.kid)
 	switch {
-	case k == nil && e.keys.none():
+	case k == nil && e.keys.empty():
 		return commands.Caller{}, false, NoKeys
 	case k == nil:
 		return commands.Caller{}, false, UnknownKey

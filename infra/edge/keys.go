@@ -18,9 +18,9 @@ type keys struct {
 
 	set atomic.Pointer[keySet] // nil until there was one
 
-	mu       sync.Mutex
-	flight   chan struct{} // closed when the fetch under way has ended; nil if none is
-	demanded time.Time     // when an unknown kid last had it fetched
+	mu          sync.Mutex
+	fetching    chan struct{} // closed when the fetch under way has ended; nil if none is
+	refetchedAt time.Time     // when an unknown kid last had it fetched
 
 	life context.Context //nolint:containedctx // of the fetches, which outlast the requests that want them
 	stop context.CancelFunc
@@ -64,8 +64,8 @@ func (k *keys) close() {
 	k.done.Wait()
 }
 
-// none says that there never was a key set.
-func (k *keys) none() bool { return k.set.Load() == nil }
+// empty says that there never was a key set.
+func (k *keys) empty() bool { return k.set.Load() == nil }
 
 // has says whether a key still counts.
 func (k *keys) has(one *key) bool {
@@ -76,48 +76,48 @@ func (k *keys) has(one *key) bool {
 // find returns the key of a kid, or nil. One that is not in the set may be new,
 // so the set is fetched, at most once in RefetchEvery.
 func (k *keys) find(ctx context.Context, kid string) *key {
-	if found := k.now(kid); found != nil || k.load == nil {
+	if found := k.lookup(kid); found != nil || k.load == nil {
 		return found
 	}
-	if done := k.demand(); done != nil {
+	if done := k.refetch(); done != nil {
 		select {
 		case <-done:
 		case <-ctx.Done():
 		}
 	}
-	return k.now(kid)
+	return k.lookup(kid)
 }
 
-func (k *keys) now(kid string) *key {
+func (k *keys) lookup(kid string) *key {
 	if set := k.set.Load(); set != nil {
 		return (*set)[kid]
 	}
 	return nil
 }
 
-// demand has the set fetched, and returns what is closed when it was; nil if
+// refetch has the set fetched, and returns what is closed when it was; nil if
 // it is too early to ask again.
-func (k *keys) demand() <-chan struct{} {
+func (k *keys) refetch() <-chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if now := time.Now(); k.flight == nil {
-		if now.Sub(k.demanded) < RefetchEvery || k.life.Err() != nil {
+	if now := time.Now(); k.fetching == nil {
+		if now.Sub(k.refetchedAt) < RefetchEvery || k.life.Err() != nil {
 			return nil
 		}
-		k.demanded = now
-		k.begin()
+		k.refetchedAt = now
+		k.startFetch()
 	}
-	return k.flight
+	return k.fetching
 }
 
-// begin starts a fetch; k.mu is held and none is under way.
-func (k *keys) begin() {
+// startFetch starts a fetch; k.mu is held and none is under way.
+func (k *keys) startFetch() {
 	done := make(chan struct{})
-	k.flight = done
+	k.fetching = done
 	k.done.Go(func() {
 		_ = k.fetch(k.life) // told to whoever observes; the last good set holds
 		k.mu.Lock()
-		k.flight = nil
+		k.fetching = nil
 		k.mu.Unlock()
 		close(done)
 	})
@@ -127,7 +127,7 @@ func (k *keys) begin() {
 func (k *keys) keepFresh() {
 	for {
 		wait := k.refresh
-		if k.none() {
+		if k.empty() {
 			wait = min(wait, retryEvery)
 		}
 		timer := time.NewTimer(wait)
@@ -138,10 +138,10 @@ func (k *keys) keepFresh() {
 		case <-timer.C:
 		}
 		k.mu.Lock()
-		if k.flight == nil {
-			k.begin()
+		if k.fetching == nil {
+			k.startFetch()
 		}
-		done := k.flight
+		done := k.fetching
 		k.mu.Unlock()
 		<-done
 	}

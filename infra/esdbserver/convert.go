@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/domain/eventlog"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 )
 
 // Limits of names that clients may give.

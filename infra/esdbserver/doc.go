@@ -5,8 +5,8 @@
 //	                      └─ HTTP/1.1 ─ /health/live /info /gossip /ping /stats
 //
 // The messages are those of the official client's module; the rules of streams
-// are in [orderflow/infra/esdbserver/engine], those of persistent subscriptions
-// in [orderflow/infra/esdbserver/groups].
+// are in [orderflow/infra/esdbserver/internal/engine], those of persistent subscriptions
+// in [orderflow/infra/esdbserver/internal/groups].
 //
 // # What is different from EventStoreDB
 //

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"orderflow/domain"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 )
 
 // The names of trailers that tell clients what went wrong.

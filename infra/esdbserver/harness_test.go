@@ -16,7 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"orderflow/infra/esdbserver"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 	"orderflow/infra/memory"
 	"orderflow/infra/pebblelog"
 )

@@ -7,7 +7,7 @@ import (
 	"google.golang.org/grpc"
 
 	"orderflow/domain/eventlog"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 )
 
 // Cluster makes a node one of several in one process that serve one log. The

@@ -8,7 +8,7 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/esdbserver"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 	"orderflow/infra/memory"
 	"orderflow/infra/pebblelog"
 )

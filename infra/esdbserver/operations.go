@@ -7,7 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"orderflow/infra/esdbserver/groups"
+	"orderflow/infra/esdbserver/internal/groups"
 	"orderflow/infra/esdbserver/operationspb"
 )
 

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"orderflow/infra/esdbserver/engine"
-	"orderflow/infra/esdbserver/groups"
+	"orderflow/infra/esdbserver/internal/engine"
+	"orderflow/infra/esdbserver/internal/groups"
 )
 
 // The trailers that only persistent subscriptions have.

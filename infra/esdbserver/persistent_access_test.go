@@ -18,7 +18,7 @@ import (
 
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/esdbserver/conformance"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 	"orderflow/infra/memory"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 
-	"orderflow/infra/esdbserver/groups"
+	"orderflow/infra/esdbserver/internal/groups"
 )
 
 // GetInfo implements the service.

@@ -10,7 +10,7 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 
-	"orderflow/infra/esdbserver/groups"
+	"orderflow/infra/esdbserver/internal/groups"
 )
 
 // Create implements the service.

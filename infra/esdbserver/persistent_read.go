@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"orderflow/domain/eventlog"
-	"orderflow/infra/esdbserver/engine"
-	"orderflow/infra/esdbserver/groups"
+	"orderflow/infra/esdbserver/internal/engine"
+	"orderflow/infra/esdbserver/internal/groups"
 )
 
 // Read implements the service: a client that takes events of a group and says

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 	"orderflow/infra/memory"
 )
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"math"
 
-	"orderflow/infra/esdbserver/engine"
-	"orderflow/infra/esdbserver/groups"
+	"orderflow/infra/esdbserver/internal/engine"
+	"orderflow/infra/esdbserver/internal/groups"
 )
 
 // Positions translates between the positions of the log, which are 1, 2, 3 and

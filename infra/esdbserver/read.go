@@ -7,7 +7,7 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 )
 
 // reading is what a client asked to read, in the terms of the engine.

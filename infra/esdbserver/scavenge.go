@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"orderflow/domain"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 )
 
 // How a scavenge ended, in the words of EventStoreDB.

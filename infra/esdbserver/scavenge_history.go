@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 )
 
 // Clients look here for the scavenges that were and the one that is: each has a

@@ -15,7 +15,7 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 
 	"orderflow/domain/eventlog"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 	"orderflow/infra/esdbserver/operationspb"
 	"orderflow/infra/pebblelog"
 )

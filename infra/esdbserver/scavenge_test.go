@@ -21,7 +21,7 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/esdbserver"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 	"orderflow/infra/esdbserver/operationspb"
 	"orderflow/infra/memory"
 )

@@ -19,7 +19,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 	"orderflow/infra/esdbserver/operationspb"
 	"orderflow/infra/esdbserver/userspb"
 )
@@ -43,13 +43,16 @@ const (
 	drainTimeout = 5 * time.Second
 )
 
+// Log is the event log a node serves; see [engine.Log] for what it asks of positions.
+type Log = engine.Log
+
 // MaxAppendTotalBytes is the most that a node can be told to take in one append.
 const MaxAppendTotalBytes = engine.MaxAppendTotalBytes
 
 // Options of a node. Log is required, and one of Certificate and Insecure.
 type Options struct {
 	// Log is where everything is kept; the node is its only writer.
-	Log engine.Log
+	Log Log
 	// Certificate is what the node shows to clients; nil serves without TLS.
 	Certificate *tls.Certificate
 	// Insecure lets everybody do everything and asks for no passwords.
@@ -83,7 +86,7 @@ type Server struct {
 	engine  *engine.Engine
 	grpc    *grpc.Server
 	http    *http.Server
-	door    *door
+	mux     *protocolMux
 	id      eventlog.EventID // of the node, for gossip
 	started time.Time
 	users   *users
@@ -157,7 +160,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	userspb.RegisterUsersServer(s.grpc, &usersService{Server: s})
 	operationspb.RegisterOperationsServer(s.grpc, &operationsService{Server: s})
 	s.http = s.newHTTP()
-	s.door = newDoor(s.tls())
+	s.mux = newProtocolMux(s.tls())
 	return s, nil
 }
 
@@ -186,9 +189,9 @@ func (s *Server) Serve(l net.Listener) error {
 	s.mu.Unlock()
 	var wg sync.WaitGroup
 	var errs [2]error
-	wg.Go(func() { errs[0] = s.grpc.Serve(s.door.rpc) })
-	wg.Go(func() { errs[1] = s.http.Serve(s.door.web) })
-	err := s.door.serve(l)
+	wg.Go(func() { errs[0] = s.grpc.Serve(s.mux.rpc) })
+	wg.Go(func() { errs[1] = s.http.Serve(s.mux.web) })
+	err := s.mux.serve(l)
 	wg.Wait()
 	select {
 	case <-s.closed:
@@ -206,7 +209,7 @@ func (s *Server) Close() error {
 		s.scavenges.close()
 		s.closePersistent()
 		s.closeEngine()
-		s.door.close()
+		s.mux.close()
 		drained := make(chan struct{})
 		go func() {
 			defer close(drained)

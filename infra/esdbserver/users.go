@@ -13,7 +13,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 )
 
 // The streams of users.

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"orderflow/domain"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 )
 
 // Where a change of a user is told to the nodes of a cluster, and to whoever

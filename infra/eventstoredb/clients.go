@@ -21,7 +21,7 @@ import (
 type clients struct {
 	config    esdb.Configuration
 	name      string
-	lead      *lookout
+	lead      *leaderWatch
 	connected func(*clients, *client) // a new client has found a node; it runs on a goroutine of its own
 
 	mu       sync.Mutex
@@ -66,7 +66,7 @@ type attempt struct {
 	err  error
 }
 
-func newClients(config esdb.Configuration, lead *lookout, connected func(*clients, *client)) *clients {
+func newClients(config esdb.Configuration, lead *leaderWatch, connected func(*clients, *client)) *clients {
 	return &clients{
 		config: config, name: nameOf(config), lead: lead, connected: connected,
 		open: map[*client]struct{}{}, closing: make(chan struct{}),
@@ -214,7 +214,7 @@ func (p *clients) find(c *client) (err error) {
 	p.mu.Lock()
 	p.shut(c)
 	p.mu.Unlock()
-	p.lead.hurry()
+	p.lead.pollNow()
 	f := classify(err)
 	if f.kind == domain.Internal || f.kind == domain.Invalid {
 		f.kind = domain.Unavailable // whatever answers there may be another one tomorrow
@@ -248,7 +248,7 @@ func (p *clients) retire(c *client) {
 		return
 	}
 	c.retired = true
-	p.lead.hurry()
+	p.lead.pollNow()
 	if c.users == 0 {
 		p.shut(c)
 		return

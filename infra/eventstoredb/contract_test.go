@@ -7,7 +7,7 @@ import (
 
 	"orderflow/domain/eventlog"
 	"orderflow/domain/eventlog/eventlogtest"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver"
 	"orderflow/infra/esdbserver/userclient"
 	"orderflow/infra/eventstoredb"
 	"orderflow/infra/memory"
@@ -15,7 +15,7 @@ import (
 )
 
 // served returns a log of ours on a node of its own over kept.
-func served(t testing.TB, kept engine.Log) eventlog.Store {
+func served(t testing.TB, kept esdbserver.Log) eventlog.Store {
 	n := serve(t, kept, free, nil)
 	t.Cleanup(func() { n.stop(t) })
 	return connect(t, n.address, eventstoredb.Options{})

@@ -11,9 +11,9 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/eventstoredb"
 	"orderflow/infra/memory"
-	"orderflow/infra/servicestest"
 )
 
 // patience bounds the wait for what must come; it is only spent when something is broken.

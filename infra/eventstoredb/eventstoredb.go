@@ -32,7 +32,7 @@ type Log struct {
 	calls *clients // appends and pages
 	subs  *clients // subscriptions, on connections of their own: they stay, and a server bounds the streams of one
 	scans *clients // readings of $all, likewise
-	lead  *lookout
+	lead  *leaderWatch
 
 	slots   chan struct{} // one is held by each call under way
 	held    chan struct{} // and by each subscription
@@ -70,7 +70,7 @@ func Open(connection string, opts Options) (*Log, error) {
 		opts.Hooks.Connected()
 		l.watchOver(p, c)
 	}
-	l.lead, err = newLookout(config, l.follow)
+	l.lead, err = newLeaderWatch(config, l.follow)
 	if err != nil {
 		return nil, domain.Wrap(domain.Invalid, err, "The certificate of userCertFile and userKeyFile cannot be read")
 	}

@@ -39,10 +39,10 @@ func newGossipers(c esdb.Configuration) (*gossipers, error) {
 		how = credentials.NewTLS(secure)
 	}
 	retry := backoff.DefaultConfig
-	retry.BaseDelay, retry.MaxDelay = firstPause, lookTimeout // a node that is back is asked soon
+	retry.BaseDelay, retry.MaxDelay = firstPause, pollTimeout // a node that is back is asked soon
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(how),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: retry, MinConnectTimeout: lookTimeout}),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: retry, MinConnectTimeout: pollTimeout}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepAlive, Timeout: keepAlive}),
 	}
 	return &gossipers{options: options, conns: map[string]*grpc.ClientConn{}}, nil

@@ -20,7 +20,6 @@ import (
 	"go.uber.org/goleak"
 
 	"orderflow/infra/esdbserver"
-	"orderflow/infra/esdbserver/engine"
 	"orderflow/infra/esdbserver/userclient"
 	"orderflow/infra/eventstoredb"
 )
@@ -38,7 +37,7 @@ type node struct {
 }
 
 // serve starts a node on a log, at an address or on a free port.
-func serve(t testing.TB, log engine.Log, address string, certificate *tls.Certificate) *node {
+func serve(t testing.TB, log esdbserver.Log, address string, certificate *tls.Certificate) *node {
 	t.Helper()
 	server, err := esdbserver.New(context.Background(), esdbserver.Options{Log: log, Certificate: certificate, Insecure: certificate == nil})
 	if err != nil {

@@ -54,7 +54,7 @@ func (l *Log) watchOver(p *clients, c *client) {
 			p.drop(c)
 			return
 		case retired:
-			wait = leadAgain
+			wait = unsettledPollInterval
 		}
 	}
 }
@@ -67,7 +67,7 @@ func (p *clients) learn(c *client, moves int32, f failure) {
 		p.retire(c)
 	case f.moved:
 		c.moves.CompareAndSwap(0, 1)
-		p.lead.hurry()
+		p.lead.pollNow()
 	}
 }
 

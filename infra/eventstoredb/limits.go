@@ -22,22 +22,22 @@ const (
 	// leadTimeout bounds that question. A node that is only slow keeps its
 	// subscriptions, so it may be short.
 	leadTimeout = 2 * time.Second
-	// lookEvery is how often the nodes of a cluster are asked in gossip who leads,
+	// pollInterval is how often the nodes of a cluster are asked in gossip who leads,
 	// while nothing fails: how long the death of a node that says nothing any more
 	// stays unnoticed after the others have elected.
-	lookEvery = 500 * time.Millisecond
-	// lookGap is the least pause between two looks, however much fails.
-	lookGap = 50 * time.Millisecond
-	// lookTimeout bounds the wait for the gossip of all nodes. It is spent only if
+	pollInterval = 500 * time.Millisecond
+	// minPollGap is the least pause between two looks, however much fails.
+	minPollGap = 50 * time.Millisecond
+	// pollTimeout bounds the wait for the gossip of all nodes. It is spent only if
 	// too few of them agree.
-	lookTimeout = time.Second
+	pollTimeout = time.Second
 	// maxMembers bounds the nodes that are asked; a cluster has 3 or 5.
 	maxMembers = 32
 	// endTimeout bounds the question for the end of the log before a subscription
 	// is opened.
 	endTimeout = 3 * time.Second
-	// leadAgain is the pause after a question that was not answered as it should.
-	leadAgain = 250 * time.Millisecond
+	// unsettledPollInterval is the pause after a question that was not answered as it should.
+	unsettledPollInterval = 250 * time.Millisecond
 	// loudAfter is after how many drops in a row a subscription is logged.
 	loudAfter = 3
 	// steadyAfter is how long a subscription has to last to count as a success

@@ -99,7 +99,7 @@ func (g gate) handle(method, path string, h http.HandlerFunc) {
 	}
 	g.passed[name] = true
 	if !a.public {
-		h = g.server.admit(a, h)
+		h = g.server.authorize(a, h)
 	}
 	g.router.MethodFunc(method, path, h)
 }
@@ -119,17 +119,17 @@ func (g gate) check() {
 	}
 }
 
-// admit lets a request through if its caller may send it. A thing that is not
+// authorize lets a request through if its caller may send it. A thing that is not
 // the caller's to see answers like one that does not exist, before anything
 // else of the request is looked at.
-func (s *server) admit(a access, next http.HandlerFunc) http.HandlerFunc {
+func (s *server) authorize(a access, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c, checked := commands.CallerOf(r.Context())
 		if !checked {
 			next(w, r)
 			return
 		}
-		if err := s.admits(a, c, r); err != nil {
+		if err := s.checkAccess(a, c, r); err != nil {
 			s.fail(w, r, err)
 			return
 		}
@@ -139,7 +139,7 @@ func (s *server) admit(a access, next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-func (s *server) admits(a access, c commands.Caller, r *http.Request) error {
+func (s *server) checkAccess(a access, c commands.Caller, r *http.Request) error {
 	switch {
 	case c.Subject == "":
 		return problem("unauthenticated", "")
@@ -148,7 +148,7 @@ func (s *server) admits(a access, c commands.Caller, r *http.Request) error {
 	case a.order == "":
 		return nil
 	}
-	return s.seen(r.Context(), c, chi.URLParam(r, a.order))
+	return s.checkOwner(r.Context(), c, chi.URLParam(r, a.order))
 }
 
 func withAdmin(scopes []string) []string {

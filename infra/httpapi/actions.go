@@ -55,10 +55,10 @@ func (k Keyed) key() (string, error) { return parseKey([]string{k.IdempotencyKey
 // once sends a command unless the same is on its way.
 func (s *server) once(ctx context.Context, scope, key string, c commands.Command) (*receiptOutput, error) {
 	name := scope + "\x00" + key
-	if !s.flying.begin(name) {
+	if !s.inFlight.begin(name) {
 		return nil, problem("request-in-flight", "A request with this Idempotency-Key is being worked on.")
 	}
-	defer s.flying.end(name)
+	defer s.inFlight.end(name)
 	return s.send(ctx, c)
 }
 

@@ -36,14 +36,14 @@ func (a *API) Routes() chi.Routes { return a.router }
 func (a *API) Drain() { a.server.drain() }
 
 type server struct {
-	config  Config
-	cursors cursors
-	bodies  bodies
-	flying  inFlight
-	streams streams
-	guard   *guard
-	answers *answers
-	owners  owners
+	config    Config
+	cursors   cursors
+	bodies    bodies
+	inFlight  inFlight
+	streams   streams
+	guard     *guard
+	responses *responseCache
+	owners    owners
 
 	drained chan struct{} // closed by drain
 	drain   func()
@@ -58,8 +58,8 @@ func New(c Config) *API {
 	if c.Changes != nil {
 		changed, stopListening = c.Changes.Listen()
 	}
-	s.answers = newAnswers(changed)
-	s.drain = sync.OnceFunc(func() { close(s.drained); s.answers.end(); stopListening() })
+	s.responses = newResponseCache(changed)
+	s.drain = sync.OnceFunc(func() { close(s.drained); s.responses.end(); stopListening() })
 	router := chi.NewRouter()
 	router.Use(s.guard.wrap, headIsGet)
 	router.NotFound(s.noRoute)
@@ -90,9 +90,9 @@ func New(c Config) *API {
 	return &API{Handler: router, server: s, router: router, doc: api.OpenAPI()}
 }
 
-// lean, in an operation's metadata, is the http.HandlerFunc that answers it
+// fastPath, in an operation's metadata, is the http.HandlerFunc that answers it
 // instead of huma's; the operation's types still describe it.
-const lean = "lean"
+const fastPath = "lean"
 
 // adapter puts huma's operations on the router, with strict bodies.
 type adapter struct {
@@ -102,7 +102,7 @@ type adapter struct {
 
 // Handle implements huma.Adapter.
 func (a adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
-	handle, isLean := op.Metadata[lean].(http.HandlerFunc)
+	handle, isLean := op.Metadata[fastPath].(http.HandlerFunc)
 	if !isLean {
 		handle = func(w http.ResponseWriter, r *http.Request) { handler(humachi.NewContext(op, r, w)) }
 		if op.RequestBody != nil {
@@ -128,7 +128,7 @@ func register[I, O any](_ *server, api huma.API, op huma.Operation, answer func(
 
 // describe declares an operation that a lean handler answers; I and O only describe it.
 func describe[I, O any](api huma.API, op huma.Operation, answer http.HandlerFunc) {
-	op.Metadata = map[string]any{lean: answer}
+	op.Metadata = map[string]any{fastPath: answer}
 	huma.Register(api, op, func(context.Context, *I) (*O, error) { return nil, errors.ErrUnsupported })
 }
 

@@ -33,14 +33,14 @@ type guard struct {
 
 func newGuard(c Config) *guard { return &guard{config: c, prefix: "req_" + rand.Text()[:10] + "_"} }
 
-// answer remembers what was answered.
-type answer struct {
+// statusRecorder remembers what was answered.
+type statusRecorder struct {
 	http.ResponseWriter
 	status int
 }
 
 // WriteHeader implements http.ResponseWriter.
-func (a *answer) WriteHeader(status int) {
+func (a *statusRecorder) WriteHeader(status int) {
 	if a.status == 0 {
 		a.status = status
 	}
@@ -48,7 +48,7 @@ func (a *answer) WriteHeader(status int) {
 }
 
 // Write implements http.ResponseWriter.
-func (a *answer) Write(b []byte) (int, error) {
+func (a *statusRecorder) Write(b []byte) (int, error) {
 	if a.status == 0 {
 		a.status = http.StatusOK
 	}
@@ -56,14 +56,14 @@ func (a *answer) Write(b []byte) (int, error) {
 }
 
 // Unwrap lets http.ResponseController find what the server's writer can do.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+func (a *statusRecorder) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 func (g *guard) requestID() string { return g.prefix + strconv.FormatUint(g.next.Add(1), 36) }
 
 func (g *guard) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		a := &answer{ResponseWriter: w}
+		a := &statusRecorder{ResponseWriter: w}
 		secure(w.Header(), g.requestID())
 		if g.config.Observer.Began != nil {
 			g.config.Observer.Began()
@@ -108,7 +108,7 @@ func (g *guard) refuse(r *http.Request, working int64) error {
 }
 
 // panicked answers for a handler that broke; http.ErrAbortHandler goes on to the server.
-func (g *guard) panicked(a *answer, r *http.Request, p any) {
+func (g *guard) panicked(a *statusRecorder, r *http.Request, p any) {
 	if p == http.ErrAbortHandler { //nolint:errorlint // the value itself is the sign
 		panic(p)
 	}

@@ -112,11 +112,11 @@ func (s *server) renderedOrder(r *http.Request) (rendered, error) {
 		return rendered{}, err
 	}
 	if q.Has("version") || q.Has("at") {
-		then, err := parseThen(q)
+		then, err := parseAsOf(q)
 		if err != nil {
 			return rendered{}, err
 		}
-		o, err := s.orderThen(r.Context(), id, then)
+		o, err := s.orderAsOf(r.Context(), id, then)
 		if err != nil {
 			return rendered{}, err
 		}
@@ -127,7 +127,7 @@ func (s *server) renderedOrder(r *http.Request) (rendered, error) {
 
 // orderNow answers from what is kept if that has the position demanded, else from the view.
 func (s *server) orderNow(ctx context.Context, id domain.OrderID, at eventlog.Position) (rendered, error) {
-	kept, epoch, ok := s.answers.find(id)
+	kept, epoch, ok := s.responses.find(id)
 	if ok && kept.position >= int64(at) {
 		return kept, nil
 	}
@@ -140,7 +140,7 @@ func (s *server) orderNow(ctx context.Context, id domain.OrderID, at eventlog.Po
 	}
 	out, err := render(o)
 	if err == nil {
-		s.answers.keep(id, epoch, out)
+		s.responses.keep(id, epoch, out)
 	}
 	return out, err
 }

@@ -53,9 +53,9 @@ func (o *owners) keep(id domain.OrderID, c domain.CustomerID) {
 	s.kept[id] = c
 }
 
-// seen is nil if an order is the caller's to see. One that is not and one that
+// checkOwner is nil if an order is the caller's to see. One that is not and one that
 // does not exist are the same to it: NotFound, in the same words.
-func (s *server) seen(ctx context.Context, c commands.Caller, name string) error {
+func (s *server) checkOwner(ctx context.Context, c commands.Caller, name string) error {
 	id, err := orderID(name)
 	if err != nil || c.May(commands.ScopeSupport) {
 		return err
@@ -75,7 +75,7 @@ func (s *server) ownerOf(ctx context.Context, id domain.OrderID) (domain.Custome
 	}
 	for r, err := range s.config.Log.Read(ctx, order.Stream(id), 0) {
 		if err != nil {
-			return s.ownerSeen(ctx, id, err)
+			return s.ownerInView(ctx, id, err)
 		}
 		e, known, err := order.Codec.Decode(r)
 		if err != nil {
@@ -88,12 +88,12 @@ func (s *server) ownerOf(ctx context.Context, id domain.OrderID) (domain.Custome
 		s.owners.keep(id, placed.Customer)
 		return placed.Customer, nil
 	}
-	return s.ownerSeen(ctx, id, errNoOrder(id))
+	return s.ownerInView(ctx, id, errNoOrder(id))
 }
 
-// ownerSeen returns whose an order is for the view, or err if that does not know
+// ownerInView returns whose an order is for the view, or err if that does not know
 // it either or err is for now only.
-func (s *server) ownerSeen(ctx context.Context, id domain.OrderID, err error) (domain.CustomerID, error) {
+func (s *server) ownerInView(ctx context.Context, id domain.OrderID, err error) (domain.CustomerID, error) {
 	if kind := domain.KindOf(err); kind != domain.Incomplete && kind != domain.NotFound {
 		return "", err
 	}

@@ -89,7 +89,7 @@ func (s *server) place(w http.ResponseWriter, r *http.Request) {
 		// The server's limit on reading a request must not end this one.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 		var settled bool
-		if result, settled = s.settle(r.Context(), p, wait); settled {
+		if result, settled = s.awaitOutcome(r.Context(), p, wait); settled {
 			status = http.StatusOK
 		}
 	}
@@ -110,10 +110,10 @@ func (s *server) placeOnce(w http.ResponseWriter, r *http.Request, key string) (
 	}
 	c.IdempotencyKey, c.PlacedAt = key, s.config.Clock().UTC()
 	id := c.OrderID()
-	if !s.flying.begin(string(id)) {
+	if !s.inFlight.begin(string(id)) {
 		return placed{}, problem("request-in-flight", "The order of this Idempotency-Key is being placed.")
 	}
-	defer s.flying.end(string(id))
+	defer s.inFlight.end(string(id))
 	ctx, cancel := aggregate.Bounded(r.Context()) // one deadline for the command and the look at the first one
 	defer cancel()
 	reply, err := s.config.Bus.Send(ctx, c)
@@ -152,7 +152,7 @@ func readPlace(ctx context.Context, data []byte) (commands.PlaceOrder, error) {
 		return commands.PlaceOrder{}, err
 	}
 	if err != nil {
-		return commands.PlaceOrder{}, faulty(wrongType(data, wrong))
+		return commands.PlaceOrder{}, invalidRequest(wrongType(data, wrong))
 	}
 	if b.Customer, err = forCustomer(ctx, b.Customer); err != nil {
 		return commands.PlaceOrder{}, err
@@ -210,7 +210,7 @@ func (b placeBody) check() error {
 	if len(faults) == 0 {
 		return nil
 	}
-	return faulty(faults...)
+	return invalidRequest(faults...)
 }
 
 // looksLikeCard says whether s is 13 to 19 digits, spaces and dashes apart,

@@ -112,8 +112,8 @@ func problemOfHuma(m *huma.ErrorModel) *Problem {
 	return p
 }
 
-// faulty is the problem of a request with faults.
-func faulty(faults ...ProblemDetail) *Problem {
+// invalidRequest is the problem of a request with faults.
+func invalidRequest(faults ...ProblemDetail) *Problem {
 	p := problem("invalid-request", faults[0].String())
 	p.Errors = faults
 	return p

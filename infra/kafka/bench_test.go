@@ -13,9 +13,9 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/kafka"
 	"orderflow/infra/memory"
-	"orderflow/infra/servicestest"
 	"orderflow/sagas"
 )
 

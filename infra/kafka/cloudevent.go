@@ -33,7 +33,7 @@ const (
 )
 
 // Categories are those of the streams whose events are published.
-func Categories() []string { return newVocabulary().categories }
+func Categories() []string { return newEventRegistry().categories }
 
 // Event is the message for an event of the log. Its key is the stream's id.
 func Event(r eventlog.Recorded) *message.Message {
@@ -58,7 +58,7 @@ func Event(r eventlog.Recorded) *message.Message {
 func subject(m *message.Message) eventlog.Stream { return eventlog.Stream(m.Metadata.Get(ceSubject)) }
 
 // read is the reverse of [Event]. What it refuses is [UnreadableError], for good.
-func (v vocabulary) read(m *message.Message) (r eventlog.Recorded, err error) {
+func (v eventRegistry) read(m *message.Message) (r eventlog.Recorded, err error) {
 	get := m.Metadata.Get
 	for _, name := range []string{ceSpecVersion, ceID, ceSource, ceType, ceSubject, ceTime, ceStreamVersion, cePosition, contentType} {
 		if get(name) == "" {

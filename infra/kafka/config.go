@@ -146,7 +146,7 @@ func (k *Kafka) sarama() *sarama.Config {
 	c.ClientID = k.config.ClientID
 	c.Net.TLS.Enable, c.Net.TLS.Config = k.config.TLS != nil, k.config.TLS
 	c.Net.Proxy.Enable, c.Net.Proxy.Dialer = k.config.Dialer != nil, k.config.Dialer
-	c.Net.DialTimeout, c.Net.ReadTimeout, c.Net.WriteTimeout = AskTimeout, 3*AskTimeout, 3*AskTimeout
+	c.Net.DialTimeout, c.Net.ReadTimeout, c.Net.WriteTimeout = QueryTimeout, 3*QueryTimeout, 3*QueryTimeout
 	c.Metadata.Retry.Max, c.Metadata.Retry.Backoff = 3, FirstPause
 	c.Metadata.AllowAutoTopicCreation = false
 	return c
@@ -164,13 +164,13 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// pauses double from FirstPause to LastPause.
-type pauses struct{ next time.Duration }
+// backoff double from FirstPause to LastPause.
+type backoff struct{ next time.Duration }
 
-func (p *pauses) wait(ctx context.Context) error {
+func (p *backoff) wait(ctx context.Context) error {
 	d := max(p.next, FirstPause)
 	p.next = min(2*d, LastPause)
 	return sleep(ctx, d)
 }
 
-func (p *pauses) reset() { p.next = 0 }
+func (p *backoff) reset() { p.next = 0 }

@@ -50,11 +50,11 @@ func (c Consumer) Run(ctx context.Context) error {
 // inTurn begins a message when the one before it in its partition lets it.
 func (c Consumer) inTurn(h message.HandlerFunc) message.HandlerFunc {
 	return func(m *message.Message) ([]*message.Message, error) {
-		if t, ok := m.Context().Value(turnKey{}).(*turn); ok {
-			if err := t.mine(m.Context()); err != nil {
+		if t, ok := m.Context().Value(partitionOrderKey{}).(*partitionOrder); ok {
+			if err := t.wait(m.Context()); err != nil {
 				return nil, err
 			}
-			defer t.pass()
+			defer t.release()
 		}
 		return h(m)
 	}
@@ -74,7 +74,7 @@ func (c Consumer) observe(h message.HandlerFunc) message.HandlerFunc {
 func (c Consumer) patient(h message.HandlerFunc) message.HandlerFunc {
 	return func(m *message.Message) ([]*message.Message, error) {
 		ctx := m.Context()
-		var rest pauses
+		var rest backoff
 		for {
 			out, err := h(m)
 			if err == nil || ctx.Err() != nil {

@@ -23,9 +23,9 @@ import (
 // process dies during it, the watchdog finds the order. An event that cannot
 // be read is set aside; events of other categories are passed over unread.
 type Feed struct {
-	kafka *Kafka
-	group string
-	words vocabulary
+	kafka  *Kafka
+	group  string
+	events eventRegistry
 
 	mu   sync.Mutex
 	open map[eventlog.Position][]chan struct{} // delivered and not dealt with
@@ -36,7 +36,7 @@ type Feed struct {
 // Feed returns the feed of one saga.
 func (k *Kafka) Feed(saga string) *Feed {
 	return &Feed{
-		kafka: k, group: "saga." + saga, words: newVocabulary(),
+		kafka: k, group: "saga." + saga, events: newEventRegistry(),
 		open: map[eventlog.Position][]chan struct{}{}, out: make(chan eventlog.Recorded),
 	}
 }
@@ -78,7 +78,7 @@ func (f *Feed) Subscribe(ctx context.Context, _ eventlog.Position, categories ..
 
 // Check says whether a message can be read; the feed would set aside one that cannot.
 func (f *Feed) Check(m *message.Message) error {
-	_, err := f.words.read(m)
+	_, err := f.events.read(m)
 	return err
 }
 
@@ -89,10 +89,10 @@ func (f *Feed) Handle(m *message.Message) error {
 	f.mu.Lock()
 	want := f.want
 	f.mu.Unlock()
-	if s := subject(m); f.words.has(s.Category()) && !wanted(s, want) {
+	if s := subject(m); f.events.has(s.Category()) && !wanted(s, want) {
 		return nil
 	}
-	r, err := f.words.read(m)
+	r, err := f.events.read(m)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (f *Feed) Handle(m *message.Message) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	PassTurn(ctx)
+	ReleaseNext(ctx)
 	timer := time.NewTimer(Hold)
 	defer timer.Stop()
 	select {

@@ -19,10 +19,10 @@ type Lag struct {
 // committed offsets for, and of those named. All names are without the prefix.
 // What a group has never read counts from the oldest message there is.
 func (k *Kafka) Lag(ctx context.Context, group string, topics ...string) ([]Lag, error) {
-	ctx, cancel := context.WithTimeout(ctx, AskTimeout)
+	ctx, cancel := context.WithTimeout(ctx, QueryTimeout)
 	defer cancel()
 	var lags []Lag
-	err := k.ask(ctx, func(client sarama.Client) (err error) {
+	err := k.query(ctx, func(client sarama.Client) (err error) {
 		lags, err = k.lag(ctx, client, k.Group(group), topics)
 		return err
 	})

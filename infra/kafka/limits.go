@@ -47,8 +47,8 @@ const (
 	SettledAfter = 10 * time.Second
 	// SessionTimeout is how long a consumer may be silent before its partitions go to others.
 	SessionTimeout = 10 * time.Second
-	// AskTimeout bounds one question about topics and offsets.
-	AskTimeout = 10 * time.Second
+	// QueryTimeout bounds one question about topics and offsets.
+	QueryTimeout = 10 * time.Second
 	// CloseTimeout bounds the end of a router; its handlers end with their session.
 	CloseTimeout = 30 * time.Second
 

@@ -148,7 +148,7 @@ func (k *Kafka) original(r Record, m *sarama.ConsumerMessage) (*sarama.ConsumerM
 // each gives f every message a topic holds now, partition by partition; after a
 // failure that passes, all of them again.
 func (k *Kafka) each(ctx context.Context, topic string, f func(*sarama.ConsumerMessage) error) error {
-	return k.ask(ctx, func(client sarama.Client) error {
+	return k.query(ctx, func(client sarama.Client) error {
 		partitions, err := client.Partitions(k.Topic(topic))
 		if err != nil {
 			return err

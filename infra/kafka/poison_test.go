@@ -13,8 +13,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"orderflow/domain"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/kafka"
-	"orderflow/infra/servicestest"
 )
 
 // moveOn is how long a partition may stand still for one message.

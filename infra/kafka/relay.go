@@ -75,7 +75,7 @@ func (r Relay) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	background.Go(func() { r.Follower.Watch(ctx) })
-	p := patience{Relay: r}
+	p := retryPolicy{Relay: r}
 	for {
 		begun := time.Now()
 		moved, err := r.pass(ctx)
@@ -108,7 +108,7 @@ func (r Relay) pass(ctx context.Context) (moved bool, err error) {
 	if err != nil {
 		return false, logError{err}
 	}
-	p := &passing{Relay: r, flight: newFlight(from)}
+	p := &passing{Relay: r, inFlight: newInFlight(from)}
 	inner, stop := context.WithCancelCause(ctx)
 	var saver sync.WaitGroup
 	saver.Go(func() { stop(p.save(inner)) })
@@ -118,20 +118,20 @@ func (r Relay) pass(ctx context.Context) (moved bool, err error) {
 	if _, over := errors.AsType[overtaken](cause); !over {
 		p.last(ctx)
 	}
-	at, _ := p.flight.landed()
+	at, _ := p.inFlight.acknowledged()
 	return at.Event != from.Event, cause
 }
 
 // passing is one pass over the log.
 type passing struct {
 	Relay
-	flight *flight
+	inFlight *inFlight
 }
 
 func (p *passing) publish(ctx context.Context, from eventlog.Position) error {
 	publisher := p.Kafka.Publisher()
 	events, retries := p.Kafka.Topic(EventsTopic), p.Kafka.Topic(RetryTopic)
-	passed := func(w eventlog.Watermark) { p.flight.passed(w.Position) }
+	passed := func(w eventlog.Watermark) { p.inFlight.passed(w.Position) }
 	for r, err := range p.Follower.Follow(ctx, from, passed) {
 		if err != nil {
 			return logError{err}
@@ -144,7 +144,7 @@ func (p *passing) publish(ctx context.Context, from eventlog.Position) error {
 		if retry != nil {
 			messages++
 		}
-		landed, err := p.flight.start(ctx, eventlog.MarkOf(r), r.At, len(r.Data), messages)
+		landed, err := p.inFlight.start(ctx, eventlog.MarkOf(r), r.At, len(r.Data), messages)
 		if err != nil {
 			return err
 		}
@@ -171,8 +171,8 @@ func (p *passing) save(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-p.flight.failed:
-			return p.flight.cause()
+		case <-p.inFlight.failed:
+			return p.inFlight.cause()
 		case <-ticker.C:
 			if err := p.checkpoint(ctx); err != nil {
 				return err
@@ -187,7 +187,7 @@ const lastTimeout = 2 * time.Second
 // checkpoint saves how far everything is acknowledged. It is saved also when
 // it did not move: a relay that does not save does not learn of its successor.
 func (p *passing) checkpoint(ctx context.Context) error {
-	landed, behind := p.flight.landed()
+	landed, behind := p.inFlight.acknowledged()
 	at := p.Follower.Checkpoint(ctx, landed)
 	p.Kafka.config.Observer.Relayed(int64(at.Position()), behind.Seconds())
 	return ofCheckpoints(p.Checkpoints.SaveCheckpoint(ctx, RelayName, at))
@@ -197,7 +197,7 @@ func (p *passing) checkpoint(ctx context.Context) error {
 func (p *passing) last(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTimeout)
 	defer cancel()
-	_ = p.flight.drain(ctx) // what is not acknowledged is published again
+	_ = p.inFlight.drain(ctx) // what is not acknowledged is published again
 	if err := p.checkpoint(ctx); err != nil {
 		p.Kafka.config.Logger.WarnContext(ctx, "the relay's last checkpoint was not saved; events will be published twice", "error", err)
 	}

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/kafka"
 	"orderflow/infra/memory"
-	"orderflow/infra/servicestest"
 )
 
 // ownBroker starts a broker that only this test uses, and that it may restart.

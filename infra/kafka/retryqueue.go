@@ -86,7 +86,7 @@ func (q *RetryQueue) Handle(m *message.Message) error {
 		return err
 	}
 	w := q.push(r)
-	PassTurn(m.Context())
+	ReleaseNext(m.Context())
 	select {
 	case <-w.done:
 		return nil

@@ -67,7 +67,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 
 // stay is a member of the group until ctx is done.
 func (s *Subscriber) stay(ctx context.Context, topic string, out chan<- *message.Message) {
-	var rest pauses
+	var rest backoff
 	for ctx.Err() == nil {
 		begun := time.Now()
 		err := s.join(ctx, topic, out)
@@ -96,7 +96,7 @@ func (s *Subscriber) join(ctx context.Context, topic string, out chan<- *message
 		return failed(err, "The brokers of Kafka do not answer.")
 	}
 	defer group.Close() //nolint:errcheck // it leaves the group, or the group notices
-	var rest pauses
+	var rest backoff
 	for {
 		begun := time.Now()
 		if err := group.Consume(ctx, []string{topic}, claims{s, out}); err != nil {
@@ -151,16 +151,16 @@ func (c claims) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.C
 	var open sync.WaitGroup
 	defer open.Wait()
 	defer cancel()
-	d := delivery{claims: c, session: session, window: newWindow()}
-	before := newTurn(nil)
-	before.pass()
+	d := delivery{claims: c, session: session, offsets: newOffsetTracker()}
+	before := newPartitionOrder(nil)
+	before.release()
 	for {
 		select {
 		case m, ok := <-claim.Messages():
-			if !ok || !d.window.begin(ctx, m.Offset, len(m.Value)+len(m.Key)) {
+			if !ok || !d.offsets.track(ctx, m.Offset, len(m.Value)+len(m.Key)) {
 				return nil
 			}
-			mine := newTurn(before.passed)
+			mine := newPartitionOrder(before.passed)
 			before = mine
 			open.Go(func() { d.deliver(ctx, m, mine) })
 		case <-ctx.Done():
@@ -173,16 +173,16 @@ func (c claims) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.C
 type delivery struct {
 	claims
 	session sarama.ConsumerGroupSession
-	window  *window
+	offsets *offsetTracker
 }
 
 // deliver hands a message out until it is acknowledged.
-func (d delivery) deliver(ctx context.Context, in *sarama.ConsumerMessage, t *turn) {
-	defer t.pass()
-	var rest pauses
+func (d delivery) deliver(ctx context.Context, in *sarama.ConsumerMessage, t *partitionOrder) {
+	defer t.release()
+	var rest backoff
 	for {
 		m, _ := Marshaler{}.Unmarshal(in) // which never fails
-		m.SetContext(withTurn(withOrigin(ctx, in), t))
+		m.SetContext(withPartitionOrder(withOrigin(ctx, in), t))
 		select {
 		case d.out <- m:
 		case <-ctx.Done():
@@ -190,7 +190,7 @@ func (d delivery) deliver(ctx context.Context, in *sarama.ConsumerMessage, t *tu
 		}
 		select {
 		case <-m.Acked():
-			if next, moved := d.window.end(in.Offset); moved {
+			if next, moved := d.offsets.acknowledge(in.Offset); moved {
 				d.session.MarkOffset(in.Topic, in.Partition, next, "")
 			}
 			return

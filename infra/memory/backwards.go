@@ -14,7 +14,7 @@ func (l *Log) ReadBack(ctx context.Context, s eventlog.Stream, below eventlog.Ve
 	places := l.streams[s] // only ever appended to
 	l.mu.RUnlock()
 	places = places[:max(0, min(below-1, eventlog.Version(len(places))))]
-	return l.back(ctx, len(places), func(i int) int { return places[i] })
+	return l.reversed(ctx, len(places), func(i int) int { return places[i] })
 }
 
 // ReadAllBack implements eventlog.ReverseReader.
@@ -22,11 +22,11 @@ func (l *Log) ReadAllBack(ctx context.Context, below eventlog.Position) iter.Seq
 	l.mu.RLock()
 	n := sort.Search(len(l.all), func(i int) bool { return l.all[i].Position >= below })
 	l.mu.RUnlock()
-	return l.back(ctx, n, func(i int) int { return i })
+	return l.reversed(ctx, n, func(i int) int { return i })
 }
 
-// back yields the events at n places, the last one first.
-func (l *Log) back(ctx context.Context, n int, place func(int) int) iter.Seq2[eventlog.Recorded, error] {
+// reversed yields the events at n places, the last one first.
+func (l *Log) reversed(ctx context.Context, n int, place func(int) int) iter.Seq2[eventlog.Recorded, error] {
 	return func(yield func(eventlog.Recorded, error) bool) {
 		for i := n - 1; i >= 0; i-- {
 			if err := ctx.Err(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"orderflow/domain/eventlog"
+	"orderflow/infra/baseline"
 	"orderflow/infra/pebblelog"
 )
 
@@ -32,7 +33,7 @@ func BenchmarkAppend(b *testing.B) {
 	var ours, theirs []float64
 	var next atomic.Int64
 	for b.Loop() {
-		perSecond, err := pebblelog.BareAppend(fmt.Sprintf("%s/bare%d", dir, len(theirs)), payload, benchWriters, turn)
+		perSecond, err := baseline.PebbleCommits(fmt.Sprintf("%s/bare%d", dir, len(theirs)), pebblelog.DatabaseOptions(pebblelog.Options{}), payload, benchWriters, turn)
 		if err != nil {
 			b.Fatal(err)
 		}

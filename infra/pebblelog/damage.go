@@ -2,12 +2,12 @@ package pebblelog
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"orderflow/domain"
+	"orderflow/infra/pebblelog/scrub"
 )
 
 // RefusedError is the cause of the error with which Open refuses a log. Nothing in
@@ -19,7 +19,7 @@ type RefusedError struct {
 	Reason error
 }
 
-func (r *RefusedError) Error() string { return oneLine(r.Reason.Error()) }
+func (r *RefusedError) Error() string { return scrub.OneLine(r.Reason.Error()) }
 
 // Unwrap returns the reason.
 func (r *RefusedError) Unwrap() error { return r.Reason }
@@ -50,50 +50,13 @@ func refused(dir string, r *RefusedError) error {
 	return domain.Wrap(domain.Internal, r, "The event log in %s %s", dir, text)
 }
 
-// damage is one place of the database that is not what was written.
-type damage struct {
-	table  string // the file's name; empty if it is in none
-	level  int
-	offset int64  // of the block in the file, -1 if it is not known
-	holds  string // what the table holds, for people
-	reason error
-}
-
-func (d *damage) Error() string {
-	if d.table == "" {
-		return oneLine(d.reason.Error())
-	}
-	at := ""
-	if d.offset >= 0 {
-		at = fmt.Sprintf(" at byte %d", d.offset)
-	}
-	return fmt.Sprintf("table %s on level %d, which holds %s, is broken%s: %s", d.table, d.level, d.holds, at, oneLine(d.reason.Error()))
-}
-
-func (d *damage) Unwrap() error { return d.reason }
-
-// The database writes causes over many lines, with stacks; an operator gets one.
-const maxLineBytes = 500
-
-// oneLine is the first line of a text, and not too much of it.
-func oneLine(text string) string {
-	line, _, more := strings.Cut(strings.TrimSpace(text), "\n")
-	if len(line) > maxLineBytes {
-		line, more = strings.ToValidUTF8(line[:maxLineBytes], ""), true
-	}
-	if more {
-		line = strings.TrimRight(line, " :") + " …"
-	}
-	return line
-}
-
-// met takes the database's word that it met damage while it read.
-func (l *Log) met(info pebble.DataCorruptionInfo) {
-	d := &damage{table: l.files.fs.PathBase(info.Path), offset: -1, holds: holds(info.Bounds.Start, info.Bounds.End.Key), reason: info.Details}
+// corrupted takes the database's word that it met damage while it read.
+func (l *Log) corrupted(info pebble.DataCorruptionInfo) {
+	d := &scrub.Damage{Table: l.files.fs.PathBase(info.Path), Offset: -1, Holds: describeKeys(info.Bounds.Start, info.Bounds.End.Key), Reason: info.Details}
 	if levels := l.levels.Load(); levels != nil {
-		for _, t := range newestFirst(*levels) {
-			if t.name == d.table {
-				d.level = t.level
+		for _, t := range scrub.NewestFirst(*levels) {
+			if t.Name == d.Table {
+				d.Level = t.Level
 			}
 		}
 	}
@@ -103,13 +66,13 @@ func (l *Log) met(info pebble.DataCorruptionInfo) {
 // damaged stops the log for good, as a failed disk does; during the start it
 // only makes the start end in a refusal. The table is written down, so that the
 // next start looks at it first however large the log is.
-func (l *Log) damaged(d *damage) {
+func (l *Log) damaged(d *scrub.Damage) {
 	l.damage.Lock()
 	first, started := l.damage.met == nil, l.damage.started
 	if first {
 		l.damage.met = d
-		if err := l.files.write(damageName, []byte(d.table+"\n"+d.Error()+"\n")); err != nil {
-			l.opts.Logger.Warn("the damage of the event log cannot be written down", "error", oneLine(err.Error()))
+		if err := l.files.write(damageName, []byte(d.Table+"\n"+d.Error()+"\n")); err != nil {
+			l.opts.Logger.Warn("the damage of the event log cannot be written down", "error", scrub.OneLine(err.Error()))
 		}
 	}
 	l.damage.Unlock()
@@ -137,14 +100,14 @@ func (l *Log) suspect() (string, error) {
 	return name, err
 }
 
-// absolve forgets the damage of before: the table is whole or no more.
-func (l *Log) absolve() error {
+// clearDamage forgets the damage of before: the table is whole or no more.
+func (l *Log) clearDamage() error {
 	return errors.Join(l.files.fs.Remove(l.files.path(damageName)), l.files.sync(l.files.dir))
 }
 
-// complained takes what the database has to say about an error. What follows
+// pebbleLogged takes what the database has to say about an error. What follows
 // from damage that is known is of no use to anybody.
-func (l *Log) complained(text string) {
+func (l *Log) pebbleLogged(text string) {
 	l.damage.Lock()
 	known := l.damage.met != nil
 	l.damage.Unlock()
@@ -152,5 +115,5 @@ func (l *Log) complained(text string) {
 		l.opts.Logger.Debug("pebble", "said", text)
 		return
 	}
-	l.opts.Logger.Error("the database of the event log complained", "said", oneLine(text))
+	l.opts.Logger.Error("the database of the event log complained", "said", scrub.OneLine(text))
 }

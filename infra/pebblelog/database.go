@@ -8,6 +8,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"orderflow/infra/pebblelog/scrub"
 )
 
 // tablesInMemory is how many tables in memory there mostly are: one that is
@@ -15,7 +17,13 @@ import (
 // their bytes off its cache; without this nothing of the cache would be left.
 const tablesInMemory = 2
 
-// databaseOptions are the same for the log and for the baseline it is measured by.
+// DatabaseOptions returns the options of the Pebble database below a log: those
+// that a baseline must use to be comparable.
+func DatabaseOptions(o Options) *pebble.Options {
+	o = o.withDefaults()
+	return databaseOptions(o, o.FS)
+}
+
 func databaseOptions(o Options, fs vfs.FS) *pebble.Options {
 	opts := &pebble.Options{
 		FS:                          fs,
@@ -28,7 +36,7 @@ func databaseOptions(o Options, fs vfs.FS) *pebble.Options {
 		// With an older format half of the bit flips in a log file cost
 		// synced events without an error; the newest notices every one.
 		FormatMajorVersion: pebble.FormatNewest,
-		Logger:             pebbleLogger{debug: o.Logger.Debug, complained: func(text string) { o.Logger.Error("pebble", "said", oneLine(text)) }},
+		Logger:             pebbleLogger{debug: o.Logger.Debug, complained: func(text string) { o.Logger.Error("pebble", "said", scrub.OneLine(text)) }},
 	}
 	// Tables of before there was our own filter are read with theirs.
 	all, first := bloom.FilterPolicy(filterBitsPerKey), newFirstEvents()
@@ -55,7 +63,7 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 }
 
 func (l pebbleLogger) Fatalf(format string, args ...any) {
-	err := errors.New(oneLine(fmt.Sprintf(format, args...)))
+	err := errors.New(scrub.OneLine(fmt.Sprintf(format, args...)))
 	if l.died != nil {
 		l.died(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"orderflow/domain/eventlog"
+	"orderflow/infra/pebblelog/scrub"
 )
 
 // WithoutSync returns o for a log that acknowledges before the disk has it:
@@ -30,7 +31,7 @@ func Limits(total uint64) (below, above uint64) { return newGuard(Disk{}, nil, "
 
 // TableCounts counts the tables of an open log by level.
 func (l *Log) TableCounts() (counts []int, err error) {
-	levels, err := liveTables(l.db)
+	levels, err := scrub.LiveTables(l.db, describeKeys)
 	for _, tables := range levels {
 		counts = append(counts, len(tables))
 	}
@@ -47,11 +48,11 @@ func LiveTables(dir string, o Options) (names [][]string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	levels, err := liveTables(db)
+	levels, err := scrub.LiveTables(db, describeKeys)
 	for i, tables := range levels {
 		names = append(names, nil)
 		for _, t := range tables {
-			names[i] = append(names[i], t.name)
+			names[i] = append(names[i], t.Name)
 		}
 	}
 	return names, errors.Join(err, db.Close())
@@ -65,12 +66,6 @@ func FirstEventKey(s eventlog.Stream) []byte { return streamKey(s, 1) }
 
 // EventKey is the key of the event at a position.
 func EventKey(p eventlog.Position) []byte { return eventKey(p) }
-
-// DatabaseOptions are those of the database below the log.
-func DatabaseOptions(o Options) *pebble.Options {
-	o = o.withDefaults()
-	return databaseOptions(o, o.FS)
-}
 
 // What the fuzz targets decode.
 var (
@@ -96,4 +91,4 @@ func EncodeCheckpoint(p eventlog.Position, record [32]byte, key ed25519.PrivateK
 
 // Removals and Settle are how GiveBack notes what it gave back.
 func (l *Log) Removals() int64             { return l.removals.Load() }
-func (l *Log) Settle(removals int64) error { return l.settle(removals) }
+func (l *Log) Settle(removals int64) error { return l.recordRemovals(removals) }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"orderflow/domain"
+	"orderflow/infra/pebblelog/scrub"
 )
 
 // fail stops the log for good: whatever err was, what is on disk is in doubt.
@@ -11,8 +12,8 @@ func (l *Log) fail(err error) {
 	l.failOnce.Do(func() {
 		l.cause = err
 		close(l.failed)
-		line := oneLine(err.Error())
-		if _, ok := errors.AsType[*damage](err); ok {
+		line := scrub.OneLine(err.Error())
+		if _, ok := errors.AsType[*scrub.Damage](err); ok {
 			l.opts.Logger.Error("the event log is damaged and takes no appends; stop the node and restore the log from a backup", "damage", line)
 			l.opts.Hooks.ReadOnly("the log is damaged: " + line)
 			return
@@ -33,7 +34,7 @@ func (l *Log) hasFailed() bool {
 
 // failure is what an append is told after the log has failed.
 func (l *Log) failure() error {
-	if d, ok := errors.AsType[*damage](l.cause); ok {
+	if d, ok := errors.AsType[*scrub.Damage](l.cause); ok {
 		return domain.Wrap(domain.ReadOnly, d, "The event log is damaged. Nothing is taken until it is restored; reads go on where they can.")
 	}
 	return domain.Wrap(domain.ReadOnly, l.cause, "The disk of the event log failed. Nothing is taken until the node is restarted; reads go on.")

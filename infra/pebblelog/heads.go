@@ -10,11 +10,11 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// heads remembers the versions of the streams used last, in two generations:
+// headCache remembers the versions of the streams used last, in two generations:
 // when the young one is full it becomes the old one, and what was not used
 // meanwhile is forgotten. The writer puts what it appends; readers only add
 // that a stream does not exist.
-type heads struct {
+type headCache struct {
 	mu         sync.Mutex
 	young, old map[eventlog.Stream]eventlog.Version
 	generation int
@@ -22,12 +22,12 @@ type heads struct {
 	limit      int // of the weight of one generation
 }
 
-func newHeads(limit int) *heads {
-	return &heads{young: map[eventlog.Stream]eventlog.Version{}, limit: limit}
+func newHeadCache(limit int) *headCache {
+	return &headCache{young: map[eventlog.Stream]eventlog.Version{}, limit: limit}
 }
 
 // get returns the version of s, if it is known, and the generation of now.
-func (h *heads) get(s eventlog.Stream) (v eventlog.Version, known bool, generation int) {
+func (h *headCache) get(s eventlog.Stream) (v eventlog.Version, known bool, generation int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if v, known = h.young[s]; !known {
@@ -36,7 +36,7 @@ func (h *heads) get(s eventlog.Stream) (v eventlog.Version, known bool, generati
 	return v, known, h.generation
 }
 
-func (h *heads) put(s eventlog.Stream, v eventlog.Version) {
+func (h *headCache) put(s eventlog.Stream, v eventlog.Version) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.insert(s, v)
@@ -44,7 +44,7 @@ func (h *heads) put(s eventlog.Stream, v eventlog.Version) {
 
 // absent notes that s was not in the database, looked up after get gave out
 // generation, unless it may have been appended to since: that would still be here.
-func (h *heads) absent(s eventlog.Stream, generation int) {
+func (h *headCache) absent(s eventlog.Stream, generation int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, known := h.young[s]; !known && h.generation == generation {
@@ -52,7 +52,7 @@ func (h *heads) absent(s eventlog.Stream, generation int) {
 	}
 }
 
-func (h *heads) insert(s eventlog.Stream, v eventlog.Version) {
+func (h *headCache) insert(s eventlog.Stream, v eventlog.Version) {
 	if h.weight >= h.limit {
 		h.old, h.young = h.young, make(map[eventlog.Stream]eventlog.Version, h.limit)
 		h.weight = 0

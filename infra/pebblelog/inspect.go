@@ -12,10 +12,11 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/infra/pebblelog/scrub"
 )
 
-// maxTold bounds the places a report names.
-const maxTold = 20
+// maxDamages bounds the places a report names.
+const maxDamages = 20
 
 // Report is what a verification of a whole log found.
 type Report struct {
@@ -35,9 +36,9 @@ type Report struct {
 // OK says that nothing is wrong.
 func (r *Report) OK() bool { return r.Loss == "" && r.Broken == 0 }
 
-func (r *Report) tell(err error) {
-	if r.Broken++; r.Broken <= maxTold {
-		r.Damage = append(r.Damage, oneLine(err.Error()))
+func (r *Report) add(err error) {
+	if r.Broken++; r.Broken <= maxDamages {
+		r.Damage = append(r.Damage, scrub.OneLine(err.Error()))
 	}
 }
 
@@ -56,29 +57,29 @@ func Verify(ctx context.Context, dir string, opts Options, progress func(at, end
 	database.ReadOnly = true
 	database.Logger = pebbleLogger{debug: l.opts.Logger.Debug, complained: func(text string) { l.opts.Logger.Debug("pebble", "said", text) }}
 	database.EventListener = &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}} // it is in the report
-	w, witnessErr := readWitness(l.files)
+	w, witnessErr := readSignedCheckpoint(l.files)
 	r.Checkpoint = w.last.position
 	if l.db, err = openDatabase(l.files.path(dbName), database); err != nil {
-		r.tell(fmt.Errorf("the database cannot be opened: %w", err))
+		r.add(fmt.Errorf("the database cannot be opened: %w", err))
 		return r, nil
 	}
 	defer func() { err = errors.Join(err, l.db.Close()) }()
 	if err := l.findScavenged(); err != nil {
-		r.tell(err)
+		r.add(err)
 	}
 	if l.last, err = lastPosition(l.db); err != nil {
-		r.tell(fmt.Errorf("the end of the log cannot be read: %w", err))
+		r.add(fmt.Errorf("the end of the log cannot be read: %w", err))
 		err = nil
 	}
 	r.End = l.last
-	if err := l.inspect(ctx, &r, func(d *damage) { r.tell(d) }, progress); err != nil {
+	if err := l.inspect(ctx, &r, func(d *scrub.Damage) { r.add(d) }, progress); err != nil {
 		return r, err
 	}
 	if witnessErr == nil && r.Broken == 0 {
-		witnessErr = l.verify(w)
+		witnessErr = l.compareWithCheckpoint(w)
 	}
 	if witnessErr != nil {
-		r.Loss = oneLine(witnessErr.Error())
+		r.Loss = scrub.OneLine(witnessErr.Error())
 	}
 	return r, nil
 }
@@ -88,25 +89,25 @@ func Verify(ctx context.Context, dir string, opts Options, progress func(at, end
 func (l *Log) Verify(ctx context.Context, progress func(at, end eventlog.Position)) (r Report, err error) {
 	r.End, _ = l.tail.position()
 	r.Checkpoint = eventlog.Position(l.checkpointer.last.Load())
-	err = l.inspect(ctx, &r, func(d *damage) { r.tell(d); l.damaged(d) }, progress)
+	err = l.inspect(ctx, &r, func(d *scrub.Damage) { r.add(d); l.damaged(d) }, progress)
 	return r, err
 }
 
 // inspect reads all tables, all records and all indexes up to r.End.
-func (l *Log) inspect(ctx context.Context, r *Report, found func(*damage), progress func(at, end eventlog.Position)) error {
-	levels, err := liveTables(l.db)
+func (l *Log) inspect(ctx context.Context, r *Report, found func(*scrub.Damage), progress func(at, end eventlog.Position)) error {
+	levels, err := scrub.LiveTables(l.db, describeKeys)
 	if err != nil {
 		return domain.Wrap(domain.Internal, err, "The tables of the log cannot be listed.")
 	}
-	s := l.newScrub(newestFirst(levels))
-	defer s.end()
+	s := l.newScrub(scrub.NewestFirst(levels))
+	defer s.Close()
 	var buffer []byte
 	for {
-		if err := l.goOn(ctx); err != nil {
+		if err := l.interrupted(ctx); err != nil {
 			return err
 		}
-		sp, ok, err := s.next(math.MaxInt64)
-		if d, broken := errors.AsType[*damage](err); broken {
+		sp, ok, err := s.Next(math.MaxInt64)
+		if d, broken := errors.AsType[*scrub.Damage](err); broken {
 			found(d)
 			continue
 		}
@@ -116,14 +117,15 @@ func (l *Log) inspect(ctx context.Context, r *Report, found func(*damage), progr
 		if !ok {
 			break
 		}
-		buffer = sp.check(buffer, found)
+		buffer = sp.Check(buffer, found)
 	}
-	r.Tables, r.Blocks, r.Bytes = s.checked.tables, s.checked.blocks, s.checked.bytes
+	totals := s.Totals()
+	r.Tables, r.Blocks, r.Bytes = totals.Tables, totals.Blocks, totals.Bytes
 	return l.inspectRecords(ctx, r, progress)
 }
 
-// goOn says why an inspection ends before its time, or nil.
-func (l *Log) goOn(ctx context.Context) error {
+// interrupted says why an inspection ends before its time, or nil.
+func (l *Log) interrupted(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
@@ -140,7 +142,7 @@ func (l *Log) inspectRecords(ctx context.Context, r *Report, progress func(at, e
 	seed := maphash.MakeSeed()
 	var streams, categories uint64
 	for at := eventlog.Position(0); at < r.End; {
-		if err := l.goOn(ctx); err != nil {
+		if err := l.interrupted(ctx); err != nil {
 			return err
 		}
 		var chunk []eventlog.Recorded
@@ -155,7 +157,7 @@ func (l *Log) inspectRecords(ctx context.Context, r *Report, progress func(at, e
 		}
 		r.Events += int64(len(chunk))
 		if err != nil {
-			r.tell(err)
+			r.add(err)
 			return nil // what follows cannot be held against the indexes
 		}
 		progress(at, r.End)
@@ -180,7 +182,7 @@ func (l *Log) inspectRecords(ctx context.Context, r *Report, progress func(at, e
 		err = errors.New("the index of streams does not agree with the events")
 	}
 	if err != nil {
-		r.tell(err)
+		r.add(err)
 	}
 	byCategory, err := l.sum(ctx, kindCategory, seed, func(it *pebble.Iterator) (eventlog.Position, []byte, error) {
 		p, ok := lastNumber(it.Key())
@@ -193,9 +195,9 @@ func (l *Log) inspectRecords(ctx context.Context, r *Report, progress func(at, e
 		err = errors.New("the index of categories does not agree with the events")
 	}
 	if err != nil {
-		r.tell(err)
+		r.add(err)
 	}
-	return l.goOn(ctx)
+	return l.interrupted(ctx)
 }
 
 // sum adds up the entries of an index that point to positions up to end.
@@ -207,7 +209,7 @@ func (l *Log) sum(
 		n, key := 0, []byte(nil)
 		return l.index(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}}, func(it *pebble.Iterator) (bool, error) {
 			if n++; n%chunkEvents == 0 {
-				if err := l.goOn(ctx); err != nil {
+				if err := l.interrupted(ctx); err != nil {
 					return false, err
 				}
 			}

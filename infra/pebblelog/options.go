@@ -116,8 +116,6 @@ const (
 	// verifyBytesPerSecond bounds the reading that verifies the rest beside the
 	// work of the log: a few per cent of a processor and of a slow disk.
 	verifyBytesPerSecond = 32 << 20
-	// verifySpanBytes is how much is read at once.
-	verifySpanBytes = 1 << 20
 )
 
 func (o Options) withDefaults() Options {

@@ -12,6 +12,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/infra/pebblelog/scrub"
 )
 
 // Log is an eventlog.Store on disk, with every capability that a store may have;
@@ -27,7 +28,7 @@ type Log struct {
 
 	// The writer's own.
 	last      eventlog.Position // the last position given, on disk or not
-	heads     *heads
+	heads     *headCache
 	scavenged atomic.Bool  // events were removed, now or ever
 	removing  sync.Mutex   // held while events are removed; before readers
 	removals  atomic.Int64 // batches that removed events
@@ -43,13 +44,13 @@ type Log struct {
 	checkpointed chan struct{} // the last checkpoint is written
 
 	compactions *compactions
-	scrub       *scrub
-	levels      atomic.Pointer[[][]table] // that there were at the start
-	verified    chan struct{}             // nothing more is verified
+	scrub       *scrub.Scrub
+	levels      atomic.Pointer[[][]scrub.Table] // that there were at the start
+	verified    chan struct{}                   // nothing more is verified
 	damage      struct {
 		sync.Mutex
-		met     *damage // the first
-		started bool    // it stops the log, and not only the start
+		met     *scrub.Damage // the first
+		started bool          // it stops the log, and not only the start
 	}
 
 	readers sync.RWMutex // held for reading while the database is read
@@ -70,7 +71,7 @@ func Open(dir string, opts Options) (*Log, error) {
 		opts:         opts.withDefaults(),
 		queue:        make(chan *request, maxQueuedAppends),
 		saves:        make(chan *save),
-		heads:        newHeads(headsPerGeneration),
+		heads:        newHeadCache(headsPerGeneration),
 		closing:      make(chan struct{}),
 		stopped:      make(chan struct{}),
 		checkpointed: make(chan struct{}),
@@ -130,12 +131,12 @@ func (l *Log) open() (err error) {
 			err = withClosing(err, l.db.Close())
 		}
 	}()
-	w, err := readWitness(l.files)
+	w, err := readSignedCheckpoint(l.files)
 	if err != nil {
 		if !l.opts.AcceptLoss {
 			return refusalOfLoss(l.files.dir, err)
 		}
-		w = witness{}
+		w = signedCheckpoint{}
 	}
 	if !w.found {
 		if err := l.create(); err != nil {
@@ -145,11 +146,11 @@ func (l *Log) open() (err error) {
 	return l.openDatabase(w)
 }
 
-func (l *Log) openDatabase(w witness) (err error) {
+func (l *Log) openDatabase(w signedCheckpoint) (err error) {
 	opts := databaseOptions(l.opts, l.disk)
 	opts.ErrorIfNotExists = true
-	opts.Logger = pebbleLogger{l.opts.Logger.Debug, l.complained, l.databaseDied}
-	opts.EventListener = &pebble.EventListener{DataCorruption: l.met}
+	opts.Logger = pebbleLogger{l.opts.Logger.Debug, l.pebbleLogged, l.databaseDied}
+	opts.EventListener = &pebble.EventListener{DataCorruption: l.corrupted}
 	l.compactions = newCompactions()
 	opts.Experimental.CompactionScheduler = l.compactions
 	if l.db, err = openDatabase(l.files.path(dbName), opts); err != nil {
@@ -173,7 +174,7 @@ func (l *Log) openDatabase(w witness) (err error) {
 	if err := l.verifyContinuity(); err != nil {
 		return refusal(l.files.dir, err)
 	}
-	if err := l.verify(w); err != nil {
+	if err := l.compareWithCheckpoint(w); err != nil {
 		if !l.opts.AcceptLoss {
 			return refusalOfLoss(l.files.dir, err)
 		}
@@ -187,7 +188,7 @@ func (l *Log) openDatabase(w witness) (err error) {
 }
 
 // begin makes the key and the checkpoint that are missing, and ends the start.
-func (l *Log) begin(w witness) (err error) {
+func (l *Log) begin(w signedCheckpoint) (err error) {
 	if w.key == nil {
 		if w.key, err = newKey(); err != nil {
 			return err
@@ -227,7 +228,7 @@ func (l *Log) create() error {
 		return err
 	}
 	opts := databaseOptions(l.opts, l.disk)
-	opts.Logger = pebbleLogger{l.opts.Logger.Debug, l.complained, l.databaseDied}
+	opts.Logger = pebbleLogger{l.opts.Logger.Debug, l.pebbleLogged, l.databaseDied}
 	db, err := openDatabase(fresh, opts)
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func (l *Log) RemoveBelow(ctx context.Context, s eventlog.Stream, below eventlog
 	l.removing.Lock() // else the first version that is left could go back
 	defer l.removing.Unlock()
 	for moved := false; ; {
-		if err := l.goOn(ctx); err != nil {
+		if err := l.interrupted(ctx); err != nil {
 			return removed, err
 		}
 		n, beyond := 0, false
@@ -259,12 +259,12 @@ func (l *Log) GiveBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return l.settle(before)
+	return l.recordRemovals(before)
 }
 
-// settle notes that the space of all that was removed is given back, unless
+// recordRemovals notes that the space of all that was removed is given back, unless
 // more was removed since there were so many removals.
-func (l *Log) settle(removals int64) error {
+func (l *Log) recordRemovals(removals int64) error {
 	l.removing.Lock()
 	defer l.removing.Unlock()
 	return l.reading(func() error {

@@ -25,7 +25,7 @@ func (l *Log) TruncatedStreams(ctx context.Context, categories ...string) (list 
 	err = l.reading(func() error {
 		keys := &pebble.IterOptions{LowerBound: []byte{kindGone}, UpperBound: []byte{kindGone + 1}}
 		return l.index(keys, func(it *pebble.Iterator) (bool, error) {
-			if err := l.goOn(ctx); err != nil {
+			if err := l.interrupted(ctx); err != nil {
 				return false, err
 			}
 			value, err := it.ValueAndErr()

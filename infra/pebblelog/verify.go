@@ -10,16 +10,16 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// witness is what lies beside the database and says what it must hold.
-type witness struct {
+// signedCheckpoint is what lies beside the database and says what it must hold.
+type signedCheckpoint struct {
 	key   ed25519.PrivateKey // nil if there is none
 	last  checkpoint
 	found bool // whether there is a checkpoint
 }
 
-// readWitness reads the key and the checkpoint of a folder. A checkpoint that
+// readSignedCheckpoint reads the key and the checkpoint of a folder. A checkpoint that
 // the key did not sign is an error.
-func readWitness(files folder) (w witness, err error) {
+func readSignedCheckpoint(files folder) (w signedCheckpoint, err error) {
 	keyText, err := files.read(keyName)
 	if err != nil {
 		return w, err
@@ -48,8 +48,8 @@ func readWitness(files folder) (w witness, err error) {
 	return w, nil
 }
 
-// verify compares the log that was opened with its checkpoint.
-func (l *Log) verify(w witness) error {
+// compareWithCheckpoint compares the log that was opened with its checkpoint.
+func (l *Log) compareWithCheckpoint(w signedCheckpoint) error {
 	switch {
 	case !w.found && l.last > 0:
 		return fmt.Errorf("the log ends at position %d but has no checkpoint", l.last)

@@ -4,9 +4,9 @@ import (
 	"testing"
 
 	"orderflow/domain/eventlog"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/memory"
 	"orderflow/infra/postgres"
-	"orderflow/infra/servicestest"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"
 	"orderflow/readmodels"

@@ -46,7 +46,7 @@ func BenchmarkRebuild(b *testing.B) {
 					b.Fatal(err)
 				}
 				rebuilt, events = rebuilt+time.Since(start), events+done.Events
-				alone, err := v.BareCopy(b.Context(), g)
+				alone, err := v.BaselineCopy(b.Context(), g)
 				if err != nil {
 					b.Fatal(err)
 				}

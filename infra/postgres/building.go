@@ -41,7 +41,7 @@ type building struct {
 	failed   error      // ends the build
 	before   int64      // the version that served when the build began,
 	beforeAt eventlog.Position
-	seen     seen
+	written  bloomFilter
 	buffers  [2]buffers // take turns
 	ready    bool
 	promoted bool
@@ -50,9 +50,9 @@ type building struct {
 
 var _ projections.Building = (*building)(nil)
 
-func (l *shelf) build(ctx context.Context) (*building, error) {
+func (l *versions) build(ctx context.Context) (*building, error) {
 	l.sweep(ctx)
-	live, at, err := l.stands(ctx)
+	live, at, err := l.liveAt(ctx)
 	if err != nil {
 		return nil, mapped(err)
 	}
@@ -60,7 +60,7 @@ func (l *shelf) build(ctx context.Context) (*building, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &building{conn: c, before: live.id, beforeAt: at, seen: newSeen()}
+	b := &building{conn: c, before: live.id, beforeAt: at, written: newBloomFilter()}
 	if err := b.begin(ctx, l); err != nil {
 		_ = c.Close(context.WithoutCancel(ctx)) // the first error is the one to tell
 		return nil, mapped(err)
@@ -69,7 +69,7 @@ func (l *shelf) build(ctx context.Context) (*building, error) {
 }
 
 // begin takes the lock before anybody can see the version.
-func (b *building) begin(ctx context.Context, l *shelf) error {
+func (b *building) begin(ctx context.Context, l *versions) error {
 	_, err := b.conn.Exec(ctx, "SET statement_timeout = 0;\nSET synchronous_commit = off;\nSET maintenance_work_mem = '"+buildMemory+"'")
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (b *building) Checkpoint(ctx context.Context) (eventlog.Checkpoint, error) 
 	if b.promoted {
 		return b.version.Checkpoint(ctx)
 	}
-	return b.at, b.settle(ctx)
+	return b.at, b.awaitWrite(ctx)
 }
 
 // Write implements [projections.Store]. An error of the batch before may be told here.
@@ -108,7 +108,7 @@ func (b *building) Write(ctx context.Context, batch projections.Batch) error {
 	if err != nil {
 		return err
 	}
-	if err := b.settle(ctx); err != nil {
+	if err := b.awaitWrite(ctx); err != nil {
 		return err
 	}
 	b.buffers[0], b.buffers[1] = b.buffers[1], into
@@ -118,8 +118,8 @@ func (b *building) Write(ctx context.Context, batch projections.Batch) error {
 	return nil
 }
 
-// settle waits for the batch being written. The caller holds mu.
-func (b *building) settle(ctx context.Context) error {
+// awaitWrite waits for the batch being written. The caller holds mu.
+func (b *building) awaitWrite(ctx context.Context) error {
 	if b.flight != nil {
 		select {
 		case err := <-b.flight:
@@ -166,7 +166,7 @@ func encode[K, V any](job *[]table, b *building, view view[K, V], buffer *[]byte
 	}
 	var again []K
 	for i := range rows {
-		if k := view.keyOf(&rows[i]); b.seen.add(view.name, view.keyText(k)) {
+		if k := view.keyOf(&rows[i]); b.written.add(view.name, view.keyText(k)) {
 			again = append(again, k)
 		}
 	}
@@ -192,11 +192,11 @@ func (b *building) copy(job []table) error {
 			continue
 		}
 		if len(t.gone) > 0 {
-			if _, err := b.conn.Exec(ctx, b.texts.of(t.name+"_delete"), t.gone...); err != nil {
+			if _, err := b.conn.Exec(ctx, b.statements.of(t.name+"_delete"), t.gone...); err != nil {
 				return gone(err)
 			}
 		}
-		if _, err := b.conn.PgConn().CopyFrom(ctx, bytes.NewReader(t.rows), b.texts.of(t.name+"_copy")); err != nil {
+		if _, err := b.conn.PgConn().CopyFrom(ctx, bytes.NewReader(t.rows), b.statements.of(t.name+"_copy")); err != nil {
 			return gone(err)
 		}
 	}
@@ -219,7 +219,7 @@ func (b *building) Load(ctx context.Context, k projections.Keys) (r projections.
 	if k.Len() == 0 {
 		return r, nil
 	}
-	if err := b.settle(ctx); err != nil {
+	if err := b.awaitWrite(ctx); err != nil {
 		return r, err
 	}
 	return b.load(ctx, b.conn, k)
@@ -227,7 +227,7 @@ func (b *building) Load(ctx context.Context, k projections.Keys) (r projections.
 
 func among[K, V any](b *building, view view[K, V], keys []K) (there []K) {
 	for _, k := range keys {
-		if b.seen.has(view.name, view.keyText(k)) {
+		if b.written.has(view.name, view.keyText(k)) {
 			there = append(there, k)
 		}
 	}
@@ -241,7 +241,7 @@ func (b *building) Snapshot(ctx context.Context) (projections.Snapshot, error) {
 	if b.promoted {
 		return b.version.Snapshot(ctx)
 	}
-	if err := b.settle(ctx); err != nil {
+	if err := b.awaitWrite(ctx); err != nil {
 		return nil, err
 	}
 	s, err := b.snapshot(ctx)
@@ -259,11 +259,11 @@ func (b *building) Discard(ctx context.Context) error {
 	if b.promoted || b.closed {
 		return nil
 	}
-	_ = b.settle(context.WithoutCancel(ctx)) // a COPY has a limit of its own; whatever it was, the version goes
+	_ = b.awaitWrite(context.WithoutCancel(ctx)) // a COPY has a limit of its own; whatever it was, the version goes
 	b.closed = true
-	ctx, cancel := b.shelf.server.within(ctx)
+	ctx, cancel := b.versions.server.within(ctx)
 	defer cancel()
 	_ = b.conn.Close(ctx) // and its lock with it
-	b.shelf.sweep(ctx)
+	b.versions.sweep(ctx)
 	return nil
 }

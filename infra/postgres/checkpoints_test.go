@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"orderflow/domain/eventlog"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/postgres"
-	"orderflow/infra/servicestest"
 	"orderflow/sagas"
 	"orderflow/sagas/sagastest"
 )

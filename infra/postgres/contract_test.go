@@ -6,8 +6,8 @@ import (
 
 	"orderflow/domain/eventlog"
 	"orderflow/domain/eventlog/eventlogtest"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/postgres"
-	"orderflow/infra/servicestest"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"
 	"orderflow/readmodels/readmodelstest"

@@ -13,9 +13,9 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/memory"
 	"orderflow/infra/postgres"
-	"orderflow/infra/servicestest"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"
 	"orderflow/readmodels"

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"orderflow/domain"
-	"orderflow/infra/servicestest"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/projections"
 	"orderflow/readmodels"
 )

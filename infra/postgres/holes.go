@@ -59,7 +59,7 @@ func (v *Views) Holes(ctx context.Context, group string, limit int) (list []read
 	if err != nil {
 		return nil, 0, err
 	}
-	l := *v.shelf(g.Name)
+	l := *v.versions(g.Name)
 	ctx, cancel := l.server.within(ctx)
 	defer cancel()
 	if limit > 0 {

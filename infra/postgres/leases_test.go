@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"orderflow/domain"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/postgres"
-	"orderflow/infra/servicestest"
 )
 
 // patience is how long a test waits for what should happen at once or soon.

@@ -28,10 +28,10 @@ func (v *Views) Changed(ctx context.Context, group string, since projections.Cur
 	if err != nil {
 		return projections.Change{}, since, err
 	}
-	l := *v.shelf(g.Name)
+	l := *v.versions(g.Name)
 	ctx, cancel := l.server.within(ctx)
 	defer cancel()
-	live, at, err := l.stands(ctx)
+	live, at, err := l.liveAt(ctx)
 	if err != nil {
 		return projections.Change{}, since, mapped(err)
 	}

@@ -3,7 +3,7 @@ package postgres_test
 import (
 	"testing"
 
-	"orderflow/infra/servicestest"
+	"orderflow/infra/deploy/servicestest"
 )
 
 func TestNotesAreShared(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/postgres"
-	"orderflow/infra/servicestest"
 	"orderflow/projections"
 )
 

@@ -32,12 +32,12 @@ func (b *building) Prepare(ctx context.Context) error {
 }
 
 func (b *building) makeReady(ctx context.Context) error {
-	if err := b.settle(ctx); err != nil || b.ready {
+	if err := b.awaitWrite(ctx); err != nil || b.ready {
 		return err
 	}
-	_, indexes := schemaOf(b.shelf.group)
-	tables := in(b.texts.schema, tablesOf(b.shelf.group))
-	if _, err := b.conn.Exec(ctx, b.texts.in(indexes)+";\nANALYZE "+tables); err != nil {
+	_, indexes := schemaOf(b.versions.group)
+	tables := in(b.statements.schema, tablesOf(b.versions.group))
+	if _, err := b.conn.Exec(ctx, b.statements.in(indexes)+";\nANALYZE "+tables); err != nil {
 		b.failed = gone(err)
 		return b.failed
 	}
@@ -77,7 +77,7 @@ func (b *building) Promote(ctx context.Context) error {
 
 // change is the switch: one transaction.
 func (b *building) change(ctx context.Context) error {
-	l := b.shelf
+	l := b.versions
 	return pgx.BeginFunc(ctx, b.conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL synchronous_commit = on;\nSET LOCAL lock_timeout = "+millis(switchLockTimeout)); err != nil {
 			return err
@@ -92,7 +92,7 @@ func (b *building) change(ctx context.Context) error {
 		if _, err := tx.Exec(ctx, statement("version_retire"), id); err != nil {
 			return err
 		}
-		served, err := tx.Exec(ctx, statement("version_serve"), append([]any{b.id}, bindStand(b.at)...)...)
+		served, err := tx.Exec(ctx, statement("version_serve"), append([]any{b.id}, bindCheckpoint(b.at)...)...)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (b *building) undecided(ctx context.Context, failed error) error {
 		return mapped(failed)
 	}
 	var now string
-	err := b.shelf.pool.QueryRow(ctx, statement("version_state"), b.id).Scan(&now)
+	err := b.versions.pool.QueryRow(ctx, statement("version_state"), b.id).Scan(&now)
 	if err == nil && now == stateLive {
 		b.serve(ctx)
 		return nil
@@ -124,12 +124,12 @@ func (b *building) undecided(ctx context.Context, failed error) error {
 
 // serve goes on as the serving version, from the pool.
 func (b *building) serve(ctx context.Context) {
-	b.promoted, b.seen, b.buffers = true, seen{}, [2]buffers{}
-	ctx, cancel := b.shelf.server.within(context.WithoutCancel(ctx))
+	b.promoted, b.written, b.buffers = true, bloomFilter{}, [2]buffers{}
+	ctx, cancel := b.versions.server.within(context.WithoutCancel(ctx))
 	defer cancel()
 	_ = b.conn.Close(ctx) // it has done its work
-	b.shelf.see(b.id)
-	b.shelf.sweep(ctx)
+	b.versions.see(b.id)
+	b.versions.sweep(ctx)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

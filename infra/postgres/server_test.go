@@ -13,8 +13,8 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/postgres"
-	"orderflow/infra/servicestest"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"
 	"orderflow/readmodels"

@@ -24,9 +24,9 @@ func (v *version) Snapshot(ctx context.Context) (projections.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := v.shelf.server.within(ctx)
+	ctx, cancel := v.versions.server.within(ctx)
 	defer cancel()
-	stand, err := scanStand(s.conn.QueryRow(ctx, statement("version_checkpoint"), v.id))
+	stand, err := scanViewCheckpoint(s.conn.QueryRow(ctx, statement("version_checkpoint"), v.id))
 	if err != nil {
 		_ = s.Close() // the first error is the one to tell
 		return nil, gone(err)
@@ -37,16 +37,16 @@ func (v *version) Snapshot(ctx context.Context) (projections.Snapshot, error) {
 
 // snapshot locks the tables first: what is seen is decided by the first question.
 func (v *version) snapshot(ctx context.Context) (*snapshot, error) {
-	ctx, cancel := v.shelf.server.within(ctx)
+	ctx, cancel := v.versions.server.within(ctx)
 	defer cancel()
-	c, err := v.shelf.server.dial(ctx, v.shelf.service)
+	c, err := v.versions.server.dial(ctx, v.versions.service)
 	if err != nil {
 		return nil, err
 	}
 	s := &snapshot{v: v, conn: c}
 	_, err = c.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n"+
 		"SET LOCAL statement_timeout = 0;\nSET LOCAL idle_in_transaction_session_timeout = 0;\n"+
-		"LOCK TABLE "+in(v.texts.schema, tablesOf(v.shelf.group))+" IN ACCESS SHARE MODE")
+		"LOCK TABLE "+in(v.statements.schema, tablesOf(v.versions.group))+" IN ACCESS SHARE MODE")
 	if err != nil {
 		_ = s.Close() // the first error is the one to tell
 		return nil, gone(err)
@@ -59,7 +59,7 @@ func (s *snapshot) Position() eventlog.Position { return s.at }
 func (s *snapshot) Rows(ctx context.Context) iter.Seq2[projections.Row, error] {
 	return func(yield func(projections.Row, error) bool) {
 		goOn := true
-		switch s.v.shelf.group.Name {
+		switch s.v.versions.group.Name {
 		case projections.Orders:
 			goOn = every(ctx, s, orderView(), yield) && every(ctx, s, paymentView(), yield) &&
 				every(ctx, s, fulfilmentView(), yield) && every(ctx, s, salesView(), yield)
@@ -80,7 +80,7 @@ func every[K, V any](ctx context.Context, s *snapshot, view view[K, V], yield fu
 		yield(projections.Row{View: view.name}, mapped(err))
 		return false
 	}
-	rows, err := s.conn.Query(ctx, s.v.texts.of(view.name+"_all"))
+	rows, err := s.conn.Query(ctx, s.v.statements.of(view.name+"_all"))
 	if err != nil {
 		return fail(err)
 	}
@@ -105,7 +105,7 @@ func (s *snapshot) Sums(ctx context.Context) (projections.Sums, error) {
 		name  string
 		total *int64 // nil over no rows
 	}
-	rows, err := s.conn.Query(ctx, s.v.texts.of("sums_"+s.v.shelf.group.Name))
+	rows, err := s.conn.Query(ctx, s.v.statements.of("sums_"+s.v.versions.group.Name))
 	if err != nil {
 		return nil, mapped(err)
 	}
@@ -126,7 +126,7 @@ func (s *snapshot) Sums(ctx context.Context) (projections.Sums, error) {
 
 // Close ends the transaction with its connection.
 func (s *snapshot) Close() error {
-	ctx, cancel := s.v.shelf.server.within(context.Background())
+	ctx, cancel := s.v.versions.server.within(context.Background())
 	defer cancel()
 	_ = s.conn.Close(ctx) // it only read
 	return nil

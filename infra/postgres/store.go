@@ -13,15 +13,15 @@ import (
 // are one transaction. The first of them locks the version's row, so writers of
 // a group take turns and cannot wait for each other's rows.
 func (v *version) Write(ctx context.Context, b projections.Batch) error {
-	ctx, cancel := v.shelf.server.within(ctx)
+	ctx, cancel := v.versions.server.within(ctx)
 	defer cancel()
 	batch := &pgx.Batch{}
-	batch.Queue(statement("version_advance"), append([]any{v.id, int64(b.Above)}, bindStand(b.To)...)...)
+	batch.Queue(statement("version_advance"), append([]any{v.id, int64(b.Above)}, bindCheckpoint(b.To)...)...)
 	if err := v.queueRows(batch, b.Rows); err != nil {
 		return err
 	}
-	batch.Queue(statement("notify"), fmt.Sprint(v.shelf.group.Name, " ", b.To.Position()))
-	return gone(v.shelf.pool.SendBatch(ctx, batch).Close())
+	batch.Queue(statement("notify"), fmt.Sprint(v.versions.group.Name, " ", b.To.Position()))
+	return gone(v.versions.pool.SendBatch(ctx, batch).Close())
 }
 
 func (v *version) queueRows(batch *pgx.Batch, r projections.Rows) error {
@@ -53,16 +53,16 @@ func queueUpsert[K, V any](batch *pgx.Batch, v *version, view view[K, V], rows [
 	}
 	args, err := view.arrays(rows)
 	if err == nil {
-		batch.Queue(v.texts.of(view.name+"_upsert"), args...)
+		batch.Queue(v.statements.of(view.name+"_upsert"), args...)
 	}
 	return err
 }
 
 // Load implements [projections.Store].
 func (v *version) Load(ctx context.Context, k projections.Keys) (projections.Rows, error) {
-	ctx, cancel := v.shelf.server.within(ctx)
+	ctx, cancel := v.versions.server.within(ctx)
 	defer cancel()
-	return v.load(ctx, v.shelf.pool, k)
+	return v.load(ctx, v.versions.pool, k)
 }
 
 // batcher is a pool or a connection.
@@ -90,7 +90,7 @@ func queueLoad[K, V any](batch *pgx.Batch, v *version, view view[K, V], keys []K
 	if len(keys) == 0 {
 		return
 	}
-	batch.Queue(v.texts.of(view.name+"_load"), view.keys(keys)...).Query(func(rows pgx.Rows) (err error) {
+	batch.Queue(v.statements.of(view.name+"_load"), view.keys(keys)...).Query(func(rows pgx.Rows) (err error) {
 		*to, err = collect(rows, view.scan)
 		return err
 	})

@@ -20,7 +20,7 @@ const tendEvery = time.Minute
 // readmodels from the serving versions. Any number of processes may project,
 // rebuild and read at the same time.
 type Views struct {
-	orders, stock, products *shelf
+	orders, stock, products *versions
 
 	news *news
 	stop context.CancelFunc
@@ -46,18 +46,18 @@ func (s *Server) Views(ctx context.Context) (*Views, error) {
 		if g.Name == projections.Orders {
 			service = orderService
 		}
-		l, err := newShelf(ctx, s, service, g)
+		l, err := newVersions(ctx, s, service, g)
 		if err != nil {
 			return nil, err
 		}
-		*v.shelf(g.Name) = l
+		*v.versions(g.Name) = l
 	}
 	ctx, v.stop = context.WithCancel(context.WithoutCancel(ctx))
 	v.wg.Go(func() { v.tend(ctx) })
 	return v, nil
 }
 
-func (v *Views) shelf(group string) **shelf {
+func (v *Views) versions(group string) **versions {
 	switch group {
 	case projections.Orders:
 		return &v.orders
@@ -76,7 +76,7 @@ func (v *Views) tend(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			for _, l := range []*shelf{v.orders, v.stock, v.products} {
+			for _, l := range []*versions{v.orders, v.stock, v.products} {
 				l.tend(ctx)
 			}
 		}
@@ -94,7 +94,7 @@ func (v *Views) Close() error {
 
 // Live implements [projections.Views].
 func (v *Views) Live(ctx context.Context, g projections.Group) (projections.Store, error) {
-	l := *v.shelf(g.Name)
+	l := *v.versions(g.Name)
 	ctx, cancel := l.server.within(ctx)
 	defer cancel()
 	live, err := l.live(ctx)
@@ -112,7 +112,7 @@ func (v *Views) Live(ctx context.Context, g projections.Group) (projections.Stor
 
 // Build implements [projections.Views].
 func (v *Views) Build(ctx context.Context, g projections.Group) (projections.Building, error) {
-	b, err := (*v.shelf(g.Name)).build(ctx)
+	b, err := (*v.versions(g.Name)).build(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (v *Views) Build(ctx context.Context, g projections.Group) (projections.Bui
 }
 
 // one answers a question about one row from the serving version.
-func one[V any](ctx context.Context, l *shelf, scan func(scanner) (V, error), name string, args ...any) (V, error) {
+func one[V any](ctx context.Context, l *versions, scan func(scanner) (V, error), name string, args ...any) (V, error) {
 	ctx, cancel := l.server.within(ctx)
 	defer cancel()
 	row, err := scan(l.pool.QueryRow(ctx, l.views.of(name), args...))
@@ -132,7 +132,7 @@ func one[V any](ctx context.Context, l *shelf, scan func(scanner) (V, error), na
 }
 
 // many answers a question about several rows from the serving version.
-func many[V any](ctx context.Context, l *shelf, scan func(scanner) (V, error), name string, args ...any) ([]V, error) {
+func many[V any](ctx context.Context, l *versions, scan func(scanner) (V, error), name string, args ...any) ([]V, error) {
 	ctx, cancel := l.server.within(ctx)
 	defer cancel()
 	rows, err := l.pool.Query(ctx, l.views.of(name), args...)

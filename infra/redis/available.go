@@ -25,7 +25,7 @@ func (a *Available) Read(ctx context.Context, w domain.Warehouse, skus ...domain
 		t, _ := a.r.keys.available(w, sku)
 		byTag[t] = append(byTag[t], sku)
 	}
-	must := a.r.floors[stock].seen()
+	must := a.r.watermarks[stock].get()
 	var (
 		mu    sync.Mutex
 		known = make(map[domain.SKU]int64, len(skus))
@@ -57,7 +57,7 @@ func (a *Available) read(ctx context.Context, t tag, w domain.Warehouse, skus []
 		keys = append(keys, key)
 	}
 	var found []any
-	err := a.r.call(ctx, t.lane(), func(ctx context.Context) (err error) {
+	err := a.r.call(ctx, t.breakerKey(), func(ctx context.Context) (err error) {
 		found, err = a.r.available.Run(ctx, a.r.client, keys).Slice()
 		return err
 	})
@@ -76,6 +76,6 @@ func (a *Available) read(ctx context.Context, t tag, w domain.Warehouse, skus []
 			figures[skus[i]] = n
 		}
 	}
-	a.r.floors[stock].saw(at)
+	a.r.watermarks[stock].advance(at)
 	return figures, nil
 }

@@ -8,7 +8,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
-	"orderflow/infra/servicestest"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/sqlite"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"

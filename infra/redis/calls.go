@@ -51,7 +51,7 @@ func (r *Redis) Stats() Stats {
 // call makes one call, bounded in time, unless the lane has failed too often.
 // A missing key is no failure: f must not return goredis.Nil.
 func (r *Redis) call(ctx context.Context, lane int, f func(context.Context) error) error {
-	b := r.lane(lane)
+	b := r.breaker(lane)
 	if !b.allow(r.now()) {
 		r.stats.skipped.Add(1)
 		return domain.Errorf(domain.Unavailable, "Redis failed before and is left alone for a moment.")
@@ -66,7 +66,7 @@ func (r *Redis) call(ctx context.Context, lane int, f func(context.Context) erro
 		return nil
 	case ctx.Err() != nil:
 		r.stats.givenUp.Add(1)
-		b.learnedNothing()
+		b.abandon()
 	default:
 		r.count(err)
 		b.failed(r.now())
@@ -94,10 +94,10 @@ func (r *Redis) count(err error) {
 	}
 }
 
-// lane finds the breaker of some keys. A single node fails as a whole.
-func (r *Redis) lane(i int) *breaker {
+// breaker finds the breaker of some keys. A single node fails as a whole.
+func (r *Redis) breaker(i int) *breaker {
 	if !r.cluster {
 		i = 0
 	}
-	return &r.lanes[i]
+	return &r.breakers[i]
 }

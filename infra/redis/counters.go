@@ -29,7 +29,7 @@ func (c *Counters) key(day time.Time) string {
 // Add counts n more under a name, today.
 func (c *Counters) Add(ctx context.Context, name string, n int64) error {
 	key := c.key(c.r.now())
-	return c.r.call(ctx, laneOf(key), func(ctx context.Context) error {
+	return c.r.call(ctx, breakerKeyOf(key), func(ctx context.Context) error {
 		_, err := c.r.client.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
 			pipe.HIncrBy(ctx, key, name, n)
 			pipe.Expire(ctx, key, counterLife)
@@ -49,7 +49,7 @@ func (c *Counters) Read(ctx context.Context) (map[string]int64, error) {
 func (c *Counters) ReadDay(ctx context.Context, day time.Time) (map[string]int64, error) {
 	key := c.key(day)
 	var texts map[string]string
-	err := c.r.call(ctx, laneOf(key), func(ctx context.Context) (err error) {
+	err := c.r.call(ctx, breakerKeyOf(key), func(ctx context.Context) (err error) {
 		texts, err = c.r.client.HGetAll(ctx, key).Result()
 		return err
 	})

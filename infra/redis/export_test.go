@@ -9,7 +9,7 @@ import (
 
 // SetTagLife shortens how long a tag is believed, and how often the mirror
 // says that it is there. Call it before [Redis.Mirror].
-func (r *Redis) SetTagLife(life, wait time.Duration) { r.tagLife, r.keepWait = life, wait }
+func (r *Redis) SetTagLife(life, wait time.Duration) { r.tagLife, r.heartbeatInterval = life, wait }
 
 // SetNow sets the clock of breakers and counters.
 func (r *Redis) SetNow(now func() time.Time) { r.now = now }
@@ -39,7 +39,7 @@ func StateAt(epoch string, at eventlog.Position) string { return epoch + digits(
 const (
 	TagCount         = tagCount
 	MaxFailures      = maxFailures
-	LeaveAlone       = leaveAlone
+	LeaveAlone       = openFor
 	MaxQueuedBatches = maxQueuedBatches
 	MirrorTimeout    = mirrorTimeout
 )
@@ -51,4 +51,4 @@ type Breaker struct{ b breaker }
 func (b *Breaker) Allow(now time.Time) bool { return b.b.allow(now) }
 func (b *Breaker) Succeeded()               { b.b.succeeded() }
 func (b *Breaker) Failed(now time.Time)     { b.b.failed(now) }
-func (b *Breaker) LearnedNothing()          { b.b.learnedNothing() }
+func (b *Breaker) LearnedNothing()          { b.b.abandon() }

@@ -18,9 +18,9 @@ const (
 	// spread: enough that three to six masters get about the same, few enough
 	// that a batch is few scripts.
 	tagCount = 16
-	// laneCount is the number of breakers: one for each tag of each group, and
+	// breakerCount is the number of breakers: one for each tag of each group, and
 	// as many for all other keys.
-	laneCount = (groupCount + 1) * tagCount
+	breakerCount = (groupCount + 1) * tagCount
 )
 
 // The groups that are mirrored.
@@ -53,10 +53,10 @@ func hash(key string) uint32 {
 	return h.Sum32()
 }
 
-func (t tag) lane() int { return t.group*tagCount + t.n }
+func (t tag) breakerKey() int { return t.group*tagCount + t.n }
 
-// laneOf is the breaker of a key that has no tag.
-func laneOf(key string) int { return groupCount*tagCount + int(hash(key)%tagCount) }
+// breakerKeyOf is the breaker of a key that has no tag.
+func breakerKeyOf(key string) int { return groupCount*tagCount + int(hash(key)%tagCount) }
 
 // layout makes the keys of one Redis.
 type layout struct {

@@ -24,7 +24,7 @@ func (l *Limiter) Take(ctx context.Context, key string, limit int, window time.D
 		return commands.Allowance{}, domain.Errorf(domain.Invalid, "A limit of %d in %v cannot be kept.", limit, window)
 	}
 	var said []int64
-	err := l.r.call(ctx, laneOf(key), func(ctx context.Context) (err error) {
+	err := l.r.call(ctx, breakerKeyOf(key), func(ctx context.Context) (err error) {
 		micros := (window + time.Microsecond - 1).Microseconds()
 		said, err = l.r.take.Run(ctx, l.r.client, []string{l.r.keys.plain("limit", key)}, limit, micros).Int64Slice()
 		return err

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"orderflow/commands/commandstest"
-	"orderflow/infra/servicestest"
+	"orderflow/infra/deploy/servicestest"
 )
 
 func TestLimiter(t *testing.T) {

@@ -19,8 +19,8 @@ const (
 	mirrorTimeout = 500 * time.Millisecond
 	// tagLife is for how long a tag is believed after its mirror fell silent.
 	tagLife = 30 * time.Second
-	// keepWait is how often an idle mirror says that it is there: several times in a tagLife.
-	keepWait = 5 * time.Second
+	// heartbeatInterval is how often an idle mirror says that it is there: several times in a tagLife.
+	heartbeatInterval = 5 * time.Second
 	// rowLife is for how long a row lies in Redis: the news of an order are in
 	// its first days, and what is older is asked of the views.
 	rowLife = 24 * time.Hour
@@ -136,7 +136,7 @@ func (m *Mirror) run() {
 	defer close(m.ended)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	tick := time.NewTicker(leaveAlone)
+	tick := time.NewTicker(openFor)
 	defer tick.Stop()
 	var looking chan []tag // while somebody looks after the tags that are down
 	kept := m.r.now()
@@ -148,17 +148,17 @@ func (m *Mirror) run() {
 				m.signal()
 			}
 		case <-tick.C:
-			if m.r.now().Sub(kept) >= m.r.keepWait {
+			if m.r.now().Sub(kept) >= m.r.heartbeatInterval {
 				kept = m.r.now()
-				m.keep(ctx)
+				m.heartbeat(ctx)
 			}
 			if down := m.down(); looking == nil && len(down) > 0 {
 				looking = make(chan []tag, 1)
-				go m.look(ctx, down, looking)
+				go m.probe(ctx, down, looking)
 			}
 		case well := <-looking:
 			looking = nil
-			m.up(ctx, well)
+			m.markUp(ctx, well)
 		case <-m.stop:
 			m.rest(ctx)
 			cancel()

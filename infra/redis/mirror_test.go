@@ -12,8 +12,8 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/redis"
-	"orderflow/infra/servicestest"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"
 	"orderflow/readmodels"

@@ -10,9 +10,9 @@ import (
 	"orderflow/readmodels"
 )
 
-// ordersBefore answers from Redis what Redis knows, and asks the views for
+// cachedOrders answers from Redis what Redis knows, and asks the views for
 // everything else.
-type ordersBefore struct {
+type cachedOrders struct {
 	r      *Redis
 	behind readmodels.Orders
 	at     Positions
@@ -21,27 +21,27 @@ type ordersBefore struct {
 // Orders puts Redis in front of a view of orders. Every answer is one that the
 // view gave or gives; lists always come from it. at may be nil.
 func (r *Redis) Orders(behind readmodels.Orders, at Positions) readmodels.Orders {
-	return &ordersBefore{r, behind, at}
+	return &cachedOrders{r, behind, at}
 }
 
 // Order implements [readmodels.Orders].
-func (o *ordersBefore) Order(ctx context.Context, id domain.OrderID) (readmodels.Order, error) {
-	must := o.r.floors[orders].sees(o.at, projections.Orders)
+func (o *cachedOrders) Order(ctx context.Context, id domain.OrderID) (readmodels.Order, error) {
+	must := o.r.watermarks[orders].advanceFrom(o.at, projections.Orders)
 	var row readmodels.Order
 	t, key := o.r.keys.order(id)
 	if o.r.row(ctx, t, key, must, &row) && row.ID == id {
 		return row, nil
 	}
 	row, err := o.behind.Order(ctx, id)
-	o.r.floors[orders].saw(eventlog.Position(row.Position))
+	o.r.watermarks[orders].advance(eventlog.Position(row.Position))
 	return row, err
 }
 
 // Orders implements [readmodels.Orders].
-func (o *ordersBefore) Orders(ctx context.Context, q readmodels.OrderQuery) (readmodels.OrderPage, error) {
+func (o *cachedOrders) Orders(ctx context.Context, q readmodels.OrderQuery) (readmodels.OrderPage, error) {
 	page, err := o.behind.Orders(ctx, q)
 	for _, row := range page.Orders {
-		o.r.floors[orders].saw(eventlog.Position(row.Position))
+		o.r.watermarks[orders].advance(eventlog.Position(row.Position))
 	}
 	return page, err
 }
@@ -50,7 +50,7 @@ func (o *ordersBefore) Orders(ctx context.Context, q readmodels.OrderQuery) (rea
 // may be shown.
 func (r *Redis) row(ctx context.Context, t tag, key string, must eventlog.Position, into any) bool {
 	var found []any
-	err := r.call(ctx, t.lane(), func(ctx context.Context) (err error) {
+	err := r.call(ctx, t.breakerKey(), func(ctx context.Context) (err error) {
 		found, err = r.client.MGet(ctx, r.keys.state(t), key).Result()
 		return err
 	})
@@ -72,7 +72,7 @@ func (r *Redis) row(ctx context.Context, t tag, key string, must eventlog.Positi
 		r.stats.absent.Add(1)
 		return false
 	}
-	r.floors[t.group].saw(at)
+	r.watermarks[t.group].advance(at)
 	r.stats.hits.Add(1)
 	return true
 }

@@ -7,9 +7,9 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/memory"
 	"orderflow/infra/redis"
-	"orderflow/infra/servicestest"
 	"orderflow/infra/sqlite"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"

@@ -33,18 +33,18 @@ type Options struct {
 
 // Redis is a client of one node or cluster. It is safe for concurrent use.
 type Redis struct {
-	client  goredis.UniversalClient
-	timeout time.Duration
-	logger  *slog.Logger
-	now     func() time.Time
-	cluster bool
-	keys    *layout
-	lanes   [laneCount]breaker
-	floors  [groupCount]floor
-	stats   counts
+	client     goredis.UniversalClient
+	timeout    time.Duration
+	logger     *slog.Logger
+	now        func() time.Time
+	cluster    bool
+	keys       *layout
+	breakers   [breakerCount]breaker
+	watermarks [groupCount]readWatermark
+	stats      counts
 
-	apply, keep, available, take *goredis.Script
-	tagLife, keepWait            time.Duration // constants, but in tests
+	apply, keepScript, available, take *goredis.Script
+	tagLife, heartbeatInterval         time.Duration // constants, but in tests
 
 	mirror                *Mirror
 	mirrorOnce, closeOnce sync.Once
@@ -67,8 +67,8 @@ func Open(ctx context.Context, o Options) (*Redis, error) {
 	}
 	r := &Redis{
 		timeout: o.Timeout, logger: o.Logger, now: time.Now, cluster: len(o.URLs) > 1,
-		keys: newLayout(o.Prefix), tagLife: tagLife, keepWait: keepWait,
-		apply: script("apply"), keep: script("keep"), available: script("available"), take: script("take"),
+		keys: newLayout(o.Prefix), tagLife: tagLife, heartbeatInterval: heartbeatInterval,
+		apply: script("apply"), keepScript: script("keep"), available: script("available"), take: script("take"),
 	}
 	if r.timeout <= 0 {
 		r.timeout = DefaultTimeout

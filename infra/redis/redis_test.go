@@ -9,8 +9,8 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/redis"
-	"orderflow/infra/servicestest"
 )
 
 // TestMain lets one goroutine of go-redis be: it looks once a second whether

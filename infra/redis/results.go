@@ -47,7 +47,7 @@ func (c *Results) Load(ctx context.Context, id domain.OrderID) (Result, error) {
 	var failed error
 	for _, key := range c.copies(id) {
 		var text []byte
-		err := c.r.call(ctx, laneOf(key), func(ctx context.Context) (err error) {
+		err := c.r.call(ctx, breakerKeyOf(key), func(ctx context.Context) (err error) {
 			text, err = c.r.client.Get(ctx, key).Bytes()
 			if errors.Is(err, goredis.Nil) {
 				return nil
@@ -79,7 +79,7 @@ func (c *Results) Store(ctx context.Context, id domain.OrderID, result Result) e
 	var wg sync.WaitGroup
 	for i, key := range copies {
 		wg.Go(func() {
-			errs[i] = c.r.call(ctx, laneOf(key), func(ctx context.Context) error {
+			errs[i] = c.r.call(ctx, breakerKeyOf(key), func(ctx context.Context) error {
 				return c.r.client.Set(ctx, key, text, resultLife).Err()
 			})
 		})

@@ -43,7 +43,7 @@ func (m *Mirror) send(ctx context.Context, s shown) {
 		return p.keys, p.arguments(m.mode(p.tag), s.above, s.to, m.r.tagLife.Milliseconds())
 	}, m.r.apply)
 	for _, p := range going {
-		m.learn(p)
+		m.recordOutcome(p)
 	}
 }
 
@@ -135,15 +135,15 @@ func (m *Mirror) exec(ctx context.Context, patches []*patch, with func(*patch) (
 	})
 }
 
-// learn takes note of what became of a patch. A tag whose batch failed may
+// recordOutcome takes note of what became of a patch. A tag whose batch failed may
 // hold it or not, and whoever answers next may be another server.
-func (m *Mirror) learn(p *patch) {
+func (m *Mirror) recordOutcome(p *patch) {
 	state := &m.tags[p.tag.group][p.tag.n]
 	code, err := p.answer.Int()
 	if err != nil {
 		m.r.count(err)
 		m.r.stats.missed.Add(1)
-		m.fell(p.tag, err)
+		m.markDown(p.tag, err)
 		return
 	}
 	state.known, state.reset = true, false
@@ -155,7 +155,7 @@ func (m *Mirror) learn(p *patch) {
 	}
 }
 
-func (m *Mirror) fell(t tag, err error) {
+func (m *Mirror) markDown(t tag, err error) {
 	state := &m.tags[t.group][t.n]
 	state.known = false
 	if len(m.down()) == 0 {

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"orderflow/domain"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/infra/redis"
-	"orderflow/infra/servicestest"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"
 	"orderflow/readmodels"

@@ -24,14 +24,14 @@ func (r *Redis) Stocks(behind readmodels.Stocks, at Positions) readmodels.Stocks
 
 // Stock implements [readmodels.Stocks].
 func (s *stocksBefore) Stock(ctx context.Context, w domain.Warehouse, sku domain.SKU) (readmodels.Stock, error) {
-	must := s.r.floors[stock].sees(s.at, projections.Stock)
+	must := s.r.watermarks[stock].advanceFrom(s.at, projections.Stock)
 	var row readmodels.Stock
 	t, key := s.r.keys.stock(w, sku)
 	if s.r.row(ctx, t, key, must, &row) && row.Warehouse == w && row.SKU == sku {
 		return row, nil
 	}
 	row, err := s.behind.Stock(ctx, w, sku)
-	s.r.floors[stock].saw(eventlog.Position(row.Position))
+	s.r.watermarks[stock].advance(eventlog.Position(row.Position))
 	return row, err
 }
 
@@ -39,7 +39,7 @@ func (s *stocksBefore) Stock(ctx context.Context, w domain.Warehouse, sku domain
 func (s *stocksBefore) Stocks(ctx context.Context, q readmodels.StockQuery) (readmodels.StockPage, error) {
 	page, err := s.behind.Stocks(ctx, q)
 	for _, row := range page.Stock {
-		s.r.floors[stock].saw(eventlog.Position(row.Position))
+		s.r.watermarks[stock].advance(eventlog.Position(row.Position))
 	}
 	return page, err
 }

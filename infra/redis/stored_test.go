@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"orderflow/domain"
-	"orderflow/infra/servicestest"
+	"orderflow/infra/deploy/servicestest"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"
 	"orderflow/readmodels"

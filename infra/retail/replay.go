@@ -30,7 +30,7 @@ type replay struct {
 	facts   chan fact
 	results chan result
 
-	ledger  ledger
+	ledger  orderStates
 	orders  map[domain.OrderID]int // the place of its invoice
 	stock   bounds
 	sales   matching
@@ -38,7 +38,7 @@ type replay struct {
 	takes   map[int]bool                       // of these the ones that count in stock.takes
 	doomed  map[int]bool                       // of these the ones that will be, or may be, short
 	aside   []int                              // returns that wait for an order to settle, by place
-	parts   map[int]*comeback                  // returns under way, by place
+	parts   map[int]*pendingReturn             // returns under way, by place
 	next    int                                // the place to be admitted
 	running int                                // orders and returns under way
 	settled int                                // invoices
@@ -46,8 +46,8 @@ type replay struct {
 	unmatched int64
 }
 
-// comeback is a return on its way.
-type comeback struct {
+// pendingReturn is a return on its way.
+type pendingReturn struct {
 	parts []part
 	sent  bool
 }
@@ -68,14 +68,14 @@ type result struct {
 func newReplay(i Import, h History) *replay {
 	r := &replay{
 		Import: i, history: h, facts: make(chan fact, i.UnderWay), results: make(chan result, i.UnderWay),
-		ledger: ledger{}, orders: map[domain.OrderID]int{}, sales: matching{},
-		open: map[domain.CustomerID]map[int]bool{}, takes: map[int]bool{}, doomed: map[int]bool{}, parts: map[int]*comeback{},
+		ledger: orderStates{}, orders: map[domain.OrderID]int{}, sales: matching{},
+		open: map[domain.CustomerID]map[int]bool{}, takes: map[int]bool{}, doomed: map[int]bool{}, parts: map[int]*pendingReturn{},
 	}
 	for place, invoice := range h.Invoices {
 		if !invoice.Return {
 			id := invoice.Order()
 			r.orders[id] = place
-			r.ledger[id] = &standing{}
+			r.ledger[id] = &orderProgress{}
 		}
 	}
 	return r
@@ -162,7 +162,7 @@ func (r *replay) loop(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			r.look(ctx, id)
+			r.inspect(ctx, id)
 			stall.Reset(r.StallAfter)
 		case done := <-r.results:
 			if err := r.sent(ctx, done); err != nil {
@@ -205,7 +205,7 @@ func (r *replay) admit(ctx context.Context) {
 			r.doomed[place] = true
 		}
 		if known.status != order.StatusNew {
-			r.look(ctx, invoice.Order())
+			r.inspect(ctx, invoice.Order())
 			continue
 		}
 		r.place(ctx, place, invoice)
@@ -247,31 +247,31 @@ func (r *replay) sent(ctx context.Context, what result) error {
 			r.unmatched += l.Quantity
 		}
 		p.lines, p.units = nil, nil
-		r.lookReturn(what.place, back)
+		r.inspectReturn(what.place, back)
 		r.tryReturns(ctx)
 		return nil
 	}
 	return domain.Wrap(domain.KindOf(what.err), what.err, "Invoice %s cannot be imported", invoice.No)
 }
 
-// look moves on what waits for an order, after the order itself has moved.
-func (r *replay) look(ctx context.Context, id domain.OrderID) {
+// inspect moves on what waits for an order, after the order itself has moved.
+func (r *replay) inspect(ctx context.Context, id domain.OrderID) {
 	place := r.orders[id]
 	invoice := &r.history.Invoices[place]
 	s := r.ledger[id]
 	if r.open[invoice.Customer][place] && s.done {
-		r.settle(place, invoice, s)
+		r.finishInvoice(place, invoice, s)
 		r.tryReturns(ctx)
 		return
 	}
 	for place, back := range r.parts { // few: those under way
 		if slices.ContainsFunc(back.parts, func(p part) bool { return p.order == id }) {
-			r.lookReturn(place, back)
+			r.inspectReturn(place, back)
 		}
 	}
 }
 
-func (r *replay) settle(place int, invoice *Invoice, s *standing) {
+func (r *replay) finishInvoice(place int, invoice *Invoice, s *orderProgress) {
 	delete(r.open[invoice.Customer], place)
 	delete(r.doomed, place)
 	need := wants(invoice.Lines)
@@ -301,7 +301,7 @@ func (r *replay) tryReturns(ctx context.Context) {
 				return false
 			}
 			parts, unmatched := r.sales.match(invoice.Customer, place, invoice.Lines)
-			back = &comeback{parts: parts}
+			back = &pendingReturn{parts: parts}
 			r.unmatched += unmatched
 			r.parts[place] = back
 		}
@@ -323,7 +323,7 @@ func before(places map[int]bool, one int) bool {
 	return false
 }
 
-func (r *replay) makeReturn(ctx context.Context, place int, invoice *Invoice, back *comeback) {
+func (r *replay) makeReturn(ctx context.Context, place int, invoice *Invoice, back *pendingReturn) {
 	back.sent = true
 	for n, p := range back.parts {
 		if _, made := r.ledger[p.order].returns[invoice.No]; !made {
@@ -332,11 +332,11 @@ func (r *replay) makeReturn(ctx context.Context, place int, invoice *Invoice, ba
 			})
 		}
 	}
-	r.lookReturn(place, back)
+	r.inspectReturn(place, back)
 }
 
-// lookReturn settles a return when goods and money of all its parts are back.
-func (r *replay) lookReturn(place int, back *comeback) {
+// inspectReturn settles a return when goods and money of all its parts are back.
+func (r *replay) inspectReturn(place int, back *pendingReturn) {
 	if !back.sent {
 		return
 	}
@@ -377,7 +377,7 @@ func (r *replay) stalled() error {
 		r.StallAfter, strings.Join(waiting, ", "), rest)
 }
 
-func describe(invoice string, id domain.OrderID, s *standing) string {
+func describe(invoice string, id domain.OrderID, s *orderProgress) string {
 	if s.attention != "" {
 		return fmt.Sprintf("%s (order %s needs a person: %s)", invoice, id, s.attention)
 	}

@@ -29,7 +29,7 @@ func (c carrier) Cancel(ctx context.Context, key string) error {
 func (s *Simulator) promised(key string) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return time.Unix(s.books.bookings[digestOf(key)].booked, 0).UTC().Add(deliveryTime)
+	return time.Unix(s.state.bookings[digestOf(key)].booked, 0).UTC().Add(deliveryTime)
 }
 
 func shippingError(no *refusal) error {

@@ -49,7 +49,7 @@ type Simulator struct {
 
 	mu      sync.Mutex
 	seq     int64
-	books   *books
+	state   *providerState
 	script  map[scene][]Behaviour
 	outages map[Provider]Behaviour
 	ended   bool
@@ -82,11 +82,11 @@ func Open(dir string, opts Options) (*Simulator, error) {
 	}
 	s := &Simulator{
 		options: opts, lock: lock, closed: make(chan struct{}),
-		books: newBooks(), script: map[scene][]Behaviour{}, outages: map[Provider]Behaviour{},
+		state: newProviderState(), script: map[scene][]Behaviour{}, outages: map[Provider]Behaviour{},
 	}
 	s.journal, err = openJournal(filepath.Join(dir, LedgerFile), func(row Row) error {
 		s.seq = row.Seq
-		return s.books.replay(row)
+		return s.state.replay(row)
 	})
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -194,7 +194,7 @@ func (s *Simulator) receive(row *Row) (how Behaviour, answer *refusal, written *
 	asked, times := *row, 1
 	for n := 0; n < times; n++ {
 		*row = asked
-		attempt := s.books.count(*row)
+		attempt := s.state.count(*row)
 		if n == 0 {
 			if how = s.choose(row, attempt); how == Twice {
 				times = 2
@@ -229,7 +229,7 @@ func (s *Simulator) serve(row *Row, how Behaviour) *refusal {
 		row.Reply = Delay
 	case Work, Decline, InsufficientFunds, Twice:
 	}
-	return s.books.apply(row, how)
+	return s.state.apply(row, how)
 }
 
 // choose follows the order of the package comment.

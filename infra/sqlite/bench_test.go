@@ -40,7 +40,7 @@ func BenchmarkRebuild(b *testing.B) {
 					b.Fatal(err)
 				}
 				elapsed := time.Since(start)
-				bare, err := v.BareInsert(b.Context(), g)
+				bare, err := v.BaselineInsert(b.Context(), g)
 				if err != nil {
 					b.Fatal(err)
 				}

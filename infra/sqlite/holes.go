@@ -26,7 +26,7 @@ func scanHole(s scanner) (h readmodels.Hole, err error) {
 
 // Holes implements [readmodels.Holes].
 func (v *Views) Holes(ctx context.Context, group string, limit int) (list []readmodels.Hole, total int64, err error) {
-	s := *v.shelf(group)
+	s := *v.versions(group)
 	if limit > 0 {
 		if list, err = many(ctx, s, scanHole, "holes_list", limit); err != nil {
 			return nil, 0, err

@@ -29,7 +29,7 @@ func (v *version) Snapshot(ctx context.Context) (projections.Snapshot, error) {
 }
 
 func (v *version) snapshot(ctx context.Context) (*snapshot, error) {
-	v.shelf.hold(v)
+	v.versions.hold(v)
 	s := &snapshot{v: v}
 	if err := s.begin(ctx); err != nil {
 		return nil, unavailable(errors.Join(err, s.Close()))
@@ -45,7 +45,7 @@ func (s *snapshot) begin(ctx context.Context) (err error) {
 	if s.tx, err = s.conn.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}); err != nil {
 		return err
 	}
-	stand, err := scanStand(s.tx.QueryRowContext(ctx, statement("meta_checkpoint")))
+	stand, err := scanViewCheckpoint(s.tx.QueryRowContext(ctx, statement("meta_checkpoint")))
 	s.at = stand.Position()
 	return err
 }
@@ -60,7 +60,7 @@ func (s *snapshot) Rows(ctx context.Context) iter.Seq2[projections.Row, error] {
 func (s *snapshot) rows(ctx context.Context, question func(name string) string) iter.Seq2[projections.Row, error] {
 	return func(yield func(projections.Row, error) bool) {
 		goOn := true
-		switch s.v.shelf.group.Name {
+		switch s.v.versions.group.Name {
 		case projections.Orders:
 			goOn = every(ctx, s, orderView(), question, yield) && every(ctx, s, paymentView(), question, yield) &&
 				every(ctx, s, fulfilmentView(), question, yield) && every(ctx, s, salesView(), question, yield)
@@ -104,7 +104,7 @@ func (s *snapshot) Sums(ctx context.Context) (projections.Sums, error) {
 		name  string
 		total sql.NullInt64 // NULL over no rows
 	}
-	rows, err := s.tx.QueryContext(ctx, statement("sums_"+s.v.shelf.group.Name))
+	rows, err := s.tx.QueryContext(ctx, statement("sums_"+s.v.versions.group.Name))
 	all, err := collect(rows, err, func(r scanner) (v sum, err error) {
 		err = r.Scan(&v.name, &v.total)
 		return v, err
@@ -127,6 +127,6 @@ func (s *snapshot) Close() error {
 	if s.conn != nil {
 		errs = append(errs, s.conn.Close())
 	}
-	s.v.shelf.release(s.v)
+	s.v.versions.release(s.v)
 	return errors.Join(errs...)
 }

@@ -43,17 +43,17 @@ func (v *version) Write(ctx context.Context, b projections.Batch) error {
 // committed lets the WAL be moved. What goes wrong there is no fault of the
 // batch, and is tried again after another.
 func (v *version) committed(ctx context.Context) {
-	if v.mover == nil {
+	if v.checkpointer == nil {
 		return
 	}
-	if v.mover.moved.CompareAndSwap(true, false) {
+	if v.checkpointer.moved.CompareAndSwap(true, false) {
 		_, _ = v.exec(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
 	}
-	v.mover.committed()
+	v.checkpointer.committed()
 }
 
 func (v *version) writeBatch(ctx context.Context, b projections.Batch) error {
-	moved, err := v.exec(ctx, statement("meta_advance"), append([]any{int64(b.Above)}, bindStand(b.To)...)...)
+	moved, err := v.exec(ctx, statement("meta_advance"), append([]any{int64(b.Above)}, bindCheckpoint(b.To)...)...)
 	if err != nil {
 		return err
 	}

@@ -20,9 +20,9 @@ const (
 	maxReaders = 4
 	// writerCacheKiB, readerCacheKiB and moverCacheKiB bound the pages one
 	// connection keeps in memory; the mover reads none.
-	writerCacheKiB = 16 << 10
-	readerCacheKiB = 4 << 10
-	moverCacheKiB  = 64
+	writerCacheKiB       = 16 << 10
+	readerCacheKiB       = 4 << 10
+	checkpointerCacheKiB = 64
 	// pageBytes is the size of a page, which is what one changed row costs in
 	// the WAL.
 	pageBytes = 4 << 10
@@ -41,18 +41,18 @@ const (
 // version is one file: the rows of one group as one version has them. It is a
 // [projections.Store], and a [projections.Building] until it is promoted.
 type version struct {
-	shelf  *shelf
-	number int
-	path   string
-	read   *sql.DB
+	versions *versions
+	number   int
+	path     string
+	read     *sql.DB
 
-	mu       sync.Mutex // guards the writer, which is one connection
-	building bool       // as it was opened: without a journal
-	db       *sql.DB
-	writer   *sql.Conn
-	mover    *mover               // nil while building
-	write    map[string]*sql.Stmt // by their text
-	bulk     map[bulk]*sql.Stmt
+	mu           sync.Mutex // guards the writer, which is one connection
+	building     bool       // as it was opened: without a journal
+	db           *sql.DB
+	writer       *sql.Conn
+	checkpointer *walCheckpointer     // nil while building
+	write        map[string]*sql.Stmt // by their text
+	bulk         map[bulk]*sql.Stmt
 
 	prepared sync.Mutex
 	reads    map[string]*sql.Stmt
@@ -83,9 +83,9 @@ func dsn(path string, building bool, cacheKiB int) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
-func openVersion(ctx context.Context, s *shelf, number int, building bool) (*version, error) {
+func openVersion(ctx context.Context, s *versions, number int, building bool) (*version, error) {
 	v := &version{
-		shelf: s, number: number, path: s.file(number),
+		versions: s, number: number, path: s.file(number),
 	}
 	v.forget()
 	if err := v.open(ctx, building); err != nil {
@@ -112,7 +112,7 @@ func (v *version) open(ctx context.Context, building bool) (err error) {
 	if err := v.migrate(ctx); err != nil || building {
 		return err
 	}
-	v.mover, err = startMover(v.path)
+	v.checkpointer, err = startWALCheckpointer(v.path)
 	return err
 }
 
@@ -128,7 +128,7 @@ func (v *version) migrate(ctx context.Context) error {
 	if tables > 0 {
 		var tag string
 		err := v.writer.QueryRowContext(ctx, statement("meta_tag")).Scan(&tag)
-		if errors.Is(err, sql.ErrNoRows) || err == nil && tag != v.shelf.tag {
+		if errors.Is(err, sql.ErrNoRows) || err == nil && tag != v.versions.tag {
 			return errStale
 		}
 		if err != nil {
@@ -145,12 +145,12 @@ func (v *version) migrate(ctx context.Context) error {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	for _, schema := range append(v.shelf.schema(), embedded("schema/meta_marks.sql"), embedded("schema/holes.sql")) {
+	for _, schema := range append(v.versions.schema(), embedded("schema/meta_marks.sql"), embedded("schema/holes.sql")) {
 		if _, err := tx.ExecContext(ctx, schema); err != nil {
 			return err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, statement("meta_init"), v.shelf.tag); err != nil {
+	if _, err := tx.ExecContext(ctx, statement("meta_init"), v.versions.tag); err != nil {
 		return err
 	}
 	return tx.Commit()
@@ -182,7 +182,7 @@ func (v *version) Promote(ctx context.Context) error {
 	if err := v.serveReady(ctx); err != nil {
 		return unavailable(err)
 	}
-	return v.shelf.promote(v)
+	return v.versions.promote(v)
 }
 
 // serveReady turns a file that was built without a journal into one that serves.
@@ -199,7 +199,7 @@ func (v *version) serveReady(ctx context.Context) error {
 
 // Discard implements [projections.Building].
 func (v *version) Discard(context.Context) error {
-	if v.shelf.isLive(v) {
+	if v.versions.isLive(v) {
 		return nil
 	}
 	v.mu.Lock()
@@ -224,8 +224,8 @@ func (v *version) closeLocked() error {
 	}
 	v.closed = true
 	var errs []error
-	if v.mover != nil {
-		errs = append(errs, v.mover.close())
+	if v.checkpointer != nil {
+		errs = append(errs, v.checkpointer.close())
 	}
 	if v.read != nil {
 		errs = append(errs, v.read.Close())

@@ -14,7 +14,7 @@ import (
 // Views keeps the view stores of a directory and answers every question of
 // package readmodels from the serving ones.
 type Views struct {
-	orders, stock, products *shelf
+	orders, stock, products *versions
 }
 
 var (
@@ -40,16 +40,16 @@ func Open(ctx context.Context, dir string, logger *slog.Logger) (*Views, error) 
 	}
 	v := &Views{}
 	for _, g := range projections.Groups() {
-		s, err := newShelf(ctx, dir, g, logger)
+		s, err := newVersions(ctx, dir, g, logger)
 		if err != nil {
 			return nil, errors.Join(err, v.Close())
 		}
-		*v.shelf(g.Name) = s
+		*v.versions(g.Name) = s
 	}
 	return v, nil
 }
 
-func (v *Views) shelf(group string) **shelf {
+func (v *Views) versions(group string) **versions {
 	switch group {
 	case projections.Orders:
 		return &v.orders
@@ -63,7 +63,7 @@ func (v *Views) shelf(group string) **shelf {
 // Close closes all files. Questions and stores fail afterwards.
 func (v *Views) Close() error {
 	var errs []error
-	for _, s := range []*shelf{v.orders, v.stock, v.products} {
+	for _, s := range []*versions{v.orders, v.stock, v.products} {
 		if s != nil {
 			errs = append(errs, s.close())
 		}
@@ -73,7 +73,7 @@ func (v *Views) Close() error {
 
 // Live implements [projections.Views].
 func (v *Views) Live(_ context.Context, g projections.Group) (projections.Store, error) {
-	s := *v.shelf(g.Name)
+	s := *v.versions(g.Name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.live, nil
@@ -81,11 +81,11 @@ func (v *Views) Live(_ context.Context, g projections.Group) (projections.Store,
 
 // Build implements [projections.Views].
 func (v *Views) Build(ctx context.Context, g projections.Group) (projections.Building, error) {
-	return (*v.shelf(g.Name)).build(ctx)
+	return (*v.versions(g.Name)).build(ctx)
 }
 
 // one answers a question about one row from the serving version.
-func one[V any](ctx context.Context, s *shelf, scan func(scanner) (V, error), name string, args ...any) (row V, err error) {
+func one[V any](ctx context.Context, s *versions, scan func(scanner) (V, error), name string, args ...any) (row V, err error) {
 	v := s.acquire()
 	defer s.release(v)
 	stmt, err := v.query(ctx, name)
@@ -100,7 +100,7 @@ func one[V any](ctx context.Context, s *shelf, scan func(scanner) (V, error), na
 }
 
 // many answers a question about several rows from the serving version.
-func many[V any](ctx context.Context, s *shelf, scan func(scanner) (V, error), name string, args ...any) ([]V, error) {
+func many[V any](ctx context.Context, s *versions, scan func(scanner) (V, error), name string, args ...any) ([]V, error) {
 	v := s.acquire()
 	defer s.release(v)
 	stmt, err := v.query(ctx, name)

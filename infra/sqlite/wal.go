@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// mover moves to the file what a serving version's WAL has gathered, on a
+// walCheckpointer moves to the file what a serving version's WAL has gathered, on a
 // connection of its own: the pages are many and end with an fsync, and a batch
 // that had to wait for that would keep everybody waiting who waits for the view.
 //
@@ -15,7 +15,7 @@ import (
 //
 // The last step is the writer's, because only what stands still can be moved
 // wholly, and a WAL that is never moved wholly grows for ever.
-type mover struct {
+type walCheckpointer struct {
 	db    *sql.DB
 	grown chan struct{} // something was committed
 	moved atomic.Bool   // most of the WAL; the writer is to move the rest
@@ -23,20 +23,20 @@ type mover struct {
 	done  chan struct{}
 }
 
-// startMover is for a version that serves. Its goroutine ends with close.
-func startMover(path string) (*mover, error) {
-	db, err := sql.Open("sqlite", dsn(path, false, moverCacheKiB))
+// startWALCheckpointer is for a version that serves. Its goroutine ends with close.
+func startWALCheckpointer(path string) (*walCheckpointer, error) {
+	db, err := sql.Open("sqlite", dsn(path, false, checkpointerCacheKiB))
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
 	ctx, stop := context.WithCancel(context.Background())
-	m := &mover{db: db, grown: make(chan struct{}, 1), stop: stop, done: make(chan struct{})}
+	m := &walCheckpointer{db: db, grown: make(chan struct{}, 1), stop: stop, done: make(chan struct{})}
 	go m.run(ctx)
 	return m, nil
 }
 
-func (m *mover) run(ctx context.Context) {
+func (m *walCheckpointer) run(ctx context.Context) {
 	defer close(m.done)
 	for {
 		select {
@@ -54,21 +54,21 @@ func (m *mover) run(ctx context.Context) {
 }
 
 // checkpoint returns how many pages wait in the WAL.
-func (m *mover) checkpoint(ctx context.Context, mode string) (pages int, err error) {
+func (m *walCheckpointer) checkpoint(ctx context.Context, mode string) (pages int, err error) {
 	var busy, written, moved int
 	err = m.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &written, &moved)
 	return written - moved, err
 }
 
 // committed tells the mover that the WAL grew. It never waits.
-func (m *mover) committed() {
+func (m *walCheckpointer) committed() {
 	select {
 	case m.grown <- struct{}{}:
 	default:
 	}
 }
 
-func (m *mover) close() error {
+func (m *walCheckpointer) close() error {
 	m.stop()
 	<-m.done
 	return m.db.Close()

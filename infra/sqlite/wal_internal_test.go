@@ -67,7 +67,7 @@ func TestTheWALIsMovedBesideTheCommits(t *testing.T) {
 
 // walPages tells how many pages the WAL of a file has, and how many of them were moved.
 func walPages(ctx context.Context, path string) (written, moved int, err error) {
-	db, err := sql.Open("sqlite", dsn(path, false, moverCacheKiB))
+	db, err := sql.Open("sqlite", dsn(path, false, checkpointerCacheKiB))
 	if err != nil {
 		return 0, 0, err
 	}

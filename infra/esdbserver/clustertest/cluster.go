@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"orderflow/infra/esdbserver"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 )
 
 // Nodes is how many nodes a cluster has, numbered from 0.

@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 
 	"orderflow/domain/eventlog"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 )
 
 // fillBatch is how many events are written at once: far below what one append

@@ -5,7 +5,7 @@ import (
 
 	"orderflow/domain/eventlog"
 	"orderflow/infra/esdbserver/clustertest"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 	"orderflow/infra/memory"
 	"orderflow/infra/pebblelog"
 )

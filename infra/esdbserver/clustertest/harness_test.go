@@ -24,7 +24,7 @@ import (
 
 	"orderflow/domain/eventlog"
 	"orderflow/infra/esdbserver/clustertest"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 	"orderflow/infra/memory"
 )
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"orderflow/infra/esdbserver"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 )
 
 // serve starts a node in this process, on a log that no binary would have.

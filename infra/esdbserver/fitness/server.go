@@ -50,11 +50,11 @@ func Version(ctx context.Context, conn grpc.ClientConnInterface) (text string, f
 		return "", Finding{subject, Unknown, fmt.Sprintf("The server does not say which version it is (%s).", said{err: err}.words())}, nil
 	}
 	text = m.GetEventStoreServerVersion()
-	return text, judge(text), nil
+	return text, assess(text), nil
 }
 
-// judge says what a version means for orderflow.
-func judge(text string) Finding {
+// assess says what a version means for orderflow.
+func assess(text string) Finding {
 	const subject = "version"
 	v, ok := parse(text)
 	switch {

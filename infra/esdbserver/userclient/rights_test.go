@@ -15,7 +15,7 @@ import (
 	"orderflow/domain"
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/esdbserver/conformance"
-	"orderflow/infra/esdbserver/engine"
+	"orderflow/infra/esdbserver/internal/engine"
 	"orderflow/infra/esdbserver/userclient"
 	"orderflow/infra/memory"
 )

@@ -1,0 +1,129 @@
+package kafka
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"orderflow/domain/eventlog"
+)
+
+// inFlight keeps the events that were sent and are not acknowledged, in the order of the log.
+type inFlight struct {
+	failed chan struct{} // closed at the first message that was given up
+
+	mu             sync.Mutex
+	unacknowledged []*sent // in the order of the log; the first is not acknowledged
+	bytes          int
+	at             eventlog.Checkpoint // all up to here are acknowledged
+	err            error
+	changed        chan struct{} // closed and replaced when up shrinks
+}
+
+type sent struct {
+	at       eventlog.Checkpoint // acknowledged with it: Passed is where nothing was to be sent behind it
+	since    time.Time           // when the log took it
+	bytes    int
+	messages int // not acknowledged
+}
+
+func newInFlight(from eventlog.Checkpoint) *inFlight {
+	return &inFlight{failed: make(chan struct{}), at: from, changed: make(chan struct{})}
+}
+
+// start takes an event in, once there is room. The function it returns is to be
+// called for each of its messages, with what became of it.
+func (f *inFlight) start(ctx context.Context, event eventlog.Mark, since time.Time, bytes, messages int) (func(error), error) {
+	for {
+		f.mu.Lock()
+		if len(f.unacknowledged) == 0 || len(f.unacknowledged) < RelayInFlight && f.bytes+bytes <= RelayInFlightBytes {
+			s := &sent{eventlog.Checkpoint{Event: event}, since, bytes, messages}
+			f.unacknowledged = append(f.unacknowledged, s)
+			f.bytes += bytes
+			f.mu.Unlock()
+			return func(err error) { f.done(s, err) }, nil
+		}
+		changed := f.changed
+		f.mu.Unlock()
+		select {
+		case <-changed:
+		case <-f.failed:
+			return nil, f.cause()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// passed notes that nothing is to be sent behind the last event up to p.
+func (f *inFlight) passed(p eventlog.Position) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	last := &f.at
+	if n := len(f.unacknowledged); n > 0 {
+		last = &f.unacknowledged[n-1].at
+	}
+	if p > last.Position() {
+		last.Passed = eventlog.Mark{Position: p}
+	}
+}
+
+// done notes what became of one message of an event.
+func (f *inFlight) done(s *sent, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		if f.err == nil {
+			f.err = err
+			close(f.failed)
+		}
+		return
+	}
+	s.messages--
+	n := 0
+	for ; n < len(f.unacknowledged) && f.unacknowledged[n].messages == 0; n++ {
+		f.at = f.unacknowledged[n].at
+		f.bytes -= f.unacknowledged[n].bytes
+	}
+	if n > 0 {
+		f.unacknowledged = f.unacknowledged[n:]
+		close(f.changed)
+		f.changed = make(chan struct{})
+	}
+}
+
+func (f *inFlight) cause() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// acknowledged returns how far all is acknowledged, and how long the next event has
+// been in the log; 0 if there is none.
+func (f *inFlight) acknowledged() (at eventlog.Checkpoint, behind time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.unacknowledged) > 0 {
+		behind = max(0, time.Since(f.unacknowledged[0].since))
+	}
+	return f.at, behind
+}
+
+// drain waits until nothing is in flight or something failed.
+func (f *inFlight) drain(ctx context.Context) error {
+	for {
+		f.mu.Lock()
+		empty, changed := len(f.unacknowledged) == 0, f.changed
+		f.mu.Unlock()
+		if empty {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-f.failed:
+			return f.cause()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

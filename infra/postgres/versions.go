@@ -1,0 +1,245 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"orderflow/domain/eventlog"
+	"orderflow/projections"
+)
+
+// The states of a version.
+const (
+	stateBuilding = "building"
+	stateLive     = "live"
+	stateOld      = "old"
+)
+
+const (
+	// unusedAfter is how long nobody may have used the versions of another
+	// schema or fold before they are dropped: longer than a fleet takes to
+	// change from one program to the next, or back.
+	unusedAfter = time.Hour
+	// dropLockTimeout bounds the wait for readers of a version to be dropped;
+	// whom they keep from it tries again later.
+	dropLockTimeout = 50 * time.Millisecond
+)
+
+// versions keeps the versions of one group.
+type versions struct {
+	server  *Server
+	service string
+	pool    *pgxpool.Pool
+	group   projections.Group
+	tag     string      // of schema and fold
+	views   *statements // statements that ask the serving version
+	logger  *slog.Logger
+
+	mu      sync.Mutex
+	serving *version // as last seen
+}
+
+func newVersions(ctx context.Context, s *Server, service string, g projections.Group) (*versions, error) {
+	p, err := s.migrate(ctx, service, "views")
+	if err != nil {
+		return nil, err
+	}
+	tables, indexes := schemaOf(g)
+	sum := sha256.Sum256([]byte(tables + "\n" + indexes))
+	tag := fmt.Sprintf("%s fold %d schema %s", g.Name, g.FoldVersion, hex.EncodeToString(sum[:8]))
+	name := sha256.Sum256([]byte(tag))
+	l := &versions{
+		server: s, service: service, pool: p, group: g, tag: tag, logger: s.logger.With("view", g.Name),
+		views: newStatements(g.Name + "_live_" + hex.EncodeToString(name[:4])),
+	}
+	if err := l.ensure(ctx); err != nil {
+		return nil, err
+	}
+	l.sweep(ctx)
+	return l, nil
+}
+
+func schemaOf(g projections.Group) (tables, indexes string) {
+	return embedded("schema/" + g.Name + ".sql"), embedded("schema/" + g.Name + "_indexes.sql")
+}
+
+// tablesOf lists a group's tables, in the order in which everybody locks them.
+func tablesOf(g projections.Group) []string {
+	if g.Name == projections.Orders {
+		return []string{"orders", "payments", "fulfilments", "sales"}
+	}
+	return []string{g.Name}
+}
+
+// in names a group's tables in a schema.
+func in(schema string, tables []string) string {
+	return schema + "." + strings.Join(tables, ", "+schema+".")
+}
+
+// ensure makes an empty serving version if the group has none of this tag.
+func (l *versions) ensure(ctx context.Context) error {
+	return l.server.locked(ctx, l.service, "ensure "+l.tag, func(c *pgx.Conn) error {
+		_, err := l.live(ctx)
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return mapped(err)
+		}
+		return mapped(pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
+			v, err := l.create(ctx, tx, stateLive)
+			if err != nil {
+				return err
+			}
+			_, indexes := schemaOf(l.group)
+			if _, err := tx.Exec(ctx, v.statements.in(indexes)); err != nil {
+				return err
+			}
+			return l.show(ctx, tx, v)
+		}))
+	})
+}
+
+// create makes a version's tables.
+func (l *versions) create(ctx context.Context, tx pgx.Tx, state string) (*version, error) {
+	var id int64
+	if err := tx.QueryRow(ctx, statement("version_new"), l.group.Name, l.tag, state).Scan(&id); err != nil {
+		return nil, err
+	}
+	v := newVersion(l, id)
+	tables, _ := schemaOf(l.group)
+	_, err := tx.Exec(ctx, "CREATE SCHEMA "+v.statements.schema+";\n"+v.statements.in(tables))
+	return v, err
+}
+
+// show makes the views that readers ask name the tables of v. It waits for the
+// statements that use them.
+func (l *versions) show(ctx context.Context, tx pgx.Tx, v *version) error {
+	text := "CREATE SCHEMA IF NOT EXISTS " + l.views.schema
+	for _, table := range tablesOf(l.group) {
+		text += fmt.Sprintf(";\nCREATE OR REPLACE VIEW %s.%s AS SELECT * FROM %s.%s", l.views.schema, table, v.statements.schema, table)
+	}
+	_, err := tx.Exec(ctx, text)
+	return err
+}
+
+// live is the serving version.
+func (l *versions) live(ctx context.Context) (*version, error) {
+	v, _, err := l.liveAt(ctx)
+	return v, err
+}
+
+// liveAt is the serving version and where it stands.
+func (l *versions) liveAt(ctx context.Context) (*version, eventlog.Position, error) {
+	var id, at int64
+	if err := l.pool.QueryRow(ctx, statement("version_live"), l.group.Name, l.tag).Scan(&id, &at); err != nil {
+		return nil, 0, err
+	}
+	return l.see(id), eventlog.Position(at), nil
+}
+
+// see remembers which version serves.
+func (l *versions) see(id int64) *version {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.serving == nil || l.serving.id != id {
+		l.serving = newVersion(l, id)
+	}
+	return l.serving
+}
+
+// tend says that this tag is in use, and drops what is not.
+func (l *versions) tend(ctx context.Context) {
+	used, err := l.pool.Exec(ctx, statement("version_use"), l.group.Name, l.tag)
+	if err == nil && used.RowsAffected() == 0 {
+		err = l.ensure(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		l.logger.Warn("the view's version cannot be kept", "err", err)
+	}
+	l.sweep(ctx)
+}
+
+type leftover struct {
+	id     int64
+	state  string
+	tag    string
+	unused bool
+}
+
+// sweep drops old versions that nobody reads, versions of dead builders, and
+// those of other programs that are used no more. What cannot be dropped now is
+// found again.
+func (l *versions) sweep(ctx context.Context) {
+	rows, err := l.pool.Query(ctx, statement("version_leftovers"), l.group.Name, l.tag, unusedAfter)
+	var all []leftover
+	if err == nil {
+		all, err = collect(rows, func(r scanner) (o leftover, err error) {
+			return o, r.Scan(&o.id, &o.state, &o.tag, &o.unused)
+		})
+	}
+	for _, o := range all {
+		if o.state == stateLive && !o.unused {
+			continue
+		}
+		if dropped, failed := l.drop(ctx, o); failed != nil {
+			err = failed
+		} else if dropped {
+			l.logger.Info("a version of the view was dropped", "version", o.id, "was", o.state)
+		}
+	}
+	if err != nil && ctx.Err() == nil && state(err) != stateLockTimeout {
+		l.logger.Warn("old versions of the view stay for now", "err", err)
+	}
+}
+
+// drop drops a version if it is still what it was, its builder is dead, and
+// nobody reads it.
+func (l *versions) drop(ctx context.Context, o leftover) (dropped bool, err error) {
+	err = pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+		var now string
+		var dead bool
+		err := tx.QueryRow(ctx, statement("version_claim"), o.id).Scan(&now)
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && now != o.state {
+			return nil // somebody else is at it
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1, $2)", lockBuild, int32(o.id)).Scan(&dead); err != nil || !dead {
+			return err
+		}
+		dropped = true
+		return l.erase(ctx, tx, o)
+	})
+	return dropped && err == nil, err
+}
+
+// erase drops a version's tables; nothing that depends on them goes with them,
+// but for the views of a tag that nobody uses.
+func (l *versions) erase(ctx context.Context, tx pgx.Tx, o leftover) error {
+	v := newVersion(l, o.id)
+	text := "SET LOCAL lock_timeout = " + millis(dropLockTimeout)
+	if o.state == stateLive {
+		name := sha256.Sum256([]byte(o.tag))
+		text += ";\nDROP SCHEMA IF EXISTS " + l.group.Name + "_live_" + hex.EncodeToString(name[:4]) + " CASCADE"
+	}
+	schema := v.statements.schema
+	if o.tag == l.tag {
+		text += ";\nDROP TABLE " + in(schema, tablesOf(l.group)) + ";\nDROP SCHEMA " + schema
+	} else { // its tables may be others than ours
+		text += ";\nDROP SCHEMA " + schema + " CASCADE"
+	}
+	if _, err := tx.Exec(ctx, text); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, statement("version_delete"), o.id)
+	return err
+}
