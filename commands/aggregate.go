@@ -168,11 +168,22 @@ func (a *Aggregate[S, E]) peek(stream eventlog.Stream, behind time.Duration) (s 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h := &c.head; h.known && (a.opts.Alone && h.proved && !c.busy || behind > 0 && time.Since(h.readAt) <= behind) {
+	if h := &c.head; h.known && !c.stale && (a.opts.Alone && h.proved && !c.busy || behind > 0 && time.Since(h.readAt) <= behind) {
 		a.stats.hits.Add(1)
 		return h.state, h.version, true
 	}
 	return s, 0, false
+}
+
+// Forget drops what is in memory of a stream, because it changed in another way
+// than by an append: it was truncated or deleted. Commands that are decided at
+// this moment end on the old state; the next one reads the stream.
+func (a *Aggregate[S, E]) Forget(stream eventlog.Stream) {
+	if c := a.cells.find(stream); c != nil {
+		c.mu.Lock()
+		c.stale = true
+		c.mu.Unlock()
+	}
 }
 
 // Close refuses what comes from now on as Unavailable and returns when

@@ -63,6 +63,7 @@ type cell[S any, E eventlog.Typed] struct {
 	mu      sync.Mutex
 	waiting []*request[S, E]
 	busy    bool // a round is under way
+	stale   bool // the next round begins with forgetting: see [Aggregate.Forget]
 	head    head[S]
 
 	draft   S    // head.state plus what is decided and not yet durable
@@ -100,6 +101,10 @@ func (c *cell[S, E]) take() []*request[S, E] {
 	}
 	group := c.waiting[:n:n]
 	c.waiting = c.waiting[n:]
+	if c.stale {
+		c.stale = false
+		c.forgetLocked()
+	}
 	if c.heat = max(c.heat-1, 0); n > 1 {
 		c.heat = hotGroups
 	}
@@ -144,9 +149,15 @@ func (c *cell[S, E]) spoil() {
 
 // forget drops everything: the stream must be read from the start.
 func (c *cell[S, E]) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forgetLocked()
+}
+
+func (c *cell[S, E]) forgetLocked() {
 	c.spoil()
 	c.weight, c.half, c.unseen = 0, false, 0
-	c.set(func(h *head[S]) { *h = head[S]{} })
+	c.head = head[S]{}
 }
 
 // cells keeps the cells in use and, up to a weight, those used last.
