@@ -109,6 +109,25 @@ func (l *Local) Send(ctx context.Context, c Command) (Reply, error) {
 	return r, err
 }
 
+// Forget drops what is in memory of a stream that was truncated or deleted, so
+// that the next command about it reads it, and finds that it lacks events.
+func (l *Local) Forget(s eventlog.Stream) {
+	switch s.Category() {
+	case order.Category:
+		l.Orders.Forget(s)
+	case inventory.Category:
+		l.Stock.Forget(s)
+	case payment.Category:
+		l.Payments.Forget(s)
+	case shipment.Category:
+		l.Shipments.Forget(s)
+	case catalog.Category:
+		l.Products.Forget(s)
+	case fulfilment.Category:
+		l.Fulfilments.Forget(s)
+	}
+}
+
 // Close waits for the commands under way.
 func (l *Local) Close() {
 	l.Orders.Close()

@@ -239,7 +239,7 @@ func (a *App) Run(ctx context.Context) error {
 	for _, p := range a.background {
 		group.Go(func() error { return p.until(failed) })
 	}
-	group.Go(func() error { a.warnOfLimits(failed); return nil })
+	group.Go(func() error { a.watchLimits(failed); return nil })
 	group.Go(func() error { return a.keepToLog(failed) })
 	group.Go(func() error { return a.startUp(failed) })
 	for _, d := range a.drivers {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"orderflow/domain/eventlog"
@@ -15,7 +16,47 @@ const (
 	limitsWait = time.Minute
 	// limitsTold bounds the streams that the warning names.
 	limitsTold = 5
+	// limitsLogged bounds the streams that are logged while the node runs, each
+	// with a line of its own; a further line says that there are more.
+	limitsLogged = 100
+	// limitsAgain is the pause before limits are watched again after an error.
+	limitsAgain = 10 * time.Second
 )
+
+// watchLimits warns of streams whose events the store takes away, at the start and
+// as it comes to that. What is in memory of such a stream is forgotten, so that
+// nothing more is decided about it. It returns when ctx is done.
+func (a *App) watchLimits(ctx context.Context) {
+	watcher, ok := a.Log.(eventlog.TruncationWatcher)
+	if !ok {
+		a.warnOfLimits(ctx)
+		return
+	}
+	var warned sync.WaitGroup
+	defer warned.Wait()
+	atStart := sync.OnceFunc(func() { warned.Go(func() { a.warnOfLimits(ctx) }) })
+	logged := 0
+	for {
+		err := watcher.WatchTruncated(ctx, atStart, func(t eventlog.Truncated) {
+			if a.local != nil {
+				a.local.Forget(t.Stream)
+			}
+			switch logged++; {
+			case logged <= limitsLogged:
+				a.logger.WarnContext(ctx, "the event store takes events of a stream away from now on; nothing is decided about it as soon as it lacks one", "stream", string(t.Stream), "how", t.How)
+			case logged == limitsLogged+1:
+				a.logger.WarnContext(ctx, "the event store takes events of more streams away; `orderflow audit replay` lists them")
+			}
+		}, categories()...)
+		if ctx.Err() != nil {
+			return
+		}
+		a.logger.InfoContext(ctx, "it is not known for a moment whether streams are limited in the event store", "error", err)
+		if waitFor(ctx, limitsAgain) != nil {
+			return
+		}
+	}
+}
 
 // warnOfLimits says once, in the log, whether the store takes events of this
 // system's streams away, now or as they grow. It runs beside everything else,

@@ -169,11 +169,22 @@ func (a *Aggregate[S, E]) Peek(stream eventlog.Stream, maxAge time.Duration) (s 
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h := &c.committed; h.known && (a.opts.SingleWriter && h.verified && !c.busy || maxAge > 0 && time.Since(h.readAt) <= maxAge) {
+	if h := &c.committed; h.known && !c.stale && (a.opts.SingleWriter && h.verified && !c.busy || maxAge > 0 && time.Since(h.readAt) <= maxAge) {
 		a.stats.hits.Add(1)
 		return h.state, h.version, true
 	}
 	return s, 0, false
+}
+
+// Forget drops what is in memory of a stream, because it changed in another way
+// than by an append: it was truncated or deleted. Commands that are decided at
+// this moment end on the old state; the next one reads the stream.
+func (a *Aggregate[S, E]) Forget(stream eventlog.Stream) {
+	if c := a.cache.find(stream); c != nil {
+		c.mu.Lock()
+		c.stale = true
+		c.mu.Unlock()
+	}
 }
 
 // Close refuses new requests as Unavailable and returns when those under way have

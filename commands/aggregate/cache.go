@@ -64,6 +64,7 @@ type cacheEntry[S any, E eventlog.Typed] struct {
 	mu        sync.Mutex
 	waiting   []*request[S, E]
 	busy      bool // a worker processes the queue
+	stale     bool // [Aggregate.Forget] was called: the next batch begins with invalidate
 	committed committedState[S]
 
 	uncommitted    S    // committed.state plus what is decided and not yet durable
@@ -103,6 +104,10 @@ func (c *cacheEntry[S, E]) nextBatch() []*request[S, E] {
 	}
 	batch := c.waiting[:n:n]
 	c.waiting = c.waiting[n:]
+	if c.stale {
+		c.stale = false
+		c.invalidateLocked()
+	}
 	if c.contention = max(c.contention-1, 0); n > 1 {
 		c.contention = contendedBatches
 	}
@@ -148,9 +153,15 @@ func (c *cacheEntry[S, E]) discardUncommitted() {
 
 // invalidate drops everything that is known: the stream must be read from its start.
 func (c *cacheEntry[S, E]) invalidate() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.invalidateLocked()
+}
+
+func (c *cacheEntry[S, E]) invalidateLocked() {
 	c.discardUncommitted()
 	c.weight, c.partial, c.unseen = 0, false, 0
-	c.updateCommitted(func(h *committedState[S]) { *h = committedState[S]{} })
+	c.committed = committedState[S]{}
 }
 
 // stateCache holds the entries in use, and the least recently used others up to a

@@ -11,7 +11,7 @@ import (
 )
 
 // A stream whose beginning is gone is Incomplete for a process that has to read
-// it, whatever is asked; one that knew it when it was whole goes on.
+// it, whatever is asked; one that knew it when it was whole goes on until it is told.
 func TestTruncatedStreamIsNotDecidedOn(t *testing.T) {
 	for kind, d := range kinds() {
 		t.Run(kind, func(t *testing.T) { truncatedStreamIsNotDecidedOn(t, d) })
@@ -59,6 +59,15 @@ func truncatedStreamIsNotDecidedOn(t *testing.T, d decider.Decider[tally, added]
 	got, version, err := knows.Load(ctx(), long)
 	if err != nil || got.Sum != 7 || version != 7 {
 		t.Errorf("the process that knew it: %+v at %d, %v", got, version, err)
+	}
+	knows.Forget(long) // it was told
+	appended := end(t, log)
+	_, _, err = knows.Recent(ctx(), long)
+	wantIncomplete(t, "recent, after it was told", err)
+	_, _, err = knows.Transact(ctx(), long, cause("z"), add("z", 1))
+	wantIncomplete(t, "transact, after it was told", err)
+	if end(t, log) != appended {
+		t.Error("after it was told, something was appended")
 	}
 }
 

@@ -85,6 +85,15 @@ type Truncations interface {
 	TruncatedStreams(ctx context.Context, categories ...string) (list []Truncated, total int, err error)
 }
 
+// TruncationWatcher is a store that tells at once when events are hidden.
+type TruncationWatcher interface {
+	// WatchTruncated calls found for every stream of some categories whose events
+	// are hidden, or are going to be as it grows, from now on; begun is called
+	// first, once nothing is missed any more. It returns when ctx is done, with its
+	// error, or when the store cannot tell.
+	WatchTruncated(ctx context.Context, begun func(), found func(Truncated), categories ...string) error
+}
+
 // Newest is a version and a position above every other, from which to read backwards.
 const (
 	NewestVersion  Version  = 1<<63 - 1

@@ -15,12 +15,16 @@ func recorded(e *esdb.RecordedEvent) (eventlog.Recorded, error) {
 	if err != nil {
 		return eventlog.Recorded{}, err
 	}
-	if e.EventNumber >= math.MaxInt64 {
+	version := eventlog.Version(math.MaxInt64) // of a tombstone, whose number is above all
+	switch {
+	case e.EventNumber < math.MaxInt64:
+		version = eventlog.Version(e.EventNumber) + 1
+	case e.EventNumber > math.MaxInt64 || e.EventType != typeTombstone:
 		return eventlog.Recorded{}, domain.Errorf(domain.Internal, "The event at position %d has the number %d, which is none of a stream.", at, e.EventNumber)
 	}
 	meta, _ := eventlog.DecodeMeta(e.UserMetadata) // what other programs wrote there is theirs
 	return eventlog.Recorded{
-		ID: eventlog.EventID(e.EventID), Stream: eventlog.Stream(e.StreamID), Version: eventlog.Version(e.EventNumber) + 1,
+		ID: eventlog.EventID(e.EventID), Stream: eventlog.Stream(e.StreamID), Version: version,
 		Position: at, Type: e.EventType, Data: e.Data, Meta: meta, At: meta.FirstRecorded(e.CreatedDate.UTC()),
 	}, nil
 }

@@ -136,9 +136,10 @@ func (l *Log) Close() error {
 }
 
 var (
-	_ eventlog.Store          = (*Log)(nil)
-	_ eventlog.EndReader      = (*Log)(nil)
-	_ eventlog.PositionFinder = (*Log)(nil)
-	_ eventlog.Watermarked    = (*Log)(nil)
-	_ eventlog.Truncations    = (*Log)(nil)
+	_ eventlog.Store             = (*Log)(nil)
+	_ eventlog.EndReader         = (*Log)(nil)
+	_ eventlog.PositionFinder    = (*Log)(nil)
+	_ eventlog.Watermarked       = (*Log)(nil)
+	_ eventlog.Truncations       = (*Log)(nil)
+	_ eventlog.TruncationWatcher = (*Log)(nil)
 )

@@ -26,20 +26,25 @@ func (l *Log) SubscribeWatermarked(ctx context.Context, above eventlog.Position,
 			yield(eventlog.Recorded{}, err)
 			return
 		}
-		select {
-		case l.held <- struct{}{}:
-			defer func() { <-l.held }()
-		default:
-			yield(eventlog.Recorded{}, domain.Errorf(domain.Exhausted, "There are %d subscriptions to EventStoreDB already; there can be no more.", maxSubscriptions))
-			return
-		}
 		s := newSubscription(l, l.subs, operationSubscribe, above)
 		s.filter, s.faults, s.passed = filter, maxSubscribeFaults, passed
 		s.keeps(categories, yield)
-		if err := l.run(ctx, s); err != nil {
+		err = l.subscribe(ctx, s)
+		if err != nil {
 			yield(eventlog.Recorded{}, err)
 		}
 	}
+}
+
+// subscribe runs a subscription, as long as there may be one more.
+func (l *Log) subscribe(ctx context.Context, s *subscription) error {
+	select {
+	case l.held <- struct{}{}:
+		defer func() { <-l.held }()
+	default:
+		return domain.Errorf(domain.Exhausted, "There are %d subscriptions to EventStoreDB already; there can be no more.", maxSubscriptions)
+	}
+	return l.run(ctx, s)
 }
 
 // run runs s until ctx is done or the log is closed; nil says that the reader

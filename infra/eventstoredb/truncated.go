@@ -30,10 +30,12 @@ const (
 // all streams, which the server sorts out by type; the newest of each counts.
 func (l *Log) TruncatedStreams(ctx context.Context, categories ...string) (list []eventlog.Truncated, total int, err error) {
 	s := newSubscription(l, l.scans, operationRead, 0)
-	s.filter = &esdb.SubscriptionFilter{Type: esdb.EventFilterType, Prefixes: []string{typeMetadata, typeTombstone}}
-	found := truncations{categories: categories, how: map[eventlog.Stream]string{}}
+	s.filter = metadataFilter()
+	found := truncations{how: map[eventlog.Stream]string{}}
 	s.take = func(e *esdb.RecordedEvent) (kept, more bool, err error) {
-		found.note(e)
+		if t, ok := truncation(e, categories); ok {
+			found.note(t.Stream, t.How)
+		}
 		return true, true, nil
 	}
 	if err := l.scan(ctx, s); err != nil {
@@ -43,14 +45,33 @@ func (l *Log) TruncatedStreams(ctx context.Context, categories ...string) (list 
 	return list, total, nil
 }
 
-// truncations are the streams that hide events, and how.
-type truncations struct {
-	categories []string
-	how        map[eventlog.Stream]string
-	beyond     int
+// WatchTruncated implements eventlog.TruncationWatcher by a subscription to the
+// metadata of all streams.
+func (l *Log) WatchTruncated(ctx context.Context, begun func(), found func(eventlog.Truncated), categories ...string) error {
+	end, err := l.End(ctx)
+	if err != nil {
+		return err
+	}
+	begun()
+	s := newSubscription(l, l.subs, operationSubscribe, end)
+	s.filter, s.faults = metadataFilter(), maxSubscribeFaults
+	s.take = func(e *esdb.RecordedEvent) (kept, more bool, err error) {
+		if t, ok := truncation(e, categories); ok && t.How != "" {
+			found(t)
+		}
+		return true, true, nil
+	}
+	return l.subscribe(ctx, s)
 }
 
-func (t *truncations) note(e *esdb.RecordedEvent) {
+// metadataFilter lets the events pass by which streams begin and end to hide events.
+func metadataFilter() *esdb.SubscriptionFilter {
+	return &esdb.SubscriptionFilter{Type: esdb.EventFilterType, Prefixes: []string{typeMetadata, typeTombstone}}
+}
+
+// truncation returns how a stream of some categories hides events from an event
+// on, "" if it does not any more; ok is false for other events.
+func truncation(e *esdb.RecordedEvent, categories []string) (t eventlog.Truncated, ok bool) {
 	name, how := e.StreamID, ""
 	switch {
 	case e.EventType == typeTombstone:
@@ -58,12 +79,22 @@ func (t *truncations) note(e *esdb.RecordedEvent) {
 	case e.EventType == typeMetadata && strings.HasPrefix(name, metastream):
 		name, how = strings.TrimPrefix(name, metastream), hiding(e.Data)
 	default:
-		return
+		return t, false
 	}
 	s := eventlog.Stream(name)
-	if isSystem(name) || len(t.categories) > 0 && !slices.Contains(t.categories, s.Category()) {
-		return
+	if isSystem(name) || len(categories) > 0 && !slices.Contains(categories, s.Category()) {
+		return t, false
 	}
+	return eventlog.Truncated{Stream: s, How: how}, true
+}
+
+// truncations are the streams that hide events, and how.
+type truncations struct {
+	how    map[eventlog.Stream]string
+	beyond int
+}
+
+func (t *truncations) note(s eventlog.Stream, how string) {
 	_, known := t.how[s]
 	switch {
 	case how == "":
@@ -95,6 +126,9 @@ func (l *Log) neverDeleted(ctx context.Context, operation string, s eventlog.Str
 	}
 	metadata, f, err := repeat(ctx, l, operation, l.page(esdb.Backwards, stream{metastream + s, esdb.End{}}, 1))
 	switch {
+	case err != nil && f.kind == domain.Incomplete: // it was deleted for ever meanwhile
+		l.opts.Hooks.Failed(operation, f.kind)
+		return eventlog.ErrIncomplete(s, 1, 0)
 	case err != nil:
 		f.lost = false // it was a read: whatever it is needed for was not begun
 		return l.give(operation, f, err)

@@ -27,6 +27,7 @@ func hand(t testing.TB) sarama.SyncProducer {
 	c.Producer.Partitioner = sarama.NewManualPartitioner
 	c.Producer.Return.Successes = true
 	c.Producer.MaxMessageBytes = kafka.MaxMessageBytes
+	c.Producer.Retry.Max, c.Metadata.Retry.Max = 100, 100 // a broker may hear of a new topic some seconds after it was made
 	p, err := sarama.NewSyncProducer(servicestest.Kafka(t), c)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+
+	"orderflow/commands"
+	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/domain/order"
+	"orderflow/domain/payment"
+	"orderflow/domain/shipment"
+	"orderflow/infra/memory"
+)
+
+// told passes on the streams that a node warns of.
+type told struct {
+	slog.Handler
+	streams chan string
+}
+
+func (h told) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h told) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "stream" {
+			h.streams <- a.Value.String()
+		}
+		return true
+	})
+	return nil
+}
+
+// strangerTo is a client of an event store that knows nothing of orders.
+func strangerTo(t *testing.T, connection string) *esdb.Client {
+	t.Helper()
+	config, err := esdb.ParseConnectionString(connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Logger = esdb.NoopLogging()
+	client, err := esdb.NewClient(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// TestHiddenWhileItWorks takes events of streams away under a node that has them
+// in memory: it says so, and decides nothing more about them.
+func TestHiddenWhileItWorks(t *testing.T) {
+	connection := storeOn(t, memory.NewDense())
+	handler := told{slog.DiscardHandler, make(chan string, 100)}
+	app, err := New(t.Context(), config{Data: t.TempDir(), EventStore: connection}, slog.New(handler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := app.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	stranger := strangerTo(t, connection)
+	var one esdb.StreamMetadata
+	one.SetMaxCount(1)
+	limit := func(ctx context.Context, s eventlog.Stream) error {
+		_, err := stranger.SetStreamMetadata(ctx, string(s), esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, one)
+		return err
+	}
+	remove := func(ctx context.Context, s eventlog.Stream) error {
+		_, err := stranger.DeleteStream(ctx, string(s), esdb.DeleteStreamOptions{ExpectedRevision: esdb.Any{}})
+		return err
+	}
+	err = app.while(t.Context(), func(ctx context.Context) error {
+		if err := furnish(ctx, app.Bus); err != nil {
+			return err
+		}
+		if _, err := runOrders(ctx, app, "hidden", 5, 5); err != nil {
+			return err
+		}
+		for i, c := range []struct {
+			name   string
+			stream func(domain.OrderID) eventlog.Stream
+			hide   func(context.Context, eventlog.Stream) error
+			send   func(domain.OrderID) commands.Command
+		}{
+			{"parcel deleted", shipment.Stream, remove, func(id domain.OrderID) commands.Command { return commands.DispatchShipment{Order: id} }},
+			{"order deleted", order.Stream, remove, func(id domain.OrderID) commands.Command { return commands.CancelOrder{Order: id} }},
+			{"order limited", order.Stream, limit, func(id domain.OrderID) commands.Command { return commands.CancelOrder{Order: id} }},
+		} {
+			id := benchOrder("hidden", i).OrderID()
+			if err := c.hide(ctx, c.stream(id)); err != nil {
+				return err
+			}
+			if !handler.says(t, c.stream(id)) {
+				break
+			}
+			end, err := app.Log.End(ctx)
+			if err != nil {
+				return err
+			}
+			if _, err := app.Bus.Send(ctx, c.send(id)); domain.KindOf(err) != domain.Incomplete {
+				t.Errorf("%s: %v, want kind incomplete", c.name, err)
+			}
+			if after, err := app.Log.End(ctx); err != nil || after != end {
+				t.Errorf("%s: something was stored, from position %d to %d, %v", c.name, end, after, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// says waits until the node warns of a stream.
+func (h told) says(t *testing.T, s eventlog.Stream) bool {
+	t.Helper()
+	patience := time.NewTimer(30 * time.Second)
+	defer patience.Stop()
+	for {
+		select {
+		case stream := <-h.streams:
+			if stream == string(s) {
+				return true
+			}
+		case <-patience.C:
+			t.Errorf("nothing is said of %s", s)
+			return false
+		}
+	}
+}
+
+// TestATombstoneAtTheEnd is the last event of the log, under a running node and
+// when one starts: views go on, whose streams they are.
+func TestATombstoneAtTheEnd(t *testing.T) {
+	connection := storeOn(t, memory.NewDense())
+	c := config{Data: t.TempDir(), EventStore: connection}
+	work(t, c, "one")
+	stranger := strangerTo(t, connection)
+	for i, s := range []string{"foreign-1", string(payment.Stream(benchOrder("one", 0).OrderID())), "foreign-2"} {
+		tombstone := func() error {
+			_, err := stranger.TombstoneStream(t.Context(), s, esdb.TombstoneStreamOptions{ExpectedRevision: esdb.Any{}})
+			return err
+		}
+		if stopped := i < 2; stopped {
+			if err := tombstone(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		app, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = app.while(t.Context(), func(ctx context.Context) error {
+			if i == 2 {
+				if err := tombstone(); err != nil {
+					return err
+				}
+			}
+			if err := app.awaitViews(ctx); err != nil {
+				return err
+			}
+			return app.Runner.Broken()
+		})
+		if err != nil {
+			t.Errorf("a tombstone of %s: %v", s, err)
+		}
+		if err := app.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
