@@ -37,7 +37,13 @@
 //	infra/deploy/       what surrounds the binary where it runs: containers, proxies, monitoring; servicestest/ gives tests real servers
 //	infra/baseline/     the databases alone, for benchmarks to compare with
 //	infra/tools/        the linters' versions, in a module of its own
-//	cmd/orderflow/      the binary: App, and one file per subcommand
+//	cmd/orderflow/      the binary: the frame of the command line, and one file per subcommand; below it, in internal/:
+//	  node/             one process: what its roles need is opened, run, watched and closed
+//	  client/  admin/   clients of the public API and of administration
+//	  target/           which system a subcommand works on
+//	  audit/            the sums of a whole log, and its holes
+//	  demo/  bench/     the demonstration and the measurements
+//	  terminal/  build/ what is printed, exit codes; which build this is
 //	docs/glossary.md    the words of this code base, and where each lives
 //	docs/adr/           decisions that were not obvious, and why
 //

@@ -2,15 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"orderflow/cmd/orderflow/internal/node"
 
 	"go.uber.org/goleak"
 
+	"orderflow/cmd/orderflow/internal/audit"
+	"orderflow/cmd/orderflow/internal/bench"
+	"orderflow/cmd/orderflow/internal/client"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
@@ -18,9 +25,9 @@ import (
 )
 
 // quietly opens a node in dir.
-func quietly(t *testing.T, dir string) *App {
+func quietly(t *testing.T, dir string) *node.App {
 	t.Helper()
-	app, err := New(t.Context(), config{Data: dir, Listen: anyPort, Private: anyPort}, slog.New(slog.DiscardHandler))
+	app, err := node.New(t.Context(), node.Config{Data: dir, Listen: node.AnyPort, Private: node.AnyPort}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,12 +40,12 @@ func TestAppLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 {
 		app := quietly(t, dir)
-		err := app.while(t.Context(), func(ctx context.Context) error {
+		err := app.While(t.Context(), func(ctx context.Context) error {
 			defer http.DefaultClient.CloseIdleConnections()
 			awaitReady(t, app)
 			var ready struct{ Status string }
-			api := &client{base: app.URL(), http: http.DefaultClient}
-			if err := api.do(ctx, request{method: http.MethodGet, path: "/healthz/ready"}, &ready); err != nil {
+			api := &client.Client{Base: app.URL(), HTTP: http.DefaultClient}
+			if err := api.Do(ctx, client.Request{Method: http.MethodGet, Path: "/healthz/ready"}, &ready); err != nil {
 				return err
 			}
 			if ready.Status != "ok" {
@@ -59,7 +66,7 @@ func TestAppLeavesNothing(t *testing.T) {
 func TestAppRefusesDamage(t *testing.T) {
 	dir := t.TempDir()
 	app := quietly(t, dir)
-	err := app.while(t.Context(), func(ctx context.Context) error { return furnish(ctx, app.Bus) })
+	err := app.While(t.Context(), func(ctx context.Context) error { return bench.Furnish(ctx, app.Bus) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +76,7 @@ func TestAppRefusesDamage(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, "log", "db")); err != nil {
 		t.Fatal(err)
 	}
-	again, err := New(t.Context(), config{Data: dir}, slog.New(slog.DiscardHandler))
+	again, err := node.New(t.Context(), node.Config{Data: dir}, slog.New(slog.DiscardHandler))
 	if err == nil {
 		t.Fatal("a log that lost everything was opened", again.Close())
 	}
@@ -82,7 +89,7 @@ func TestAppRefusesDamage(t *testing.T) {
 // of an order is what its last event says, wherever the stretches part.
 func TestReplayFollowsOrders(t *testing.T) {
 	log := memory.New()
-	const orders = replayStretch
+	const orders = audit.ReplayStretch
 	add := func(i int, e order.Event) {
 		p, err := order.Codec.Encode(e)
 		if err != nil {
@@ -103,7 +110,7 @@ func TestReplayFollowsOrders(t *testing.T) {
 	for i := range orders - 1 {
 		add(i, order.Confirmed{})
 	}
-	r, err := replay(t.Context(), log, func(eventlog.Position, int64) {})
+	r, err := audit.Replay(t.Context(), log, func(eventlog.Position, int64) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +126,7 @@ func TestReplayRefusesTheUnknown(t *testing.T) {
 	if _, err := log.Append(t.Context(), "order-x", 0, p); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := replay(t.Context(), log, func(eventlog.Position, int64) {}); err == nil {
+	if r, err := audit.Replay(t.Context(), log, func(eventlog.Position, int64) {}); err == nil {
 		t.Errorf("an unknown event was added up: %+v", r)
 	}
 }
@@ -131,7 +138,7 @@ func TestDefaultDataDir(t *testing.T) {
 		{"relative/is/ignored", "/home/u", "/home/u/.local/state/orderflow"},
 		{"", "", ""},
 	} {
-		got := defaultDataDir(func(name string) string {
+		got := node.DefaultDataDir(func(name string) string {
 			return map[string]string{"XDG_STATE_HOME": c.state, "HOME": c.home}[name]
 		})
 		if got != c.want {
@@ -154,9 +161,21 @@ func TestJudge(t *testing.T) {
 		{3, 2, 1, true, true, false},
 		{2, 2, 1, true, true, true},
 	} {
-		f := figure{Value: c.value, Limit: c.limit, Budget: c.budget, atMost: c.atMost}.judge(c.also)
+		f := bench.Figure{Value: c.value, Limit: c.limit, Budget: c.budget, AtMost: c.atMost}.Judge(c.also)
 		if f.Met != c.met {
 			t.Errorf("%+v: met %t, want %t", c, f.Met, c.met)
 		}
 	}
+}
+
+// awaitReady waits until a node is ready.
+func awaitReady(t *testing.T, app *node.App) {
+	t.Helper()
+	var err error
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) { // readiness is asked, not told
+		if err = errors.Join(app.StartedUp(), app.Ready(t.Context())); err == nil {
+			return
+		}
+	}
+	t.Fatal(err)
 }

@@ -11,6 +11,10 @@ import (
 	"net/url"
 	"strings"
 
+	"orderflow/cmd/orderflow/internal/audit"
+	"orderflow/cmd/orderflow/internal/client"
+	"orderflow/cmd/orderflow/internal/target"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 )
 
@@ -22,54 +26,54 @@ const (
 )
 
 type auditShowCmd struct {
-	target
+	target.Target
 	Order string `arg:"" help:"The order's id."`
-	asOf
+	client.AsOf
 }
 
 // Help is shown under the subcommand's own --help.
 func (c *auditShowCmd) Help() string {
-	return usage("Prints the events of the order, its fulfilment, its payment and its parcel in the order of the log, " +
+	return terminal.Usage("Prints the events of the order, its fulfilment, its payment and its parcel in the order of the log, " +
 		"and then the order as it is folded from them, now or as of --version or --at; a * marks the events it was folded from.")
 }
 
 // history is what audit show answers.
 type history struct {
-	Order  orderView   `json:"order"`
-	Events []eventView `json:"events"`
+	Order  client.OrderView   `json:"order"`
+	Events []client.EventView `json:"events"`
 	// Incomplete says which stream lacks events; then Events is empty.
 	Incomplete string `json:"incomplete,omitempty"`
 }
 
 // Run shows the timeline and the state.
-func (c *auditShowCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
-	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
+func (c *auditShowCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
+	return c.With(ctx, logger, func(ctx context.Context, api *client.Client) error {
 		var h history
 		var err error
-		if h.Order, err = api.order(ctx, c.Order, c.query(url.Values{})); err != nil {
+		if h.Order, err = api.Order(ctx, c.Order, c.Query(url.Values{})); err != nil {
 			return err
 		}
 		var lost error
-		if h.Events, err = api.events(ctx, c.Order); err != nil {
+		if h.Events, err = eventsOf(ctx, api, c.Order); err != nil {
 			if domain.KindOf(err) != domain.Incomplete {
 				return err
 			}
-			lost, h.Events, h.Incomplete = err, []eventView{}, err.Error()
+			lost, h.Events, h.Incomplete = err, []client.EventView{}, err.Error()
 		}
 		if c.JSON {
-			return firstErr(printJSON(s.out, h), lost)
+			return audit.FirstErr(terminal.PrintJSON(s.Out, h), lost)
 		}
-		return firstErr(c.show(s.out, h), lost)
+		return audit.FirstErr(c.show(s.Out, h), lost)
 	})
 }
 
-// events reads all that happened to an order so far. More than a list can hold is refused: a history
+// eventsOf reads all that happened to an order so far. More than a list can hold is refused: a history
 // with a gap is none.
-func (c *client) events(ctx context.Context, order string) ([]eventView, error) {
-	r := request{method: http.MethodGet, path: orderPath(order) + "/events", query: url.Values{"limit": {"200"}}}
-	events, more, err := all[eventView](ctx, c, r, maxRows)
+func eventsOf(ctx context.Context, c *client.Client, order string) ([]client.EventView, error) {
+	r := client.Request{Method: http.MethodGet, Path: client.OrderPath(order) + "/events", Query: url.Values{"limit": {"200"}}}
+	events, more, err := client.All[client.EventView](ctx, c, r, client.MaxRows)
 	if more {
-		return nil, domain.Errorf(domain.Exhausted, "The order has more than %d events; read them page by page at %s.", maxRows, r.path)
+		return nil, domain.Errorf(domain.Exhausted, "The order has more than %d events; read them page by page at %s.", client.MaxRows, r.Path)
 	}
 	return events, err
 }
@@ -79,16 +83,16 @@ func (c *auditShowCmd) show(w io.Writer, h history) error {
 		fmt.Fprintf(w, "What follows is the view of the order, from when its events were all there.\n\n")
 		return showOrder(w, h.Order)
 	}
-	t := newTable(w, "", "position", "time", "stream", "version", "event", "by", "data")
+	t := terminal.NewTable(w, "", "position", "time", "stream", "version", "event", "by", "data")
 	for _, e := range h.Events {
 		mark := " "
 		if e.Position <= h.Order.Position {
 			mark = "*"
 		}
 		kind, _, _ := strings.Cut(e.Stream, "-")
-		t.row(mark, e.Position, e.At.Format(timelineTime), kind, e.Version, e.Type, e.Actor, compact(e.Data))
+		t.Row(mark, e.Position, e.At.Format(timelineTime), kind, e.Version, e.Type, e.Actor, compact(e.Data))
 	}
-	if err := t.flush(); err != nil {
+	if err := t.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)

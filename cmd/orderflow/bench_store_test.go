@@ -11,19 +11,23 @@ import (
 	"testing"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/audit"
+	"orderflow/cmd/orderflow/internal/bench"
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/infra/memory"
 )
 
 // benchOn is a bench on a store that is done in no time.
-func benchOn(t *testing.T, store string) *bench {
+func benchOn(t *testing.T, store string) *bench.Bench {
 	t.Helper()
-	b, err := newBench(minScale, store, io.Discard)
+	b, err := bench.NewBench(bench.MinScale, store, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.sizes = storeSizes{time: 20 * time.Millisecond, streams: 3, events: 2 * storeBatchEvents}
-	t.Cleanup(b.close)
+	b.Sizes = bench.StoreSizes{Time: 20 * time.Millisecond, Streams: 3, Events: 2 * bench.StoreBatchEvents}
+	t.Cleanup(b.Close)
 	return b
 }
 
@@ -33,13 +37,13 @@ func TestBenchOfAStoreWritesItsOwnStreams(t *testing.T) {
 	store := storeOn(t, log)
 	for range 2 {
 		b := benchOn(t, store)
-		for _, m := range storeBenchmarks() {
-			if !m.always || m.name == "import" {
+		for _, m := range bench.StoreBenchmarks() {
+			if !m.Always || m.Name == "import" {
 				continue
 			}
-			f, err := m.measure(b, t.Context())
+			f, err := m.Measure(b, t.Context())
 			if err != nil || f.Value <= 0 || f.Unit == "" || f.Detail == "" {
-				t.Errorf("%s: %+v, %v", m.name, f, err)
+				t.Errorf("%s: %+v, %v", m.Name, f, err)
 			}
 		}
 	}
@@ -48,14 +52,14 @@ func TestBenchOfAStoreWritesItsOwnStreams(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if isSystem(r) {
+		if audit.IsSystem(r) {
 			continue
 		}
-		if events++; r.Stream.Category() != benchCategory {
+		if events++; r.Stream.Category() != bench.BenchCategory {
 			t.Fatalf("an event of %s was written", r.Stream)
 		}
 	}
-	if most := 2 * 2 * 3 * 2 * storeBatchEvents; events <= most {
+	if most := 2 * 2 * 3 * 2 * bench.StoreBatchEvents; events <= most {
 		t.Errorf("%d events were written; streams and catch-up alone make %d", events, most)
 	}
 }
@@ -66,17 +70,17 @@ func TestBenchCanPlaceOrdersAgain(t *testing.T) {
 	store := storeOn(t, memory.NewDense())
 	for range 2 {
 		b := benchOn(t, store)
-		if err := b.prepare(t.Context(), "confirm"); err != nil {
+		if err := b.Prepare(t.Context(), "confirm"); err != nil {
 			t.Fatal(err)
 		}
-		app, err := b.node(t.Context(), b.folder(), "")
+		app, err := b.Node(t.Context(), b.Folder(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		err = app.while(ctx, func(ctx context.Context) error {
-			r, err := runOrders(ctx, app, b.run+"full", 5, 5)
-			if r.perSecond <= 0 {
+		err = app.While(ctx, func(ctx context.Context) error {
+			r, err := bench.RunOrders(ctx, app, b.Run+"full", 5, 5)
+			if r.PerSecond <= 0 {
 				t.Errorf("%+v, %v", r, err)
 			}
 			return err
@@ -96,19 +100,19 @@ func TestBenchImportsIntoAnEmptyStoreOnly(t *testing.T) {
 	log := memory.NewDense()
 	store := storeOn(t, log)
 	b := benchOn(t, store)
-	if _, err := b.storeAppend(t.Context(), 1); err != nil {
+	if _, err := b.StoreAppend(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
-	if reason, err := b.hasOrders(t.Context()); reason != nil || err != nil {
+	if reason, err := b.HasOrders(t.Context()); reason != nil || err != nil {
 		t.Errorf("with events of the bench alone: %v, %v", reason, err)
 	}
-	work(t, config{Data: t.TempDir(), EventStore: store}, "one")
+	work(t, node.Config{Data: t.TempDir(), EventStore: store}, "one")
 	var out bytes.Buffer
-	c := benchCmd{Names: []string{"import"}, Scale: minScale}
+	c := bench.BenchCmd{Names: []string{"import"}, Scale: bench.MinScale}
 	c.EventStore = store
-	wantKind(t, c.Run(t.Context(), streams{&out, io.Discard}, slog.New(slog.DiscardHandler)), domain.Rejected, "measured on an empty one")
-	h := benchHistory()
-	if len(h.Invoices) != storeOrders || h.Rows < storeOrders*storeLines*9/10 || h.Rows > storeOrders*storeLines*11/10 {
+	wantKind(t, c.Run(t.Context(), terminal.Streams{Out: &out, Err: io.Discard}, slog.New(slog.DiscardHandler)), domain.Rejected, "measured on an empty one")
+	h := bench.BenchHistory()
+	if len(h.Invoices) != bench.StoreOrders || h.Rows < bench.StoreOrders*bench.StoreLines*9/10 || h.Rows > bench.StoreOrders*bench.StoreLines*11/10 {
 		t.Errorf("%d orders of %d lines in all", len(h.Invoices), h.Rows)
 	}
 }
@@ -116,11 +120,11 @@ func TestBenchImportsIntoAnEmptyStoreOnly(t *testing.T) {
 // TestBenchShowsFiguresOfTheStore and no budget of the embedded log.
 func TestBenchShowsFiguresOfTheStore(t *testing.T) {
 	seconds := 1.5
-	r := storeReport{Store: "db.example.com:2113", Results: []storeFigure{
+	r := bench.StoreReport{Store: "db.example.com:2113", Results: []bench.StoreFigure{
 		{Name: "append-1", Unit: "appends/s", Value: 1_234, ClientCPU: 0.25, ServerCPU: &seconds, Detail: "how"}, {Name: "streams", Unit: "events/s", Value: 1},
 	}, Left: []string{"import: there are orders"}}
 	var out bytes.Buffer
-	if err := r.show(&out); err != nil {
+	if err := r.Show(&out); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"EventStoreDB at db.example.com:2113 (elsewhere", "1,234", "0.25 s", "1.50 s", "left out: import: there are orders"} {
@@ -139,7 +143,7 @@ func TestServerIsFoundByItsPort(t *testing.T) {
 		t.Skipf("NOT TESTED: this system has no /proc/net/tcp: %v", err)
 	}
 	var lc net.ListenConfig
-	socket, err := lc.Listen(t.Context(), "tcp", anyPort)
+	socket, err := lc.Listen(t.Context(), "tcp", node.AnyPort)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,22 +151,22 @@ func TestServerIsFoundByItsPort(t *testing.T) {
 	at := socket.Addr().String()
 	_, port, _ := net.SplitHostPort(at)
 	for _, name := range []string{at, at + " without TLS", "localhost:" + port} {
-		if s := serverOf(name); s == nil || s.PID != os.Getpid() || s.Name == "" {
+		if s := bench.ServerOf(name); s == nil || s.PID != os.Getpid() || s.Name == "" {
 			t.Errorf("%s is %+v, want process %d", name, s, os.Getpid())
 		}
 	}
 	for _, name := range []string{"db.example.com:" + port, at + "," + at, "127.0.0.1:1", "nonsense", ""} {
-		if s := serverOf(name); s != nil {
+		if s := bench.ServerOf(name); s != nil {
 			t.Errorf("%q is %+v", name, s)
 		}
 	}
-	s, before := serverOf(at), ownCPU()
-	for first := s.cpu(); s.cpu() < first+2*time.Second/clockTicks; { //nolint:revive // asking is work
+	s, before := bench.ServerOf(at), bench.OwnCPU()
+	for first := s.Cpu(); s.Cpu() < first+2*time.Second/bench.ClockTicks; { //nolint:revive // asking is work
 	}
-	if used := ownCPU() - before; used <= 0 || s.cpu() > 2*ownCPU()+time.Second {
-		t.Errorf("/proc says %s, the system %s", s.cpu(), ownCPU())
+	if used := bench.OwnCPU() - before; used <= 0 || s.Cpu() > 2*bench.OwnCPU()+time.Second {
+		t.Errorf("/proc says %s, the system %s", s.Cpu(), bench.OwnCPU())
 	}
-	if (*localServer)(nil).cpu() != 0 {
+	if (*bench.LocalServer)(nil).Cpu() != 0 {
 		t.Error("a server elsewhere has a processor time")
 	}
 }

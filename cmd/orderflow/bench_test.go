@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"orderflow/cmd/orderflow/internal/bench"
 	"orderflow/domain"
 	"orderflow/domain/catalog"
 	"orderflow/domain/eventlog"
@@ -27,20 +28,20 @@ func TestBenchmarksAreMeasuredInTheirOrder(t *testing.T) {
 		{"append nothing", "", ""},
 		{"streams", "", ""},
 	} {
-		cmd := benchCmd{Names: strings.Fields(c.named), Scale: minScale}
+		cmd := bench.BenchCmd{Names: strings.Fields(c.named), Scale: bench.MinScale}
 		cmd.EventStore = c.store
 		var names []string
 		var err error
 		if c.store != "" {
-			chosen, e := cmd.chooseOnStore()
+			chosen, e := cmd.ChooseOnStore()
 			for _, b := range chosen {
-				names = append(names, b.name)
+				names = append(names, b.Name)
 			}
 			err = e
 		} else {
-			chosen, e := cmd.choose()
+			chosen, e := cmd.Choose()
 			for _, b := range chosen {
-				names = append(names, b.name)
+				names = append(names, b.Name)
 			}
 			err = e
 		}
@@ -58,12 +59,12 @@ func TestBenchPreparesALog(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = log.Close() })
-	b, err := newBench(minScale, storeOn(t, log), io.Discard)
+	b, err := bench.NewBench(bench.MinScale, storeOn(t, log), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer b.close()
-	if err := b.prepare(t.Context(), "replay"); domain.KindOf(err) != domain.Rejected || !strings.Contains(err.Error(), "no events yet") {
+	defer b.Close()
+	if err := b.Prepare(t.Context(), "replay"); domain.KindOf(err) != domain.Rejected || !strings.Contains(err.Error(), "no events yet") {
 		t.Errorf("an empty log is replayed: %v", err)
 	}
 	other := eventlog.Pending{ID: eventlog.NewEventID("bench", "other-1", 0), Type: "other.v1", Data: []byte("{}")}
@@ -71,11 +72,11 @@ func TestBenchPreparesALog(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // the second finds what the first listed
-		if err := errors.Join(b.prepare(t.Context(), "replay"), b.prepare(t.Context(), "read")); err != nil {
+		if err := errors.Join(b.Prepare(t.Context(), "replay"), b.Prepare(t.Context(), "read")); err != nil {
 			t.Fatal(err)
 		}
 		var types []string
-		for r, err := range log.Read(t.Context(), catalog.Stream(benchSKU(0)), 0) {
+		for r, err := range log.Read(t.Context(), catalog.Stream(bench.BenchSKU(0)), 0) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,6 +12,12 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"orderflow/cmd/orderflow/internal/bench"
+	"orderflow/cmd/orderflow/internal/client"
+	"orderflow/cmd/orderflow/internal/demo"
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/target"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/httpapi"
 	"orderflow/infra/peers"
@@ -25,7 +31,7 @@ type cli struct {
 
 	Serve       serveCmd           `cmd:"" help:"Run the order system on embedded stores."`
 	Eventstore  eventstoreCommands `cmd:"" help:"Run an EventStoreDB node on an embedded log, and look after its users."`
-	Demo        demoCmd            `cmd:"" help:"Start everything, place realistic orders and show what happens to them."`
+	Demo        demo.DemoCmd       `cmd:"" help:"Start everything, place realistic orders and show what happens to them."`
 	Import      importCmd          `cmd:"" help:"Import orders that were placed elsewhere."`
 	Order       orderCmd           `cmd:"" help:"Place, follow, cancel and return orders."`
 	Stock       stockCmd           `cmd:"" help:"Receive and list stock."`
@@ -36,14 +42,8 @@ type cli struct {
 	Poison      poisonCmd          `cmd:"" help:"Show and replay messages that could not be read or handled."`
 	Probe       probeCmd           `cmd:"" help:"Ask a process whether it is live, ready or started."`
 	Token       tokenCmd           `cmd:"" help:"Give out a token of the development issuer."`
-	Bench       benchCmd           `cmd:"" help:"Measure this machine against the budgets."`
+	Bench       bench.BenchCmd     `cmd:"" help:"Measure this machine against the budgets."`
 	Version     versionCmd         `cmd:"" help:"Say which build this is."`
-}
-
-// streams is where a command writes.
-type streams struct {
-	out io.Writer // results, for people or programs
-	err io.Writer // progress, logs and complaints
 }
 
 // run parses args, runs one subcommand and returns the exit code. The first
@@ -52,45 +52,40 @@ func run(args []string, stdout, stderr io.Writer) int {
 	var c cli
 	parser, err := newParser(&c, stdout, stderr)
 	if err != nil {
-		complain(stderr, err)
-		return exitFailed
+		terminal.Complain(stderr, err)
+		return terminal.ExitFailed
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
 	kctx, err := parser.Parse(args)
 	if err != nil {
-		complain(stderr, err)
+		terminal.Complain(stderr, err)
 		if parseErr, ok := errors.AsType[*kong.ParseError](err); ok {
 			_ = parseErr.Context.PrintUsage(true)
 		}
-		return exitUsage
+		return terminal.ExitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal finds no handler and kills
-	s := streams{out: stdout, err: stderr}
+	s := terminal.Streams{Out: stdout, Err: stderr}
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	if err := kctx.Run(s, newLogger(c.LogLevel, c.LogFormat, stderr)); err != nil {
-		complain(stderr, err)
-		return exitCode(err)
+		terminal.Complain(stderr, err)
+		return terminal.ExitCode(err)
 	}
-	return exitOK
+	return terminal.ExitOK
 }
 
 // newParser reads command lines into c.
 func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
 	return kong.New(c, kong.Name("orderflow"),
-		kong.Description("An event-sourced order system in one binary.\n\n"+whomHelp+"\n\n"+exitHelp),
+		kong.Description("An event-sourced order system in one binary.\n\n"+target.WhomHelp+"\n\n"+terminal.ExitHelp),
 		kong.Writers(stdout, stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ShortUsageOnError(),
 		kong.Vars{
-			"data": defaultDataDir(os.Getenv), "server": defaultServerURL(os.Getenv), "listen": defaultListen, "private": defaultPrivate,
-			"roles": roleNames(), "secret": strconv.Itoa(peers.MinSecretBytes),
-			"eventstore": defaultEventstore, "storebench": strings.Join(storeNames(), ", "), "maxAppend": strconv.Itoa(esdbserver.MaxAppendTotalBytes), "user_password": userPassword, "scale": strconv.Itoa(defaultScale), "rows": strconv.Itoa(maxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
+			"data": node.DefaultDataDir(os.Getenv), "server": target.DefaultServerURL(os.Getenv), "listen": node.DefaultListen, "private": node.DefaultPrivate,
+			"roles": node.RoleNames(), "secret": strconv.Itoa(peers.MinSecretBytes),
+			"eventstore": node.DefaultEventstore, "storebench": strings.Join(bench.StoreNames(), ", "), "maxAppend": strconv.Itoa(esdbserver.MaxAppendTotalBytes), "user_password": userPassword, "scale": strconv.Itoa(bench.DefaultScale), "rows": strconv.Itoa(client.MaxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
 		})
-}
-
-// usage makes help for subcommands end with what a person wants to know next.
-func usage(text string) string {
-	return text + "\n\n" + exitHelp
 }

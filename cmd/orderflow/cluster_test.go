@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/bench"
+	"orderflow/cmd/orderflow/internal/node"
 	"orderflow/commands"
 	"orderflow/commands/aggregate"
 	"orderflow/domain"
@@ -161,7 +163,7 @@ type clusterFigures struct {
 type clusterRun struct {
 	t       *testing.T
 	cluster *clustertest.Cluster
-	app     *App
+	app     *node.App
 	chance  *rand.Rand
 	clusterFigures
 
@@ -181,8 +183,8 @@ func runOnCluster(t *testing.T, seed uint64, f func(context.Context, *clusterRun
 		sent: map[domain.OrderID]time.Time{}, acked: map[domain.OrderID]time.Time{}, confirmed: map[domain.OrderID]time.Time{}, news: make(chan struct{}),
 		clusterFigures: clusterFigures{firstMin: settleBound},
 	}
-	c := config{Data: t.TempDir(), EventStore: r.cluster.Connection()}
-	app, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+	c := node.Config{Data: t.TempDir(), EventStore: r.cluster.Connection()}
+	app, err := node.New(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,8 +193,8 @@ func runOnCluster(t *testing.T, seed uint64, f func(context.Context, *clusterRun
 	defer cancel()
 	var watching sync.WaitGroup
 	watching.Go(func() { r.watch(ctx, kept) })
-	err = app.while(ctx, func(ctx context.Context) error {
-		if err := furnish(ctx, app.Bus); err != nil {
+	err = app.While(ctx, func(ctx context.Context) error {
+		if err := bench.Furnish(ctx, app.Bus); err != nil {
 			return err
 		}
 		f(ctx, r)
@@ -203,7 +205,7 @@ func runOnCluster(t *testing.T, seed uint64, f func(context.Context, *clusterRun
 	if err := errors.Join(err, app.Close()); err != nil {
 		t.Error(err)
 	}
-	r.checkMoney(filepath.Join(c.simulatorDir(), simulator.LedgerFile))
+	r.checkMoney(filepath.Join(c.SimulatorDir(), simulator.LedgerFile))
 	return r.clusterFigures
 }
 
@@ -240,8 +242,8 @@ func (r *clusterRun) round(ctx context.Context, n int, u upheaval) {
 	third := make(chan struct{})
 	var buyers sync.WaitGroup
 	buyers.Go(func() {
-		err := inParallel(ctx, clusterOrders, clusterBuyers, func(i int) error {
-			c := benchOrder(fmt.Sprintf("round-%d", n), i)
+		err := bench.InParallel(ctx, clusterOrders, clusterBuyers, func(i int) error {
+			c := bench.BenchOrder(fmt.Sprintf("round-%d", n), i)
 			r.mu.Lock()
 			r.sent[c.OrderID()] = time.Now()
 			r.mu.Unlock()
@@ -377,7 +379,7 @@ func (r *clusterRun) send(ctx context.Context, c commands.Command) error {
 		default:
 			return err
 		}
-		if err := waitFor(ctx, againAfter); err != nil {
+		if err := node.WaitFor(ctx, againAfter); err != nil {
 			return err
 		}
 	}
@@ -394,16 +396,16 @@ func (r *clusterRun) outage(ctx context.Context, n, to int) (time.Time, func()) 
 	var keepers sync.WaitGroup
 	for k := range clusterKeepers {
 		keepers.Go(func() {
-			if waitFor(ctx, time.Duration(k)*longLost/clusterKeepers/2) != nil { // behind one another
+			if node.WaitFor(ctx, time.Duration(k)*longLost/clusterKeepers/2) != nil { // behind one another
 				return
 			}
-			c := commands.ReceiveStock{Receipt: fmt.Sprintf("round-%d-%d", n, k), Units: []inventory.Units{{SKU: benchSKU(0), Quantity: 1}}}
+			c := commands.ReceiveStock{Receipt: fmt.Sprintf("round-%d-%d", n, k), Units: []inventory.Units{{SKU: bench.BenchSKU(0), Quantity: 1}}}
 			if err := r.send(ctx, c); err != nil {
 				r.t.Error(err)
 			}
 		})
 	}
-	_ = waitFor(ctx, longLost)
+	_ = node.WaitFor(ctx, longLost)
 	stop()
 	after, why := says()
 	switch {
@@ -429,9 +431,9 @@ func (r *clusterRun) watchReady(ctx context.Context) (says func() (time.Time, er
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for why == nil && waitFor(ctx, againAfter) == nil {
+		for why == nil && node.WaitFor(ctx, againAfter) == nil {
 			asked, cancel := context.WithTimeout(ctx, probeTimeout)
-			if err := r.app.ready(asked); err != nil && ctx.Err() == nil {
+			if err := r.app.Ready(asked); err != nil && ctx.Err() == nil {
 				why, at = err, time.Now()
 			}
 			cancel()
@@ -446,12 +448,12 @@ func (r *clusterRun) readyAgain(ctx context.Context, n int) {
 	defer cancel()
 	begun := time.Now()
 	for {
-		err := r.app.ready(limit)
+		err := r.app.Ready(limit)
 		if err == nil {
 			r.t.Logf("round %d: ready again after %s", n, time.Since(begun).Round(time.Millisecond))
 			return
 		}
-		if waitFor(limit, againAfter) != nil {
+		if node.WaitFor(limit, againAfter) != nil {
 			r.t.Errorf("round %d: not ready %s after there is a leader again: %v", n, settleBound, err)
 			return
 		}

@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/httpapi"
@@ -36,7 +38,7 @@ type eventstoreCmd struct {
 
 // Help is shown under the subcommand's own --help.
 func (c *eventstoreCmd) Help() string {
-	return usage("Any client of EventStoreDB 20.6 or later can use the node; it has no projections. " +
+	return terminal.Usage("Any client of EventStoreDB 20.6 or later can use the node; it has no projections. " +
 		"The first start makes the users admin and ops with the password changeit, as clients expect it in tests; give another one where others can connect. " +
 		"`orderflow eventstore user` makes more; programs should have a user of no group.\n\n" +
 		"Once it takes requests it prints how to connect. The log is that of `orderflow serve --data DIR`; one process may have it open.")
@@ -49,19 +51,19 @@ type eventstoreView struct {
 }
 
 // Run serves until it is told to end.
-func (c *eventstoreCmd) Run(ctx context.Context, s streams, logger *slog.Logger) (err error) {
+func (c *eventstoreCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) (err error) {
 	options, err := c.options(logger)
 	if err != nil {
 		return err
 	}
-	conf := config{Data: c.Data}
-	if err := conf.check(); err != nil {
+	conf := node.Config{Data: c.Data}
+	if err := conf.Check(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return domain.Wrap(domain.Invalid, err, "The data directory cannot be made; choose another with --data")
 	}
-	log, err := openLogWith(conf, pebblelog.Options{Logger: logger, IndexIDs: true, LongNames: true})
+	log, err := node.OpenLogWith(conf, pebblelog.Options{Logger: logger, IndexIDs: true, LongNames: true})
 	if err != nil {
 		return err
 	}
@@ -72,41 +74,41 @@ func (c *eventstoreCmd) Run(ctx context.Context, s streams, logger *slog.Logger)
 		return err
 	}
 	if private != nil {
-		defer func() { err = errors.Join(err, private.close()) }()
+		defer func() { err = errors.Join(err, private.Close()) }()
 	}
 	var lc net.ListenConfig
 	socket, err := lc.Listen(ctx, "tcp", c.Listen)
 	if err != nil {
-		return domain.Wrap(domain.Unavailable, &portError{err}, "Cannot listen on %s; choose another address with --listen, where port 0 takes a free one", c.Listen)
+		return domain.Wrap(domain.Unavailable, &node.PortError{Err: err}, "Cannot listen on %s; choose another address with --listen, where port 0 takes a free one", c.Listen)
 	}
-	node, err := esdbserver.New(ctx, options)
+	server, err := esdbserver.New(ctx, options)
 	if err != nil {
 		return errors.Join(err, socket.Close())
 	}
 	if err := c.show(s, socket.Addr().String(), private); err != nil {
-		return errors.Join(err, socket.Close(), node.Close())
+		return errors.Join(err, socket.Close(), server.Close())
 	}
 	ctx, ended := context.WithCancel(ctx)
 	defer ended()
 	group, failed := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer ended() // a client may end the node
-		return node.Serve(socket)
+		return server.Serve(socket)
 	})
 	if private != nil {
-		group.Go(private.serve)
+		group.Go(private.Serve)
 	}
 	group.Go(func() error {
 		<-failed.Done()
-		err := node.Close()
-		private.drain(ctx)
+		err := server.Close()
+		private.Drain(ctx)
 		return err
 	})
 	return group.Wait()
 }
 
 // listenPrivate makes metrics and serves them, if it is told where.
-func (c *eventstoreCmd) listenPrivate(ctx context.Context, log *pebblelog.Log, o *esdbserver.Options, logger *slog.Logger) (*listener, error) {
+func (c *eventstoreCmd) listenPrivate(ctx context.Context, log *pebblelog.Log, o *esdbserver.Options, logger *slog.Logger) (*node.Listener, error) {
 	if c.Private == "" {
 		return nil, nil
 	}
@@ -114,9 +116,9 @@ func (c *eventstoreCmd) listenPrivate(ctx context.Context, log *pebblelog.Log, o
 		s := log.Stats(context.WithoutCancel(ctx))
 		return telemetry.LogFigures{End: int64(s.End), Queued: s.Queued, DiskBytes: s.DiskBytes}
 	}})
-	node := telemetry.NewNode(metrics)
-	o.Hooks = esdbserver.Hooks{Called: node.Called, Appended: node.Appended, Subscribed: node.Subscribed, Scavenging: node.Scavenging, Removed: node.Removed, Scavenged: node.Scavenged}
-	return listenOn(ctx, c.Private, metrics.Handler(), logger, "--private")
+	served := telemetry.NewNode(metrics)
+	o.Hooks = esdbserver.Hooks{Called: served.Called, Appended: served.Appended, Subscribed: served.Subscribed, Scavenging: served.Scavenging, Removed: served.Removed, Scavenged: served.Scavenged}
+	return node.ListenOn(ctx, c.Private, metrics.Handler(), logger, "--private")
 }
 
 // options refuses what would serve passwords or data to anybody who listens.
@@ -163,18 +165,18 @@ func checkAdvertise(address string) error {
 }
 
 // show says how to connect.
-func (c *eventstoreCmd) show(s streams, address string, private *listener) error {
-	view := eventstoreView{Connection: "esdb://" + address, Data: c.Data, Private: private.url()}
+func (c *eventstoreCmd) show(s terminal.Streams, address string, private *node.Listener) error {
+	view := eventstoreView{Connection: "esdb://" + address, Data: c.Data, Private: private.URL()}
 	if c.Insecure {
 		view.Connection += "?tls=false"
-		fmt.Fprintln(s.err, "The event store is insecure: whoever is on this machine may do everything.")
+		fmt.Fprintln(s.Err, "The event store is insecure: whoever is on this machine may do everything.")
 	}
 	if err := tell(c.Tell, view); err != nil {
 		return err
 	}
 	if c.JSON {
-		return printJSON(s.out, view)
+		return terminal.PrintJSON(s.Out, view)
 	}
-	_, err := fmt.Fprintln(s.out, view.Connection)
+	_, err := fmt.Fprintln(s.Out, view.Connection)
 	return err
 }

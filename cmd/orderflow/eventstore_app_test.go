@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/audit"
+	"orderflow/cmd/orderflow/internal/bench"
+	"orderflow/cmd/orderflow/internal/node"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/esdbserver"
@@ -26,7 +29,7 @@ func storeOn(t testing.TB, log esdbserver.Log) (connection string) {
 		t.Fatal(err)
 	}
 	var lc net.ListenConfig
-	socket, err := lc.Listen(t.Context(), "tcp", anyPort)
+	socket, err := lc.Listen(t.Context(), "tcp", node.AnyPort)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,20 +47,20 @@ func storeOn(t testing.TB, log esdbserver.Log) (connection string) {
 }
 
 // work opens a node, lets some orders go the whole way, and closes it.
-func work(t *testing.T, c config, run string) {
+func work(t *testing.T, c node.Config, run string) {
 	t.Helper()
-	app, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+	app, err := node.New(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = app.while(t.Context(), func(ctx context.Context) error {
-		if err := furnish(ctx, app.Bus); err != nil {
+	err = app.While(t.Context(), func(ctx context.Context) error {
+		if err := bench.Furnish(ctx, app.Bus); err != nil {
 			return err
 		}
-		if _, err := runOrders(ctx, app, run, 5, 5); err != nil {
+		if _, err := bench.RunOrders(ctx, app, run, 5, 5); err != nil {
 			return err
 		}
-		return app.ready(ctx)
+		return app.Ready(ctx)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -68,9 +71,9 @@ func work(t *testing.T, c config, run string) {
 }
 
 // refused opens a node that must not open, and returns why.
-func refused(t *testing.T, c config) error {
+func refused(t *testing.T, c node.Config) error {
 	t.Helper()
-	app, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+	app, err := node.New(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err == nil {
 		t.Fatal("it was opened", app.Close())
 	}
@@ -82,10 +85,10 @@ func refused(t *testing.T, c config) error {
 
 // TestAppOnEventStore runs a node twice on a log that is served.
 func TestAppOnEventStore(t *testing.T) {
-	c := config{Data: t.TempDir(), EventStore: storeOn(t, memory.NewDense())}
+	c := node.Config{Data: t.TempDir(), EventStore: storeOn(t, memory.NewDense())}
 	work(t, c, "one")
 	work(t, c, "two")
-	if _, err := os.Stat(c.logDir()); err == nil {
+	if _, err := os.Stat(c.LogDir()); err == nil {
 		t.Error("there is a log in the data directory too")
 	}
 }
@@ -93,12 +96,12 @@ func TestAppOnEventStore(t *testing.T) {
 // TestViewsOfAnotherLog are refused wherever the other log is.
 func TestViewsOfAnotherLog(t *testing.T) {
 	one, two, empty := storeOn(t, memory.NewDense()), storeOn(t, memory.NewDense()), storeOn(t, memory.NewDense())
-	first := config{Data: t.TempDir(), EventStore: one}
+	first := node.Config{Data: t.TempDir(), EventStore: one}
 	work(t, first, "one")
-	work(t, config{Data: t.TempDir(), EventStore: two}, "two")
-	embedded := config{Data: t.TempDir()}
+	work(t, node.Config{Data: t.TempDir(), EventStore: two}, "two")
+	embedded := node.Config{Data: t.TempDir()}
 	work(t, embedded, "three")
-	for name, c := range map[string]config{
+	for name, c := range map[string]node.Config{
 		"another store":                        {Data: first.Data, EventStore: two},
 		"an empty store":                       {Data: first.Data, EventStore: empty},
 		"an embedded log after a store":        {Data: first.Data},
@@ -109,24 +112,24 @@ func TestViewsOfAnotherLog(t *testing.T) {
 			t.Errorf("%s: kind %s: %v", name, domain.KindOf(err), err)
 		}
 	}
-	if err := os.Remove(filepath.Join(embedded.viewsDir(), identityName+".json")); err != nil { // as an older version left it
+	if err := os.Remove(filepath.Join(embedded.ViewsDir(), node.IdentityName+".json")); err != nil { // as an older version left it
 		t.Fatal(err)
 	}
-	if err := refused(t, config{Data: embedded.Data, EventStore: one}); domain.KindOf(err) != domain.Conflict {
+	if err := refused(t, node.Config{Data: embedded.Data, EventStore: one}); domain.KindOf(err) != domain.Conflict {
 		t.Errorf("views of nobody knows which log: %v", err)
 	}
 	work(t, embedded, "four")
 	work(t, first, "five")
-	if err := os.RemoveAll(first.viewsDir()); err != nil {
+	if err := os.RemoveAll(first.ViewsDir()); err != nil {
 		t.Fatal(err)
 	}
-	work(t, config{Data: first.Data, EventStore: two}, "six") // computed anew
+	work(t, node.Config{Data: first.Data, EventStore: two}, "six") // computed anew
 }
 
 // TestLogThatWasSetBack is refused: the views are ahead of it.
 func TestLogThatWasSetBack(t *testing.T) {
 	kept := memory.NewDense()
-	c := config{Data: t.TempDir(), EventStore: storeOn(t, kept)}
+	c := node.Config{Data: t.TempDir(), EventStore: storeOn(t, kept)}
 	work(t, c, "one")
 	var at time.Time
 	earlier := memory.NewDenseAt(func() time.Time { return at }) // the same first event, and not much more
@@ -144,7 +147,7 @@ func TestLogThatWasSetBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	err := refused(t, config{Data: c.Data, EventStore: storeOn(t, earlier)})
+	err := refused(t, node.Config{Data: c.Data, EventStore: storeOn(t, earlier)})
 	if domain.KindOf(err) != domain.Conflict || !strings.Contains(err.Error(), "set back") {
 		t.Error(err)
 	}
@@ -160,7 +163,7 @@ func TestTwoLogsThatBeginAlike(t *testing.T) {
 		}
 		return log
 	}
-	c := config{Data: t.TempDir(), EventStore: storeOn(t, begun())}
+	c := node.Config{Data: t.TempDir(), EventStore: storeOn(t, begun())}
 	work(t, c, "one")
 	c.EventStore = storeOn(t, begun())
 	if err := refused(t, c); domain.KindOf(err) != domain.Conflict {
@@ -185,10 +188,10 @@ func TestLogThatIsExchanged(t *testing.T) {
 		go func() { served <- server.Serve(socket) }()
 		return socket.Addr().String(), func() { _, _ = server.Close(), <-served }
 	}
-	at, stop := serve(first, anyPort)
-	c := config{Data: t.TempDir(), EventStore: "esdb://" + at + "?tls=false"}
+	at, stop := serve(first, node.AnyPort)
+	c := node.Config{Data: t.TempDir(), EventStore: "esdb://" + at + "?tls=false"}
 	work(t, c, "one")
-	app, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+	app, err := node.New(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,15 +219,15 @@ func TestLogThatIsExchanged(t *testing.T) {
 // TestAuditAmongOthers counts what other programs wrote apart.
 func TestAuditAmongOthers(t *testing.T) {
 	log := memory.NewDense()
-	work(t, config{Data: t.TempDir(), EventStore: storeOn(t, log)}, "one")
-	alone, err := replay(t.Context(), log, func(eventlog.Position, int64) {})
+	work(t, node.Config{Data: t.TempDir(), EventStore: storeOn(t, log)}, "one")
+	alone, err := audit.Replay(t.Context(), log, func(eventlog.Position, int64) {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := log.Append(t.Context(), "theirs", 0, eventlog.Pending{ID: eventlog.EventID{1}, Type: "Seen", Data: []byte("?")}); err != nil {
 		t.Fatal(err)
 	}
-	among, err := replay(t.Context(), log, func(eventlog.Position, int64) {})
+	among, err := audit.Replay(t.Context(), log, func(eventlog.Position, int64) {})
 	if err != nil || among.ForeignEvents != 1 {
 		t.Fatal(among, err)
 	}
@@ -237,7 +240,7 @@ func TestAuditAmongOthers(t *testing.T) {
 // TestStoreIsNotThere says so, in time, and tells no secret.
 func TestStoreIsNotThere(t *testing.T) {
 	for _, connection := range []string{"esdb://admin:hunter2@127.0.0.1:1?tls=false", "esdb://admin:hunter2@127.0.0.1:x"} {
-		_, err := New(t.Context(), config{Data: t.TempDir(), EventStore: connection}, slog.New(slog.DiscardHandler))
+		_, err := node.New(t.Context(), node.Config{Data: t.TempDir(), EventStore: connection}, slog.New(slog.DiscardHandler))
 		if kind := domain.KindOf(err); kind != domain.Unavailable && kind != domain.Invalid {
 			t.Errorf("kind %s: %v", kind, err)
 		}
@@ -249,8 +252,8 @@ func TestStoreIsNotThere(t *testing.T) {
 
 // TestDataDirectoryIsOurs keeps a second node off the views of the first.
 func TestDataDirectoryIsOurs(t *testing.T) {
-	c := config{Data: t.TempDir(), EventStore: storeOn(t, memory.NewDense())}
-	app, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+	c := node.Config{Data: t.TempDir(), EventStore: storeOn(t, memory.NewDense())}
+	app, err := node.New(t.Context(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,18 +273,18 @@ func TestAuditIsTheSameOnEveryLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := config{Data: t.TempDir(), EventStore: storeOn(t, kept)}
+	c := node.Config{Data: t.TempDir(), EventStore: storeOn(t, kept)}
 	t.Cleanup(func() { _ = kept.Close() })
 	work(t, c, "one")
-	figures := func(log eventlog.Store) replayed {
-		r, err := replay(t.Context(), log, func(eventlog.Position, int64) {})
+	figures := func(log eventlog.Store) audit.Replayed {
+		r, err := audit.Replay(t.Context(), log, func(eventlog.Position, int64) {})
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.ElapsedSeconds, r.EventsPerSecond, r.Position = 0, 0, 0 // a node gives out positions of its own
 		return r
 	}
-	remote, err := openLog(t.Context(), c, slog.New(slog.DiscardHandler), logHooks{})
+	remote, err := node.OpenLog(t.Context(), c, slog.New(slog.DiscardHandler), node.LogHooks{})
 	if err != nil {
 		t.Fatal(err)
 	}

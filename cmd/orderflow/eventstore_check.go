@@ -11,6 +11,9 @@ import (
 
 	"google.golang.org/grpc"
 
+	"orderflow/cmd/orderflow/internal/audit"
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/infra/esdbserver/fitness"
 	"orderflow/infra/esdbserver/servers"
@@ -37,14 +40,14 @@ type eventstoreCheckCmd struct {
 
 // Help is shown under the subcommand's own --help.
 func (c *eventstoreCheckCmd) Help() string {
-	return usage(fmt.Sprintf("It tries what orderflow needs (version, leader, rights, the largest append, clock, streams that hide events), and then puts the questions "+
+	return terminal.Usage(fmt.Sprintf("It tries what orderflow needs (version, leader, rights, the largest append, clock, streams that hide events), and then puts the questions "+
 		"on which servers were seen to differ, each for up to %v, in all for up to %v. It writes only to streams, groups and users whose names begin with %s- and chance, "+
 		"and deletes them again; with --all it also adds a user to the metadata of $all for a moment.\n\n"+
 		"It ends with 0 if the server fits, with 1 if it does not or if that cannot be found out, with 2 if the connection string does not fit the server (TLS, certificate, another kind of server), with 5 if it cannot be reached or has no leader.", fitness.CallTimeout, checkTime, checkCategory))
 }
 
 // Run checks the server and prints what it found.
-func (c *eventstoreCheckCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *eventstoreCheckCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	if c.Connection == "" {
 		return domain.Errorf(domain.Invalid, "Say which event store: orderflow eventstore check esdb://USER:PASSWORD@HOST:2113, or set ORDERFLOW_EVENTSTORE.")
 	}
@@ -59,7 +62,7 @@ func (c *eventstoreCheckCmd) Run(ctx context.Context, s streams, logger *slog.Lo
 	}
 	bounded, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	k := checkRun{named: named, log: log, name: strict.NewName(checkCategory), harmful: c.All, progress: s.err}
+	k := checkRun{named: named, log: log, name: strict.NewName(checkCategory), harmful: c.All, progress: s.Err}
 	v, err := k.run(bounded)
 	if ctx.Err() != nil { // interrupted
 		return ctx.Err()
@@ -68,11 +71,11 @@ func (c *eventstoreCheckCmd) Run(ctx context.Context, s streams, logger *slog.Lo
 		return err
 	}
 	if c.JSON {
-		err = printJSON(s.out, v)
+		err = terminal.PrintJSON(s.Out, v)
 	} else {
-		err = v.print(s.out)
+		err = v.print(s.Out)
 	}
-	return firstErr(err, v.verdict())
+	return audit.FirstErr(err, v.verdict())
 }
 
 // checkRun is one check.
@@ -106,7 +109,7 @@ func (k *checkRun) run(ctx context.Context) (v checkView, err error) {
 }
 
 func (k *checkRun) server(conn grpc.ClientConnInterface) fitness.Server {
-	return fitness.Server{Conn: conn, Login: k.named.Login, Stream: k.name + "-fitness", Categories: categories()}
+	return fitness.Server{Conn: conn, Login: k.named.Login, Stream: k.name + "-fitness", Categories: audit.Categories()}
 }
 
 // connect returns a connection to the leader, which one of the servers names.
@@ -120,7 +123,7 @@ func (k *checkRun) connect(ctx context.Context, v *checkView) (*grpc.ClientConn,
 		version, found, err := fitness.Version(ctx, conn)
 		if err != nil {
 			_ = conn.Close() // it never came about
-			failures = append(failures, fmt.Errorf("%s: %w", address, troubledAt(ctx, k.named, err, address)))
+			failures = append(failures, fmt.Errorf("%s: %w", address, node.TroubledAt(ctx, k.named, err, address)))
 			continue
 		}
 		leader, leads, err := k.server(conn).Leader(ctx, address)
@@ -174,7 +177,7 @@ func (k *checkRun) truncated(ctx context.Context) fitness.Finding {
 	const subject = "streams"
 	limited, cancel := context.WithTimeout(ctx, truncatedTime)
 	defer cancel()
-	list, total, err := k.log.TruncatedStreams(limited, categories()...)
+	list, total, err := k.log.TruncatedStreams(limited, audit.Categories()...)
 	switch {
 	case limited.Err() != nil:
 		return fitness.Finding{Subject: subject, State: fitness.Warns, Text: fmt.Sprintf("Whether streams of orderflow hide events was not found out within %v; `orderflow audit replay` finds it out.", truncatedTime)}
@@ -184,7 +187,7 @@ func (k *checkRun) truncated(ctx context.Context) fitness.Finding {
 		return fitness.Finding{Subject: subject, State: fitness.Fits, Text: "No stream of orderflow has $maxCount, $maxAge or $tb, and none is deleted."}
 	}
 	var names []string
-	for _, s := range list[:min(len(list), limitsTold)] {
+	for _, s := range list[:min(len(list), node.LimitsTold)] {
 		names = append(names, fmt.Sprintf("%s (%s)", s.Stream, s.How))
 	}
 	return fitness.Finding{Subject: subject, State: fitness.Lacks, Text: fmt.Sprintf(

@@ -17,6 +17,8 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"google.golang.org/grpc"
 
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/infra/esdbserver/userclient"
 	"orderflow/infra/memory"
 )
@@ -41,7 +43,7 @@ func half(t *testing.T, version string, answer grpc.StreamHandler) string {
 	server := grpc.NewServer(options...)
 	serverfeatures.RegisterServerFeaturesServer(server, says{version: version})
 	var config net.ListenConfig
-	socket, err := config.Listen(t.Context(), "tcp", anyPort)
+	socket, err := config.Listen(t.Context(), "tcp", node.AnyPort)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,21 +100,21 @@ func TestCheckOfWhatIsNoEventStore(t *testing.T) {
 		code       int
 		says       string
 	}{
-		"a web server":                   {"esdb://ada:hunter2@" + site + "?tls=false", exitUsage, "another web server and no EventStoreDB"},
-		"a web server, asked with TLS":   {"esdb://ada:hunter2@" + site + "?tls=true", exitUsage, "another web server and no EventStoreDB"},
-		"a web server with TLS":          {"esdb://ada:hunter2@" + one + "?tlsCaFile=" + ofOne, exitUsage, "does not speak HTTP/2 in it"},
-		"a web server with HTTP/2":       {"esdb://ada:hunter2@" + two + "?tlsCaFile=" + ofTwo, exitFailed, "does not read streams"},
-		"TLS to a plain port":            {"esdb://ada:hunter2@" + insecure + "?tls=true", exitUsage, "Say tls=false"},
-		"plain to a TLS port":            {"esdb://ada:hunter2@" + at + "?tls=false", exitUsage, "speaks TLS, and the connection string says tls=false"},
-		"an authority that is not known": {"esdb://ada:hunter2@" + at + "?tls=true", exitUsage, "tlsCaFile=FILE"},
-		"nobody":                         {"esdb://" + at + "?" + query, exitFailed, "The server demands a user"},
-		"no rights":                      {"esdb://ada:hunter2@" + at + "?" + query, exitFailed, "ada may not read $all, which orderflow follows; an administrator gives the right with `orderflow eventstore user grant ada`"},
-		"a password that is another":     {"esdb://ada:hunter3@" + at + "?" + query, exitFailed, "refuses the user or password of the connection string (ada)"},
-		"no streams":                     {half(t, "24.10.0", nil), exitFailed, "does not read streams"},
-		"no streams, and too old":        {half(t, "21.10.1", nil), exitFailed, "The version is 21.10.1; orderflow needs 22.6 or later"},
-		"answers without content":        {half(t, "24.10.0", nothing), exitFailed, "unknown"},
-		"too old":                        {half(t, "21.10.1", nothing), exitFailed, "does not fit orderflow: version"},
-		"it hangs behind the version":    {half(t, "24.10.0", hangs), exitUnavailable, "the server hangs"},
+		"a web server":                   {"esdb://ada:hunter2@" + site + "?tls=false", terminal.ExitUsage, "another web server and no EventStoreDB"},
+		"a web server, asked with TLS":   {"esdb://ada:hunter2@" + site + "?tls=true", terminal.ExitUsage, "another web server and no EventStoreDB"},
+		"a web server with TLS":          {"esdb://ada:hunter2@" + one + "?tlsCaFile=" + ofOne, terminal.ExitUsage, "does not speak HTTP/2 in it"},
+		"a web server with HTTP/2":       {"esdb://ada:hunter2@" + two + "?tlsCaFile=" + ofTwo, terminal.ExitFailed, "does not read streams"},
+		"TLS to a plain port":            {"esdb://ada:hunter2@" + insecure + "?tls=true", terminal.ExitUsage, "Say tls=false"},
+		"plain to a TLS port":            {"esdb://ada:hunter2@" + at + "?tls=false", terminal.ExitUsage, "speaks TLS, and the connection string says tls=false"},
+		"an authority that is not known": {"esdb://ada:hunter2@" + at + "?tls=true", terminal.ExitUsage, "tlsCaFile=FILE"},
+		"nobody":                         {"esdb://" + at + "?" + query, terminal.ExitFailed, "The server demands a user"},
+		"no rights":                      {"esdb://ada:hunter2@" + at + "?" + query, terminal.ExitFailed, "ada may not read $all, which orderflow follows; an administrator gives the right with `orderflow eventstore user grant ada`"},
+		"a password that is another":     {"esdb://ada:hunter3@" + at + "?" + query, terminal.ExitFailed, "refuses the user or password of the connection string (ada)"},
+		"no streams":                     {half(t, "24.10.0", nil), terminal.ExitFailed, "does not read streams"},
+		"no streams, and too old":        {half(t, "21.10.1", nil), terminal.ExitFailed, "The version is 21.10.1; orderflow needs 22.6 or later"},
+		"answers without content":        {half(t, "24.10.0", nothing), terminal.ExitFailed, "unknown"},
+		"too old":                        {half(t, "21.10.1", nothing), terminal.ExitFailed, "does not fit orderflow: version"},
+		"it hangs behind the version":    {half(t, "24.10.0", hangs), terminal.ExitUnavailable, "the server hangs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // some wait for an answer
@@ -121,7 +123,7 @@ func TestCheckOfWhatIsNoEventStore(t *testing.T) {
 			if err != nil {
 				all += err.Error()
 			}
-			if code := exitCode(err); code != c.code || !strings.Contains(all, c.says) {
+			if code := terminal.ExitCode(err); code != c.code || !strings.Contains(all, c.says) {
 				t.Errorf("code %d, not %d, %q is wanted:\n%s", code, c.code, c.says, all)
 			}
 			if strings.Contains(all, "hunter") {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/infra/esdbserver/fitness"
 	"orderflow/infra/esdbserver/strict"
@@ -87,11 +88,11 @@ func (v *checkView) verdict() error {
 
 // print writes the findings, what differs and what was not asked, a line each.
 func (v *checkView) print(w io.Writer) error {
-	t := newTable(w)
+	t := terminal.NewTable(w)
 	for _, f := range v.Findings {
-		t.row(f.State, f.Subject, f.Text)
+		t.Row(f.State, f.Subject, f.Text)
 	}
-	if err := t.flush(); err != nil {
+	if err := t.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "\n%d questions: %d answered as EventStoreDB 24.10 or a node of orderflow does, %d differently, %d not asked\n", len(v.Answers), v.Alike, v.Different, v.Unasked)

@@ -10,6 +10,7 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"google.golang.org/grpc"
 
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/infra/esdbserver/clustertest"
 	"orderflow/infra/memory"
@@ -20,7 +21,7 @@ func checked(t *testing.T, connection string) (out, progress string, err error) 
 	t.Helper()
 	var o, e bytes.Buffer
 	c := eventstoreCheckCmd{Connection: connection}
-	err = c.Run(t.Context(), streams{out: &o, err: &e}, slog.New(slog.DiscardHandler))
+	err = c.Run(t.Context(), terminal.Streams{Out: &o, Err: &e}, slog.New(slog.DiscardHandler))
 	return o.String(), e.String(), err
 }
 
@@ -42,7 +43,7 @@ func TestCheckOfSilence(t *testing.T) {
 		<-served
 	})
 	_, _, err = checked(t, "esdb://admin:hunter2@"+listener.Addr().String()+"?tls=false")
-	if exitCode(err) != exitUnavailable || !strings.Contains(err.Error(), "no answer within 5s") || strings.Contains(err.Error(), "hunter2") {
+	if terminal.ExitCode(err) != terminal.ExitUnavailable || !strings.Contains(err.Error(), "no answer within 5s") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("%v", err)
 	}
 }
@@ -79,7 +80,7 @@ func TestCheckFindsTruncatedStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, _, err := checked(t, c.Connection())
-	if exitCode(err) != exitFailed || !strings.Contains(err.Error(), "does not fit orderflow: streams") || !strings.Contains(out, "order-7 ($maxCount 3)") {
+	if terminal.ExitCode(err) != terminal.ExitFailed || !strings.Contains(err.Error(), "does not fit orderflow: streams") || !strings.Contains(out, "order-7 ($maxCount 3)") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/infra/esdbserver/operationspb"
 )
 
@@ -24,10 +26,12 @@ func TestAClientEndsTheNode(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 {
 		told := filepath.Join(t.TempDir(), "told.json")
-		c := eventstoreCmd{Data: dir, Listen: anyPort, Private: anyPort, Insecure: true, Tell: told, MaxAppend: 1 << 20}
+		c := eventstoreCmd{Data: dir, Listen: node.AnyPort, Private: node.AnyPort, Insecure: true, Tell: told, MaxAppend: 1 << 20}
 		var out, said bytes.Buffer
 		ended := make(chan error, 1)
-		go func() { ended <- c.Run(t.Context(), streams{out: &out, err: &said}, slog.New(slog.DiscardHandler)) }()
+		go func() {
+			ended <- c.Run(t.Context(), terminal.Streams{Out: &out, Err: &said}, slog.New(slog.DiscardHandler))
+		}()
 		var at eventstoreView
 		for deadline := time.Now().Add(patience); at.Connection == ""; time.Sleep(10 * time.Millisecond) { // a file cannot be waited for
 			if data, err := os.ReadFile(told); err == nil {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 
+	"orderflow/cmd/orderflow/internal/bench"
+	"orderflow/cmd/orderflow/internal/node"
 	"orderflow/commands"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
@@ -56,7 +58,7 @@ func strangerTo(t *testing.T, connection string) *esdb.Client {
 func TestHiddenWhileItWorks(t *testing.T) {
 	connection := storeOn(t, memory.NewDense())
 	handler := told{slog.DiscardHandler, make(chan string, 100)}
-	app, err := New(t.Context(), config{Data: t.TempDir(), EventStore: connection}, slog.New(handler))
+	app, err := node.New(t.Context(), node.Config{Data: t.TempDir(), EventStore: connection}, slog.New(handler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,11 +78,11 @@ func TestHiddenWhileItWorks(t *testing.T) {
 		_, err := stranger.DeleteStream(ctx, string(s), esdb.DeleteStreamOptions{ExpectedRevision: esdb.Any{}})
 		return err
 	}
-	err = app.while(t.Context(), func(ctx context.Context) error {
-		if err := furnish(ctx, app.Bus); err != nil {
+	err = app.While(t.Context(), func(ctx context.Context) error {
+		if err := bench.Furnish(ctx, app.Bus); err != nil {
 			return err
 		}
-		if _, err := runOrders(ctx, app, "hidden", 5, 5); err != nil {
+		if _, err := bench.RunOrders(ctx, app, "hidden", 5, 5); err != nil {
 			return err
 		}
 		for i, c := range []struct {
@@ -93,7 +95,7 @@ func TestHiddenWhileItWorks(t *testing.T) {
 			{"order deleted", order.Stream, remove, func(id domain.OrderID) commands.Command { return commands.CancelOrder{Order: id} }},
 			{"order limited", order.Stream, limit, func(id domain.OrderID) commands.Command { return commands.CancelOrder{Order: id} }},
 		} {
-			id := benchOrder("hidden", i).OrderID()
+			id := bench.BenchOrder("hidden", i).OrderID()
 			if err := c.hide(ctx, c.stream(id)); err != nil {
 				return err
 			}
@@ -140,10 +142,10 @@ func (h told) says(t *testing.T, s eventlog.Stream) bool {
 // when one starts: views go on, whose streams they are.
 func TestATombstoneAtTheEnd(t *testing.T) {
 	connection := storeOn(t, memory.NewDense())
-	c := config{Data: t.TempDir(), EventStore: connection}
+	c := node.Config{Data: t.TempDir(), EventStore: connection}
 	work(t, c, "one")
 	stranger := strangerTo(t, connection)
-	for i, s := range []string{"foreign-1", string(payment.Stream(benchOrder("one", 0).OrderID())), "foreign-2"} {
+	for i, s := range []string{"foreign-1", string(payment.Stream(bench.BenchOrder("one", 0).OrderID())), "foreign-2"} {
 		tombstone := func() error {
 			_, err := stranger.TombstoneStream(t.Context(), s, esdb.TombstoneStreamOptions{ExpectedRevision: esdb.Any{}})
 			return err
@@ -153,17 +155,17 @@ func TestATombstoneAtTheEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		app, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+		app, err := node.New(t.Context(), c, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = app.while(t.Context(), func(ctx context.Context) error {
+		err = app.While(t.Context(), func(ctx context.Context) error {
 			if i == 2 {
 				if err := tombstone(); err != nil {
 					return err
 				}
 			}
-			if err := app.awaitViews(ctx); err != nil {
+			if err := app.AwaitViews(ctx); err != nil {
 				return err
 			}
 			return app.Runner.Broken()

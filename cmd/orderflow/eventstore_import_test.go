@@ -25,7 +25,7 @@ type store struct {
 }
 
 // startStore starts a node on a fresh directory and a free port.
-func startStore(t *testing.T, binary node) *store {
+func startStore(t *testing.T, binary program) *store {
 	t.Helper()
 	s := &store{binary: binary.path, data: t.TempDir(), address: "127.0.0.1:0"}
 	s.start(t)
@@ -78,7 +78,7 @@ func (s *store) kill() {
 
 // importOnEventStore does what importAgrees does with the log in an event
 // store, and then holds it against a run on the embedded log.
-func importOnEventStore(t *testing.T, binary node, file string, stock int64) {
+func importOnEventStore(t *testing.T, binary program, file string, stock int64) {
 	want := compute(t, file, stock)
 	n := binary.on(t.TempDir()).with(startStore(t, binary))
 	got, times := n.runImport(t, file, asFlag(stock))
@@ -107,7 +107,7 @@ func importOnEventStore(t *testing.T, binary node, file string, stock int64) {
 	}
 }
 
-func agreesEverywhere(t *testing.T, n node, want figures) {
+func agreesEverywhere(t *testing.T, n program, want figures) {
 	t.Helper()
 	logAgrees(t, n, want)
 	viewsAgree(t, n, want)
@@ -117,7 +117,7 @@ func agreesEverywhere(t *testing.T, n node, want figures) {
 
 // agreesWithKills compares everything but the log's own sums, in which stock
 // that was released again may stand.
-func agreesWithKills(t *testing.T, n node, want figures) {
+func agreesWithKills(t *testing.T, n program, want figures) {
 	t.Helper()
 	gatewayAgrees(t, n, want)
 	viewsAgree(t, n, want)
@@ -133,7 +133,7 @@ type running struct {
 	said *strings.Builder
 }
 
-func (n node) begin(t *testing.T, stock int64) *running {
+func (n program) begin(t *testing.T, stock int64) *running {
 	t.Helper()
 	r := &running{cmd: n.command(t, "import", "online-retail", sampleFile, "--stock", asFlag(stock), "--json"), done: make(chan struct{}), said: &strings.Builder{}}
 	r.cmd.Stderr = r.said
@@ -164,7 +164,7 @@ const progressLook = 2 * time.Millisecond
 
 // reaches returns when the outside world has seen so many calls of an import, or
 // when the import has ended; it says which. Nothing tells of a file that grows.
-func (r *running) reaches(n node, calls int) bool {
+func (r *running) reaches(n program, calls int) bool {
 	for ledgerLines(n) < calls {
 		if r.ended(progressLook) {
 			return false

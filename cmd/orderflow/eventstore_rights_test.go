@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/bench"
+	"orderflow/cmd/orderflow/internal/node"
 	"orderflow/domain"
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/esdbserver/conformance"
@@ -42,7 +44,7 @@ func newSecureStoreOn(t *testing.T, log esdbserver.Log) *secureStore {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &secureStore{log: log, certificate: certificate, ca: filepath.Join(dir, "ca", "ca.crt"), address: anyPort}
+	s := &secureStore{log: log, certificate: certificate, ca: filepath.Join(dir, "ca", "ca.crt"), address: node.AnyPort}
 	s.start(t)
 	t.Cleanup(func() { s.stop() })
 	return s
@@ -96,10 +98,10 @@ func (s *secureStore) admin(t *testing.T) *userclient.Client {
 func TestTheUserOfTheProduct(t *testing.T) {
 	store := newSecureStore(t)
 	admin := store.admin(t)
-	c := config{Data: t.TempDir(), EventStore: store.connection("orderflow:secret")}
+	c := node.Config{Data: t.TempDir(), EventStore: store.connection("orderflow:secret")}
 	refused := func(what, says string) {
 		t.Helper()
-		app, err := New(t.Context(), c, slog.New(slog.DiscardHandler))
+		app, err := node.New(t.Context(), c, slog.New(slog.DiscardHandler))
 		if err == nil {
 			t.Fatal(what, "it was opened", app.Close())
 		}
@@ -140,32 +142,32 @@ func TestAnotherPasswordUnderWork(t *testing.T) {
 	must(admin.Add(t.Context(), userclient.User{Login: "orderflow"}, "secret"))
 	_, err := admin.Grant(t.Context(), "orderflow")
 	must(err)
-	app, err := New(t.Context(), config{Data: t.TempDir(), EventStore: store.connection("orderflow:secret"), Listen: anyPort, Private: anyPort}, slog.New(slog.DiscardHandler))
+	app, err := node.New(t.Context(), node.Config{Data: t.TempDir(), EventStore: store.connection("orderflow:secret"), Listen: node.AnyPort, Private: node.AnyPort}, slog.New(slog.DiscardHandler))
 	must(err)
 	defer http.DefaultClient.CloseIdleConnections()
-	err = app.while(t.Context(), func(ctx context.Context) error {
-		if err := furnish(ctx, app.Bus); err != nil {
+	err = app.While(t.Context(), func(ctx context.Context) error {
+		if err := bench.Furnish(ctx, app.Bus); err != nil {
 			return err
 		}
-		if _, err := runOrders(ctx, app, "one", 5, 5); err != nil {
+		if _, err := bench.RunOrders(ctx, app, "one", 5, 5); err != nil {
 			return err
 		}
 		must(admin.SetPassword(ctx, "orderflow", "other"))
 		store.restart(t)
-		if err := app.ready(ctx); domain.KindOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "refuses the user or password") {
+		if err := app.Ready(ctx); domain.KindOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "refuses the user or password") {
 			t.Errorf("with another password it is: %v", err)
 		}
-		if code := statusOf(ctx, t, app.PrivateURL()+readyProbe); code != http.StatusServiceUnavailable {
+		if code := statusOf(ctx, t, app.PrivateURL()+node.ReadyProbe); code != http.StatusServiceUnavailable {
 			t.Errorf("the probe says %d", code)
 		}
-		if _, err := runOrders(ctx, app, "two", 1, 1); domain.KindOf(err) != domain.Unavailable {
+		if _, err := bench.RunOrders(ctx, app, "two", 1, 1); domain.KindOf(err) != domain.Unavailable {
 			t.Errorf("an order is answered with %v", err)
 		}
 		must(admin.SetPassword(ctx, "orderflow", "secret"))
-		if err := app.ready(ctx); err != nil {
+		if err := app.Ready(ctx); err != nil {
 			t.Errorf("with the password again it is: %v", err)
 		}
-		_, err := runOrders(ctx, app, "three", 5, 5)
+		_, err := bench.RunOrders(ctx, app, "three", 5, 5)
 		return err
 	})
 	must(err)

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"orderflow/cmd/orderflow/internal/audit"
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/infra/esdbserver/userclient"
 )
@@ -18,7 +21,7 @@ type eventstoreScavengeCmd struct {
 
 // Help is shown under the subcommand's own --help.
 func (eventstoreScavengeCmd) Help() string {
-	return usage("A scavenge removes for good what no reader is shown any more: events before $tb, beyond $maxCount, older than $maxAge, and those of deleted streams. " +
+	return terminal.Usage("A scavenge removes for good what no reader is shown any more: events before $tb, beyond $maxCount, older than $maxAge, and those of deleted streams. " +
 		"The server goes on serving. The command returns when the scavenge has begun; --state tells how it stands, and so do the server's log and the stream $scavenges.\n\n" +
 		"What was removed cannot be brought back: look at `orderflow audit replay` first, which names the streams of orders that are limited. " +
 		"Once a node has scavenged a data directory, older versions of orderflow cannot open it.")
@@ -33,7 +36,7 @@ type scavengeView struct {
 }
 
 // Run asks the server once.
-func (c *eventstoreScavengeCmd) Run(ctx context.Context, s streams) (err error) {
+func (c *eventstoreScavengeCmd) Run(ctx context.Context, s terminal.Streams) (err error) {
 	if c.Connection == "" {
 		return domain.Errorf(domain.Invalid, "Say which server: a running node or an EventStoreDB, with --connection esdb://ops:…@HOST:2113 or ORDERFLOW_EVENTSTORE_ADMIN.")
 	}
@@ -41,15 +44,15 @@ func (c *eventstoreScavengeCmd) Run(ctx context.Context, s streams) (err error) 
 	if err != nil {
 		return err
 	}
-	defer func() { err = firstErr(err, client.Close()) }()
+	defer func() { err = audit.FirstErr(err, client.Close()) }()
 	view, text, err := c.ask(ctx, client)
 	if err != nil {
-		return troubled(ctx, c.Connection, err)
+		return node.Troubled(ctx, c.Connection, err)
 	}
 	if c.JSON {
-		return printJSON(s.out, view)
+		return terminal.PrintJSON(s.Out, view)
 	}
-	_, err = fmt.Fprintln(s.out, text)
+	_, err = fmt.Fprintln(s.Out, text)
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/google/uuid"
 
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/infra/esdbserver/userclient"
 	"orderflow/infra/memory"
 )
@@ -88,34 +89,34 @@ func TestScavengeFromTheCommandLine(t *testing.T) {
 		}
 	}
 	code, _, complaint := scavengeCmd(t, s.connection("admin:changeit"), "--state")
-	want("none was ever begun", code, exitNotFound, complaint, "tells of no scavenge", s.address)
+	want("none was ever begun", code, terminal.ExitNotFound, complaint, "tells of no scavenge", s.address)
 	code, _, complaint = scavengeCmd(t, ops, "--state")
-	want("none was ever begun, and no administrator asks", code, exitRejected, complaint, "one of $admins if no scavenge was ever begun")
+	want("none was ever begun, and no administrator asks", code, terminal.ExitRejected, complaint, "one of $admins if no scavenge was ever begun")
 	code, _, complaint = scavengeCmd(t, ops, "--stop", "nothing")
-	want("none is under way", code, exitNotFound, complaint, "The scavenge nothing is not under way at", s.address)
+	want("none is under way", code, terminal.ExitNotFound, complaint, "The scavenge nothing is not under way at", s.address)
 
 	code, out, complaint := scavengeCmd(t, ops, "--json")
 	var said struct {
 		ID, Result string
 		Saved      *int64 `json:"saved_bytes"`
 	}
-	if err := json.Unmarshal([]byte(out), &said); err != nil || code != exitOK || said.Result != "started" {
+	if err := json.Unmarshal([]byte(out), &said); err != nil || code != terminal.ExitOK || said.Result != "started" {
 		t.Fatalf("start: %d, %s%s", code, out, complaint)
 	}
 	<-log.entered
 	id := said.ID
 	code, out, _ = scavengeCmd(t, ops)
-	want("a second one", code, exitOK, out, "The scavenge "+id+" is under way already; no other was begun.")
+	want("a second one", code, terminal.ExitOK, out, "The scavenge "+id+" is under way already; no other was begun.")
 	code, out, _ = scavengeCmd(t, ops, "--state")
-	want("the state of one under way", code, exitOK, out, "The scavenge "+id+" is under way; --stop "+id)
+	want("the state of one under way", code, terminal.ExitOK, out, "The scavenge "+id+" is under way; --stop "+id)
 	code, _, complaint = scavengeCmd(t, ops, "--stop", "another")
-	want("another is under way", code, exitNotFound, complaint, "The scavenge another is not under way")
+	want("another is under way", code, terminal.ExitNotFound, complaint, "The scavenge another is not under way")
 	code, out, _ = scavengeCmd(t, ops, "--stop", id)
-	want("stop", code, exitOK, out, "The scavenge "+id+" is stopped; what it removed stays removed.")
+	want("stop", code, terminal.ExitOK, out, "The scavenge "+id+" is stopped; what it removed stays removed.")
 	code, _, complaint = scavengeCmd(t, ops, "--stop", id)
-	want("stopped already", code, exitNotFound, complaint, "has ended")
+	want("stopped already", code, terminal.ExitNotFound, complaint, "has ended")
 	code, out, _ = scavengeCmd(t, ops, "--state", "--json")
-	if err := json.Unmarshal([]byte(out), &said); err != nil || code != exitOK || said.ID != id || said.Result != "Stopped" || said.Saved == nil {
+	if err := json.Unmarshal([]byte(out), &said); err != nil || code != terminal.ExitOK || said.ID != id || said.Result != "Stopped" || said.Saved == nil {
 		t.Errorf("the state of one that was stopped: %d, %s", code, out)
 	}
 
@@ -127,9 +128,9 @@ func TestScavengeFromTheCommandLine(t *testing.T) {
 	s.stop() // it waits for the scavenge
 	s.start(t)
 	code, out, _ = scavengeCmd(t, ops, "--state")
-	want("the state of one that failed", code, exitOK, out, "The scavenge "+said.ID+" ended: Errored", "slow today")
+	want("the state of one that failed", code, terminal.ExitOK, out, "The scavenge "+said.ID+" ended: Errored", "slow today")
 	code, _, complaint = scavengeCmd(t, ops, "--state", "--stop", id)
-	want("both", code, exitUsage, complaint, "--stop", "--state")
+	want("both", code, terminal.ExitUsage, complaint, "--stop", "--state")
 }
 
 // TestScavengeIsRefused says what to do to those that may not scavenge, or
@@ -143,10 +144,10 @@ func TestScavengeIsRefused(t *testing.T) {
 			code       int
 			says       []string
 		}{
-			"a user of no group": {s.connection("ada:secret"), exitRejected, []string{"denies this to the user", "(ada)", "$ops"}},
-			"a wrong password":   {s.connection("ops:wrong"), exitUsage, []string{"refuses the user or password"}},
-			"no node":            {"esdb://ops:changeit@127.0.0.1:1?tls=false", exitUnavailable, []string{"127.0.0.1:1 cannot be reached"}},
-			"nobody named":       {"", exitUsage, []string{"--connection", "ORDERFLOW_EVENTSTORE_ADMIN"}},
+			"a user of no group": {s.connection("ada:secret"), terminal.ExitRejected, []string{"denies this to the user", "(ada)", "$ops"}},
+			"a wrong password":   {s.connection("ops:wrong"), terminal.ExitUsage, []string{"refuses the user or password"}},
+			"no node":            {"esdb://ops:changeit@127.0.0.1:1?tls=false", terminal.ExitUnavailable, []string{"127.0.0.1:1 cannot be reached"}},
+			"nobody named":       {"", terminal.ExitUsage, []string{"--connection", "ORDERFLOW_EVENTSTORE_ADMIN"}},
 		} {
 			code, out, complaint := scavengeCmd(t, c.connection, flags...)
 			if code != c.code || out != "" || strings.Contains(complaint, "secret") || strings.Contains(complaint, "changeit") {

@@ -41,7 +41,7 @@ const (
 // serveSurvivesStops ends a server whose log is in an event store at 20 moments
 // under load, by SIGKILL and SIGTERM in turn, and starts it again. Each start is
 // ready soon; in the end every acknowledged order is settled and was charged once.
-func serveSurvivesStops(t *testing.T, binary node) {
+func serveSurvivesStops(t *testing.T, binary program) {
 	seed := uint64(time.Now().UnixNano()) //nolint:gosec // a seed
 	if given, err := strconv.ParseUint(os.Getenv("ORDERFLOW_SEED"), 10, 64); err == nil {
 		seed = given
@@ -74,13 +74,13 @@ func serveSurvivesStops(t *testing.T, binary node) {
 
 // serving is a server in a process of its own.
 type serving struct {
-	node         node
+	node         program
 	cmd          *exec.Cmd
 	said         *bytes.Buffer
 	api, private atomic.Value // strings; other ones after each start
 }
 
-func startServing(t *testing.T, n node) *serving {
+func startServing(t *testing.T, n program) *serving {
 	t.Helper()
 	s := &serving{node: n}
 	s.start(t)

@@ -37,7 +37,7 @@ const (
 // application in the middle of an import. A killed store comes back on its
 // port, and the import goes on by itself; a killed import is run again. Rounds
 // go on until enough of both were killed. ORDERFLOW_SEED repeats the choices.
-func importSurvivesKillsInTurn(t *testing.T, binary node) {
+func importSurvivesKillsInTurn(t *testing.T, binary program) {
 	seed := uint64(time.Now().UnixNano()) //nolint:gosec // a seed
 	if given, err := strconv.ParseUint(os.Getenv("ORDERFLOW_SEED"), 10, 64); err == nil {
 		seed = given
@@ -77,7 +77,7 @@ func (k *turnTally) reached() bool {
 }
 
 // turnRound kills the store and the import in turn, and then lets the import end.
-func turnRound(t *testing.T, binary node, chance *rand.Rand, stock int64, want figures, tally *turnTally) {
+func turnRound(t *testing.T, binary program, chance *rand.Rand, stock int64, want figures, tally *turnTally) {
 	s := startStore(t, binary)
 	n := binary.on(t.TempDir()).with(s)
 	storeFirst := chance.IntN(2) == 0
@@ -143,7 +143,7 @@ func moments(chance *rand.Rand, all int) []moment {
 
 // comes returns when a moment of an import has come; false says that the import
 // ended before.
-func (r *running) comes(n node, at moment) bool {
+func (r *running) comes(n program, at moment) bool {
 	if at.calls == 0 {
 		return !r.ended(at.after)
 	}

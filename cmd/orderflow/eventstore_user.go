@@ -7,6 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/audit"
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/infra/esdbserver/userclient"
 )
@@ -22,7 +25,7 @@ type eventstoreCommands struct {
 
 // Help is shown under the subcommand's own --help.
 func (eventstoreCommands) Help() string {
-	return usage("`orderflow eventstore --data DIR …` runs the node; `orderflow eventstore node --help` shows its flags.")
+	return terminal.Usage("`orderflow eventstore --data DIR …` runs the node; `orderflow eventstore node --help` shows its flags.")
 }
 
 // eventstoreUserCmd looks after users.
@@ -39,7 +42,7 @@ type eventstoreUserCmd struct {
 
 // Help is shown under the subcommand's own --help.
 func (eventstoreUserCmd) Help() string {
-	return usage("Whose users: those of a running node or of a real EventStoreDB (--connection, with an administrator such as admin), " +
+	return terminal.Usage("Whose users: those of a running node or of a real EventStoreDB (--connection, with an administrator such as admin), " +
 		"or those of a data directory that no node uses (--data DIR; also if the administrator's password is lost).\n\n" +
 		"A user of no group may read and write ordinary streams. orderflow itself needs such a user and the right to read $all: " +
 		"orderflow eventstore user add orderflow --reads-all.")
@@ -60,7 +63,7 @@ func (u userStore) use(ctx context.Context, logger *slog.Logger, do func(*usercl
 		if c, end, err = usersOf(ctx, u.Data, logger); err != nil {
 			return err
 		}
-		defer func() { err = firstErr(err, end()) }()
+		defer func() { err = audit.FirstErr(err, end()) }()
 	case u.Connection != "":
 		if c, err = userclient.Open(u.Connection); err != nil {
 			return err
@@ -68,9 +71,9 @@ func (u userStore) use(ctx context.Context, logger *slog.Logger, do func(*usercl
 	default:
 		return domain.Errorf(domain.Invalid, "Say whose users: those of a running node with --connection esdb://admin:…@HOST:2113 or ORDERFLOW_EVENTSTORE_ADMIN, or those of a data directory that no node uses with --data DIR.")
 	}
-	defer func() { err = firstErr(err, c.Close()) }()
+	defer func() { err = audit.FirstErr(err, c.Close()) }()
 	if err = do(c); err != nil && u.Data == "" {
-		return troubled(ctx, u.Connection, err)
+		return node.Troubled(ctx, u.Connection, err)
 	}
 	return err
 }
@@ -84,7 +87,7 @@ type userAddCmd struct {
 }
 
 // Run makes the user. A second time it changes nothing, if the password is the same.
-func (c *userAddCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *userAddCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	password, err := newPassword(s)
 	if err != nil {
 		return err
@@ -97,7 +100,7 @@ func (c *userAddCmd) Run(ctx context.Context, s streams, logger *slog.Logger) er
 		if err := users.Add(ctx, userclient.User{Login: c.Login, FullName: name, Groups: c.Group}, password); err != nil {
 			return err
 		}
-		fmt.Fprintf(s.out, "There is a user %s.\n", c.Login)
+		fmt.Fprintf(s.Out, "There is a user %s.\n", c.Login)
 		if !c.ReadsAll {
 			return nil
 		}
@@ -105,20 +108,20 @@ func (c *userAddCmd) Run(ctx context.Context, s streams, logger *slog.Logger) er
 	})
 }
 
-func grant(ctx context.Context, s streams, users *userclient.Client, login string) error {
+func grant(ctx context.Context, s terminal.Streams, users *userclient.Client, login string) error {
 	changed, err := users.Grant(ctx, login)
 	return report(s, err, changed, "%s may read $all.", "%s may read $all already.", login)
 }
 
 // report says what was changed, or that it was so before.
-func report(s streams, err error, changed bool, did, before string, login string) error {
+func report(s terminal.Streams, err error, changed bool, did, before string, login string) error {
 	if err != nil {
 		return err
 	}
 	if !changed {
 		did = before
 	}
-	_, err = fmt.Fprintf(s.out, did+"\n", login)
+	_, err = fmt.Fprintf(s.Out, did+"\n", login)
 	return err
 }
 
@@ -136,7 +139,7 @@ type userView struct {
 }
 
 // Run lists the users.
-func (c *userListCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *userListCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	return c.use(ctx, logger, func(users *userclient.Client) error {
 		all, err := users.List(ctx)
 		if err != nil {
@@ -150,13 +153,13 @@ func (c *userListCmd) Run(ctx context.Context, s streams, logger *slog.Logger) e
 			}
 		}
 		if c.JSON {
-			return printJSON(s.out, views)
+			return terminal.PrintJSON(s.Out, views)
 		}
-		t := newTable(s.out, "login", "name", "groups", "state")
+		t := terminal.NewTable(s.Out, "login", "name", "groups", "state")
 		for _, u := range views {
-			t.row(u.Login, u.Name, strings.Join(u.Groups, ","), map[bool]string{false: "enabled", true: "disabled"}[u.Disabled])
+			t.Row(u.Login, u.Name, strings.Join(u.Groups, ","), map[bool]string{false: "enabled", true: "disabled"}[u.Disabled])
 		}
-		return t.flush()
+		return t.Flush()
 	})
 }
 
@@ -169,7 +172,7 @@ type oneUser struct {
 type userPasswdCmd struct{ oneUser }
 
 // Run sets the password.
-func (c *userPasswdCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *userPasswdCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	password, err := newPassword(s)
 	if err != nil {
 		return err
@@ -182,7 +185,7 @@ func (c *userPasswdCmd) Run(ctx context.Context, s streams, logger *slog.Logger)
 type userDisableCmd struct{ oneUser }
 
 // Run disables the user.
-func (c *userDisableCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *userDisableCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	return c.use(ctx, logger, func(users *userclient.Client) error {
 		return report(s, users.Disable(ctx, c.Login), true, "%s is disabled; what it has under way goes on.", "", c.Login)
 	})
@@ -191,7 +194,7 @@ func (c *userDisableCmd) Run(ctx context.Context, s streams, logger *slog.Logger
 type userEnableCmd struct{ oneUser }
 
 // Run enables the user.
-func (c *userEnableCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *userEnableCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	return c.use(ctx, logger, func(users *userclient.Client) error {
 		return report(s, users.Enable(ctx, c.Login), true, "%s is enabled.", "", c.Login)
 	})
@@ -201,7 +204,7 @@ type userRmCmd struct{ oneUser }
 
 // Run deletes the user. Its right to $all goes first: another one with the
 // login must not find it.
-func (c *userRmCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *userRmCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	return c.use(ctx, logger, func(users *userclient.Client) error {
 		if _, err := users.Revoke(ctx, c.Login); err != nil {
 			return err
@@ -213,14 +216,14 @@ func (c *userRmCmd) Run(ctx context.Context, s streams, logger *slog.Logger) err
 type userGrantCmd struct{ oneUser }
 
 // Run gives the right.
-func (c *userGrantCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *userGrantCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	return c.use(ctx, logger, func(users *userclient.Client) error { return grant(ctx, s, users, c.Login) })
 }
 
 type userRevokeCmd struct{ oneUser }
 
 // Run takes the right away.
-func (c *userRevokeCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *userRevokeCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	return c.use(ctx, logger, func(users *userclient.Client) error {
 		changed, err := users.Revoke(ctx, c.Login)
 		return report(s, err, changed, "%s may not read $all any more.", "%s could not read $all by its name.", c.Login)

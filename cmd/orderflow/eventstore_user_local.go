@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/esdbserver/userclient"
@@ -26,12 +28,12 @@ const maxPasswordLine = 4 << 10
 
 // newPassword takes a password from the environment or the first line of
 // standard input: on a command line everybody could read it.
-func newPassword(s streams) (string, error) {
+func newPassword(s terminal.Streams) (string, error) {
 	if password := os.Getenv(userPassword); password != "" {
 		return password, nil
 	}
-	if isTerminal(os.Stdin) {
-		fmt.Fprintf(s.err, "The new password, which is shown as you type (or set %s): ", userPassword)
+	if terminal.IsTerminal(os.Stdin) {
+		fmt.Fprintf(s.Err, "The new password, which is shown as you type (or set %s): ", userPassword)
 	}
 	line, err := bufio.NewReader(io.LimitReader(os.Stdin, maxPasswordLine)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -46,11 +48,11 @@ func newPassword(s streams) (string, error) {
 // usersOf returns the users of a data directory: those of a node in this
 // process that nobody else can reach. end closes it.
 func usersOf(ctx context.Context, data string, logger *slog.Logger) (c *userclient.Client, end func() error, err error) {
-	conf := config{Data: data}
-	if err := conf.exists(); err != nil {
+	conf := node.Config{Data: data}
+	if err := conf.Exists(); err != nil {
 		return nil, nil, err
 	}
-	log, err := openLogWith(conf, pebblelog.Options{Logger: logger, IndexIDs: true})
+	log, err := node.OpenLogWith(conf, pebblelog.Options{Logger: logger, IndexIDs: true})
 	if err != nil {
 		return nil, nil, err
 	}

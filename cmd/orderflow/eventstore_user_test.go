@@ -29,11 +29,11 @@ const (
 // secured is a node with TLS in a process of its own, and those who use it.
 type secured struct {
 	*store
-	binary node
+	binary program
 }
 
 // startSecured starts a node that has the users of the first start only.
-func startSecured(t *testing.T, binary node) *secured {
+func startSecured(t *testing.T, binary program) *secured {
 	t.Helper()
 	s := &store{binary: binary.path, data: t.TempDir(), address: "127.0.0.1:0", certificates: t.TempDir()}
 	if err := conformance.WriteCertificates(s.certificates, time.Now()); err != nil {
@@ -89,7 +89,7 @@ func (s *secured) mends(t *testing.T, command string) {
 }
 
 // on returns a fresh data directory whose log is there for a user.
-func (s *secured) on(t *testing.T, connection string) node {
+func (s *secured) on(t *testing.T, connection string) program {
 	t.Helper()
 	of := *s.store
 	of.connection = connection
@@ -98,14 +98,14 @@ func (s *secured) on(t *testing.T, connection string) node {
 
 // importAsAUser imports the sample, with enough stock and with too little, as the
 // user of no group that the guide makes.
-func importAsAUser(t *testing.T, binary node) {
+func importAsAUser(t *testing.T, binary program) {
 	t.Run("sample", func(t *testing.T) { asAUser(t, binary, sampleFile, 0) })
 	t.Run("sample runs short", func(t *testing.T) { asAUser(t, binary, sampleFile, scarce) })
 }
 
 // asAUser makes the user as the guide says, imports a file as that user, and
 // holds all that came of it against the oracle. A second run changes nothing.
-func asAUser(t *testing.T, binary node, file string, stock int64) {
+func asAUser(t *testing.T, binary program, file string, stock int64) {
 	s := startSecured(t, binary)
 	steps, connection := s.guide(t)
 	s.types(t, steps)
@@ -157,7 +157,7 @@ func (s *secured) admin(t *testing.T) *userclient.Client {
 // importIsRefused imports as a user who lacks something, from the start and from
 // the middle on. Each time the import ends with code 5 and says who lacks what,
 // and which command mends it; after that command it ends with the file's figures.
-func importIsRefused(t *testing.T, binary node) {
+func importIsRefused(t *testing.T, binary program) {
 	want := compute(t, sampleFile, 0)
 	t.Run("from the start", func(t *testing.T) { refusedFromTheStart(t, binary, want) })
 	middles := []middle{
@@ -182,7 +182,7 @@ const (
 
 // refusedFromTheStart takes one thing after the other from the user, between two
 // runs, and gives it back with the command that the message names.
-func refusedFromTheStart(t *testing.T, binary node, want figures) {
+func refusedFromTheStart(t *testing.T, binary program, want figures) {
 	s := startSecured(t, binary)
 	n := s.on(t, s.as("orderflow", userPassword))
 	for _, c := range []struct{ what, before, says, mends string }{
@@ -230,7 +230,7 @@ type middle struct {
 
 // refusedInTheMiddle has it happen when the providers were asked for some orders
 // and not for all, and runs the import again after it was mended.
-func refusedInTheMiddle(t *testing.T, binary node, m middle, want figures) {
+func refusedInTheMiddle(t *testing.T, binary program, m middle, want figures) {
 	for try := range refusedTries {
 		s := startSecured(t, binary)
 		s.mends(t, "orderflow eventstore user add orderflow --reads-all")

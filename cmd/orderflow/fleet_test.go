@@ -38,7 +38,7 @@ func TestFleet(t *testing.T) {
 		file, want = whole, blows
 	}
 	f := startFleet(t)
-	alone := node{path: f.binary}.on(t.TempDir())
+	alone := program{path: f.binary}.on(t.TempDir())
 	expected, _ := alone.runImport(t, file, asFlag(0))
 	f.enter(t)
 	struck, rest := f.disturb(t, want)
@@ -67,7 +67,7 @@ func TestFleet(t *testing.T) {
 type fleet struct {
 	dir, services string
 	binary        string
-	node          node
+	node          program
 	environment   map[string]string
 }
 
@@ -90,7 +90,7 @@ func startFleet(t *testing.T) *fleet {
 	f.start(t)
 	f.binary = filepath.Join(f.dir, "orderflow")
 	f.environment = readEnvironment(t, filepath.Join(f.dir, "env"))
-	f.node = node{path: f.binary, data: t.TempDir()}
+	f.node = program{path: f.binary, data: t.TempDir()}
 	return f
 }
 

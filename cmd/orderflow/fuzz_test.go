@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"orderflow/cmd/orderflow/internal/client"
 	"orderflow/domain"
 )
 
@@ -26,7 +27,7 @@ func FuzzWatch(f *testing.F) {
 	f.Add([]byte("retry: 1\ndata: {\"position\":\"x\"}\n"), 1)
 	f.Fuzz(func(t *testing.T, body []byte, enough int) {
 		w, told, last := watcher{}, 0, int64(0)
-		done, err := w.read(context.Background(), bytes.NewReader(body), func(e eventView) (bool, error) {
+		done, err := w.read(context.Background(), bytes.NewReader(body), func(e client.EventView) (bool, error) {
 			told++
 			if w.last != last {
 				t.Fatalf("goes on from %d after %d", w.last, last)
@@ -61,8 +62,8 @@ func FuzzAnswer(f *testing.F) {
 		f.Add([]byte(s), 422)
 	}
 	f.Fuzz(func(t *testing.T, body []byte, status int) {
-		for _, out := range []any{new(result), new(orderView), new(page[orderView]), new(page[eventView]), new(eventView)} {
-			if err := readAnswer(bytes.NewReader(body), out); err != nil {
+		for _, out := range []any{new(client.Result), new(client.OrderView), new(client.Page[client.OrderView]), new(client.Page[client.EventView]), new(client.EventView)} {
+			if err := client.ReadAnswer(bytes.NewReader(body), out); err != nil {
 				if domain.KindOf(err) != domain.Unknown {
 					t.Fatalf("%q: %v", body, err)
 				}
@@ -73,7 +74,7 @@ func FuzzAnswer(f *testing.F) {
 			}
 		}
 		answer := &http.Response{StatusCode: status, Status: "?", Body: io.NopCloser(bytes.NewReader(body))}
-		if err := problemError(answer); err == nil || strings.TrimSpace(err.Error()) == "" && !bytes.Contains(body, []byte("status")) {
+		if err := client.ProblemError(answer); err == nil || strings.TrimSpace(err.Error()) == "" && !bytes.Contains(body, []byte("status")) {
 			t.Fatalf("%q says nothing: %v", body, err)
 		}
 	})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,9 +12,11 @@ import (
 	"strconv"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/target"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/infra/retail"
-	"orderflow/projections"
 )
 
 // importCmd brings in orders that were placed elsewhere.
@@ -29,22 +30,15 @@ type importRetailCmd struct {
 	File  string `arg:"" help:"The invoices as CSV, plain or gzip." type:"path"`
 	Stock string `help:"Units to receive first of each article; auto receives what the file sells." default:"auto" placeholder:"auto|N"`
 	Data  string `help:"The data directory to import into; no server may use it." placeholder:"DIR" type:"path" default:"${data}"`
-	eventStore
-	elsewhereFlags
+	target.EventStoreFlag
+	node.ElsewhereFlags
 	Server string `help:"Not for imports: the API takes no history." placeholder:"URL" hidden:""`
 	JSON   bool   `help:"Print one JSON object at the end."`
 }
 
-// imported is what an import prints.
-type imported struct {
-	retail.Report
-	ElapsedSeconds  float64 `json:"elapsed_s"`
-	OrdersPerSecond float64 `json:"orders_per_s"` // the file's orders by this run's time
-}
-
 // Help is shown under the subcommand's own --help.
 func (c *importRetailCmd) Help() string {
-	return usage("Receives the stock, places every invoice as an order, makes every return, and ends when all of them " +
+	return terminal.Usage("Receives the stock, places every invoice as an order, makes every return, and ends when all of them " +
 		"are settled. Running it again, or again after it was killed, does nothing twice and ends with the same figures. " +
 		"With --stock N orders run short as the file's order has it, the same in every run.\n\n" +
 		"With --peers it is a fleet that does all this: commands go to its processes, and the log and the views are read where they are.\n\n" +
@@ -52,7 +46,7 @@ func (c *importRetailCmd) Help() string {
 }
 
 // Run imports a file.
-func (c *importRetailCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *importRetailCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	if c.Server != "" {
 		return domain.Errorf(domain.Invalid, "History cannot be imported over the API: stop the server at %s and import into its data directory with --data DIR.", c.Server)
 	}
@@ -65,23 +59,23 @@ func (c *importRetailCmd) Run(ctx context.Context, s streams, logger *slog.Logge
 	if err != nil {
 		return err
 	}
-	others, err := c.fleet()
+	others, err := c.Fleet()
 	if err != nil {
 		return err
 	}
 	if len(others.Peers) > 0 {
-		others.Roles = roles{} // all is done by the others
+		others.Roles = node.Roles{} // all is done by the others
 	}
-	result, err := importHistory(ctx, config{Data: c.Data, EventStore: c.EventStore, fleet: others}, retail.Import{Stock: stock}, history, s.err, logger)
+	result, err := node.ImportHistory(ctx, node.Config{Data: c.Data, EventStore: c.EventStore, Fleet: others}, retail.Import{Stock: stock}, history, s.Err, logger)
 	if err != nil {
 		return err
 	}
 	result.ElapsedSeconds = time.Since(begun).Seconds()
 	result.OrdersPerSecond = float64(result.OrdersPlaced) / max(result.ElapsedSeconds, 1e-9)
 	if c.JSON {
-		return printJSON(s.out, result)
+		return terminal.PrintJSON(s.Out, result)
 	}
-	return printImported(s.out, result)
+	return printImported(s.Out, result)
 }
 
 func (c *importRetailCmd) stock() (int64, error) {
@@ -111,72 +105,20 @@ func readHistory(path string) (retail.History, error) {
 	return h, nil
 }
 
-// importHistory runs a whole node for as long as the import takes.
-func importHistory(ctx context.Context, c config, i retail.Import, h retail.History, watcher io.Writer, logger *slog.Logger) (result imported, err error) {
-	app, err := New(ctx, c, logger)
-	if err != nil {
-		return result, err
-	}
-	bar := newProgress(watcher, "importing invoices", int64(len(h.Invoices)))
-	i.Bus, i.Log = app.Bus, app.Log
-	i.Progress = func(settled, _ int) { bar.set(int64(settled)) }
-	err = app.while(ctx, func(ctx context.Context) error {
-		defer bar.end()
-		return throughOutages(ctx, app.Log, c.explained, func(ctx context.Context) (err error) {
-			if result.Report, err = i.Run(ctx, h); err != nil {
-				return err
-			}
-			return app.awaitViews(ctx)
-		})
-	})
-	return result, errors.Join(err, app.Close())
-}
-
-// awaitViews returns when every view has what is in the log now. It waits for
-// as long as they come nearer.
-func (a *App) awaitViews(ctx context.Context) error {
-	end, err := a.Log.End(ctx)
-	if err != nil {
-		return err
-	}
-	groups, err := a.Follows.Status(ctx)
-	if err != nil {
-		return err
-	}
-	for _, group := range groups {
-		for at := group.Position; ; {
-			err := a.Follows.Await(ctx, group.Group, end)
-			if err == nil {
-				break
-			}
-			now, statusErr := a.Follows.Status(ctx)
-			if statusErr != nil {
-				return errors.Join(err, statusErr)
-			}
-			n := slices.IndexFunc(now, func(s projections.Status) bool { return s.Group == group.Group })
-			if n < 0 || now[n].Position <= at && !now[n].Rebuilding {
-				return domain.Wrap(domain.KindOf(err), err, "All is imported, but the views of %s do not follow", group.Group)
-			}
-			at = now[n].Position
-		}
-	}
-	return nil
-}
-
-func printImported(w io.Writer, r imported) error {
-	t := newTable(w, "what", "in the file's orders")
-	t.row("rows", grouped(int64(r.Rows)))
+func printImported(w io.Writer, r node.Imported) error {
+	t := terminal.NewTable(w, "what", "in the file's orders")
+	t.Row("rows", terminal.Grouped(int64(r.Rows)))
 	for _, why := range slices.Sorted(maps.Keys(r.Refused)) {
-		t.row("rows refused: "+string(why), grouped(int64(r.Refused[why])))
+		t.Row("rows refused: "+string(why), terminal.Grouped(int64(r.Refused[why])))
 	}
-	t.row("invoices without a good row", grouped(int64(r.EmptyInvoices)))
-	t.row("orders placed", grouped(int64(r.OrdersPlaced)))
-	t.row("orders confirmed", grouped(int64(r.OrdersConfirmed)))
-	t.row("orders out of stock", grouped(int64(r.OrdersOutOfStock)))
-	t.row("captured", amount(r.Captured[retail.Currency], retail.Currency))
-	t.row("refunded", amount(r.Refunded[retail.Currency], retail.Currency))
-	t.row("units returned", grouped(r.ReturnedUnits))
-	t.row("units returned that no sale explains", grouped(r.UnmatchedUnits))
-	t.row("time", fmt.Sprintf("%.1f s, %s orders/s", r.ElapsedSeconds, grouped(int64(r.OrdersPerSecond))))
-	return t.flush()
+	t.Row("invoices without a good row", terminal.Grouped(int64(r.EmptyInvoices)))
+	t.Row("orders placed", terminal.Grouped(int64(r.OrdersPlaced)))
+	t.Row("orders confirmed", terminal.Grouped(int64(r.OrdersConfirmed)))
+	t.Row("orders out of stock", terminal.Grouped(int64(r.OrdersOutOfStock)))
+	t.Row("captured", terminal.Amount(r.Captured[retail.Currency], retail.Currency))
+	t.Row("refunded", terminal.Amount(r.Refunded[retail.Currency], retail.Currency))
+	t.Row("units returned", terminal.Grouped(r.ReturnedUnits))
+	t.Row("units returned that no sale explains", terminal.Grouped(r.UnmatchedUnits))
+	t.Row("time", fmt.Sprintf("%.1f s, %s orders/s", r.ElapsedSeconds, terminal.Grouped(int64(r.OrdersPerSecond))))
+	return t.Flush()
 }

@@ -42,7 +42,7 @@ func (f figures) printed(t *testing.T) printed {
 }
 
 // runImport imports a file and returns what was printed.
-func (n node) runImport(t *testing.T, file, stock string) (printed, timed) {
+func (n program) runImport(t *testing.T, file, stock string) (printed, timed) {
 	t.Helper()
 	var raw map[string]json.RawMessage
 	n.ask(t, &raw, "import", "online-retail", file, "--stock", stock)
@@ -85,7 +85,7 @@ type replayed struct {
 // importAgrees imports a file and compares everything that can tell how it
 // went with the oracle: the importer's words, the log, the views, and the
 // books of the outside world. A second run must change nothing.
-func importAgrees(t *testing.T, binary node, file string, stock int64) {
+func importAgrees(t *testing.T, binary program, file string, stock int64) {
 	want := compute(t, file, stock)
 	n := binary.on(t.TempDir())
 	got, times := n.runImport(t, file, asFlag(stock))
@@ -106,7 +106,7 @@ func importAgrees(t *testing.T, binary node, file string, stock int64) {
 	verifies(t, n)
 }
 
-func logAgrees(t *testing.T, n node, want figures) {
+func logAgrees(t *testing.T, n program, want figures) {
 	t.Helper()
 	var got, expect replayed
 	n.ask(t, &got, "audit", "replay")
@@ -124,7 +124,7 @@ func logAgrees(t *testing.T, n node, want figures) {
 	}
 }
 
-func viewsAgree(t *testing.T, n node, want figures) {
+func viewsAgree(t *testing.T, n program, want figures) {
 	t.Helper()
 	const orders = `SELECT count(*), sum(status = 'confirmed'), sum(status = 'rejected' AND reason = 'out_of_stock'),
 		sum(CASE status WHEN 'confirmed' THEN total_minor ELSE 0 END), sum(refunded_minor), sum(returned_units) FROM orders`
@@ -141,7 +141,7 @@ func viewsAgree(t *testing.T, n node, want figures) {
 }
 
 // query reads one row of integers from the serving file of a view group.
-func (n node) query(t *testing.T, group, question string, want ...int64) {
+func (n program) query(t *testing.T, group, question string, want ...int64) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(n.data, "views", group+"-*.db"))
 	if err != nil || len(files) != 1 {
@@ -164,7 +164,7 @@ func (n node) query(t *testing.T, group, question string, want ...int64) {
 	}
 }
 
-func gatewayAgrees(t *testing.T, n node, want figures) {
+func gatewayAgrees(t *testing.T, n program, want figures) {
 	t.Helper()
 	ledger, err := simulator.ReadLedger(filepath.Join(n.data, "simulator", simulator.LedgerFile))
 	if err != nil {
@@ -185,7 +185,7 @@ func gatewayAgrees(t *testing.T, n node, want figures) {
 }
 
 // verifies has the views replayed into a shadow and compared.
-func verifies(t *testing.T, n node) {
+func verifies(t *testing.T, n program) {
 	t.Helper()
 	if out, err := n.command(t, "projections", "verify").CombinedOutput(); err != nil {
 		t.Errorf("projections verify: %v\n%s", err, out)

@@ -11,7 +11,7 @@ import (
 
 // TestImport runs the binary itself, built once.
 func TestImport(t *testing.T) {
-	binary := node{path: filepath.Join(t.TempDir(), "orderflow")}
+	binary := program{path: filepath.Join(t.TempDir(), "orderflow")}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary.path, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
@@ -62,22 +62,22 @@ func wholeFile(t *testing.T) string {
 	return path
 }
 
-// node is a built binary, run on one data directory. The log is in it, unless
+// program is a built binary, run on one data directory. The log is in it, unless
 // there is a store.
-type node struct {
+type program struct {
 	path, data string
 	store      *store
 }
 
-func (n node) on(dir string) node { return node{path: n.path, data: dir} }
+func (n program) on(dir string) program { return program{path: n.path, data: dir} }
 
-func (n node) with(s *store) node {
+func (n program) with(s *store) program {
 	n.store = s
 	return n
 }
 
 // command runs a subcommand on the node's data directory.
-func (n node) command(t *testing.T, args ...string) *exec.Cmd {
+func (n program) command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	args = append(args, "--data", n.data)
 	if n.store != nil {
@@ -87,7 +87,7 @@ func (n node) command(t *testing.T, args ...string) *exec.Cmd {
 }
 
 // ask runs a subcommand that succeeds and prints one JSON object.
-func (n node) ask(t *testing.T, into any, args ...string) {
+func (n program) ask(t *testing.T, into any, args ...string) {
 	t.Helper()
 	cmd := n.command(t, append(args, "--json")...)
 	var stderr bytes.Buffer
@@ -103,7 +103,7 @@ func (n node) ask(t *testing.T, into any, args ...string) {
 }
 
 // importRefuses checks what a person gets for wrong requests.
-func importRefuses(t *testing.T, binary node) {
+func importRefuses(t *testing.T, binary program) {
 	n := binary.on(t.TempDir())
 	bad := filepath.Join(t.TempDir(), "bad.csv")
 	if err := os.WriteFile(bad, []byte("InvoiceNo,StockCode\n1,2\n"), 0o600); err != nil {

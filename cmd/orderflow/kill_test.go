@@ -28,7 +28,7 @@ const (
 // importSurvivesKills kills imports at random moments, SIGKILL, and runs them
 // again: they end with the figures of the file, no money was taken twice, and
 // nothing is left standing. ORDERFLOW_SEED repeats a run.
-func importSurvivesKills(t *testing.T, binary node) {
+func importSurvivesKills(t *testing.T, binary program) {
 	seed := uint64(time.Now().UnixNano()) //nolint:gosec // a seed
 	if given, err := strconv.ParseUint(os.Getenv("ORDERFLOW_SEED"), 10, 64); err == nil {
 		seed = given
@@ -85,7 +85,7 @@ func (k *killTally) add(halfway bool) {
 
 // killRound kills an import at least once, and up to maxKills times, before it
 // lets it end. One that ended before it was killed is begun anew.
-func killRound(t *testing.T, binary node, chance *rand.Rand, stock int64, want figures, tally *killTally) {
+func killRound(t *testing.T, binary program, chance *rand.Rand, stock int64, want figures, tally *killTally) {
 	n, within := binary.on(t.TempDir()), tally.undisturbed
 	for !killImport(t, n, time.Duration(chance.Int64N(int64(within))), stock) {
 		n, within = binary.on(t.TempDir()), max(within*3/4, time.Millisecond)
@@ -108,7 +108,7 @@ func killRound(t *testing.T, binary node, chance *rand.Rand, stock int64, want f
 
 // killImport starts an import and kills it after a while; it says whether the
 // kill came before the end.
-func killImport(t *testing.T, n node, after time.Duration, stock int64) bool {
+func killImport(t *testing.T, n program, after time.Duration, stock int64) bool {
 	cmd := n.command(t, "import", "online-retail", sampleFile, "--stock", asFlag(stock), "--json")
 	if err := cmd.Start(); err != nil {
 		t.Errorf("start: %v", err)
@@ -124,13 +124,13 @@ func killImport(t *testing.T, n node, after time.Duration, stock int64) bool {
 }
 
 // halfway says whether the providers were asked for some orders and not for all.
-func (n node) halfway(want figures) bool {
+func (n program) halfway(want figures) bool {
 	asked := ledgerLines(n)
 	return asked > 0 && asked < 2*want.confirmed // each a charge and a parcel, apart from what comes back
 }
 
 // ledgerLines is how many calls the outside world has seen so far.
-func ledgerLines(n node) (lines int) {
+func ledgerLines(n program) (lines int) {
 	file, err := os.Open(filepath.Join(n.data, "simulator", "ledger.jsonl"))
 	if err != nil {
 		return 0

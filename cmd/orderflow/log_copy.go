@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/audit"
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 )
@@ -22,7 +25,7 @@ type logCopyCmd struct {
 
 // Help is shown under the subcommand's own --help.
 func (c *logCopyCmd) Help() string {
-	return usage("Copies all events of orders, stock, payments, parcels, articles and fulfilment, in the order in which they are in the log, with their streams, " +
+	return terminal.Usage("Copies all events of orders, stock, payments, parcels, articles and fulfilment, in the order in which they are in the log, with their streams, " +
 		"versions, ids, types, data, metadata and times: where a server stamps times of its own, the first one is kept in the metadata and is what every command shows. " +
 		"Events of other programs and of the servers themselves are not copied; how many there were is printed.\n\n" +
 		"A copy that was interrupted, even by kill -9 of either side, is run again: it compares what is there and goes on behind it. " +
@@ -32,15 +35,15 @@ func (c *logCopyCmd) Help() string {
 }
 
 // Run copies and compares.
-func (c *logCopyCmd) Run(ctx context.Context, s streams, logger *slog.Logger) (err error) {
+func (c *logCopyCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) (err error) {
 	from, to, err := c.open(ctx, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, from.log.Close(), to.log.Close()) }()
 	report := &copyReport{From: from.name, To: to.name}
-	lister := newLister(s.out, c.Streams, c.JSON)
-	work := copyWork{from: from, to: to, most: censusStreams, watch: watchedBy(s.err, logger), each: lister.each}
+	lister := newLister(s.Out, c.Streams, c.JSON)
+	work := copyWork{from: from, to: to, most: censusStreams, watch: watchedBy(s.Err, logger), each: lister.each}
 	begun := time.Now()
 	if c.Verify {
 		err = work.verify(ctx, report, -1)
@@ -80,7 +83,7 @@ func (c *logCopyCmd) open(ctx context.Context, logger *slog.Logger) (from, to co
 }
 
 // same reports whether two ends are one log, as far as their names tell.
-func same(a, b config) bool {
+func same(a, b node.Config) bool {
 	if a.EventStore != "" || b.EventStore != "" {
 		return a.EventStore == b.EventStore
 	}
@@ -171,7 +174,7 @@ func (w *copyWork) hidden(ctx context.Context) (map[eventlog.Stream]struct{}, er
 	if !ok {
 		return nil, nil
 	}
-	list, total, err := log.TruncatedStreams(ctx, ourCategories()...)
+	list, total, err := log.TruncatedStreams(ctx, audit.OurCategories()...)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +200,7 @@ func (l *counted) incomplete(name string) error {
 // only limit events, unless that is negative.
 func (w *copyWork) verify(ctx context.Context, report *copyReport, limit int64) error {
 	side := func(log eventlog.Store, limit int64) *counted {
-		return &counted{limit: limit, reader: func() *copyReader { return &copyReader{log: log, categories: ourCategories()} }}
+		return &counted{limit: limit, reader: func() *copyReader { return &copyReader{log: log, categories: audit.OurCategories()} }}
 	}
 	from, to := side(w.from.log, limit), side(w.to.log, -1)
 	set, end := w.watch("comparing both logs", max(limit, 0))

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 
+	"orderflow/cmd/orderflow/internal/audit"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 )
@@ -29,7 +31,7 @@ type copying struct {
 
 // run copies what the target lacks. What it has must be the source's beginning.
 func (c *copying) run(ctx context.Context) error {
-	source := &copyReader{log: c.from.log, categories: ourCategories()}
+	source := &copyReader{log: c.from.log, categories: audit.OurCategories()}
 	defer source.close()
 	if err := c.passOver(ctx, source); err != nil {
 		return err
@@ -59,7 +61,7 @@ func (c *copying) run(ctx context.Context) error {
 
 // passOver compares what is in the target with the source's beginning.
 func (c *copying) passOver(ctx context.Context, source *copyReader) error {
-	target := &copyReader{log: c.to.log, categories: ourCategories()}
+	target := &copyReader{log: c.to.log, categories: audit.OurCategories()}
 	defer target.close()
 	for {
 		have, ok, err := target.read(ctx)
@@ -76,11 +78,11 @@ func (c *copying) passOver(ctx context.Context, source *copyReader) error {
 		switch {
 		case !ok:
 			return domain.Errorf(domain.Conflict, "The target, %s, has all %s events of the source and goes on with others, first version %d of %s: "+
-				"it was written to since. Copy from it instead, or name another target with --to.", c.to.name, grouped(c.passed), have.Version, have.Stream)
+				"it was written to since. Copy from it instead, or name another target with --to.", c.to.name, terminal.Grouped(c.passed), have.Version, have.Stream)
 		case c.digests.of(&have) != c.digests.of(&want):
 			return domain.Errorf(domain.Conflict, "The target, %s, holds other events: number %s of it is version %d of %s and not, as in the source, version %d of %s "+
 				"with the same content. Only a target that is empty, or holds the beginning of this source, can be copied to; name another one with --to.",
-				c.to.name, grouped(c.passed+1), have.Version, have.Stream, want.Version, want.Stream)
+				c.to.name, terminal.Grouped(c.passed+1), have.Version, have.Stream, want.Version, want.Stream)
 		}
 		c.passed++
 		c.tell()
@@ -115,7 +117,7 @@ func (c *copying) store(ctx context.Context, together eventlog.MultiAppender, b 
 			return domain.Wrap(domain.Conflict, err, "Somebody else writes to the target, %s. Stop that, and begin with an empty one", c.to.name)
 		}
 		if err := c.waited.wait(ctx, err); err != nil {
-			return domain.Wrap(domain.KindOf(err), err, "The target, %s, took %s of the events and then no more; run the copy again, and it goes on there", c.to.name, grouped(c.passed+c.copied))
+			return domain.Wrap(domain.KindOf(err), err, "The target, %s, took %s of the events and then no more; run the copy again, and it goes on there", c.to.name, terminal.Grouped(c.passed+c.copied))
 		}
 	}
 	return nil

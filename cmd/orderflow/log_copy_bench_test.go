@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/bench"
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/retail"
 )
@@ -20,7 +23,7 @@ func BenchmarkCopy(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, err := importHistory(b.Context(), config{Data: dir}, retail.Import{}, h, io.Discard, slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := node.ImportHistory(b.Context(), node.Config{Data: dir}, retail.Import{}, h, io.Discard, slog.New(slog.DiscardHandler)); err != nil {
 		b.Fatal(err)
 	}
 	for name, target := range map[string]func(testing.TB) copyEnd{
@@ -49,10 +52,10 @@ func BenchmarkCopy(b *testing.B) {
 func plainAppends(b *testing.B, log eventlog.Store, writers int) float64 {
 	var appends atomic.Int64
 	begun := time.Now()
-	err := inParallel(b.Context(), writers, writers, func(w int) error {
+	err := bench.InParallel(b.Context(), writers, writers, func(w int) error {
 		s := eventlog.Stream("bench-" + string(rune('A'+w)) + begun.String())
 		for v := eventlog.Version(0); time.Since(begun) < time.Second; v++ {
-			if _, err := log.Append(b.Context(), s, v, benchEvent(s, int(v), make([]byte, 300))); err != nil {
+			if _, err := log.Append(b.Context(), s, v, bench.BenchEvent(s, int(v), make([]byte, 300))); err != nil {
 				return err
 			}
 			appends.Add(1)
@@ -62,5 +65,5 @@ func plainAppends(b *testing.B, log eventlog.Store, writers int) float64 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return perSecond(appends.Load(), time.Since(begun))
+	return terminal.PerSecond(appends.Load(), time.Since(begun))
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/audit"
+	"orderflow/cmd/orderflow/internal/node"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/following"
@@ -26,29 +28,29 @@ const (
 
 // copyEnd is a log that is copied from or to.
 type copyEnd struct {
-	log  eventLog
+	log  node.EventLog
 	name string // without secrets
 }
 
 // endConfig returns where the end named in a flag is: in an event store or in a
 // data directory.
-func endConfig(flag, named string) (config, error) {
+func endConfig(flag, named string) (node.Config, error) {
 	if strings.Contains(named, "://") {
-		return config{EventStore: named}, nil
+		return node.Config{EventStore: named}, nil
 	}
 	if named == "" {
-		return config{}, domain.Errorf(domain.Invalid, "Name a data directory or a connection string with %s.", flag)
+		return node.Config{}, domain.Errorf(domain.Invalid, "Name a data directory or a connection string with %s.", flag)
 	}
 	dir, err := filepath.Abs(named)
 	if err != nil {
-		return config{}, domain.Wrap(domain.Invalid, err, "%s names no data directory", flag)
+		return node.Config{}, domain.Wrap(domain.Invalid, err, "%s names no data directory", flag)
 	}
-	return config{Data: dir}, nil
+	return node.Config{Data: dir}, nil
 }
 
 // openEnd opens the log of an end. A directory without a log is refused unless
 // the end may begin.
-func openEnd(ctx context.Context, c config, begins bool, logger *slog.Logger) (copyEnd, error) {
+func openEnd(ctx context.Context, c node.Config, begins bool, logger *slog.Logger) (copyEnd, error) {
 	switch {
 	case c.EventStore != "":
 	case begins:
@@ -56,16 +58,16 @@ func openEnd(ctx context.Context, c config, begins bool, logger *slog.Logger) (c
 			return copyEnd{}, domain.Wrap(domain.Invalid, err, "The data directory cannot be made; choose another with --to")
 		}
 	default:
-		if err := c.exists(); err != nil {
+		if err := c.Exists(); err != nil {
 			return copyEnd{}, err
 		}
 	}
-	log, err := openLog(ctx, c, logger, logHooks{})
+	log, err := node.OpenLog(ctx, c, logger, node.LogHooks{})
 	if err != nil {
 		return copyEnd{}, err
 	}
 	end := copyEnd{log: log, name: c.Data}
-	if remote, ok := log.(pinged); ok {
+	if remote, ok := log.(node.Pinged); ok {
 		end.name = "EventStoreDB at " + remote.Name()
 	}
 	return end, nil
@@ -92,7 +94,7 @@ func (o *outage) wait(ctx context.Context, failed error) error {
 		return failed
 	}
 	defer func() { o.pause = min(2*o.pause, lastCopyPause) }()
-	return waitFor(ctx, o.pause)
+	return node.WaitFor(ctx, o.pause)
 }
 
 // over says that the end was reached.
@@ -132,9 +134,9 @@ func (r *copyReader) read(ctx context.Context) (e eventlog.Recorded, ok bool, er
 		r.outage.over()
 		r.at = e.Position
 		switch {
-		case isSystem(e):
+		case audit.IsSystem(e):
 			r.system++
-		case !ours(e.Stream.Category()):
+		case !audit.Ours(e.Stream.Category()):
 			r.others++
 		default:
 			return e, true, nil

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/audit"
+	"orderflow/cmd/orderflow/internal/node"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/esdbserver"
@@ -84,7 +86,7 @@ func secureStoreOn(t testing.TB, log esdbserver.Log) (connection string) {
 		t.Fatal(err)
 	}
 	var lc net.ListenConfig
-	socket, err := lc.Listen(t.Context(), "tcp", anyPort)
+	socket, err := lc.Listen(t.Context(), "tcp", node.AnyPort)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +123,7 @@ func randomHistory(t testing.TB, chance *rand.Rand, n int) (log *memory.Log, our
 	heads := map[eventlog.Stream]eventlog.Version{}
 	for run := 0; ours < int64(n); run++ {
 		at = at.Add(time.Duration(chance.Int64N(int64(time.Hour))))
-		categories := ourCategories()
+		categories := audit.OurCategories()
 		s := eventlog.Stream(fmt.Sprintf("%s-%d", categories[chance.IntN(len(categories))], chance.IntN(max(n/20, 2))))
 		if run%50 == 25 {
 			s = "theirs-1"
@@ -202,7 +204,7 @@ func wantKind(t *testing.T, err error, kind domain.Kind, words ...string) {
 // ownEvents returns what a log holds of ours.
 func ownEvents(t *testing.T, log eventlog.Store) (list []eventlog.Recorded) {
 	t.Helper()
-	r := copyReader{log: log, categories: ourCategories()}
+	r := copyReader{log: log, categories: audit.OurCategories()}
 	defer r.close()
 	for {
 		e, ok, err := r.read(context.WithoutCancel(t.Context()))

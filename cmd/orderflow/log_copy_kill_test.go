@@ -35,7 +35,7 @@ type copyReported struct {
 // stores that they read and write while they do. A killed copy is run again; a
 // killed store comes back on its port, and the copy goes on by itself. All end
 // with the same sum. ORDERFLOW_SEED repeats a run.
-func copySurvivesKills(t *testing.T, binary node) {
+func copySurvivesKills(t *testing.T, binary program) {
 	seed := uint64(time.Now().UnixNano()) //nolint:gosec // a seed
 	if given, err := strconv.ParseUint(os.Getenv("ORDERFLOW_SEED"), 10, 64); err == nil {
 		seed = given
@@ -91,7 +91,7 @@ func copySurvivesKills(t *testing.T, binary node) {
 }
 
 // copyLog runs a copy to its end.
-func copyLog(t *testing.T, binary node, from, to string) (r copyReported) {
+func copyLog(t *testing.T, binary program, from, to string) (r copyReported) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary.path, "log", "copy", "--from", from, "--to", to, "--json")
 	var stderr bytes.Buffer
@@ -106,7 +106,7 @@ func copyLog(t *testing.T, binary node, from, to string) (r copyReported) {
 // killCopy starts a copy and kills it after a while. Of the stores it works on
 // one is killed before, and comes back. It
 // says whether the copy was killed before its end.
-func killCopy(t *testing.T, binary node, chance *rand.Rand, within time.Duration, from, to *store, source, target string) bool {
+func killCopy(t *testing.T, binary program, chance *rand.Rand, within time.Duration, from, to *store, source, target string) bool {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), binary.path, "log", "copy", "--from", source, "--to", target)
 	var stderr bytes.Buffer

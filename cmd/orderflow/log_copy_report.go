@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 )
@@ -96,31 +97,31 @@ func (r *copyReport) verdict() error {
 		return nil
 	case r.Target.Events < r.Source.Events && r.DifferentStreams > 0:
 		return domain.Errorf(domain.Conflict, "The logs are not equal: the target has %s events of %s, and %s streams differ. If it holds the beginning of the source, run the copy again; it goes on there.",
-			grouped(r.Target.Events), grouped(r.Source.Events), grouped(r.DifferentStreams))
+			terminal.Grouped(r.Target.Events), terminal.Grouped(r.Source.Events), terminal.Grouped(r.DifferentStreams))
 	}
-	return domain.Errorf(domain.Conflict, "The logs are not equal: %s streams differ, and the order of all events or their content does. Copy to an empty target, and let nobody write to it meanwhile.", grouped(r.DifferentStreams))
+	return domain.Errorf(domain.Conflict, "The logs are not equal: %s streams differ, and the order of all events or their content does. Copy to an empty target, and let nobody write to it meanwhile.", terminal.Grouped(r.DifferentStreams))
 }
 
 // show prints the report for a person.
 func (r *copyReport) show(w io.Writer) error {
-	t := newTable(w, "what", "source", "target", "equal")
+	t := terminal.NewTable(w, "what", "source", "target", "equal")
 	for _, c := range r.Categories {
-		t.row(c.Category+" events", grouped(c.SourceEvents), grouped(c.TargetEvents), yesNo(c.SourceSHA256 == c.TargetSHA256))
+		t.Row(c.Category+" events", terminal.Grouped(c.SourceEvents), terminal.Grouped(c.TargetEvents), terminal.YesNo(c.SourceSHA256 == c.TargetSHA256))
 	}
-	t.row("streams", grouped(r.Source.Streams), grouped(r.Target.Streams), yesNo(r.Source.Streams == r.Target.Streams && r.DifferentStreams == 0))
-	t.row("events", grouped(r.Source.Events), grouped(r.Target.Events), yesNo(r.Source.Events == r.Target.Events))
-	t.row("sum of all, in order", r.Source.SHA256, r.Target.SHA256, yesNo(r.Source.SHA256 == r.Target.SHA256))
-	if err := t.flush(); err != nil {
+	t.Row("streams", terminal.Grouped(r.Source.Streams), terminal.Grouped(r.Target.Streams), terminal.YesNo(r.Source.Streams == r.Target.Streams && r.DifferentStreams == 0))
+	t.Row("events", terminal.Grouped(r.Source.Events), terminal.Grouped(r.Target.Events), terminal.YesNo(r.Source.Events == r.Target.Events))
+	t.Row("sum of all, in order", r.Source.SHA256, r.Target.SHA256, terminal.YesNo(r.Source.SHA256 == r.Target.SHA256))
+	if err := t.Flush(); err != nil {
 		return err
 	}
 	for _, line := range r.Different {
 		fmt.Fprintln(w, "different:", line)
 	}
 	if r.Copied+r.Passed > 0 {
-		fmt.Fprintf(w, "%s events were copied in %.1f s, %s/s; %s were there already.\n", grouped(r.Copied), r.CopySeconds, grouped(int64(r.EventsPerSecond)), grouped(r.Passed))
+		fmt.Fprintf(w, "%s events were copied in %.1f s, %s/s; %s were there already.\n", terminal.Grouped(r.Copied), r.CopySeconds, terminal.Grouped(int64(r.EventsPerSecond)), terminal.Grouped(r.Passed))
 	}
 	if r.Others+r.System > 0 {
-		fmt.Fprintf(w, "Not copied: %s events of other programs, %s of the servers' own.\n", grouped(r.Others), grouped(r.System))
+		fmt.Fprintf(w, "Not copied: %s events of other programs, %s of the servers' own.\n", terminal.Grouped(r.Others), terminal.Grouped(r.System))
 	}
 	if r.SourceWentOn {
 		fmt.Fprintln(w, "The source has grown meanwhile: stop what writes to it, and run the copy again for the rest.")
@@ -151,7 +152,7 @@ func (l *lister) each(s eventlog.Stream, from, to streamSum) error {
 		if l.listed == 1 {
 			fmt.Fprintf(l.w, "%-*s  %10s  %-5s  %s\n", 2*len(digest{}), "SHA-256", "EVENTS", "EQUAL", "STREAM")
 		}
-		_, err := fmt.Fprintf(l.w, "%s  %10d  %-5s  %s\n", is.SHA256, is.Events, yesNo(is.Equal), is.Stream)
+		_, err := fmt.Fprintf(l.w, "%s  %10d  %-5s  %s\n", is.SHA256, is.Events, terminal.YesNo(is.Equal), is.Stream)
 		return err
 	}
 	lead := ",\n    "
@@ -172,7 +173,7 @@ func (l *lister) end(r *copyReport) error {
 	case !l.json:
 		return r.show(l.w)
 	case l.listed == 0:
-		return printJSON(l.w, r)
+		return terminal.PrintJSON(l.w, r)
 	}
 	rest, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -188,15 +189,15 @@ const copyLogEvery = 30 * time.Second
 // watchedBy draws progress on a terminal, and logs it elsewhere.
 func watchedBy(w io.Writer, logger *slog.Logger) func(what string, total int64) (set func(int64), end func()) {
 	return func(what string, total int64) (func(int64), func()) {
-		bar := newProgress(w, what, total)
-		if isTerminal(w) {
-			return bar.set, bar.end
+		bar := terminal.NewProgress(w, what, total)
+		if terminal.IsTerminal(w) {
+			return bar.Set, bar.End
 		}
 		told := time.Now()
 		return func(done int64) {
 			if done&0xff == 0 && time.Since(told) > copyLogEvery {
 				told = time.Now()
-				logger.Info(what, "events", done, "of", total, "events_per_s", int64(float64(done)/time.Since(bar.begun).Seconds()))
+				logger.Info(what, "events", done, "of", total, "events_per_s", int64(float64(done)/time.Since(bar.Begun).Seconds()))
 			}
 		}, func() {}
 	}

@@ -14,6 +14,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
@@ -430,39 +432,39 @@ func TestCopyTellsNoSecret(t *testing.T) {
 	}
 	logger := slog.New(slog.NewTextHandler(&said, nil))
 	c := logCopyCmd{From: dir, To: secret}
-	if err := c.Run(t.Context(), streams{&out, &said}, logger); err != nil {
+	if err := c.Run(t.Context(), terminal.Streams{Out: &out, Err: &said}, logger); err != nil {
 		t.Fatal(err)
 	}
 	c.To = strings.Replace(secret, "changeit", "hunter2", 1)
-	wantKind(t, c.Run(t.Context(), streams{&out, &said}, logger), domain.Unavailable, "--to")
+	wantKind(t, c.Run(t.Context(), terminal.Streams{Out: &out, Err: &said}, logger), domain.Unavailable, "--to")
 	for _, secret := range []string{"changeit", "hunter2"} {
 		if strings.Contains(out.String()+said.String(), secret) {
 			t.Errorf("the password is told: %s%s", out.String(), said.String())
 		}
 	}
 	c.From = c.To
-	wantKind(t, c.Run(t.Context(), streams{&out, &said}, logger), domain.Invalid, "the same log")
+	wantKind(t, c.Run(t.Context(), terminal.Streams{Out: &out, Err: &said}, logger), domain.Invalid, "the same log")
 }
 
 // TestMovedViewsAreRefused where the events have other positions, and those of a
 // log that came back are not.
 func TestMovedViewsAreRefused(t *testing.T) {
-	here := config{Data: t.TempDir()}
+	here := node.Config{Data: t.TempDir()}
 	work(t, here, "one")
-	node := memory.NewDense()
-	if _, err := node.Append(t.Context(), "theirs-1", 0, randomEvent(seeded(t), "theirs-1", 0)); err != nil {
+	served := memory.NewDense()
+	if _, err := served.Append(t.Context(), "theirs-1", 0, randomEvent(seeded(t), "theirs-1", 0)); err != nil {
 		t.Fatal(err)
 	}
-	there := config{Data: t.TempDir(), EventStore: storeOn(t, node)}
+	there := node.Config{Data: t.TempDir(), EventStore: storeOn(t, served)}
 	move := func(from, to string) {
 		t.Helper()
 		c := logCopyCmd{From: from, To: to}
-		if err := c.Run(t.Context(), streams{io.Discard, io.Discard}, slog.New(slog.DiscardHandler)); err != nil {
+		if err := c.Run(t.Context(), terminal.Streams{Out: io.Discard, Err: io.Discard}, slog.New(slog.DiscardHandler)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	move(here.Data, there.EventStore)
-	if err := refused(t, config{Data: here.Data, EventStore: there.EventStore}); domain.KindOf(err) != domain.Conflict {
+	if err := refused(t, node.Config{Data: here.Data, EventStore: there.EventStore}); domain.KindOf(err) != domain.Conflict {
 		t.Error(err)
 	}
 	work(t, there, "two")

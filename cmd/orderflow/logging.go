@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/terminal"
+
 	"github.com/lmittmann/tint"
 )
 
@@ -23,8 +25,8 @@ func newLogger(level, format string, w io.Writer) *slog.Logger {
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		l = slog.LevelInfo
 	}
-	if format == "json" || format == "auto" && !isTerminal(w) {
+	if format == "json" || format == "auto" && !terminal.IsTerminal(w) {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l, ReplaceAttr: inSeconds}))
 	}
-	return slog.New(tint.NewTextHandler(w, &tint.Options{Level: l, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}))
+	return slog.New(tint.NewTextHandler(w, &tint.Options{Level: l, TimeFormat: time.TimeOnly, NoColor: !terminal.IsTerminal(w)}))
 }

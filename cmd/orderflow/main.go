@@ -3,9 +3,13 @@
 // other subcommands talk to a server or open a data directory themselves.
 package main
 
-import "os"
+import (
+	"os"
+
+	"orderflow/cmd/orderflow/internal/node"
+)
 
 func main() {
-	collectSeldom()
+	node.CollectSeldom()
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }

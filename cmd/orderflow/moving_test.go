@@ -32,7 +32,7 @@ func TestTheRunbookOfMoving(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := startSecured(t, node{path: path})
+	s := startSecured(t, program{path: path})
 	s.mends(t, "orderflow eventstore user add orderflow --reads-all")
 	m := newMove(t, s)
 	m.run("orderflow serve --data DIR")

@@ -73,7 +73,7 @@ type entry struct {
 }
 
 // checkLog checks the whole log of a node at rest and returns its events.
-func checkLog(t *testing.T, n node) int {
+func checkLog(t *testing.T, n program) int {
 	t.Helper()
 	log, err := n.openLog()
 	if err != nil {
@@ -112,7 +112,7 @@ type closingStore interface {
 	Close() error
 }
 
-func (n node) openLog() (closingStore, error) {
+func (n program) openLog() (closingStore, error) {
 	if n.store != nil {
 		return eventstoredb.Open(n.store.connection, eventstoredb.Options{})
 	}

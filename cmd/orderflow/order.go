@@ -12,6 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/client"
+	"orderflow/cmd/orderflow/internal/target"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/infra/httpapi"
 )
@@ -27,7 +30,7 @@ type orderCmd struct {
 }
 
 type orderPlaceCmd struct {
-	target
+	target.Target
 	Customer string   `required:"" help:"Who orders."`
 	Token    string   `help:"The gateway's name for the means of payment. The simulator obeys tok_decline, tok_fail_once and others." default:"tok_visa"`
 	Key      string   `help:"The Idempotency-Key: the same again is the same order. Random if left out."`
@@ -37,56 +40,45 @@ type orderPlaceCmd struct {
 
 // Help is shown under the subcommand's own --help.
 func (c *orderPlaceCmd) Help() string {
-	return usage("Prices come from the catalogue. The exit code is 4 when the order ends without being fulfilled, " +
+	return terminal.Usage("Prices come from the catalogue. The exit code is 4 when the order ends without being fulfilled, " +
 		"as with OUT_OF_STOCK or PAYMENT_DECLINED; PENDING_PAYMENT and ACCEPTED settle by themselves.")
 }
 
-type placeLine struct {
-	SKU      string `json:"sku"`
-	Quantity int64  `json:"quantity"`
-}
-
-type placeBody struct {
-	Customer     string      `json:"customer"`
-	Lines        []placeLine `json:"lines"`
-	PaymentToken string      `json:"payment_token"`
-}
-
 // Run places the order and tells the outcome.
-func (c *orderPlaceCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *orderPlaceCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	if most := int(httpapi.MaxWait / time.Second); c.Wait < 0 || c.Wait > most {
 		return domain.Errorf(domain.Invalid, "--wait takes 0 to %d seconds, not %d.", most, c.Wait)
 	}
-	body := placeBody{Customer: c.Customer, PaymentToken: c.Token}
+	body := client.PlaceBody{Customer: c.Customer, PaymentToken: c.Token}
 	for _, l := range c.Lines {
 		sku, quantity, err := parsePair(l, 1)
 		if err != nil {
 			return err
 		}
-		body.Lines = append(body.Lines, placeLine{sku, quantity})
+		body.Lines = append(body.Lines, client.PlaceLine{SKU: sku, Quantity: quantity})
 	}
-	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
-		r := request{method: http.MethodPost, path: "/v1/orders", body: body, key: keyOr(c.Key)}
+	return c.With(ctx, logger, func(ctx context.Context, api *client.Client) error {
+		r := client.Request{Method: http.MethodPost, Path: "/v1/orders", Body: body, Key: keyOr(c.Key)}
 		if c.Wait > 0 {
-			r.wait = strconv.Itoa(c.Wait)
+			r.Wait = strconv.Itoa(c.Wait)
 		}
-		var placed result
-		if err := api.do(ctx, r, &placed); err != nil {
+		var placed client.Result
+		if err := api.Do(ctx, r, &placed); err != nil {
 			return err
 		}
-		if err := c.show(s.out, placed); err != nil {
+		if err := c.show(s.Out, placed); err != nil {
 			return err
 		}
-		if placed.refused() {
+		if placed.Refused() {
 			return domain.Errorf(domain.Rejected, "the order is not fulfilled: %s", placed.Message)
 		}
 		return nil
 	})
 }
 
-func (c *orderPlaceCmd) show(w io.Writer, r result) error {
+func (c *orderPlaceCmd) show(w io.Writer, r client.Result) error {
 	if c.JSON {
-		return printJSON(w, r)
+		return terminal.PrintJSON(w, r)
 	}
 	_, err := fmt.Fprintf(w, "%s  %s  %s\n", r.OrderID, r.Status, r.Message)
 	return err
@@ -111,82 +103,58 @@ func keyOr(key string) string {
 	return key
 }
 
-func orderPath(id string) string { return "/v1/orders/" + url.PathEscape(id) }
-
 type orderGetCmd struct {
-	target
-	fresh
+	target.Target
+	client.Fresh
 	Order string `arg:"" help:"The order's id."`
-	asOf
-}
-
-// asOf is a moment in an order's life; without one it is now.
-type asOf struct {
-	Version *int64    `help:"As of this version of the order's own events; they count from 1." placeholder:"N" xor:"then"`
-	At      time.Time `help:"As it was recorded at this moment, as in 2026-01-31T12:00:00Z. An imported order was recorded when it was imported, whenever it was placed." placeholder:"TIME" xor:"then"`
-}
-
-// query adds the moment to a query.
-func (a asOf) query(q url.Values) url.Values {
-	if a.Version != nil {
-		q.Set("version", strconv.FormatInt(*a.Version, 10))
-	}
-	if !a.At.IsZero() {
-		q.Set("at", a.At.UTC().Format(time.RFC3339Nano))
-	}
-	return q
+	client.AsOf
 }
 
 // Run shows one order.
-func (c *orderGetCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
-	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
-		o, err := api.order(ctx, c.Order, c.asOf.query(c.fresh.query(url.Values{})))
+func (c *orderGetCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
+	return c.With(ctx, logger, func(ctx context.Context, api *client.Client) error {
+		o, err := api.Order(ctx, c.Order, c.AsOf.Query(c.Fresh.Query(url.Values{})))
 		if err != nil {
 			return err
 		}
 		if c.JSON {
-			return printJSON(s.out, o)
+			return terminal.PrintJSON(s.Out, o)
 		}
-		return showOrder(s.out, o)
+		return showOrder(s.Out, o)
 	})
 }
 
-// order reads one order; the query may say as of when.
-func (c *client) order(ctx context.Context, id string, query url.Values) (o orderView, err error) {
-	return o, c.do(ctx, request{method: http.MethodGet, path: orderPath(id), query: query}, &o)
-}
-
-func showOrder(w io.Writer, o orderView) error {
-	t := newTable(w) // without a heading: what is in it is to be copied as it stands
-	t.row("order", o.OrderID)
-	t.row("customer", o.Customer)
-	t.row("status", strings.TrimSpace(o.Status+"  "+o.Reason+"  "+o.Detail))
-	t.row("placed", o.PlacedAt.Format(time.RFC3339))
-	t.row("total", o.Total)
+func showOrder(w io.Writer, o client.OrderView) error {
+	t := terminal.NewTable(w) // without a heading: what is in it is to be copied as it stands
+	t.Row("order", o.OrderID)
+	t.Row("customer", o.Customer)
+	t.Row("status", strings.TrimSpace(o.Status+"  "+o.Reason+"  "+o.Detail))
+	t.Row("placed", o.PlacedAt.Format(time.RFC3339))
+	t.Row("total", o.Total)
 	if !o.Refunded.IsZero() {
-		t.row("refunded", o.Refunded)
+		t.Row("refunded", o.Refunded)
 	}
 	if o.PaymentID != "" {
-		t.row("payment", o.PaymentID)
+		t.Row("payment", o.PaymentID)
 	}
 	if o.Tracking != "" {
-		t.row("parcel", o.Tracking)
+		t.Row("parcel", o.Tracking)
 	}
-	t.row("version", o.Version)
-	if err := t.flush(); err != nil {
+	t.Row("version", o.Version)
+	if err := t.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)
-	lines := newTable(w, "line", "sku", "quantity", "price", "returned", "name")
+	lines := terminal.NewTable(w, "line", "sku", "quantity", "price", "returned", "name")
 	for _, l := range o.Lines {
-		lines.row(l.Line, l.SKU, l.Quantity, amount(l.PriceMinor, o.Total.Currency), l.Returned, l.Name)
+		lines.Row(l.Line, l.SKU, l.Quantity, terminal.Amount(l.PriceMinor, o.Total.Currency), l.Returned, l.Name)
 	}
-	return lines.flush()
+	return lines.Flush()
 }
 
 type orderListCmd struct {
-	target
-	fresh
+	target.Target
+	client.Fresh
 	Customer string    `help:"Only this customer's."`
 	Status   string    `help:"Only in this status: ${enum}." enum:",placed,pending_payment,confirmed,rejected,cancelling,cancelled" default:""`
 	From     time.Time `help:"Placed at or after, as in 2026-01-31T12:00:00Z; an imported order was placed when its invoice says."`
@@ -195,11 +163,11 @@ type orderListCmd struct {
 }
 
 // Run lists orders.
-func (c *orderListCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
-	r := request{method: http.MethodGet, path: "/v1/orders", query: c.query(url.Values{"limit": {"100"}})}
+func (c *orderListCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
+	r := client.Request{Method: http.MethodGet, Path: "/v1/orders", Query: c.Query(url.Values{"limit": {"100"}})}
 	set := func(name, value string) {
 		if value != "" {
-			r.query.Set(name, value)
+			r.Query.Set(name, value)
 		}
 	}
 	set("customer", c.Customer)
@@ -210,22 +178,22 @@ func (c *orderListCmd) Run(ctx context.Context, s streams, logger *slog.Logger) 
 	if !c.To.IsZero() {
 		set("to", c.To.UTC().Format(time.RFC3339Nano))
 	}
-	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
-		orders, err := list[orderView](ctx, api, r, c.limit, s)
+	return c.With(ctx, logger, func(ctx context.Context, api *client.Client) error {
+		orders, err := list[client.OrderView](ctx, api, r, c.limit, s)
 		if err != nil {
 			return err
 		}
 		if c.JSON {
-			return printJSON(s.out, orders)
+			return terminal.PrintJSON(s.Out, orders)
 		}
-		return showOrders(s.out, orders)
+		return showOrders(s.Out, orders)
 	})
 }
 
-func showOrders(w io.Writer, orders []orderView) error {
-	t := newTable(w, "order", "customer", "status", "reason", "lines", "total", "placed")
+func showOrders(w io.Writer, orders []client.OrderView) error {
+	t := terminal.NewTable(w, "order", "customer", "status", "reason", "lines", "total", "placed")
 	for _, o := range orders {
-		t.row(o.OrderID, o.Customer, o.Status, o.Reason, len(o.Lines), o.Total, o.PlacedAt.Format(time.RFC3339))
+		t.Row(o.OrderID, o.Customer, o.Status, o.Reason, len(o.Lines), o.Total, o.PlacedAt.Format(time.RFC3339))
 	}
-	return t.flush()
+	return t.Flush()
 }

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/client"
+	"orderflow/cmd/orderflow/internal/target"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 )
 
@@ -19,7 +22,7 @@ import (
 const watchPause = time.Second
 
 type orderWatchCmd struct {
-	target
+	target.Target
 	Order string `arg:"" help:"The order's id."`
 	After int64  `help:"Go on after this position."`
 	On    bool   `help:"Go on when the order has settled, for returns and refunds, until interrupted."`
@@ -27,14 +30,14 @@ type orderWatchCmd struct {
 
 // Help is shown under the subcommand's own --help.
 func (c *orderWatchCmd) Help() string {
-	return usage("Prints everything that has happened to the order, and goes on until it is confirmed, rejected or cancelled: " +
+	return terminal.Usage("Prints everything that has happened to the order, and goes on until it is confirmed, rejected or cancelled: " +
 		"one whose cancellation is under way is followed until it is cancelled. The work after that, as for returns, is shown as far as it had come; --on goes on.")
 }
 
 // Run prints an order's events as they happen, until it has settled.
-func (c *orderWatchCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
-	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
-		past, err := api.events(ctx, c.Order)
+func (c *orderWatchCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
+	return c.With(ctx, logger, func(ctx context.Context, api *client.Client) error {
+		past, err := eventsOf(ctx, api, c.Order)
 		if err != nil {
 			return err
 		}
@@ -49,9 +52,9 @@ func (c *orderWatchCmd) Run(ctx context.Context, s streams, logger *slog.Logger)
 		}
 		w := watcher{api: api, order: c.Order, last: c.After}
 		for {
-			done, err := w.follow(ctx, func(e eventView) (bool, error) {
+			done, err := w.follow(ctx, func(e client.EventView) (bool, error) {
 				way.take(e)
-				return !c.On && way.ended(), c.show(s.out, e)
+				return !c.On && way.ended(), c.show(s.Out, e)
 			})
 			if done || err != nil {
 				return err
@@ -73,7 +76,7 @@ type way struct {
 }
 
 // take follows one event more.
-func (w *way) take(e eventView) {
+func (w *way) take(e client.EventView) {
 	w.at = e.Position
 	switch e.Type {
 	case "order.confirmed.v1", "order.rejected.v1", "order.cancelled.v1":
@@ -87,7 +90,7 @@ func (w *way) take(e eventView) {
 // settled since, apart from returns.
 func (w *way) ended() bool { return w.settled && w.at >= w.until }
 
-func (c *orderWatchCmd) show(w io.Writer, e eventView) error {
+func (c *orderWatchCmd) show(w io.Writer, e client.EventView) error {
 	if c.JSON {
 		return json.NewEncoder(w).Encode(e)
 	}
@@ -97,19 +100,19 @@ func (c *orderWatchCmd) show(w io.Writer, e eventView) error {
 
 // watcher follows one order over any number of connections.
 type watcher struct {
-	api   *client
+	api   *client.Client
 	order string
 	last  int64 // the position of the last event that was told
 }
 
 // follow tells the events of one connection; it returns false and no error
 // when the connection ended and it is worth coming back.
-func (w *watcher) follow(ctx context.Context, tell func(eventView) (done bool, err error)) (bool, error) {
-	r := request{method: http.MethodGet, path: orderPath(w.order) + "/watch"}
+func (w *watcher) follow(ctx context.Context, tell func(client.EventView) (done bool, err error)) (bool, error) {
+	r := client.Request{Method: http.MethodGet, Path: client.OrderPath(w.order) + "/watch"}
 	if w.last > 0 {
-		r.last = fmt.Sprint(w.last)
+		r.Last = fmt.Sprint(w.last)
 	}
-	answer, err := w.api.send(ctx, r)
+	answer, err := w.api.Send(ctx, r)
 	if err != nil {
 		return false, err
 	}
@@ -118,15 +121,15 @@ func (w *watcher) follow(ctx context.Context, tell func(eventView) (done bool, e
 }
 
 // read takes server-sent events from one connection.
-func (w *watcher) read(ctx context.Context, body io.Reader, tell func(eventView) (done bool, err error)) (bool, error) {
+func (w *watcher) read(ctx context.Context, body io.Reader, tell func(client.EventView) (done bool, err error)) (bool, error) {
 	lines := bufio.NewScanner(body)
-	lines.Buffer(nil, maxAnswerBytes)
+	lines.Buffer(nil, client.MaxAnswerBytes)
 	for lines.Scan() {
 		data, ok := strings.CutPrefix(lines.Text(), "data: ")
 		if !ok {
 			continue
 		}
-		var e eventView
+		var e client.EventView
 		if err := json.Unmarshal([]byte(data), &e); err != nil {
 			return false, domain.Wrap(domain.Internal, err, "The server's events cannot be read")
 		}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
+	"orderflow/cmd/orderflow/internal/audit"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/infra/kafka"
 	"orderflow/sagas/charging"
@@ -81,9 +83,9 @@ func viewOf(r kafka.Record) poisonView {
 }
 
 // Run lists.
-func (c *poisonListCmd) Run(ctx context.Context, s streams, logger *slog.Logger) (err error) {
+func (c *poisonListCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) (err error) {
 	p, end := c.poison(logger)
-	defer func() { err = firstErr(err, end()) }()
+	defer func() { err = audit.FirstErr(err, end()) }()
 	records, err := p.List(ctx, c.filter())
 	if err != nil {
 		return err
@@ -93,20 +95,20 @@ func (c *poisonListCmd) Run(ctx context.Context, s streams, logger *slog.Logger)
 		views[i] = viewOf(r)
 	}
 	if c.JSON {
-		return printJSON(s.out, views)
+		return terminal.PrintJSON(s.Out, views)
 	}
-	t := newTable(s.out, "id", "group", "order", "reason", "set aside", "bytes", "text")
+	t := terminal.NewTable(s.Out, "id", "group", "order", "reason", "set aside", "bytes", "text")
 	for _, v := range views {
-		t.row(v.ID, v.Group, v.Order, v.Reason, v.At.UTC().Format(time.RFC3339), v.Bytes, v.Text)
+		t.Row(v.ID, v.Group, v.Order, v.Reason, v.At.UTC().Format(time.RFC3339), v.Bytes, v.Text)
 	}
 	c.sayMore(s, len(views))
-	return t.flush()
+	return t.Flush()
 }
 
 // sayMore tells that there may be more than were asked for.
-func (f brokersFlags) sayMore(s streams, n int) {
+func (f brokersFlags) sayMore(s terminal.Streams, n int) {
 	if n >= f.Limit {
-		fmt.Fprintf(s.err, "orderflow: there may be more than these %d; see more with --limit\n", n)
+		fmt.Fprintf(s.Err, "orderflow: there may be more than these %d; see more with --limit\n", n)
 	}
 }
 
@@ -117,7 +119,7 @@ type poisonReplayCmd struct {
 
 // Help is shown under the subcommand's own --help.
 func (c *poisonReplayCmd) Help() string {
-	return usage("A message that can be read now is published again, under its key, and is no longer listed; one that cannot stays. " +
+	return terminal.Usage("A message that can be read now is published again, under its key, and is no longer listed; one that cannot stays. " +
 		"Look with --dry-run first. An event is only a reason to look at an order, so handling it twice does no harm.")
 }
 
@@ -128,9 +130,9 @@ type replayView struct {
 }
 
 // Run replays, or says what it would do.
-func (c *poisonReplayCmd) Run(ctx context.Context, s streams, logger *slog.Logger) (err error) {
+func (c *poisonReplayCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) (err error) {
 	p, end := c.poison(logger)
-	defer func() { err = firstErr(err, end()) }()
+	defer func() { err = audit.FirstErr(err, end()) }()
 	report, err := p.Replay(ctx, c.DryRun, c.filter())
 	views := make([]replayView, len(report.Messages))
 	for i, m := range report.Messages {
@@ -140,19 +142,19 @@ func (c *poisonReplayCmd) Run(ctx context.Context, s streams, logger *slog.Logge
 		}
 	}
 	if c.JSON {
-		return firstErr(err, printJSON(s.out, map[string]any{"done": report.Done, "dry_run": c.DryRun, "messages": views}))
+		return audit.FirstErr(err, terminal.PrintJSON(s.Out, map[string]any{"done": report.Done, "dry_run": c.DryRun, "messages": views}))
 	}
-	t := newTable(s.out, "id", "group", "order", "outcome", "why")
+	t := terminal.NewTable(s.Out, "id", "group", "order", "outcome", "why")
 	for _, v := range views {
-		t.row(v.ID, v.Group, v.Order, v.Outcome, v.Error)
+		t.Row(v.ID, v.Group, v.Order, v.Outcome, v.Error)
 	}
-	if err := firstErr(err, t.flush()); err != nil {
+	if err := audit.FirstErr(err, t.Flush()); err != nil {
 		return err
 	}
 	c.sayMore(s, len(views))
 	if left := len(views) - report.Done; left > 0 {
 		return domain.Errorf(domain.Rejected, "%d of %d messages stay set aside; mend what they say first.", left, len(views))
 	}
-	fmt.Fprintf(s.out, "%d messages\n", report.Done)
+	fmt.Fprintf(s.Out, "%d messages\n", report.Done)
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/client"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 )
 
@@ -22,12 +24,12 @@ type probeCmd struct {
 
 // Help is shown under the subcommand's own --help.
 func (c *probeCmd) Help() string {
-	return usage("live: the process answers. started: what it follows was reached once. ready: it can do its work now. " +
+	return terminal.Usage("live: the process answers. started: what it follows was reached once. ready: it can do its work now. " +
 		"An orchestrator restarts what is not live, and sends nothing to what is not ready.")
 }
 
 // Run asks once.
-func (c *probeCmd) Run(ctx context.Context, s streams) error {
+func (c *probeCmd) Run(ctx context.Context, s terminal.Streams) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	base := strings.TrimRight(c.Private, "/")
@@ -44,12 +46,12 @@ func (c *probeCmd) Run(ctx context.Context, s streams) error {
 	}
 	defer answer.Body.Close()
 	var said struct{ Status, Reason string }
-	if err := json.NewDecoder(io.LimitReader(answer.Body, maxProblemBytes)).Decode(&said); err != nil {
+	if err := json.NewDecoder(io.LimitReader(answer.Body, client.MaxProblemBytes)).Decode(&said); err != nil {
 		return domain.Wrap(domain.Unavailable, err, "What answers at %s is no orderflow", base)
 	}
 	if answer.StatusCode != http.StatusOK {
 		return domain.Errorf(domain.Unavailable, "It is not %s: %s", c.Which, said.Reason)
 	}
-	_, err = io.WriteString(s.out, c.Which+"\n")
+	_, err = io.WriteString(s.Out, c.Which+"\n")
 	return err
 }

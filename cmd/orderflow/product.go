@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"net/url"
 
+	"orderflow/cmd/orderflow/internal/client"
+	"orderflow/cmd/orderflow/internal/target"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 )
 
@@ -18,90 +21,75 @@ type productCmd struct {
 }
 
 type productAddCmd struct {
-	target
+	target.Target
 	SKU      string `arg:"" help:"The article."`
 	Price    string `arg:"" help:"Of one unit, as in 12.50."`
 	Name     string `help:"For people."`
 	Currency string `help:"Of the price." default:"GBP"`
 }
 
-type productBody struct {
-	SKU   string       `json:"sku"`
-	Name  string       `json:"name"`
-	Price domain.Money `json:"price"`
-}
-
 // Run puts an article on sale.
-func (c *productAddCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *productAddCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	minor, err := domain.ParseMinor(c.Price)
 	if err != nil {
 		return err
 	}
-	body := productBody{SKU: c.SKU, Name: c.Name, Price: domain.Money{Minor: minor, Currency: c.Currency}}
-	return c.beginning().change(ctx, s, logger, request{method: http.MethodPost, path: "/v1/products", body: body}, "the article is on sale")
+	body := client.ProductBody{SKU: c.SKU, Name: c.Name, Price: domain.Money{Minor: minor, Currency: c.Currency}}
+	return change(ctx, c.Beginning(), s, logger, client.Request{Method: http.MethodPost, Path: "/v1/products", Body: body}, "the article is on sale")
 }
 
 type productListCmd struct {
-	target
-	fresh
+	target.Target
+	client.Fresh
 	Listed bool `help:"Only what is on sale."`
 	limit
 }
 
 // Run lists the catalogue.
-func (c *productListCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
-	query := c.query(url.Values{"limit": {"100"}})
+func (c *productListCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
+	query := c.Query(url.Values{"limit": {"100"}})
 	if c.Listed {
 		query.Set("listed", "true")
 	}
-	return c.with(ctx, logger, func(ctx context.Context, api *client) error {
-		products, err := list[productView](ctx, api, request{method: http.MethodGet, path: "/v1/products", query: query}, c.limit, s)
+	return c.With(ctx, logger, func(ctx context.Context, api *client.Client) error {
+		products, err := list[client.ProductView](ctx, api, client.Request{Method: http.MethodGet, Path: "/v1/products", Query: query}, c.limit, s)
 		if err != nil {
 			return err
 		}
 		if c.JSON {
-			return printJSON(s.out, products)
+			return terminal.PrintJSON(s.Out, products)
 		}
-		t := newTable(s.out, "sku", "price", "on sale", "name")
+		t := terminal.NewTable(s.Out, "sku", "price", "on sale", "name")
 		for _, p := range products {
-			t.row(p.SKU, p.Price, yesNo(p.Listed), p.Name)
+			t.Row(p.SKU, p.Price, terminal.YesNo(p.Listed), p.Name)
 		}
-		return t.flush()
+		return t.Flush()
 	})
 }
 
 type productRepriceCmd struct {
-	target
+	target.Target
 	SKU      string `arg:"" help:"The article."`
 	Price    string `arg:"" help:"Of one unit, as in 12.50."`
 	Currency string `help:"Of the price." default:"GBP"`
 }
 
 // Run changes a price.
-func (c *productRepriceCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *productRepriceCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	minor, err := domain.ParseMinor(c.Price)
 	if err != nil {
 		return err
 	}
 	body := map[string]domain.Money{"price": {Minor: minor, Currency: c.Currency}}
-	return c.change(ctx, s, logger, request{method: http.MethodPost, path: productPath(c.SKU) + "/price", body: body}, "the price holds from now on")
+	return change(ctx, c.Target, s, logger, client.Request{Method: http.MethodPost, Path: client.ProductPath(c.SKU) + "/price", Body: body}, "the price holds from now on")
 }
 
 type productDelistCmd struct {
-	target
+	target.Target
 	SKU string `arg:"" help:"The article."`
 }
 
 // Run takes an article off sale.
-func (c *productDelistCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
-	return c.change(ctx, s, logger, request{method: http.MethodDelete, path: productPath(c.SKU)}, "the article is off sale")
-}
-
-func productPath(sku string) string { return "/v1/products/" + url.PathEscape(sku) }
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
+func (c *productDelistCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
+	return change(ctx, c.Target, s, logger, client.Request{Method: http.MethodDelete, Path: client.ProductPath(c.SKU)}, "the article is off sale")
 }

@@ -7,8 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"time"
 
+	"orderflow/cmd/orderflow/internal/admin"
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/target"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/projections"
 )
@@ -27,41 +30,41 @@ type views interface {
 	Verify(ctx context.Context, group string, progress func(projections.Progress)) (projections.Report, error)
 }
 
-// with opens the views of a data directory or of PostgreSQL, or those of a running server.
-func (n node) with(ctx context.Context, logger *slog.Logger, use func(views) error) (err error) {
-	if n, err = n.resolve(ctx, logger); err != nil {
+// withViews opens the views of a data directory or of PostgreSQL, or those of a running server.
+func withViews(ctx context.Context, n target.Source, logger *slog.Logger, use func(views) error) (err error) {
+	if n, err = n.Resolve(ctx, logger); err != nil {
 		return err
 	}
-	if at := n.server(); at != "" {
-		return use(newAdmin(at))
+	if at := n.ServerURL(); at != "" {
+		return use(admin.NewAdmin(at))
 	}
-	c := n.config()
-	if err := c.exists(); err != nil {
+	c := n.Config()
+	if err := c.Exists(); err != nil {
 		return err
 	}
-	lock, err := lockData(c)
+	lock, err := node.LockData(c)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	log, err := openLog(ctx, c, logger, logHooks{})
+	log, err := node.OpenLog(ctx, c, logger, node.LogHooks{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	keeper, err := openKeeper(ctx, c, logger)
+	keeper, err := node.OpenKeeper(ctx, c, logger)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, keeper.close()) }()
-	store, err := keeper.views(ctx)
+	defer func() { err = errors.Join(err, keeper.Close()) }()
+	store, err := keeper.OpenViews(ctx)
 	if err != nil {
 		return err
 	}
-	if _, err := checkViews(ctx, keeper, log, store); err != nil {
+	if _, err := node.CheckViews(ctx, keeper, log, store); err != nil {
 		return err
 	}
-	if err := warnOfDoubts(ctx, log, store, logger); err != nil {
+	if err := node.WarnOfDoubts(ctx, log, store, logger); err != nil {
 		return err
 	}
 	return use(projections.NewRunner(projections.Config{Log: log, Views: store, Logger: logger}))
@@ -84,7 +87,7 @@ func groups(named []string) ([]string, error) {
 }
 
 type projectionsListCmd struct {
-	node
+	target.Source
 	JSON bool `help:"Print JSON for programs."`
 }
 
@@ -101,8 +104,8 @@ type statusView struct {
 }
 
 // Run lists the groups.
-func (c *projectionsListCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
-	return c.with(ctx, logger, func(v views) error {
+func (c *projectionsListCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
+	return withViews(ctx, c.Source, logger, func(v views) error {
 		all, err := v.Status(ctx)
 		if err != nil {
 			return err
@@ -115,17 +118,17 @@ func (c *projectionsListCmd) Run(ctx context.Context, s streams, logger *slog.Lo
 			}
 		}
 		if c.JSON {
-			return printJSON(s.out, rows)
+			return terminal.PrintJSON(s.Out, rows)
 		}
-		t := newTable(s.out, "group", "state", "position", "end", "lag events", "lag", "error")
+		t := terminal.NewTable(s.Out, "group", "state", "position", "end", "lag events", "lag", "error")
 		for _, r := range rows {
-			t.row(r.Group, stateInWords(r.State), r.Position, r.End, lagInWords(r.LagEvents), seconds(r.LagSeconds), r.Error)
+			t.Row(r.Group, stateInWords(r.State), r.Position, r.End, lagInWords(r.LagEvents), seconds(r.LagSeconds), r.Error)
 		}
-		if err := t.flush(); err != nil {
+		if err := t.Flush(); err != nil {
 			return err
 		}
 		for _, r := range rows {
-			sayIncomplete(s.out, r.Group, r.Incomplete)
+			sayIncomplete(s.Out, r.Group, r.Incomplete)
 		}
 		return nil
 	})
@@ -142,20 +145,20 @@ func stateInWords(state string) string {
 // lagInWords says of events that are counted no further that there may be more.
 func lagInWords(events int64) string {
 	if events >= projections.MaxLagEvents {
-		return grouped(events) + " or more"
+		return terminal.Grouped(events) + " or more"
 	}
-	return grouped(events)
+	return terminal.Grouped(events)
 }
 
 // sayIncomplete tells of the streams of which a view set events aside.
 func sayIncomplete(w io.Writer, group string, streams int64) {
 	if streams > 0 {
-		fmt.Fprintf(w, "%s: the log lacks the beginning of %s streams; their events are not in the view. `orderflow audit replay` names them.\n", group, grouped(streams))
+		fmt.Fprintf(w, "%s: the log lacks the beginning of %s streams; their events are not in the view. `orderflow audit replay` names them.\n", group, terminal.Grouped(streams))
 	}
 }
 
 type projectionsRebuildCmd struct {
-	node
+	target.Source
 	JSON   bool     `help:"Print JSON for programs."`
 	Groups []string `arg:"" optional:"" name:"GROUP" help:"orders, stock, products; all if none is named."`
 }
@@ -169,51 +172,51 @@ type rebuiltView struct {
 }
 
 // Run rebuilds groups, one after the other.
-func (c *projectionsRebuildCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *projectionsRebuildCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	names, err := groups(c.Groups)
 	if err != nil {
 		return err
 	}
-	return c.with(ctx, logger, func(v views) error {
+	return withViews(ctx, c.Source, logger, func(v views) error {
 		var rows []rebuiltView
 		for _, name := range names {
-			r, err := rebuild(ctx, v, name, s.err)
+			r, err := rebuild(ctx, v, name, s.Err)
 			if err != nil {
 				return err
 			}
-			rows = append(rows, rebuiltView{r.Group, r.Events, int64(r.Position), r.Elapsed.Seconds(), perSecond(r.Events, r.Elapsed)})
+			rows = append(rows, rebuiltView{r.Group, r.Events, int64(r.Position), r.Elapsed.Seconds(), terminal.PerSecond(r.Events, r.Elapsed)})
 		}
 		if c.JSON {
-			return printJSON(s.out, rows)
+			return terminal.PrintJSON(s.Out, rows)
 		}
-		t := newTable(s.out, "group", "events", "position", "time", "events/s")
+		t := terminal.NewTable(s.Out, "group", "events", "position", "time", "events/s")
 		for _, r := range rows {
-			t.row(r.Group, grouped(r.Events), r.Position, seconds(r.ElapsedSeconds), grouped(int64(r.EventsPerSecond)))
+			t.Row(r.Group, terminal.Grouped(r.Events), r.Position, seconds(r.ElapsedSeconds), terminal.Grouped(int64(r.EventsPerSecond)))
 		}
-		return t.flush()
+		return t.Flush()
 	})
 }
 
 func rebuild(ctx context.Context, v views, name string, w io.Writer) (projections.Rebuilt, error) {
-	bar := newProgress(w, "rebuilding "+name, 0)
-	defer bar.end()
-	return v.Rebuild(ctx, name, bar.follow)
+	bar := terminal.NewProgress(w, "rebuilding "+name, 0)
+	defer bar.End()
+	return v.Rebuild(ctx, name, follow(bar))
 }
 
 // follow shows how far a rebuild or a verification has come.
-func (p *progress) follow(at projections.Progress) {
-	p.reach(at.Position, at.End, at.Events)
+func follow(bar *terminal.Progress) func(projections.Progress) {
+	return func(at projections.Progress) { bar.Reach(at.Position, at.End, at.Events) }
 }
 
 type projectionsVerifyCmd struct {
-	node
+	target.Source
 	JSON   bool     `help:"Print JSON for programs."`
 	Groups []string `arg:"" optional:"" name:"GROUP" help:"orders, stock, products; all if none is named."`
 }
 
 // Help is shown under the subcommand's own --help.
 func (c *projectionsVerifyCmd) Help() string {
-	return usage("The exit code is 1 when a view does not tell what the log tells; rebuild it then.")
+	return terminal.Usage("The exit code is 1 when a view does not tell what the log tells; rebuild it then.")
 }
 
 type reportView struct {
@@ -230,26 +233,26 @@ type reportView struct {
 }
 
 // Run verifies groups, one after the other.
-func (c *projectionsVerifyCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *projectionsVerifyCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	names, err := groups(c.Groups)
 	if err != nil {
 		return err
 	}
-	return c.with(ctx, logger, func(v views) error {
+	return withViews(ctx, c.Source, logger, func(v views) error {
 		var rows []reportView
 		var different int64
 		for _, name := range names {
-			r, err := verify(ctx, v, name, s.err)
+			r, err := verify(ctx, v, name, s.Err)
 			if err != nil {
 				return err
 			}
 			different += r.Different
 			rows = append(rows, reportOf(r))
 		}
-		if err := c.show(s.out, rows); err != nil {
+		if err := c.show(s.Out, rows); err != nil {
 			return err
 		}
-		if err := sayBehind(ctx, v, rows, s.err); err != nil {
+		if err := sayBehind(ctx, v, rows, s.Err); err != nil {
 			return err
 		}
 		if different > 0 {
@@ -277,9 +280,9 @@ func sayBehind(ctx context.Context, v views, rows []reportView, w io.Writer) err
 }
 
 func verify(ctx context.Context, v views, name string, w io.Writer) (projections.Report, error) {
-	bar := newProgress(w, "verifying "+name, 0)
-	defer bar.end()
-	return v.Verify(ctx, name, bar.follow)
+	bar := terminal.NewProgress(w, "verifying "+name, 0)
+	defer bar.End()
+	return v.Verify(ctx, name, follow(bar))
 }
 
 func reportOf(r projections.Report) reportView {
@@ -298,13 +301,13 @@ func reportOf(r projections.Report) reportView {
 
 func (c *projectionsVerifyCmd) show(w io.Writer, rows []reportView) error {
 	if c.JSON {
-		return printJSON(w, rows)
+		return terminal.PrintJSON(w, rows)
 	}
-	t := newTable(w, "group", "agrees", "position", "rows", "events", "differences")
+	t := terminal.NewTable(w, "group", "agrees", "position", "rows", "events", "differences")
 	for _, r := range rows {
-		t.row(r.Group, yesNo(r.OK), r.Position, grouped(r.Rows), grouped(r.Events), grouped(r.Different))
+		t.Row(r.Group, terminal.YesNo(r.OK), r.Position, terminal.Grouped(r.Rows), terminal.Grouped(r.Events), terminal.Grouped(r.Different))
 	}
-	if err := t.flush(); err != nil {
+	if err := t.Flush(); err != nil {
 		return err
 	}
 	for _, r := range rows {
@@ -318,7 +321,5 @@ func (c *projectionsVerifyCmd) show(w io.Writer, rows []reportView) error {
 	}
 	return nil
 }
-
-func perSecond(n int64, took time.Duration) float64 { return float64(n) / max(took.Seconds(), 1e-9) }
 
 func seconds(s float64) string { return fmt.Sprintf("%.3f s", s) }

@@ -9,6 +9,9 @@ import (
 	"os"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/node"
+	"orderflow/cmd/orderflow/internal/target"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 )
 
@@ -16,10 +19,10 @@ import (
 type serveCmd struct {
 	Data   string `help:"Where everything is kept." default:"${data}" type:"path" placeholder:"DIR" env:"ORDERFLOW_DATA"`
 	Listen string `help:"Where the API listens: on this machine only, unless there is --auth; port 0 takes a free one." default:"${listen}" env:"ORDERFLOW_LISTEN"`
-	eventStore
-	roleFlags
-	elsewhereFlags
-	authFlags
+	target.EventStoreFlag
+	node.RoleFlags
+	node.ElsewhereFlags
+	node.AuthFlags
 	Private      string        `help:"Where metrics and profiles listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
 	PrivateToken string        `help:"What whoever reads metrics and profiles must bring as a bearer token; probes need none. Better set the variable." placeholder:"TOKEN" env:"ORDERFLOW_PRIVATE_TOKEN"`
 	DrainWait    time.Duration `help:"How long a process that was told to end says so on /healthz/ready before it takes no more requests." default:"0s" env:"ORDERFLOW_DRAIN_WAIT"`
@@ -28,42 +31,42 @@ type serveCmd struct {
 
 // Help is shown under the subcommand's own --help.
 func (c *serveCmd) Help() string {
-	return usage("SIGINT or SIGTERM takes no more requests, answers those under way and ends; the second one ends at once. " +
+	return terminal.Usage("SIGINT or SIGTERM takes no more requests, answers those under way and ends; the second one ends at once. " +
 		"Without --auth everybody who reaches it may do everything, so it listens on this machine only. With --auth=dev it takes the tokens of `orderflow token`.")
 }
 
 // Run serves.
-func (c *serveCmd) Run(ctx context.Context, s streams, logger *slog.Logger) error {
+func (c *serveCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	begun := time.Now()
-	auth, err := c.config()
+	auth, err := c.Config()
 	if err != nil {
 		return err
 	}
-	others, err := c.roleFlags.fleet(c.elsewhereFlags)
+	others, err := c.RoleFlags.Fleet(c.ElsewhereFlags)
 	if err != nil {
 		return err
 	}
-	app, err := New(ctx, config{
+	app, err := node.New(ctx, node.Config{
 		Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private, PrivateToken: c.PrivateToken, DrainWait: c.DrainWait,
-		Auth: auth, fleet: others,
+		Auth: auth, Fleet: others,
 	}, logger)
 	if err != nil {
 		return err
 	}
 	if app.API != nil {
-		fmt.Fprintf(s.out, "orderflow serves %s %s.\n", c.Data, auth.says())
+		fmt.Fprintf(s.Out, "orderflow serves %s %s.\n", c.Data, auth.Says())
 	} else {
-		fmt.Fprintf(s.out, "orderflow is %s of a fleet.\n", app.config.Roles)
+		fmt.Fprintf(s.Out, "orderflow is %s of a fleet.\n", app.Config.Roles)
 	}
-	if remote, ok := app.Log.(pinged); ok {
-		fmt.Fprintf(s.out, "The log is in EventStoreDB at %s.\n", remote.Name())
+	if remote, ok := app.Log.(node.Pinged); ok {
+		fmt.Fprintf(s.Out, "The log is in EventStoreDB at %s.\n", remote.Name())
 	}
-	app.showAddresses(s)
-	if err := tell(c.Tell, map[string]string{"api": app.URL(), "private": app.PrivateURL(), "peers": app.peers.url()}); err != nil {
+	app.ShowAddresses(s)
+	if err := tell(c.Tell, map[string]string{"api": app.URL(), "private": app.PrivateURL(), "peers": app.Peers.URL()}); err != nil {
 		return errors.Join(err, app.Close())
 	}
 	logger.InfoContext(ctx, "serving", "data", c.Data, "started_in", time.Since(begun).Round(time.Millisecond).String())
-	err = errors.Join(app.config.explained(app.Run(ctx)), app.Close())
+	err = errors.Join(app.Config.Explained(app.Run(ctx)), app.Close())
 	logger.InfoContext(context.WithoutCancel(ctx), "ended")
 	return err
 }
@@ -82,21 +85,4 @@ func tell(file string, v any) error {
 		return domain.Wrap(domain.Invalid, err, "The addresses cannot be written; choose another file with --tell")
 	}
 	return os.Rename(half, file)
-}
-
-// showAddresses says where everything is.
-func (a *App) showAddresses(s streams) {
-	t := newTable(s.out, "where", "address")
-	if a.public != nil {
-		t.row("API", a.URL()+"/v1/orders")
-		t.row("docs", a.URL()+"/docs")
-		t.row("OpenAPI", a.URL()+"/openapi.json")
-	}
-	if a.peers != nil {
-		t.row("commands of other processes", a.peers.url())
-	}
-	if a.private != nil {
-		t.row("metrics", a.PrivateURL()+"/metrics")
-	}
-	_ = t.flush() // there is nobody to tell
 }

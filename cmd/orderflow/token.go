@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/client"
+	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
 	"orderflow/infra/edge"
 	"orderflow/infra/httpapi"
@@ -35,12 +37,12 @@ type tokenView struct {
 
 // Help is shown under the subcommand's own --help.
 func (c *tokenCmd) Help() string {
-	return usage("A server takes it that runs with --auth=dev on the same data directory; other commands send what is in " + tokenVariable + ": " +
+	return terminal.Usage("A server takes it that runs with --auth=dev on the same data directory; other commands send what is in " + client.TokenVariable + ": " +
 		"export ORDERFLOW_TOKEN=$(orderflow token --customer ada). There is no such issuer in production (ENV=prod or ORDERFLOW_ENV=production).")
 }
 
 // Run prints the token.
-func (c *tokenCmd) Run(s streams) error {
+func (c *tokenCmd) Run(s terminal.Streams) error {
 	subject := cmp.Or(c.Subject, c.Customer)
 	if subject == "" {
 		return domain.Errorf(domain.Invalid, "Say for whom the token is: with --customer NAME, or with --subject NAME for one that is no customer.")
@@ -63,11 +65,11 @@ func (c *tokenCmd) Run(s streams) error {
 		return err
 	}
 	if c.JSON {
-		return printJSON(s.out, tokenView{Token: token, Issuer: edge.DevName, Subject: subject, Customer: c.Customer, Scopes: c.Scope, Expires: expires})
+		return terminal.PrintJSON(s.Out, tokenView{Token: token, Issuer: edge.DevName, Subject: subject, Customer: c.Customer, Scopes: c.Scope, Expires: expires})
 	}
-	fmt.Fprintln(s.out, token)
-	if isTerminal(os.Stdout) {
-		fmt.Fprintf(s.err, "It counts until %s.\n", expires.Format(time.RFC3339))
+	fmt.Fprintln(s.Out, token)
+	if terminal.IsTerminal(os.Stdout) {
+		fmt.Fprintf(s.Err, "It counts until %s.\n", expires.Format(time.RFC3339))
 	}
 	return nil
 }

@@ -7,6 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"orderflow/cmd/orderflow/internal/audit"
+	"orderflow/cmd/orderflow/internal/build"
+	"orderflow/cmd/orderflow/internal/client"
+	"orderflow/cmd/orderflow/internal/demo"
+	"orderflow/cmd/orderflow/internal/target"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
@@ -34,7 +39,7 @@ func TestWatchFollowsToTheEnd(t *testing.T) {
 	} {
 		w, ends := way{until: c.until}, int64(0)
 		for i, kind := range c.events {
-			if w.take(eventView{Position: int64(i + 1), Type: kind}); w.ended() {
+			if w.take(client.EventView{Position: int64(i + 1), Type: kind}); w.ended() {
 				ends = int64(i + 1)
 				break
 			}
@@ -49,17 +54,17 @@ func TestVersionOf(t *testing.T) {
 	const revision = "0123456789abcdef0123"
 	for _, c := range []struct {
 		module string
-		build  build
+		build  build.Build
 		want   string
 	}{
-		{"v1.2.3", build{Revision: revision}, "v1.2.3"},
-		{"(devel)", build{}, "built from source"},
-		{"", build{}, "built from source"},
-		{"(devel)", build{Revision: revision}, "0123456789ab"},
-		{"(devel)", build{Revision: revision, Modified: true}, "0123456789ab-modified"},
-		{"(devel)", build{Revision: "01"}, "01"},
+		{"v1.2.3", build.Build{Revision: revision}, "v1.2.3"},
+		{"(devel)", build.Build{}, "built from source"},
+		{"", build.Build{}, "built from source"},
+		{"(devel)", build.Build{Revision: revision}, "0123456789ab"},
+		{"(devel)", build.Build{Revision: revision, Modified: true}, "0123456789ab-modified"},
+		{"(devel)", build.Build{Revision: "01"}, "01"},
 	} {
-		if got := versionOf(c.module, c.build); got != c.want {
+		if got := build.VersionOf(c.module, c.build); got != c.want {
 			t.Errorf("%q %+v: %q, not %q", c.module, c.build, got, c.want)
 		}
 	}
@@ -80,21 +85,21 @@ func TestLoggedDurationsHaveAUnit(t *testing.T) {
 
 // TestSumsNameEveryCurrency prints 0 where money moved one way only, or not at all.
 func TestSumsNameEveryCurrency(t *testing.T) {
-	all := newTally()
-	part := newTally()
-	part.takeOrder(eventlog.Recorded{Stream: "order-1", Version: 1}, order.Placed{Total: domain.Money{Minor: 5, Currency: "GBP"}})
-	if err := part.takePayment(payment.Captured{Amount: domain.Money{Minor: 7, Currency: "EUR"}}); err != nil {
+	all := audit.NewTally()
+	part := audit.NewTally()
+	part.TakeOrder(eventlog.Recorded{Stream: "order-1", Version: 1}, order.Placed{Total: domain.Money{Minor: 5, Currency: "GBP"}})
+	if err := part.TakePayment(payment.Captured{Amount: domain.Money{Minor: 7, Currency: "EUR"}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := all.add(part); err != nil {
+	if err := all.Add(part); err != nil {
 		t.Fatal(err)
 	}
-	r := all.result(nil)
+	r := all.Result(nil)
 	text, err := json.Marshal([]any{r.CapturedMinor, r.RefundedMinor})
 	if err != nil || string(text) != `[{"EUR":7,"GBP":0},{"EUR":0,"GBP":0}]` {
 		t.Errorf("%s, %v", text, err)
 	}
-	if !sameSums(r.RefundedMinor, nil) || sameSums(r.CapturedMinor, nil) || sameSums(nil, r.CapturedMinor) {
+	if !demo.SameSums(r.RefundedMinor, nil) || demo.SameSums(r.CapturedMinor, nil) || demo.SameSums(nil, r.CapturedMinor) {
 		t.Error("sums are compared wrongly")
 	}
 }
@@ -103,7 +108,7 @@ func TestDefaultServerIsWhereServeListens(t *testing.T) {
 	for listen, want := range map[string]string{
 		"": "http://127.0.0.1:8080", "127.0.0.1:0": "http://127.0.0.1:8080", "nonsense": "http://127.0.0.1:8080", "[::1]:99": "http://[::1]:99",
 	} {
-		if got := defaultServerURL(func(string) string { return listen }); got != want {
+		if got := target.DefaultServerURL(func(string) string { return listen }); got != want {
 			t.Errorf("%q: %s, not %s", listen, got, want)
 		}
 	}

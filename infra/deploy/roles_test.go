@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// roles are those of the binary: the constants of cmd/orderflow/roles.go.
+// roles are those of the binary: the constants of cmd/orderflow/internal/node/roles.go.
 var roles = regexp.MustCompile(`(?m)^\trole\w+\s+role = "(\w+)"`)
 
 // TestEveryRoleRuns holds the services that run our image against the roles
 // the binary has.
 func TestEveryRoleRuns(t *testing.T) {
 	var known, run []string
-	for _, m := range roles.FindAllStringSubmatch(read(t, filepath.Join(root, "cmd/orderflow/roles.go")), -1) {
+	for _, m := range roles.FindAllStringSubmatch(read(t, filepath.Join(root, "cmd/orderflow/internal/node/roles.go")), -1) {
 		known = append(known, m[1])
 	}
 	for name, s := range load(t, development(t)).Services {

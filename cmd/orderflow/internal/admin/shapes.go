@@ -1,0 +1,44 @@
+package admin
+
+import (
+	"orderflow/cmd/orderflow/internal/audit"
+	"orderflow/domain"
+	"orderflow/infra/pebblelog"
+)
+
+// LogCopied says where the copy of a log is.
+type LogCopied struct {
+	Data string `json:"data"` // as in serve --data
+	Log  string `json:"log"`
+}
+
+type LogReport struct {
+	OK bool `json:"ok"`
+	pebblelog.Report
+	ServedReport
+}
+
+// AdminError is how an error of administration is answered.
+type AdminError struct {
+	Kind domain.Kind `json:"kind"`
+	Text string      `json:"text"`
+}
+
+// The paths of administration. Only this program asks there; the answers are
+// projections' own types as JSON.
+const (
+	AdminRoot    = "/admin/"
+	AdminStatus  = "/admin/projections"
+	AdminRebuild = "/admin/projections/{group}/rebuild"
+	AdminVerify  = "/admin/projections/{group}/verify"
+	AdminReplay  = "/admin/audit/replay"
+	AdminLog     = "/admin/log/verify"
+	AdminBackup  = "/admin/log/backup" // ?to=, a data directory on the machine of the server
+)
+
+// ServedReport is what can be said of a log that an EventStoreDB keeps.
+type ServedReport struct {
+	Served  bool  `json:"served,omitempty"`  // false for an embedded log, where all of this is empty
+	Streams int64 `json:"streams,omitempty"` // of this system
+	audit.Holes
+}

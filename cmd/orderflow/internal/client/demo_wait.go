@@ -1,0 +1,3 @@
+package client
+
+const DemoWait = "10" // seconds a customer waits for an outcome
