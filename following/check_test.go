@@ -65,7 +65,7 @@ func TestASubscriptionThatIsSilentFromTheStart(t *testing.T) {
 			b.t.Errorf("at first: %v", err)
 		}
 		time.Sleep(following.StalledAfter + following.CheckEvery)
-		if err := b.Ready(); err == nil || !strings.Contains(err.Error(), "stands still") {
+		if err := b.Ready(); err == nil || !strings.Contains(err.Error(), "stalled") {
 			b.t.Errorf("after %v: %v", following.StalledAfter, err)
 		}
 		time.Sleep(3 * following.ReopenAfter)

@@ -301,7 +301,7 @@ func TestAViewThatCannotBeComputedAnewKeepsItsRows(t *testing.T) {
 	defer stop()
 	becomes(t, "it is said to stand still", func() bool {
 		err := r.Ready(t.Context())
-		return err != nil && strings.Contains(err.Error(), "The view orders stands still until it is rebuilt")
+		return err != nil && strings.Contains(err.Error(), "The view orders is stopped until it is rebuilt")
 	})
 	if _, err := views.Order(t.Context(), o.ID()); err != nil {
 		t.Errorf("its old rows do not serve: %v", err)
