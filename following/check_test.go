@@ -12,7 +12,7 @@ import (
 )
 
 // A subscription that brings neither an event nor an error while the log grows
-// is reported after StalledAfter, and opened anew after ReopenAfter.
+// is reported after StalledAfter, and opened again after ReopenAfter.
 func TestASilentSubscription(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		var stalls atomic.Int64
@@ -54,7 +54,7 @@ func TestASilentSubscription(t *testing.T) {
 }
 
 // One that is silent from the start never catches up: it is reported and opened
-// anew, again and again, and there is one report.
+// again and again, and there is one report.
 func TestASubscriptionThatIsSilentFromTheStart(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.add(b.log, "mine-1", 3)

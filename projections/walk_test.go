@@ -116,7 +116,7 @@ func TestASecondStartDoesNotWalkThroughTheEventsOfOthers(t *testing.T) {
 }
 
 // TestNobodyWalksBesideTheSubscription holds the subscription up half way through
-// the events of others: what it has passed is kept, and nobody else walks there.
+// the events of others: what it has passed is kept, and no other reader walks there.
 func TestNobodyWalksBesideTheSubscription(t *testing.T) {
 	held, on := make(chan struct{}), make(chan struct{})
 	log := &walking{Log: memory.New(), every: 1_000}

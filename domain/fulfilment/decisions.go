@@ -39,7 +39,7 @@ func at(from, to Phase, events ...Event) Decision {
 	}
 }
 
-// Revert begins undoing. A fulfilment with returns under way or done is not undone.
+// Revert begins the compensation. A fulfilment with returns is not compensated.
 func Revert(reason domain.Reason, detail string, cancel bool) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Phase {

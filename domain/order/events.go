@@ -61,7 +61,7 @@ type Rejected struct {
 	Detail string        `json:"detail,omitempty"` // for the customer
 }
 
-// CancelRequested records a request for cancellation; the compensation begins.
+// CancelRequested says somebody wants the order undone; the work of undoing it begins.
 type CancelRequested struct {
 	Reason domain.Reason `json:"reason"`
 	Detail string        `json:"detail,omitempty"`

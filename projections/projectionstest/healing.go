@@ -87,7 +87,7 @@ func RunHealing(t *testing.T, views func(t *testing.T) HealingViews, newLog func
 	}
 }
 
-// strange is a stream of nobody's.
+// strange is a stream of no category.
 const strange eventlog.Stream = "strange-1"
 
 type healing struct {
