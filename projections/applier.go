@@ -80,7 +80,7 @@ func (a *applier) write(ctx context.Context, to eventlog.Checkpoint, rows Rows) 
 	b := Batch{Above: a.at(), To: to, Rows: rows}
 	if err := a.store.Write(ctx, b); err != nil {
 		if domain.KindOf(err) == domain.Invalid { // Invalid from the log would mean another thing: a number that is no position
-			return domain.Wrap(domain.Internal, err, "The store of the view %s refuses its rows.", a.group.Name)
+			return domain.Wrap(domain.Internal, err, "The store of the view %s refuses its rows", a.group.Name)
 		}
 		return err
 	}

@@ -202,7 +202,7 @@ func (r *Reader) Await(ctx context.Context, group string, at eventlog.Position) 
 			return nil
 		}
 		if look, err = awaitMove(ctx, moved); err != nil {
-			return domain.Wrap(domain.Unavailable, err, "The view %s is at position %d and has not reached %d in time.", w.name, have, at)
+			return domain.Wrap(domain.Unavailable, err, "The view %s is at position %d and has not reached %d in time", w.name, have, at)
 		}
 	}
 }

@@ -25,7 +25,7 @@ func (r *Reader) Ready(ctx context.Context) error {
 	for _, w := range r.groups {
 		s, err := r.status(ctx, w)
 		if err != nil {
-			return domain.Wrap(domain.Unavailable, err, "How far the view %s is behind the log cannot be seen now.", w.name)
+			return domain.Wrap(domain.Unavailable, err, "How far the view %s is behind the log cannot be seen now", w.name)
 		}
 		if err := w.ready(s, r.config.Now()); err != nil {
 			return err
@@ -52,7 +52,7 @@ func (w *watched) ready(s Status, now time.Time) error {
 	}
 	switch {
 	case !w.stuck.blind.IsZero() && now.Sub(w.stuck.blind) >= following.StalledAfter:
-		return domain.Wrap(domain.Unavailable, w.err, "The view %s has not been readable since %s.", w.name, w.stuck.blind.UTC().Format(timeOfDay))
+		return domain.Wrap(domain.Unavailable, w.err, "The view %s has not been readable since %s", w.name, w.stuck.blind.UTC().Format(timeOfDay))
 	case first > 0 && now.Sub(w.stuck.since) >= following.StalledAfter:
 		return domain.Errorf(domain.Unavailable, "The view %s has been stalled at position %d of %d since %s; see the process that keeps the views.",
 			w.name, s.Position, s.End, w.stuck.since.UTC().Format(timeOfDay))

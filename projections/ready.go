@@ -27,13 +27,13 @@ func (p *projector) ready() error {
 	now := p.now()
 	switch {
 	case p.state == Broken:
-		return domain.Wrap(domain.Unavailable, p.err, "The view %s is stopped until it is rebuilt.", p.group.Name)
+		return domain.Wrap(domain.Unavailable, p.err, "The view %s is stopped until it is rebuilt", p.group.Name)
 	case p.doubt != nil:
-		return domain.Wrap(domain.Unavailable, p.doubt, "The view %s is being rebuilt, because it was computed from another log; its old rows serve meanwhile.", p.group.Name)
+		return domain.Wrap(domain.Unavailable, p.doubt, "The view %s is being rebuilt, because it was computed from another log; its old rows serve meanwhile", p.group.Name)
 	case !p.unwell.IsZero() && now.Sub(p.unwell) >= following.StalledAfter:
-		return domain.Wrap(domain.Unavailable, p.err, "The view %s has been failing since %s.", p.group.Name, p.unwell.UTC().Format(timeOfDay))
+		return domain.Wrap(domain.Unavailable, p.err, "The view %s has been failing since %s", p.group.Name, p.unwell.UTC().Format(timeOfDay))
 	case !p.lost.IsZero() && now.Sub(p.lost) >= following.StalledAfter:
-		return domain.Wrap(domain.Unavailable, h.Err, "The view %s has not been able to follow the log since %s.", p.group.Name, p.lost.UTC().Format(timeOfDay))
+		return domain.Wrap(domain.Unavailable, h.Err, "The view %s has not been able to follow the log since %s", p.group.Name, p.lost.UTC().Format(timeOfDay))
 	case h.Quiet >= following.StalledAfter:
 		return p.source.Ready()
 	case !p.caughtUp:

@@ -157,13 +157,13 @@ func (p *projector) await(ctx context.Context, at eventlog.Position) error {
 		case have >= at && doubt == nil:
 			return nil
 		case state == Broken:
-			return domain.Wrap(domain.Unavailable, err, "The view %s is stopped at position %d.", p.group.Name, have)
+			return domain.Wrap(domain.Unavailable, err, "The view %s is stopped at position %d", p.group.Name, have)
 		}
 		signal(p.wake)
 		select {
 		case <-moved:
 		case <-ctx.Done():
-			return domain.Wrap(domain.Unavailable, ctx.Err(), "The view %s is at position %d and has not reached %d in time.", p.group.Name, have, at)
+			return domain.Wrap(domain.Unavailable, ctx.Err(), "The view %s is at position %d and has not reached %d in time", p.group.Name, have, at)
 		}
 	}
 }
