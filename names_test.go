@@ -60,6 +60,7 @@ var retiredNames = []retired{
 	{".Odd", "domain/eventlog", ".Fallback"},
 	{".Room", "domain/eventlog", ".Grow"},
 	{".WritePlain", "domain", ".WriteJSONTo"},
+	{"undoing", "domain/fulfilment", "compensating"},
 	{"Undoing", "domain/fulfilment", "PhaseCompensating"},
 	{"Undone", "domain/fulfilment", "PhaseCompensated"},
 	{"Absent", "domain/inventory", "ReservationNone"},

@@ -22,7 +22,7 @@ type Envelope struct {
 func Seal(c Command, o Origin) (Envelope, error) {
 	data, err := json.Marshal(c)
 	if err != nil {
-		return Envelope{}, domain.Wrap(domain.Internal, err, "The command %s cannot be sent.", c.CommandName())
+		return Envelope{}, domain.Wrap(domain.Internal, err, "The command %s cannot be sent", c.CommandName())
 	}
 	return Envelope{Name: c.CommandName(), Origin: o, Data: data}, nil
 }
@@ -36,7 +36,7 @@ func (e Envelope) Open() (Command, error) {
 	}
 	c, err := open(e.Data)
 	if err != nil {
-		return nil, domain.Wrap(domain.Invalid, err, "The data of %s cannot be read.", e.Name)
+		return nil, domain.Wrap(domain.Invalid, err, "The data of %s cannot be read", e.Name)
 	}
 	return c, nil
 }

@@ -13,7 +13,7 @@ import (
 	"orderflow/domain"
 )
 
-// The ids are stored: whoever sends a key again years later must meet the same order.
+// The ids are stored: a key that is sent again years later must find the same order.
 func TestNewOrderIDIsForEver(t *testing.T) {
 	if got, want := domain.NewOrderID("17850", "536365"), domain.OrderID("ord_03pb24qrarpxvbq02f7rb7c265"); got != want {
 		t.Errorf("NewOrderID = %s, want %s", got, want)

@@ -226,9 +226,9 @@ func (f *Follower) Ready() error {
 	h := f.Health()
 	switch {
 	case h.Failures >= WarnAfter:
-		return domain.Wrap(domain.Unavailable, h.Err, "The %s cannot follow the log; %d tries failed.", f.config.Name, h.Failures)
+		return domain.Wrap(domain.Unavailable, h.Err, "The %s cannot follow the log; %d tries failed", f.config.Name, h.Failures)
 	case h.Quiet >= StalledAfter:
-		return domain.Errorf(domain.Unavailable, "The %s stands still at position %d of %d for %s.", f.config.Name, h.Position, h.End, h.Quiet.Round(time.Second))
+		return domain.Errorf(domain.Unavailable, "The %s has been stalled at position %d of %d for %s.", f.config.Name, h.Position, h.End, h.Quiet.Round(time.Second))
 	case !h.CaughtUp:
 		return domain.Errorf(domain.Unavailable, "The %s has not caught up with the log yet; it is at position %d.", f.config.Name, h.Position)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // A subscription that brings neither an event nor an error while the log grows
-// is reported after StalledAfter, and opened anew after ReopenAfter.
+// is reported after StalledAfter, and opened again after ReopenAfter.
 func TestASilentSubscription(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		var stalls atomic.Int64
@@ -54,7 +54,7 @@ func TestASilentSubscription(t *testing.T) {
 }
 
 // One that is silent from the start never catches up: it is reported and opened
-// anew, again and again, and there is one report.
+// again and again, and there is one report.
 func TestASubscriptionThatIsSilentFromTheStart(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.add(b.log, "mine-1", 3)
@@ -65,7 +65,7 @@ func TestASubscriptionThatIsSilentFromTheStart(t *testing.T) {
 			b.t.Errorf("at first: %v", err)
 		}
 		time.Sleep(following.StalledAfter + following.CheckEvery)
-		if err := b.Ready(); err == nil || !strings.Contains(err.Error(), "stands still") {
+		if err := b.Ready(); err == nil || !strings.Contains(err.Error(), "stalled") {
 			b.t.Errorf("after %v: %v", following.StalledAfter, err)
 		}
 		time.Sleep(3 * following.ReopenAfter)

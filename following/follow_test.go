@@ -110,7 +110,7 @@ func TestThreeFailuresAreNotReady(t *testing.T) {
 }
 
 // A reader proves its checkpoint MaxRewinds times in a row and then ends; an
-// event or a watermark between them begins the count anew.
+// event or a watermark between them resets the count.
 func TestRewindsAreCounted(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		refused := domain.Errorf(domain.Invalid, "no position")

@@ -11,15 +11,16 @@ import (
 	"orderflow/readmodels"
 )
 
-// folder folds batches of events into one store. It is not for concurrent use.
+// applier folds batches of events into the rows of one store. It is not for concurrent
+// use.
 type applier struct {
 	group      Group
 	store      Store
 	unit       *unit
 	checkpoint eventlog.Checkpoint   // of the store
 	next       eventlog.Position     // where the log is read on
-	wrote      func(Batch)           // told after each commit; nil for nobody
-	found      func(readmodels.Hole) // told after the commit of each new hole; nil for nobody
+	wrote      func(Batch)           // called after each commit; may be nil
+	found      func(readmodels.Hole) // called after the commit of each new hole; may be nil
 }
 
 func newApplier(ctx context.Context, g Group, s Store) (*applier, error) {
@@ -30,40 +31,40 @@ func newApplier(ctx context.Context, g Group, s Store) (*applier, error) {
 	return &applier{group: g, store: s, unit: newUnit(s), checkpoint: stand, next: stand.Event.Position}, nil
 }
 
-// at is the position of the store.
-func (f *applier) at() eventlog.Position { return f.checkpoint.Position() }
+// at returns the position of the store.
+func (a *applier) at() eventlog.Position { return a.checkpoint.Position() }
 
-// apply folds events and writes rows and position in one transaction. Events
-// at or below the position were applied before and are passed over. After an
-// error the store stands where it stood. It returns the orders that changed.
-func (f *applier) apply(ctx context.Context, events []event) ([]domain.OrderID, error) {
-	for len(events) > 0 && events[0].Position <= f.at() {
+// apply folds events and writes rows and position in one transaction, and returns the
+// orders that changed. It skips events at or below the position, which were applied
+// before. After an error the store is unchanged.
+func (a *applier) apply(ctx context.Context, events []event) ([]domain.OrderID, error) {
+	for len(events) > 0 && events[0].Position <= a.at() {
 		events = events[1:]
 	}
 	if len(events) == 0 {
 		return nil, nil
 	}
-	if err := f.fold(ctx, events); err != nil {
-		f.unit = newUnit(f.store) // its rows are ahead of the store
+	if err := a.fold(ctx, events); err != nil {
+		a.unit = newUnit(a.store) // its rows are ahead of the store
 		return nil, err
 	}
-	if err := f.write(ctx, after(events), f.unit.dirty()); err != nil {
-		f.unit = newUnit(f.store)
+	if err := a.write(ctx, after(events), a.unit.dirty()); err != nil {
+		a.unit = newUnit(a.store)
 		return nil, err
 	}
-	return f.unit.markWritten(), nil
+	return a.unit.markWritten(), nil
 }
 
-func (f *applier) fold(ctx context.Context, events []event) error {
-	w := newWanted(f.unit)
+func (a *applier) fold(ctx context.Context, events []event) error {
+	w := newWanted(a.unit)
 	for _, e := range events {
-		f.group.keys(w, e)
+		a.group.keys(w, e)
 	}
-	if err := f.unit.load(ctx, w.keys); err != nil {
+	if err := a.unit.load(ctx, w.keys); err != nil {
 		return err
 	}
 	for _, e := range events {
-		if err := f.group.fold(ctx, f.unit, e); err != nil {
+		if err := a.group.fold(ctx, a.unit, e); err != nil {
 			return err
 		}
 	}
@@ -75,41 +76,41 @@ func after(events []event) eventlog.Checkpoint {
 	return eventlog.Checkpoint{Event: eventlog.MarkOf(events[len(events)-1].Recorded)}
 }
 
-func (f *applier) write(ctx context.Context, to eventlog.Checkpoint, rows Rows) error {
-	b := Batch{Above: f.at(), To: to, Rows: rows}
-	if err := f.store.Write(ctx, b); err != nil {
-		if domain.KindOf(err) == domain.Invalid { // of the log it would mean that a position is none
-			return domain.Wrap(domain.Internal, err, "The store of the view %s refuses its rows.", f.group.Name)
+func (a *applier) write(ctx context.Context, to eventlog.Checkpoint, rows Rows) error {
+	b := Batch{Above: a.at(), To: to, Rows: rows}
+	if err := a.store.Write(ctx, b); err != nil {
+		if domain.KindOf(err) == domain.Invalid { // Invalid from the log would mean another thing: a number that is no position
+			return domain.Wrap(domain.Internal, err, "The store of the view %s refuses its rows", a.group.Name)
 		}
 		return err
 	}
-	f.checkpoint, f.next = to, to.Position()
-	if f.wrote != nil {
-		f.wrote(b)
+	a.checkpoint, a.next = to, to.Position()
+	if a.wrote != nil {
+		a.wrote(b)
 	}
-	for _, h := range f.unit.found {
-		if f.found != nil {
-			f.found(h)
+	for _, h := range a.unit.found {
+		if a.found != nil {
+			a.found(h)
 		}
 	}
-	f.unit.found = nil
+	a.unit.found = nil
 	return nil
 }
 
-// replay brings a store that serves nobody to a position: every event of the
-// group's up to and including it, and none after. Rows are written once they
-// are at rest, so until it returns without an error they lag behind the
-// position, and then the store is of no use. progress is told after each batch.
-func (f *applier) replay(ctx context.Context, log Log, to eventlog.Position, progress func(at eventlog.Position, events int)) (events int, err error) {
+// replay applies every event of the group up to and including a position to a store
+// that does not serve readers. It writes rows late, so until it returns without an
+// error they lag behind the position and the store must not be used. progress is
+// called after each batch.
+func (a *applier) replay(ctx context.Context, log Log, to eventlog.Position, progress func(at eventlog.Position, events int)) (events int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	q := newQueue(MaxRebuildBatchEvents)
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		q.fill(ctx, until(log.ReadAll(ctx, f.next, f.group.Categories...), to))
+		q.fill(ctx, until(log.ReadAll(ctx, a.next, a.group.Categories...), to))
 	}()
 	defer func() { cancel(); <-read }()
-	reached := eventlog.Checkpoint{Event: f.checkpoint.Event}
+	reached := eventlog.Checkpoint{Event: a.checkpoint.Event}
 	for {
 		batch, _, err := q.next(ctx, waitPolicy{})
 		if errors.Is(err, io.EOF) {
@@ -118,12 +119,12 @@ func (f *applier) replay(ctx context.Context, log Log, to eventlog.Position, pro
 		if err != nil {
 			return events, err
 		}
-		if err := f.fold(ctx, batch); err != nil {
+		if err := a.fold(ctx, batch); err != nil {
 			return events, err
 		}
 		reached = after(batch)
-		if f.unit.unwritten() > MaxUnwrittenWeight {
-			if err := f.write(ctx, reached, f.unit.evictable()); err != nil {
+		if a.unit.unwritten() > MaxUnwrittenWeight {
+			if err := a.write(ctx, reached, a.unit.evictable()); err != nil {
 				return events, err
 			}
 		}
@@ -132,12 +133,12 @@ func (f *applier) replay(ctx context.Context, log Log, to eventlog.Position, pro
 			progress(reached.Position(), len(batch))
 		}
 	}
-	return events, f.finish(ctx, log, reached, to)
+	return events, a.finish(ctx, log, reached, to)
 }
 
-// finish writes what a replay has left and notes that it came to a position.
-func (f *applier) finish(ctx context.Context, log Log, reached eventlog.Checkpoint, to eventlog.Position) (err error) {
-	if f.at() >= to && f.unit.unwritten() == 0 {
+// finish writes the remaining rows of a replay and the position that it reached.
+func (a *applier) finish(ctx context.Context, log Log, reached eventlog.Checkpoint, to eventlog.Position) (err error) {
+	if a.at() >= to && a.unit.unwritten() == 0 {
 		return nil
 	}
 	if to > reached.Position() {
@@ -145,12 +146,12 @@ func (f *applier) finish(ctx context.Context, log Log, reached eventlog.Checkpoi
 			return err
 		}
 	}
-	if err := f.write(ctx, reached, f.unit.dirty()); err != nil {
+	if err := a.write(ctx, reached, a.unit.dirty()); err != nil {
 		return err
 	}
-	f.unit.markWritten()
+	a.unit.markWritten()
 	if reached.Passed.ID == (eventlog.EventID{}) {
-		f.next = reached.Event.Position // to may be no position of this log
+		a.next = reached.Event.Position // to need not be a position of this log
 	}
 	return nil
 }
@@ -169,25 +170,25 @@ func until(seq iter.Seq2[eventlog.Recorded, error], last eventlog.Position) iter
 	}
 }
 
-// skip moves the position over events of others: to the end of the log if none
-// of the group's own events lies between. It looks for them only above what the
-// subscription has passed; before that has caught up it does not look at all,
-// because the subscription walks there by itself.
-func (f *applier) skip(ctx context.Context, log Log, passed eventlog.Watermark) (err error) {
-	to := max(f.next, passed.Position)
+// skip moves the position over events of other groups: to the end of the log if no
+// event of the group lies between. It reads only above the watermark of the
+// subscription, and not at all before the subscription has caught up, so as not to
+// read the same range twice.
+func (a *applier) skip(ctx context.Context, log Log, passed eventlog.Watermark) (err error) {
+	to := max(a.next, passed.Position)
 	if passed.CaughtUp {
-		if to, err = clearUpTo(ctx, log, to, f.group.Categories); err != nil {
+		if to, err = clearUpTo(ctx, log, to, a.group.Categories); err != nil {
 			return err
 		}
 	}
-	if to <= f.at() {
+	if to <= a.at() {
 		return nil
 	}
 	mark, err := markAt(ctx, log, to)
 	if err != nil {
 		return err
 	}
-	return f.write(ctx, eventlog.Checkpoint{Event: f.checkpoint.Event, Passed: mark}, Rows{})
+	return a.write(ctx, eventlog.Checkpoint{Event: a.checkpoint.Event, Passed: mark}, Rows{})
 }
 
 // clearUpTo returns the end of the log if no event of the categories lies

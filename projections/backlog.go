@@ -9,7 +9,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// Limits of a look at what a group has not applied.
+// Limits of a look at the events that a group has not applied.
 const (
 	// MaxLagEvents bounds the events that are counted as lag: more tell nothing
 	// more, and reading them costs the log.

@@ -7,7 +7,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// Change says that a group's rows moved.
+// Change is a change of a group's rows.
 type Change struct {
 	Group    string
 	Position eventlog.Position
@@ -18,9 +18,9 @@ type Change struct {
 // MaxPendingChanges bounds the changes a slow listener of everything may be behind.
 const MaxPendingChanges = 256
 
-// Changes tells listeners of this process what was committed. It never waits
-// for them: a listener that is slow loses changes and learns that it did, a
-// watcher of one order finds the newest position.
+// Changes publishes commits to listeners in this process. It never waits for them: a
+// slow listener loses changes and is told so; a watcher of one order gets the newest
+// position.
 type Changes struct {
 	mu        sync.Mutex
 	listeners map[*listener]struct{}
@@ -53,7 +53,7 @@ func (c *Changes) Listen() (changes <-chan Change, stop func()) {
 
 // Watch reports the newest position at which one order's row changed, until
 // stop is called. Look at the row after Watch, and again after each report,
-// and no change is missed; reports that nobody fetched become one.
+// and no change is missed; reports that were not received are merged.
 func (c *Changes) Watch(id domain.OrderID) (positions <-chan eventlog.Position, stop func()) {
 	out := make(chan eventlog.Position, 1)
 	c.mu.Lock()
@@ -72,7 +72,7 @@ func (c *Changes) Watch(id domain.OrderID) (positions <-chan eventlog.Position, 
 	}
 }
 
-// Publish tells everybody who listens or watches. It never waits.
+// Publish sends a change to all listeners and watchers. It never waits.
 func (c *Changes) Publish(change Change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -97,7 +97,7 @@ func (c *Changes) Publish(change Change) {
 	}
 }
 
-// tell replaces what a watcher has not fetched. Only the holder of mu sends,
+// notify replaces the report that a watcher has not received. Only the holder of mu sends,
 // so after taking the old report there is room for the new one.
 func (c *Changes) notify(id domain.OrderID, at eventlog.Position) {
 	for out := range c.watchers[id] {

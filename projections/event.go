@@ -102,7 +102,7 @@ func decode(r eventlog.Recorded) (any, error) {
 // streams are about: their streams are named by it.
 func (e event) order() domain.OrderID { return domain.OrderID(e.Stream.ID()) }
 
-// broken is the error of an event that no view can take.
+// errUnprojectable returns the error of an event that cannot be folded.
 func errUnprojectable(r eventlog.Recorded, format string, args ...any) error {
 	return domain.Wrap(domain.Internal, domain.Errorf(domain.Internal, format, args...),
 		"The event at position %d (%s, version %d) cannot be projected", r.Position, r.Stream, r.Version)

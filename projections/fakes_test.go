@@ -23,7 +23,7 @@ type products struct {
 	stand eventlog.Checkpoint
 	rows  map[domain.SKU]readmodels.Product
 	fails error  // of Write; nil if it works
-	live  func() // called by Live; nil for nobody
+	live  func() // called by Live; may be nil
 }
 
 func newProducts() *products { return &products{rows: map[domain.SKU]readmodels.Product{}} }

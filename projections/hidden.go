@@ -18,7 +18,7 @@ import (
 
 // Limits of the search for streams that hide events.
 const (
-	// HiddenEvery is how often a store is asked for the streams that hide events.
+	// HiddenEvery is the pause between two searches.
 	HiddenEvery = 30 * time.Second
 	// hiddenShare bounds the search to one part in so many of the time: a store
 	// with many streams has as much metadata to read.
@@ -31,11 +31,10 @@ const (
 	stalledFor = time.Minute
 )
 
-// Hidden knows the orders of which a stream lacks events where it is kept, so that
-// no event can tell of them: not one of the fulfilment that lacks them itself. It
-// asks the store which streams it limits, and reads the streams of unfinished
-// orders that stand still. Every process that serves the list of such orders has
-// one; nothing of it needs to survive a restart, because the store is asked again.
+// Hidden finds orders whose streams lack events in the store in a way that no event can
+// report, such as a fulfilment that itself lacks events. It asks the store which
+// streams it truncates, and reads the streams of stalled orders. Every process that
+// serves the list of such orders has one; its result is computed again after a restart.
 type Hidden struct {
 	Log     eventlog.Store
 	Stalled func(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error) // nil for none
@@ -43,7 +42,7 @@ type Hidden struct {
 	Logger  *slog.Logger                                                                     // nil for the default
 
 	mu    sync.Mutex
-	holes []readmodels.Hole // by stream; at most eventlog.MaxTruncated and those that stand
+	holes []readmodels.Hole // by stream; at most eventlog.MaxTruncated and the stalled ones
 }
 
 // Run searches until ctx is done, and then returns nil.
@@ -51,7 +50,7 @@ func (h *Hidden) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		begun := time.Now()
 		if err := h.Look(ctx); err != nil && ctx.Err() == nil {
-			h.logger().InfoContext(ctx, "it is not known now which streams hide events", "err", err)
+			h.logger().InfoContext(ctx, "the search for streams that hide events failed", "error", err)
 		}
 		pause := time.NewTimer(max(HiddenEvery, hiddenShare*time.Since(begun)))
 		select {

@@ -13,9 +13,9 @@ import (
 )
 
 // An EventStoreDB can lose the beginning of a stream: it was truncated or deleted
-// and scavenged. What comes after cannot be folded, and must not stop the view
-// for everybody else. Such events are set aside: they change no row but that of
-// the hole, which counts them and is kept with the other rows.
+// and scavenged. Later events of it cannot be folded, and must not stop the view
+// for all other streams. Such events are set aside: they change only the row of the
+// hole, which counts them and is kept with the other rows.
 //
 //	order-X     its first event is missing: all events about the order
 //	payment-X   its first event is missing: the events of the payment

@@ -20,7 +20,7 @@ type Mirror interface {
 	Reset(group string, at eventlog.Position)
 }
 
-// nobody is the mirror of a runner without one.
+// noMirror is the mirror of a runner without one.
 type noMirror struct{}
 
 func (noMirror) Wrote(string, Batch)             {}

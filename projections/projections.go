@@ -12,9 +12,9 @@
 //
 // A store keeps a checkpoint: the last event that was folded, with its id, and an
 // event up to which nothing else is the group's. It is proven when the group
-// begins to follow. If the log does not have that event any more, because it was
-// replaced or set back, the group is computed anew beside its old rows, which
-// serve meanwhile; [Runner.Ready] says so.
+// begins to follow. If the log no longer has that event, because it was replaced or
+// restored from an older backup, the group is rebuilt beside its old rows, which serve
+// meanwhile; [Runner.Ready] reports it.
 //
 // An event that cannot be read or folded stops its group, which says so in
 // its [Status] until it is rebuilt; it is never stepped over.
@@ -38,10 +38,10 @@ import (
 const (
 	// MaxBatchEvents bounds the events of one transaction of a live view.
 	MaxBatchEvents = 1_000
-	// MaxBatchWait bounds how long the first event of a batch waits for company.
+	// MaxBatchWait bounds how long the first event of a batch waits for further ones.
 	MaxBatchWait = 20 * time.Millisecond
-	// MaxRebuildBatchEvents bounds the events that a rebuild folds at once:
-	// nobody waits for it, and what is not in memory is loaded by one question.
+	// MaxRebuildBatchEvents bounds the events that a rebuild folds at once: no reader
+	// waits for it, and one query loads all rows that are not in memory.
 	MaxRebuildBatchEvents = 20_000
 	// MaxBatchBytes bounds the data of the events of one batch, as stored.
 	MaxBatchBytes = 32 << 20
@@ -49,7 +49,7 @@ const (
 	// a row weighs 1, and 1 more for each line. A line is about 100 bytes.
 	MaxCachedWeight = 1 << 16
 	// MaxUnwrittenWeight bounds the changed rows that a replay keeps in memory
-	// until they are at rest: some thousand orders, about 10 MiB. An order that
+	// before it writes them: some thousand orders, about 10 MiB. An order that
 	// is written twice costs twice.
 	MaxUnwrittenWeight = 1 << 16
 	// StoreRetryWait is how long a group waits after its store failed.
@@ -70,8 +70,8 @@ const (
 type Group struct {
 	Name       string
 	Categories []string // of the streams it reads
-	// Fold numbers the way events become rows; a store that was filled by
-	// another number is thrown away and filled again.
+	// FoldVersion is the version of the fold from events to rows. A store that was
+	// filled with another version is rebuilt.
 	FoldVersion int
 
 	fold func(ctx context.Context, u *unit, e event) error

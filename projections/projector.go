@@ -12,14 +12,13 @@ import (
 	"orderflow/following"
 )
 
-// urgentWait is how long the first event of a batch waits for company while
-// somebody waits for the view: long enough that many who wait share a
-// transaction, short enough that none of them notices. Under load it is as
-// long as the last batch took, so that at most half of the time goes into
-// transactions, whose cost is then shared by more.
+// urgentWait is how long the first event of a batch waits for further events while
+// readers wait for the view: long enough that many readers share a transaction, short
+// enough to go unnoticed. Under load it is as long as the last batch took, so that at
+// most half of the time is spent in transactions, and each carries more events.
 const urgentWait = 2 * time.Millisecond
 
-// follower keeps one group up to date.
+// projector keeps one group of views up to date, rebuilds and verifies it.
 type projector struct {
 	group   Group
 	log     Log
@@ -32,13 +31,13 @@ type projector struct {
 	source  *following.Follower
 	backlog *backlog
 
-	wake    chan struct{} // somebody waits: do not linger, and look past the events of others
+	wake    chan struct{} // a reader waits: do not linger, and skip events of other groups
 	renewed chan struct{} // a rebuild put new rows in place
 	waiting atomic.Int64  // callers of await
 
 	writing sync.Mutex    // held while a batch is applied and while a rebuild switches
 	applier *applier      // guarded by writing; nil until opened
-	took    time.Duration // the last batch, to apply; follow's own
+	took    time.Duration // duration of the last batch; used by follow only
 	at      atomic.Int64
 	opened  atomic.Bool
 
@@ -51,9 +50,9 @@ type projector struct {
 	pending    time.Time // of the oldest event being applied, or of the one that broke the group
 	writtenAt  time.Time
 	rebuilding bool
-	caughtUp   bool      // it has had what was the end of the log when it began
-	doubt      error     // why the rows may be those of another log; nil if they are not
-	unwell     time.Time // since when it does not get on; zero while it does
+	caughtUp   bool      // the view contains what was the end of the log at the start
+	doubt      error     // why the rows may be of another log; nil if they are not
+	unwell     time.Time // since when it fails; zero while it makes progress
 	lost       time.Time // since when the log cannot be followed; zero while it can
 }
 
@@ -70,47 +69,47 @@ func newProjector(c Config, g Group, changes *Changes) *projector {
 	return f
 }
 
-// run follows until ctx is done. What ends the following is tried again after
-// the view's checkpoint was proven again; only what a person has to mend leaves
-// the view standing still.
-func (f *projector) run(ctx context.Context) {
-	f.runs(true)
-	defer f.runs(false)
+// run follows the log until ctx is done. After a failure it verifies the checkpoint
+// and follows again. Failures that only a person can fix stop the view until it is
+// rebuilt.
+func (p *projector) run(ctx context.Context) {
+	p.runs(true)
+	defer p.runs(false)
 	ctx, stop := context.WithCancel(ctx)
 	var watch sync.WaitGroup
-	watch.Go(func() { f.source.Watch(ctx) })
+	watch.Go(func() { p.source.Watch(ctx) })
 	defer watch.Wait()
 	defer stop()
 	for ctx.Err() == nil {
 		begun := time.Now()
-		err := f.follow(ctx)
+		err := p.follow(ctx)
 		if ctx.Err() != nil {
 			break
 		}
 		if domain.KindOf(err) == domain.Conflict && time.Since(begun) > StoreRetryWait {
-			f.logger.Info("another process wrote the view or replaced it; it is opened again", "err", err)
+			p.logger.Info("another process wrote or replaced the view; it is opened again", "error", err)
 			continue
 		}
-		f.backOff(ctx, err)
+		p.backOff(ctx, err)
 	}
-	f.become(Stopped, nil)
+	p.become(Stopped, nil)
 }
 
-func (f *projector) runs(now bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.running = now
+func (p *projector) runs(now bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running = now
 }
 
-// rest waits after a failure until following may go on.
-func (f *projector) backOff(ctx context.Context, err error) {
+// backOff waits after a failure until following may go on.
+func (p *projector) backOff(ctx context.Context, err error) {
 	var again <-chan time.Time
 	if following.RemedyFor(domain.KindOf(err)) == following.End {
-		f.become(Broken, err)
-		f.logger.Error("the view stands still until it is rebuilt", "err", err)
+		p.become(Broken, err)
+		p.logger.Error("the view is stopped until it is rebuilt", "error", err)
 	} else {
-		f.become(Retrying, err)
-		f.logger.Warn("the view is tried again", "err", err, "wait", StoreRetryWait)
+		p.become(Retrying, err)
+		p.logger.Warn("the view failed and is retried", "error", err, "wait", StoreRetryWait)
 		t := time.NewTimer(StoreRetryWait)
 		defer t.Stop()
 		again = t.C
@@ -118,229 +117,228 @@ func (f *projector) backOff(ctx context.Context, err error) {
 	select {
 	case <-ctx.Done():
 	case <-again:
-	case <-f.renewed:
+	case <-p.renewed:
 	}
 }
 
-// follow applies events until something goes wrong.
-func (f *projector) follow(ctx context.Context) error {
-	from, err := f.open(ctx)
+// follow applies events until an error.
+func (p *projector) follow(ctx context.Context) error {
+	from, err := p.open(ctx)
 	if err != nil {
 		return err
 	}
-	f.become(Following, nil)
+	p.become(Following, nil)
 	ctx, cancel := context.WithCancel(ctx)
 	q, read := newQueue(MaxBatchEvents), make(chan struct{})
-	if _, tells := f.log.(eventlog.Watermarked); !tells {
-		q.pass(eventlog.Watermark{CaughtUp: true}) // it is believed
+	if _, tells := p.log.(eventlog.Watermarked); !tells {
+		q.pass(eventlog.Watermark{CaughtUp: true}) // a log without watermarks counts as caught up
 	}
-	back := from < f.source.Health().Position
+	back := from < p.source.Health().Position
 	if back {
-		f.source.Begin()
+		p.source.Begin()
 	}
-	f.mu.Lock()
-	f.queue, f.caughtUp = q, f.caughtUp && !back
-	f.mu.Unlock()
+	p.mu.Lock()
+	p.queue, p.caughtUp = q, p.caughtUp && !back
+	p.mu.Unlock()
 	go func() {
 		defer close(read)
-		q.fill(ctx, f.source.Follow(ctx, from, func(w eventlog.Watermark) { f.noteLogFound(); q.pass(w) }))
+		q.fill(ctx, p.source.Follow(ctx, from, func(w eventlog.Watermark) { p.noteLogFound(); q.pass(w) }))
 	}()
 	defer func() { cancel(); <-read }()
 	idle := time.NewTicker(IdleAdvanceWait)
 	defer idle.Stop()
 	for {
-		batch, passed, err := q.next(ctx, waitPolicy{idle: idle.C, wake: f.wake, batch: f.linger})
+		batch, passed, err := q.next(ctx, waitPolicy{idle: idle.C, wake: p.wake, batch: p.linger})
 		if err != nil {
 			return err
 		}
 		begun := time.Now()
-		if err := f.apply(ctx, batch, passed); err != nil {
+		if err := p.apply(ctx, batch, passed); err != nil {
 			return err
 		}
-		f.took = time.Since(begun)
+		p.took = time.Since(begun)
 	}
 }
 
-func (f *projector) linger() time.Duration {
-	if f.waiting.Load() > 0 {
-		return min(max(urgentWait, f.took), MaxBatchWait)
+func (p *projector) linger() time.Duration {
+	if p.waiting.Load() > 0 {
+		return min(max(urgentWait, p.took), MaxBatchWait)
 	}
 	return MaxBatchWait
 }
 
-// apply commits one batch and tells the world. An empty batch means that
-// nothing came for a while; passed is then how far the subscription has looked.
-func (f *projector) apply(ctx context.Context, batch []event, passed eventlog.Watermark) error {
-	f.writing.Lock()
-	defer f.writing.Unlock()
-	before := f.applier.at()
+// apply commits one batch and publishes the change. An empty batch means that no
+// event came for a while; passed is then the watermark of the subscription.
+func (p *projector) apply(ctx context.Context, batch []event, passed eventlog.Watermark) error {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	before := p.applier.at()
 	if len(batch) == 0 {
-		passed.CaughtUp = f.source.Health().CaughtUp
-		if err := f.applier.skip(ctx, f.log, passed); err != nil {
+		passed.CaughtUp = p.source.Health().CaughtUp
+		if err := p.applier.skip(ctx, p.log, passed); err != nil {
 			return err
 		}
 	} else {
-		f.noteLogFound()
-		f.setPending(batch[0].At)
-		changed, err := f.applier.apply(ctx, batch)
+		p.noteLogFound()
+		p.setPending(batch[0].At)
+		changed, err := p.applier.apply(ctx, batch)
 		if err != nil {
 			return err
 		}
-		f.setPending(time.Time{})
-		if f.applier.at() > before {
-			defer f.changes.Publish(Change{Group: f.group.Name, Position: f.applier.at(), Orders: changed})
+		p.setPending(time.Time{})
+		if p.applier.at() > before {
+			defer p.changes.Publish(Change{Group: p.group.Name, Position: p.applier.at(), Orders: changed})
 		}
 	}
-	if f.applier.at() > before {
-		f.advanced()
+	if p.applier.at() > before {
+		p.advanced()
 	}
-	f.noteHealthy()
+	p.noteHealthy()
 	return nil
 }
 
-// open begins with the serving store and returns where the log is read on. A
-// store whose checkpoint is not in the log followed a log that is no more, as
-// after restoring an older backup: it is computed anew beside the old rows,
-// which serve meanwhile.
-func (f *projector) open(ctx context.Context) (from eventlog.Position, err error) {
-	doubt, err := f.openProven(ctx)
+// open opens the serving store and returns the position to read on from. If the log
+// does not have the store's checkpoint, as after restoring an older backup, open
+// rebuilds the view beside the old rows, which serve meanwhile.
+func (p *projector) open(ctx context.Context) (from eventlog.Position, err error) {
+	doubt, err := p.openProven(ctx)
 	if err == nil && doubt != nil {
-		err = f.recompute(ctx, doubt)
+		err = p.recompute(ctx, doubt)
 	}
 	if err != nil {
 		return 0, err
 	}
-	f.trust(nil)
-	f.writing.Lock()
-	defer f.writing.Unlock()
-	return f.applier.next, nil
+	p.trust(nil)
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	return p.applier.next, nil
 }
 
-// begin opens the store that serves now, which another process may have put in
-// place, and proves it.
-func (f *projector) openProven(ctx context.Context) (doubt, err error) {
-	f.writing.Lock()
-	defer f.writing.Unlock()
-	if err := f.reopen(ctx); err != nil {
+// openProven opens the serving store, which another process may have promoted, and
+// verifies it against the log.
+func (p *projector) openProven(ctx context.Context) (doubt, err error) {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if err := p.reopen(ctx); err != nil {
 		return nil, err
 	}
-	if doubt, err = f.applier.prove(ctx, f.log); err != nil {
+	if doubt, err = p.applier.prove(ctx, p.log); err != nil {
 		return nil, err
 	}
-	f.applier.wrote, f.applier.found = f.mirrored, f.holes().log
-	f.at.Store(int64(f.applier.at()))
-	f.mirror.Reset(f.group.Name, f.applier.at()) // other rows may be in place
+	p.applier.wrote, p.applier.found = p.mirrored, p.holes().log
+	p.at.Store(int64(p.applier.at()))
+	p.mirror.Reset(p.group.Name, p.applier.at()) // other rows may be in place
 	return doubt, nil
 }
 
-// recompute computes the view anew because of a doubt, which is logged once.
-func (f *projector) recompute(ctx context.Context, doubt error) error {
-	if f.trust(doubt) {
-		f.logger.Warn("the view is computed anew beside its old rows, which serve meanwhile", "err", doubt)
+// recompute rebuilds the view because of a doubt, which is logged once.
+func (p *projector) recompute(ctx context.Context, doubt error) error {
+	if p.trust(doubt) {
+		p.logger.Warn("the view is rebuilt beside its old rows, which serve meanwhile", "error", doubt)
 	}
-	f.become(Recomputing, doubt)
-	_, err := f.rebuild(ctx, nil)
+	p.become(Recomputing, doubt)
+	_, err := p.rebuild(ctx, nil)
 	return err
 }
 
-// trust notes why the rows are in doubt, nil if they are not; it says whether
-// they were in no doubt before.
-func (f *projector) trust(doubt error) (before bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	before = f.doubt == nil
-	f.doubt = doubt
+// trust records why the rows are in doubt, or nil if they are not. It reports whether
+// there was no doubt before.
+func (p *projector) trust(doubt error) (before bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before = p.doubt == nil
+	p.doubt = doubt
 	return before
 }
 
-// reopen takes the store that serves now. The caller holds writing.
-func (f *projector) reopen(ctx context.Context) error {
-	s, err := f.views.Live(ctx, f.group)
+// reopen opens the serving store. The caller holds writing.
+func (p *projector) reopen(ctx context.Context) error {
+	s, err := p.views.Live(ctx, p.group)
 	if err != nil {
 		return err
 	}
-	fresh, err := newApplier(ctx, f.group, s)
+	fresh, err := newApplier(ctx, p.group, s)
 	if err != nil {
 		return err
 	}
-	f.applier = fresh
-	f.at.Store(int64(fresh.at()))
-	f.opened.Store(true)
+	p.applier = fresh
+	p.at.Store(int64(fresh.at()))
+	p.opened.Store(true)
 	return nil
 }
 
-// position is where the serving rows stand.
-func (f *projector) position(ctx context.Context) (eventlog.Position, error) {
-	if f.opened.Load() {
-		return eventlog.Position(f.at.Load()), nil
+// position returns the position of the serving rows.
+func (p *projector) position(ctx context.Context) (eventlog.Position, error) {
+	if p.opened.Load() {
+		return eventlog.Position(p.at.Load()), nil
 	}
-	f.writing.Lock()
-	defer f.writing.Unlock()
-	if f.applier == nil {
-		if err := f.reopen(ctx); err != nil {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if p.applier == nil {
+		if err := p.reopen(ctx); err != nil {
 			return 0, err
 		}
 	}
-	return f.applier.at(), nil
+	return p.applier.at(), nil
 }
 
-// holes logs what a store that begins to be filled sets aside.
-func (f *projector) holes() *holesLogged { return &holesLogged{logger: f.logger} }
+// holes returns a log for the holes of a store that is being filled.
+func (p *projector) holes() *holesLogged { return &holesLogged{logger: p.logger} }
 
-// mirrored shows a committed batch to the mirror. The caller holds writing.
-func (f *projector) mirrored(b Batch) { f.mirror.Wrote(f.group.Name, b) }
+// mirrored sends a committed batch to the mirror. The caller holds writing.
+func (p *projector) mirrored(b Batch) { p.mirror.Wrote(p.group.Name, b) }
 
-// advanced makes the folder's new position known. The caller holds writing.
-func (f *projector) advanced() {
-	at := f.applier.at()
-	f.at.Store(int64(at))
-	f.source.Applied(at)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.writtenAt = f.now()
-	close(f.moved)
-	f.moved = make(chan struct{})
+// advanced publishes the applier's new position. The caller holds writing.
+func (p *projector) advanced() {
+	at := p.applier.at()
+	p.at.Store(int64(at))
+	p.source.Applied(at)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.writtenAt = p.now()
+	close(p.moved)
+	p.moved = make(chan struct{})
 }
 
-func (f *projector) setPending(t time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.pending = t
+func (p *projector) setPending(t time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pending = t
 }
 
-func (f *projector) become(s State, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (p *projector) become(s State, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if s == Following {
-		f.pending = time.Time{}
+		p.pending = time.Time{}
 	}
-	if s == Retrying && f.unwell.IsZero() {
-		f.unwell = f.now()
+	if s == Retrying && p.unwell.IsZero() {
+		p.unwell = p.now()
 	}
-	f.state, f.err = s, err
-	close(f.moved)
-	f.moved = make(chan struct{})
+	p.state, p.err = s, err
+	close(p.moved)
+	p.moved = make(chan struct{})
 }
 
-// well notes that the view gets on. The caller holds writing.
-func (f *projector) noteHealthy() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.unwell = time.Time{}
-	f.caughtUp = f.caughtUp || f.queue.caughtUp(f.applier.at())
+// noteHealthy records that the view makes progress. The caller holds writing.
+func (p *projector) noteHealthy() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.unwell = time.Time{}
+	p.caughtUp = p.caughtUp || p.queue.caughtUp(p.applier.at())
 }
 
-// lose notes that the log cannot be followed, found that it can.
-func (f *projector) noteLogLost() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.lost.IsZero() {
-		f.lost = f.now()
+// noteLogLost records that the log cannot be followed, noteLogFound that it can.
+func (p *projector) noteLogLost() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lost.IsZero() {
+		p.lost = p.now()
 	}
 }
 
-func (f *projector) noteLogFound() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.lost = time.Time{}
+func (p *projector) noteLogFound() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lost = time.Time{}
 }

@@ -13,7 +13,7 @@ import (
 // queue hands decoded events from the reader of the log to the writer of the
 // views, so that the next batch is decoded while the last one is written. It
 // holds one batch, by events and by bytes; then the reader waits. Two buffers
-// take turns, so nothing is copied.
+// alternate, so nothing is copied.
 type queue struct {
 	max  int           // events of a batch
 	more chan struct{} // the first event came, a batch is full, or the end came
@@ -24,7 +24,7 @@ type queue struct {
 	spare  []event // the batch taken last
 	bytes  int
 	last   eventlog.Position  // of the newest event that came
-	passed eventlog.Watermark // as the subscription told it last
+	passed eventlog.Watermark // the last watermark
 	goal   eventlog.Position  // of the last event before it caught up
 	end    error              // after the last event: io.EOF or what went wrong
 }
@@ -34,7 +34,7 @@ func newQueue(maxEvents int) *queue {
 }
 
 // fill reads a sequence to its end, or until ctx is done, and closes the queue.
-// An event that is delivered again, at or below one that came, is passed over.
+// It skips events at or below one that came before, which are delivered again.
 func (q *queue) fill(ctx context.Context, seq iter.Seq2[eventlog.Recorded, error]) {
 	d, last := newDecoder(), eventlog.Position(0)
 	for r, err := range seq {
@@ -90,15 +90,15 @@ func (q *queue) close(err error) {
 	signal(q.more)
 }
 
-// patience says how long a take may wait.
+// waitPolicy says how long next may wait.
 type waitPolicy struct {
-	idle  <-chan time.Time            // give up on an empty queue when it fires; nil for never
-	wake  <-chan struct{}             // give up on an empty queue, and do not linger on one that is not
-	batch func() (wait time.Duration) // how long the first event waits for company; nil for not at all
+	idle  <-chan time.Time            // ends the wait on an empty queue; nil for never
+	wake  <-chan struct{}             // ends the wait on an empty queue, and the wait for further events
+	batch func() (wait time.Duration) // how long the first event waits for further ones; nil for not at all
 }
 
-// pass notes how far the subscription has looked; the events up to there are in
-// the queue or were taken.
+// pass records a watermark of the subscription; the events up to it are in the queue
+// or were taken.
 func (q *queue) pass(w eventlog.Watermark) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -108,18 +108,18 @@ func (q *queue) pass(w eventlog.Watermark) {
 	q.passed = w
 }
 
-// caughtUp says whether a view at a position has what was the end of the log
-// when the subscription began.
+// caughtUp reports whether a view at a position has what was the end of the log when
+// the subscription began.
 func (q *queue) caughtUp(at eventlog.Position) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.passed.CaughtUp && at >= q.goal
 }
 
-// take returns the next batch, in order; nothing when patience ended with an
-// empty queue, and then how far the subscription has looked: all events up to
-// there were taken; the end of the sequence as an error after its last event. A
-// batch is valid until the next take.
+// next returns the next batch, in order. If the wait ends with an empty queue it
+// returns no events and the watermark of the subscription: all events up to it were
+// taken. After the last event it returns the error that ended the sequence, io.EOF at
+// its end. A batch is valid until the next call.
 func (q *queue) next(ctx context.Context, p waitPolicy) ([]event, eventlog.Watermark, error) {
 	var deadline <-chan time.Time
 	nudged := false
@@ -164,7 +164,7 @@ func (q *queue) swap() []event {
 	return batch
 }
 
-// oldest is when the first waiting event was recorded, and how many wait.
+// oldest returns when the first waiting event was recorded, and how many wait.
 func (q *queue) oldest() (time.Time, int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

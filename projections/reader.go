@@ -11,24 +11,24 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// Mark is where a group's serving rows stood when somebody looked. The zero
-// Mark is from before the first look.
+// Cursor is the version and position of a group's serving rows at the time of a look.
+// The zero Cursor is from before the first look.
 type Cursor struct {
-	Version  int64 // of the rows; another one after every rebuild, never 0
+	Version  int64 // of the rows; changes with every rebuild, never 0
 	Position eventlog.Position
 }
 
-// Moved tells what other processes project.
+// ChangeSource reports changes of views that other processes project.
 type ChangeSource interface {
-	// Changed tells where a group stands now, and what changed since a mark:
-	// nothing if the new mark is the old one. At most limit orders are named;
-	// more, another version, or a position that went back are Missed. An order
-	// may be named before the position that changed it is reached; then it is
+	// Changed returns the current cursor of a group and what changed since another
+	// one: nothing if they are equal. At most limit orders are named; if there are
+	// more, if the version is another or the position is lower, the change is Missed.
+	// An order may be named before the position of its change is reached, and is then
 	// named again.
 	Changed(ctx context.Context, group string, since Cursor, limit int) (Change, Cursor, error)
 
-	// Wait returns when something may have changed since it was called last: soon
-	// after a change, and after a while in any case. Its error is that of ctx.
+	// Wait returns when views may have changed since its last call: soon after a
+	// change, and after a bounded time in any case. Its error is that of ctx.
 	Wait(ctx context.Context) error
 }
 
@@ -44,9 +44,8 @@ type ReaderConfig struct {
 	Logger *slog.Logger     // nil for the default
 }
 
-// Reader is what a [Runner] is to readers, in a process that does not project:
-// it says when views have come so far, and what changed. All its methods may be
-// called at the same time.
+// Reader serves readers in a process that does not project, as a [Runner] does in one
+// that does: it awaits positions and publishes changes. It is safe for concurrent use.
 type Reader struct {
 	config  ReaderConfig
 	changes *Changes
@@ -104,7 +103,7 @@ func (r *Reader) Run(ctx context.Context) error {
 			r.look(ctx, w)
 		}
 		if err := r.config.Views.Wait(ctx); err != nil && ctx.Err() == nil {
-			r.config.Logger.Warn("changes of views are looked for again", "err", err, "wait", StoreRetryWait)
+			r.config.Logger.Warn("changes of the views cannot be awaited; this is retried", "error", err, "wait", StoreRetryWait)
 			select {
 			case <-time.After(StoreRetryWait):
 			case <-ctx.Done():
@@ -117,8 +116,8 @@ func (r *Reader) Run(ctx context.Context) error {
 	return nil
 }
 
-// look asks the store where a group stands, and tells everybody. One look at a
-// time; one that began after it was called serves all who called before.
+// look reads the cursor of a group from the store and publishes the change. Looks are
+// made one at a time; concurrent callers share the next one.
 func (r *Reader) look(ctx context.Context, w *watched) {
 	_, before := w.lastLook()
 	w.looking.Lock()
@@ -134,7 +133,7 @@ func (r *Reader) look(ctx context.Context, w *watched) {
 	}
 	if err != nil {
 		if w.become(Retrying, err) {
-			r.config.Logger.Warn("the view is looked at again", "view", w.name, "err", err)
+			r.config.Logger.Warn("the view cannot be read; this is retried", "view", w.name, "error", err)
 		}
 		return
 	}
@@ -146,7 +145,7 @@ func (r *Reader) look(ctx context.Context, w *watched) {
 	r.changes.Publish(change)
 }
 
-// stands is the mark of the last look, and how many began.
+// lastLook returns the cursor of the last look, and how many looks began.
 func (w *watched) lastLook() (Cursor, int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -166,7 +165,7 @@ func (w *watched) advance(to Cursor, now time.Time) {
 	w.signal()
 }
 
-// become says whether the state is another one than before.
+// become sets the state and reports whether it changed.
 func (w *watched) become(s State, err error) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -203,12 +202,12 @@ func (r *Reader) Await(ctx context.Context, group string, at eventlog.Position) 
 			return nil
 		}
 		if look, err = awaitMove(ctx, moved); err != nil {
-			return domain.Wrap(domain.Unavailable, err, "The view %s is at position %d and has not reached %d in time.", w.name, have, at)
+			return domain.Wrap(domain.Unavailable, err, "The view %s is at position %d and has not reached %d in time", w.name, have, at)
 		}
 	}
 }
 
-// Stands is up to where a group was seen to reflect the log; 0 for one that is not kept.
+// Stands returns the last known position of a group; 0 for one that is not kept.
 func (r *Reader) Stands(group string) eventlog.Position {
 	w, err := r.watched(group)
 	if err != nil {
@@ -218,7 +217,7 @@ func (r *Reader) Stands(group string) eventlog.Position {
 	return mark.Position
 }
 
-// awaitEvery is how often a waiting reader looks by itself, should nobody else.
+// awaitEvery is how often a waiting reader looks if no change is published.
 const awaitEvery = 250 * time.Millisecond
 
 func awaitMove(ctx context.Context, moved <-chan struct{}) (look bool, err error) {
@@ -234,8 +233,8 @@ func awaitMove(ctx context.Context, moved <-chan struct{}) (look bool, err error
 	}
 }
 
-// Status tells how each group stands, as far as can be seen from here: whether
-// it is stalled, broken or rebuilt is known to the process that projects.
+// Status returns the status of each group as far as it is known here. Only the
+// process that projects knows whether a group is stalled, broken or being rebuilt.
 func (r *Reader) Status(ctx context.Context) ([]Status, error) {
 	all := make([]Status, len(r.groups))
 	for i, w := range r.groups {

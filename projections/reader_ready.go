@@ -9,23 +9,23 @@ import (
 	"orderflow/following"
 )
 
-// stuck is what a reader saw of a group that is behind, and since when.
+// stuck is the state of a group that lags, and since when.
 type stuck struct {
 	cursor Cursor
 	first  eventlog.Position // event that is not applied; 0 if the group is not behind
 	since  time.Time
-	blind  time.Time // since when the group cannot be looked at; zero while it can
+	blind  time.Time // since when the group cannot be read; zero while it can
 }
 
-// Ready returns nil while all groups can be relied on as far as can be seen from
-// here, and otherwise says of one why not, with kind Unavailable: its rows could
-// not be looked at, or the same event has not been applied, for
-// [following.StalledAfter]. It compares what it sees with what earlier calls saw.
+// Ready returns nil while all groups keep up as far as is known here. Otherwise it
+// returns an error of kind Unavailable for one of them: for [following.StalledAfter]
+// its rows could not be read, or the same event has not been applied. It compares
+// the status with that of earlier calls.
 func (r *Reader) Ready(ctx context.Context) error {
 	for _, w := range r.groups {
 		s, err := r.status(ctx, w)
 		if err != nil {
-			return domain.Wrap(domain.Unavailable, err, "How far the view %s is behind the log cannot be seen now.", w.name)
+			return domain.Wrap(domain.Unavailable, err, "How far the view %s is behind the log cannot be seen now", w.name)
 		}
 		if err := w.ready(s, r.config.Now()); err != nil {
 			return err
@@ -52,9 +52,9 @@ func (w *watched) ready(s Status, now time.Time) error {
 	}
 	switch {
 	case !w.stuck.blind.IsZero() && now.Sub(w.stuck.blind) >= following.StalledAfter:
-		return domain.Wrap(domain.Unavailable, w.err, "The view %s has not been readable since %s.", w.name, w.stuck.blind.UTC().Format(timeOfDay))
+		return domain.Wrap(domain.Unavailable, w.err, "The view %s has not been readable since %s", w.name, w.stuck.blind.UTC().Format(timeOfDay))
 	case first > 0 && now.Sub(w.stuck.since) >= following.StalledAfter:
-		return domain.Errorf(domain.Unavailable, "The view %s stands still at position %d of %d since %s; see the process that keeps the views.",
+		return domain.Errorf(domain.Unavailable, "The view %s has been stalled at position %d of %d since %s; see the process that keeps the views.",
 			w.name, s.Position, s.End, w.stuck.since.UTC().Format(timeOfDay))
 	}
 	return nil

@@ -7,10 +7,10 @@ import (
 	"orderflow/following"
 )
 
-// Ready returns nil while all groups can be relied on, and otherwise says of one
-// why not, with kind Unavailable: it has not caught up yet, nothing comes from
-// the log although there is more, its store or the log has failed for longer
-// than [following.StalledAfter], it is computed anew by itself, or it is broken.
+// Ready returns nil while all groups keep up. Otherwise it returns an error of kind
+// Unavailable for one of them: it has not caught up yet, its subscription is stalled,
+// its store or the log has failed for longer than [following.StalledAfter], it is
+// being rebuilt because of another log, or it is broken.
 func (r *Runner) Ready(context.Context) error {
 	for _, f := range r.projectors {
 		if err := f.ready(); err != nil {
@@ -20,40 +20,40 @@ func (r *Runner) Ready(context.Context) error {
 	return nil
 }
 
-func (f *projector) ready() error {
-	h := f.source.Health()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	now := f.now()
+func (p *projector) ready() error {
+	h := p.source.Health()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
 	switch {
-	case f.state == Broken:
-		return domain.Wrap(domain.Unavailable, f.err, "The view %s stands still until it is rebuilt.", f.group.Name)
-	case f.doubt != nil:
-		return domain.Wrap(domain.Unavailable, f.doubt, "The view %s is computed anew, because the log is not the one that it was computed from; its old rows serve meanwhile.", f.group.Name)
-	case !f.unwell.IsZero() && now.Sub(f.unwell) >= following.StalledAfter:
-		return domain.Wrap(domain.Unavailable, f.err, "The view %s has been tried again since %s.", f.group.Name, f.unwell.UTC().Format(timeOfDay))
-	case !f.lost.IsZero() && now.Sub(f.lost) >= following.StalledAfter:
-		return domain.Wrap(domain.Unavailable, h.Err, "The view %s has not been able to follow the log since %s.", f.group.Name, f.lost.UTC().Format(timeOfDay))
+	case p.state == Broken:
+		return domain.Wrap(domain.Unavailable, p.err, "The view %s is stopped until it is rebuilt", p.group.Name)
+	case p.doubt != nil:
+		return domain.Wrap(domain.Unavailable, p.doubt, "The view %s is being rebuilt, because it was computed from another log; its old rows serve meanwhile", p.group.Name)
+	case !p.unwell.IsZero() && now.Sub(p.unwell) >= following.StalledAfter:
+		return domain.Wrap(domain.Unavailable, p.err, "The view %s has been failing since %s", p.group.Name, p.unwell.UTC().Format(timeOfDay))
+	case !p.lost.IsZero() && now.Sub(p.lost) >= following.StalledAfter:
+		return domain.Wrap(domain.Unavailable, h.Err, "The view %s has not been able to follow the log since %s", p.group.Name, p.lost.UTC().Format(timeOfDay))
 	case h.Quiet >= following.StalledAfter:
-		return f.source.Ready()
-	case !f.caughtUp:
-		return domain.Errorf(domain.Unavailable, "The view %s has not caught up with the log; it is at position %d of %d.", f.group.Name, f.at.Load(), h.End)
+		return p.source.Ready()
+	case !p.caughtUp:
+		return domain.Errorf(domain.Unavailable, "The view %s has not caught up with the log; it is at position %d of %d.", p.group.Name, p.at.Load(), h.End)
 	}
 	return nil
 }
 
-// timeOfDay is how a sentence says when something began.
+// timeOfDay is the format of times in messages.
 const timeOfDay = "15:04:05 UTC"
 
-// Broken returns why a group stands still until a person rebuilds it, with kind
-// Unavailable, or nil. It asks neither the log nor the stores.
+// Broken returns an error of kind Unavailable if a group is stopped until a person
+// rebuilds it, or nil. It reads neither the log nor the stores.
 func (r *Runner) Broken() error {
 	for _, f := range r.projectors {
 		f.mu.Lock()
 		state, err := f.state, f.err
 		f.mu.Unlock()
 		if state == Broken {
-			return domain.Wrap(domain.Unavailable, err, "The view %s stands still until it is rebuilt", f.group.Name)
+			return domain.Wrap(domain.Unavailable, err, "The view %s is stopped until it is rebuilt", f.group.Name)
 		}
 	}
 	return nil

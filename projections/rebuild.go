@@ -8,14 +8,14 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// Progress is how far a rebuild or a verification has come.
+// Progress is the progress of a rebuild or a verification.
 type Progress struct {
 	Position eventlog.Position
 	End      eventlog.Position // where it will end, as far as is known
 	Events   int64             // applied so far
 }
 
-// Rebuilt is what a rebuild did.
+// Rebuilt is the result of a rebuild.
 type Rebuilt struct {
 	Group    string
 	Events   int64
@@ -30,25 +30,25 @@ const catchUpRounds = 8
 // promoteRounds bounds how often a rebuild runs after a writer of another process.
 const promoteRounds = 64
 
-func (f *projector) rebuild(ctx context.Context, progress func(Progress)) (Rebuilt, error) {
-	if !f.claimRebuild() {
-		return Rebuilt{}, domain.Errorf(domain.Conflict, "The view %s is being rebuilt already.", f.group.Name)
+func (p *projector) rebuild(ctx context.Context, progress func(Progress)) (Rebuilt, error) {
+	if !p.claimRebuild() {
+		return Rebuilt{}, domain.Errorf(domain.Conflict, "The view %s is being rebuilt already.", p.group.Name)
 	}
-	defer f.releaseRebuild()
-	start := f.now()
-	b, err := f.views.Build(ctx, f.group)
+	defer p.releaseRebuild()
+	start := p.now()
+	b, err := p.views.Build(ctx, p.group)
 	if err != nil {
 		return Rebuilt{}, err
 	}
 	defer b.Discard(context.WithoutCancel(ctx)) //nolint:errcheck // after Promote it does nothing; else the next start removes the rest
-	fresh, err := newApplier(ctx, f.group, b)
+	fresh, err := newApplier(ctx, p.group, b)
 	if err != nil {
 		return Rebuilt{}, err
 	}
-	fresh.found = f.holes().log
-	done := Rebuilt{Group: f.group.Name}
+	fresh.found = p.holes().log
+	done := Rebuilt{Group: p.group.Name}
 	for range catchUpRounds {
-		n, err := f.catchUp(ctx, fresh, &done, progress)
+		n, err := p.catchUp(ctx, fresh, &done, progress)
 		if err != nil {
 			return done, err
 		}
@@ -61,21 +61,21 @@ func (f *projector) rebuild(ctx context.Context, progress func(Progress)) (Rebui
 			return done, err
 		}
 	}
-	if err := f.replace(ctx, fresh, b, &done, progress); err != nil {
+	if err := p.replace(ctx, fresh, b, &done, progress); err != nil {
 		return done, err
 	}
-	done.Position, done.Elapsed = fresh.at(), f.now().Sub(start)
-	f.logger.Info("the view was rebuilt", "position", done.Position, "events", done.Events, "elapsed", done.Elapsed)
+	done.Position, done.Elapsed = fresh.at(), p.now().Sub(start)
+	p.logger.Info("the view was rebuilt", "position", done.Position, "events", done.Events, "elapsed", done.Elapsed)
 	return done, nil
 }
 
 // catchUp replays up to what is the end of the log now.
-func (f *projector) catchUp(ctx context.Context, fresh *applier, done *Rebuilt, progress func(Progress)) (int, error) {
-	end, err := f.log.End(ctx)
+func (p *projector) catchUp(ctx context.Context, fresh *applier, done *Rebuilt, progress func(Progress)) (int, error) {
+	end, err := p.log.End(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return fresh.replay(ctx, f.log, end, func(at eventlog.Position, n int) {
+	return fresh.replay(ctx, p.log, end, func(at eventlog.Position, n int) {
 		done.Events += int64(n)
 		if progress != nil {
 			progress(Progress{Position: at, End: end, Events: done.Events})
@@ -88,11 +88,11 @@ func (f *projector) catchUp(ctx context.Context, fresh *applier, done *Rebuilt, 
 // over the events it still has in hand that they include. A writer in another
 // process is not held: if it came further meanwhile, Promote refuses, and the
 // last events are played again.
-func (f *projector) replace(ctx context.Context, fresh *applier, b Building, done *Rebuilt, progress func(Progress)) error {
-	f.writing.Lock()
-	defer f.writing.Unlock()
+func (p *projector) replace(ctx context.Context, fresh *applier, b Building, done *Rebuilt, progress func(Progress)) error {
+	p.writing.Lock()
+	defer p.writing.Unlock()
 	for round := 0; ; round++ {
-		if _, err := f.catchUp(ctx, fresh, done, progress); err != nil {
+		if _, err := p.catchUp(ctx, fresh, done, progress); err != nil {
 			return err
 		}
 		err := b.Promote(ctx)
@@ -103,28 +103,28 @@ func (f *projector) replace(ctx context.Context, fresh *applier, b Building, don
 			return err
 		}
 	}
-	f.applier = fresh
-	fresh.wrote = f.mirrored
-	f.mirror.Reset(f.group.Name, fresh.at())
-	f.opened.Store(true)
-	f.advanced()
-	signal(f.renewed)
-	f.changes.Publish(Change{Group: f.group.Name, Position: fresh.at(), Missed: true})
+	p.applier = fresh
+	fresh.wrote = p.mirrored
+	p.mirror.Reset(p.group.Name, fresh.at())
+	p.opened.Store(true)
+	p.advanced()
+	signal(p.renewed)
+	p.changes.Publish(Change{Group: p.group.Name, Position: fresh.at(), Missed: true})
 	return nil
 }
 
-func (f *projector) claimRebuild() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.rebuilding {
+func (p *projector) claimRebuild() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.rebuilding {
 		return false
 	}
-	f.rebuilding = true
+	p.rebuilding = true
 	return true
 }
 
-func (f *projector) releaseRebuild() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.rebuilding = false
+func (p *projector) releaseRebuild() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rebuilding = false
 }

@@ -79,8 +79,8 @@ func (r *Runner) Await(ctx context.Context, group string, at eventlog.Position) 
 	return f.await(ctx, at)
 }
 
-// Stands is up to where a group reflects the log, as far as is known without
-// asking its store; 0 for one that is not kept.
+// Stands returns the position of a group as far as it is known without a query; 0 for
+// one that is not kept.
 func (r *Runner) Stands(group string) eventlog.Position {
 	f, err := r.projector(group)
 	if err != nil {
@@ -89,7 +89,7 @@ func (r *Runner) Stands(group string) eventlog.Position {
 	return eventlog.Position(f.at.Load())
 }
 
-// Status tells how each group stands.
+// Status returns the status of each group.
 func (r *Runner) Status(ctx context.Context) ([]Status, error) {
 	all := make([]Status, len(r.projectors))
 	for i, f := range r.projectors {
@@ -102,8 +102,8 @@ func (r *Runner) Status(ctx context.Context) ([]Status, error) {
 	return all, nil
 }
 
-// Rebuild computes a group's rows anew from the first event, beside the
-// serving ones, and switches to them at once. Reads go on throughout, and
+// Rebuild computes a group's rows from the first event, beside the serving ones, and
+// switches to them in one step. Reads go on throughout, and
 // writes but for the moment of the switch. progress may be nil. A second
 // rebuild of the same group at the same time is a Conflict.
 func (r *Runner) Rebuild(ctx context.Context, group string, progress func(Progress)) (Rebuilt, error) {
@@ -131,7 +131,7 @@ func (r *Runner) projector(group string) (*projector, error) {
 	return r.projectors[i], nil
 }
 
-// notKept says why there is no group of that name here.
+// notKept returns the error for a group that is not kept here.
 func notKept(group string) error {
 	if _, err := GroupOf(group); err != nil {
 		return err

@@ -400,7 +400,7 @@ func TestAwaitGivesUp(t *testing.T) {
 	}
 }
 
-// TestEventsOfOthersAreNoLag asks views that nobody moves: what is ahead of
+// TestEventsOfOthersAreNoLag asks views that no runner moves: what is ahead of
 // one and is not its own, it is not behind.
 func TestEventsOfOthersAreNoLag(t *testing.T) {
 	log := memory.New()

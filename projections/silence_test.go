@@ -19,7 +19,7 @@ import (
 )
 
 // silent is a log whose subscriptions yield nothing, and no error, for as long
-// as it is told to be silent and until they are opened anew.
+// as it is told to be silent and until they are opened again.
 type silent struct {
 	*memory.Log
 	quiet  atomic.Bool

@@ -10,24 +10,24 @@ import (
 	"orderflow/readmodels"
 )
 
-// State is how a group fares.
+// State is the condition of a group.
 type State string
 
 // The states of a group.
 const (
 	Stopped   State = "stopped" // Run was not called, or ended
 	Following State = "following"
-	Retrying  State = "retrying" // its store or the log failed; tried again by itself
-	Broken    State = "broken"   // an event cannot be projected; stands still until rebuilt
-	// Stalled is behind, and nothing has come from the log for
-	// [following.StalledAfter]; it subscribes anew by itself.
+	Retrying  State = "retrying" // its store or the log failed; retried automatically
+	Broken    State = "broken"   // an event cannot be projected; stopped until rebuilt
+	// Stalled is behind, and has received nothing from the log for
+	// [following.StalledAfter]; it subscribes again automatically.
 	Stalled State = "stalled"
-	// Recomputing is computed anew by itself: what it was computed from is not in
-	// the log any more. Its old rows serve meanwhile.
+	// Recomputing is being rebuilt automatically, because the log no longer has the
+	// events that it was computed from. Its old rows serve meanwhile.
 	Recomputing State = "recomputing"
 )
 
-// Status is how a group stands.
+// Status is the status of a group.
 type Status struct {
 	Group    string
 	State    State
@@ -46,22 +46,22 @@ type Status struct {
 	Incomplete int64
 }
 
-func (f *projector) status(ctx context.Context) (Status, error) {
-	at, err := f.position(ctx)
+func (p *projector) status(ctx context.Context) (Status, error) {
+	at, err := p.position(ctx)
 	if err != nil {
 		return Status{}, err
 	}
-	end, err := f.log.End(ctx)
+	end, err := p.log.End(ctx)
 	if err != nil {
 		return Status{}, err
 	}
-	s := f.seen(at, end)
-	s.countHoles(ctx, f.views)
-	return s, f.lag(ctx, &s)
+	s := p.seen(at, end)
+	s.countHoles(ctx, p.views)
+	return s, p.lag(ctx, &s)
 }
 
-// countHoles fills in how many streams the rows set aside. A store that cannot
-// say so now is told of as the error, and is no reason to tell nothing.
+// countHoles fills in the number of holes. If the store fails, the status is returned
+// with the error.
 func (s *Status) countHoles(ctx context.Context, views any) {
 	holes, ok := views.(readmodels.Holes)
 	if !ok {
@@ -74,20 +74,20 @@ func (s *Status) countHoles(ctx context.Context, views any) {
 }
 
 // seen is the status without the lag.
-func (f *projector) seen(at, end eventlog.Position) Status {
-	h := f.source.Health()
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (p *projector) seen(at, end eventlog.Position) Status {
+	h := p.source.Health()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	s := Status{
-		Group: f.group.Name, State: f.state, Position: at, End: end, Rebuilding: f.rebuilding, WrittenAt: f.writtenAt,
+		Group: p.group.Name, State: p.state, Position: at, End: end, Rebuilding: p.rebuilding, WrittenAt: p.writtenAt,
 	}
-	err := f.err
+	err := p.err
 	switch {
-	case f.state != Following:
+	case p.state != Following:
 	case h.Failures > 0:
 		s.State, err = Retrying, h.Err
 	case h.Quiet >= following.StalledAfter:
-		s.State, err = Stalled, f.source.Ready()
+		s.State, err = Stalled, p.source.Ready()
 	}
 	if err != nil {
 		s.Error = err.Error()
@@ -95,16 +95,16 @@ func (f *projector) seen(at, end eventlog.Position) Status {
 	return s
 }
 
-// lag fills in how much is not applied. What the group has in hand is known;
-// the log is asked for the rest, unless the subscription is on its way to what
-// was the end when it began: a second walk would only be in its way. It is not on
-// its way if nothing is in hand and it has brought nothing for [following.CheckEvery].
-func (f *projector) lag(ctx context.Context, s *Status) error {
-	h := f.source.Health()
-	f.mu.Lock()
-	oldest, known := f.pending, 0
-	if f.queue != nil {
-		first, n := f.queue.oldest()
+// lag fills in the number and age of events that are not applied: those in the queue,
+// and those that it reads from the log. It does not read while the subscription is
+// catching up, so as not to read the same range twice, unless the queue is empty and
+// the subscription has brought nothing for [following.CheckEvery].
+func (p *projector) lag(ctx context.Context, s *Status) error {
+	h := p.source.Health()
+	p.mu.Lock()
+	oldest, known := p.pending, 0
+	if p.queue != nil {
+		first, n := p.queue.oldest()
 		if known = n; oldest.IsZero() {
 			oldest = first
 		}
@@ -113,20 +113,20 @@ func (f *projector) lag(ctx context.Context, s *Status) error {
 		known = max(known, 1)
 	}
 	at, limit := s.Position, maxLookTime
-	if f.doubt != nil {
+	if p.doubt != nil {
 		at = 0
 	}
-	running := f.running
-	f.mu.Unlock()
+	running := p.running
+	p.mu.Unlock()
 	if !running {
-		limit = 0 // somebody asks once, and waits
+		limit = 0 // a command asks once, and waits
 	}
 	n := 0
 	onItsWay := known > 0 || h.Quiet < following.CheckEvery
 	if catchingUp := running && (s.State == Following || s.State == Stopped) && !h.CaughtUp; !catchingUp || !onItsWay {
 		var first waiting
 		var err error
-		if n, first, err = f.backlog.look(ctx, at, s.End, limit); err != nil {
+		if n, first, err = p.backlog.look(ctx, at, s.End, limit); err != nil {
 			return err
 		}
 		if n > 0 {
@@ -135,35 +135,35 @@ func (f *projector) lag(ctx context.Context, s *Status) error {
 	}
 	s.LagEvents = int64(min(max(n, known), MaxLagEvents))
 	if !oldest.IsZero() {
-		s.Lag = max(0, f.now().Sub(oldest))
+		s.Lag = max(0, p.now().Sub(oldest))
 	}
 	return nil
 }
 
 // await registers before it looks, so that a commit between the two is not missed.
-func (f *projector) await(ctx context.Context, at eventlog.Position) error {
+func (p *projector) await(ctx context.Context, at eventlog.Position) error {
 	ctx, cancel := context.WithTimeout(ctx, MaxAwait)
 	defer cancel()
-	f.waiting.Add(1)
-	defer f.waiting.Add(-1)
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
 	for {
-		f.mu.Lock()
-		moved, state, err, doubt := f.moved, f.state, f.err, f.doubt
-		f.mu.Unlock()
-		have, perr := f.position(ctx)
+		p.mu.Lock()
+		moved, state, err, doubt := p.moved, p.state, p.err, p.doubt
+		p.mu.Unlock()
+		have, perr := p.position(ctx)
 		switch {
 		case perr != nil:
 			return perr
 		case have >= at && doubt == nil:
 			return nil
 		case state == Broken:
-			return domain.Wrap(domain.Unavailable, err, "The view %s stands still at position %d.", f.group.Name, have)
+			return domain.Wrap(domain.Unavailable, err, "The view %s is stopped at position %d", p.group.Name, have)
 		}
-		signal(f.wake)
+		signal(p.wake)
 		select {
 		case <-moved:
 		case <-ctx.Done():
-			return domain.Wrap(domain.Unavailable, ctx.Err(), "The view %s is at position %d and has not reached %d in time.", f.group.Name, have, at)
+			return domain.Wrap(domain.Unavailable, ctx.Err(), "The view %s is at position %d and has not reached %d in time", p.group.Name, have, at)
 		}
 	}
 }

@@ -46,7 +46,7 @@ func (r *Rows) Add(row any) {
 	}
 }
 
-// Keys names rows of any views; a key may stand in it more than once.
+// Keys names rows of any views; a key may occur more than once.
 type Keys struct {
 	Orders      []domain.OrderID
 	Payments    []domain.OrderID
@@ -76,8 +76,8 @@ type StockKey struct {
 
 // Batch is one transaction: rows, and the checkpoint they bring the views to.
 type Batch struct {
-	Above eventlog.Position   // where the views must stand for the batch to apply
-	To    eventlog.Checkpoint // where they stand afterwards; it may be below Above
+	Above eventlog.Position   // the position that the views must have for the batch to apply
+	To    eventlog.Checkpoint // the checkpoint afterwards; it may be below Above
 	// Rows replace those of the same keys; each at most once. A payment or a
 	// fulfilment comes with its order or after it.
 	Rows Rows
@@ -131,8 +131,8 @@ type Views interface {
 	// Live returns the serving version of a group, empty at first.
 	Live(ctx context.Context, g Group) (Store, error)
 
-	// Build returns a new empty version. It serves nobody until promoted, and
-	// what was neither promoted nor discarded is gone at the next start.
+	// Build returns a new empty version. It serves no readers until it is
+	// promoted. Versions neither promoted nor discarded are removed at the next start.
 	Build(ctx context.Context, g Group) (Building, error)
 }
 
@@ -152,9 +152,9 @@ type Building interface {
 	Discard(ctx context.Context) error
 }
 
-// Readied is a [Building] of which part of Promote can be done before.
+// Preparer is a [Building] that can do a part of Promote in advance.
 type Preparer interface {
-	// Ready does what takes long and need not keep the live writer waiting.
-	// Batches are taken afterwards too.
+	// Prepare does the long part of Promote that need not stop the live writer. More
+	// batches may follow.
 	Prepare(ctx context.Context) error
 }

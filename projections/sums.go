@@ -26,7 +26,7 @@ import (
 //	products.count
 type Sums map[string]int64
 
-// told is what the log has told of an order so far.
+// orderFacts is the part of an order's history that sums depend on.
 type orderFacts uint8
 
 const (

@@ -7,8 +7,8 @@ import (
 	"orderflow/readmodels"
 )
 
-// unit is the unit of work of one group: the rows a batch touches, and those
-// of earlier batches that are still warm. Its owner is the only writer of the
+// unit is the unit of work of one group: the rows that a batch changes, and a cache of
+// those of earlier batches. Its owner is the only writer of the
 // store, which is why rows kept from batch to batch cannot be stale.
 type unit struct {
 	store       Store
@@ -29,8 +29,8 @@ func newUnit(s Store) *unit {
 	return u
 }
 
-// wanted collects the rows that a batch asks for and the unit does not hold,
-// so that they are loaded by one question.
+// wanted collects the keys of the rows that a batch needs and the unit does not have,
+// so that one query loads them.
 type wanted struct {
 	unit             *unit
 	keys             Keys
@@ -93,7 +93,7 @@ func (u *unit) order(e event) (*readmodels.Order, error) {
 	return o, nil
 }
 
-// dirty collects the changed rows.
+// dirty returns the changed rows.
 func (u *unit) dirty() Rows {
 	return Rows{
 		Orders: u.orders.dirty(), Payments: u.payments.dirty(), Fulfilments: u.fulfilments.dirty(),
@@ -101,17 +101,17 @@ func (u *unit) dirty() Rows {
 	}
 }
 
-// unwritten is the weight of the changed rows that are not written.
+// unwritten returns the weight of the changed rows that are not written.
 func (u *unit) unwritten() int {
 	return u.orders.unwritten + u.payments.unwritten + u.fulfilments.unwritten +
 		u.sales.unwritten + u.stock.unwritten + u.products.unwritten + u.holes.unwritten
 }
 
-// resting collects the older half of the changed rows and takes them as
-// written. What happens to an order happens within a stretch of the log, so
-// most of them will not change any more. What belongs to an order goes with it.
+// evictable returns the least recently changed half of the dirty rows and marks them
+// clean. The events of an order lie close together, so most of these rows will not
+// change again. Rows of an order go together.
 func (u *unit) evictable() Rows {
-	u.changed = nil // nobody follows a store that is built
+	u.changed = nil // no reader follows a store that is being built
 	r := Rows{
 		Orders: u.orders.evictable(u.orders.older()), Sales: u.sales.evictable(u.sales.older()),
 		Stock: u.stock.evictable(u.stock.older()), Products: u.products.evictable(u.products.older()),
@@ -122,7 +122,7 @@ func (u *unit) evictable() Rows {
 	return r
 }
 
-// settle says that the changed rows were written; it returns the orders among them.
+// markWritten marks the changed rows as clean and returns the orders among them.
 func (u *unit) markWritten() []domain.OrderID {
 	u.orders.markWritten()
 	u.payments.markWritten()
@@ -136,9 +136,9 @@ func (u *unit) markWritten() []domain.OrderID {
 	return changed
 }
 
-// table is the rows of one view. Two generations bound it: when the young one
-// is full it becomes the old one, and what was old and not asked for is forgotten,
-// unless it is still to be written.
+// table is a bounded cache of the rows of one view, in two generations: when the young
+// one is full it becomes the old one, and the rows of the old one that were not used
+// since are dropped, except those that are still to be written.
 type table[K comparable, V any] struct {
 	young, old map[K]*V
 	touched    map[K]*V
@@ -163,7 +163,7 @@ func (t *table[K, V]) get(k K) *V {
 	return v
 }
 
-// keep takes a row that the store holds or that begins now.
+// put adds a row that was loaded or is new.
 func (t *table[K, V]) put(k K, v V) *V {
 	t.insert(k, &v)
 	return &v
@@ -184,7 +184,7 @@ func (t *table[K, V]) weighs(v *V) int {
 	return t.weigh(v)
 }
 
-// touch marks a row as changed; it says whether it was not so before.
+// markDirty marks a row as changed. It reports whether the row was clean.
 func (t *table[K, V]) markDirty(k K) bool {
 	if _, ok := t.touched[k]; ok {
 		return false
@@ -207,13 +207,13 @@ func (t *table[K, V]) dirty() []V {
 	return rows
 }
 
-// older chooses the half of the changed rows that changed first.
+// older selects the least recently changed half of the dirty rows.
 func (t *table[K, V]) older() func(i int, k K) bool {
 	half := (len(t.order) + 1) / 2
 	return func(i int, _ K) bool { return i < half }
 }
 
-// resting returns the changed rows that are chosen, as written.
+// evictable returns the selected dirty rows and marks them clean.
 func (t *table[K, V]) evictable(chosen func(i int, k K) bool) (rows []V) {
 	unwritten := t.order[:0]
 	for i, k := range t.order {
@@ -237,7 +237,7 @@ func (t *table[K, V]) markWritten() {
 	t.rotate()
 }
 
-// forget begins a new generation when the young one is full.
+// rotate starts a new generation when the young one is full.
 func (t *table[K, V]) rotate() {
 	if t.weight > MaxCachedWeight/2 {
 		clear(t.old)

@@ -15,8 +15,8 @@ import (
 // MaxDifferences bounds the differences a report lists; all are counted.
 const MaxDifferences = 1_000
 
-// Report is what a verification found. The group's serving rows were compared
-// with rows computed anew from the log up to the same position, one by one,
+// Report is the result of a verification. The group's serving rows were compared
+// with rows computed from the log up to the same position, one by one,
 // and the store's sums with sums taken from the log by other code.
 type Report struct {
 	Group       string
@@ -30,7 +30,7 @@ type Report struct {
 	Different   int64             // all differences
 }
 
-// OK says whether the view tells what the log tells.
+// OK reports whether the view agrees with the log.
 func (r Report) OK() bool { return r.Different == 0 }
 
 // Difference is one thing on which view and log disagree.
@@ -62,31 +62,31 @@ func (r *Report) add(d Difference) {
 
 // verify plays the shadow close to the live position first, so that the
 // snapshot of the serving rows is held only for the last events and the comparison.
-func (f *projector) verify(ctx context.Context, progress func(Progress)) (Report, error) {
-	near, err := f.position(ctx)
+func (p *projector) verify(ctx context.Context, progress func(Progress)) (Report, error) {
+	near, err := p.position(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	b, err := f.views.Build(ctx, f.group)
+	b, err := p.views.Build(ctx, p.group)
 	if err != nil {
 		return Report{}, err
 	}
 	defer b.Discard(context.WithoutCancel(ctx)) //nolint:errcheck // the next start removes what is left
-	shadow, err := newApplier(ctx, f.group, b)
+	shadow, err := newApplier(ctx, p.group, b)
 	if err != nil {
 		return Report{}, err
 	}
-	report := Report{Group: f.group.Name}
+	report := Report{Group: p.group.Name}
 	told := func(at eventlog.Position, n int) {
 		report.Events += int64(n)
 		if progress != nil {
 			progress(Progress{Position: at, End: near, Events: report.Events})
 		}
 	}
-	if _, err := shadow.replay(ctx, f.log, near, told); err != nil {
+	if _, err := shadow.replay(ctx, p.log, near, told); err != nil {
 		return report, err
 	}
-	live, err := f.views.Live(ctx, f.group)
+	live, err := p.views.Live(ctx, p.group)
 	if err != nil {
 		return report, err
 	}
@@ -96,7 +96,7 @@ func (f *projector) verify(ctx context.Context, progress func(Progress)) (Report
 	}
 	defer have.Close() //nolint:errcheck // it only read
 	report.Position = have.Position()
-	if _, err := shadow.replay(ctx, f.log, report.Position, told); err != nil {
+	if _, err := shadow.replay(ctx, p.log, report.Position, told); err != nil {
 		return report, err
 	}
 	want, err := b.Snapshot(ctx)
@@ -111,7 +111,7 @@ func (f *projector) verify(ctx context.Context, progress func(Progress)) (Report
 	if err != nil {
 		return report, err
 	}
-	if report.Sums, err = logSums(ctx, f.log, f.group, report.Position); err != nil {
+	if report.Sums, err = logSums(ctx, p.log, p.group, report.Position); err != nil {
 		return report, err
 	}
 	report.compareSums(sums)

@@ -116,7 +116,7 @@ func TestASecondStartDoesNotWalkThroughTheEventsOfOthers(t *testing.T) {
 }
 
 // TestNobodyWalksBesideTheSubscription holds the subscription up half way through
-// the events of others: what it has passed is kept, and nobody else walks there.
+// the events of others: what it has passed is kept, and no other reader walks there.
 func TestNobodyWalksBesideTheSubscription(t *testing.T) {
 	held, on := make(chan struct{}), make(chan struct{})
 	log := &walking{Log: memory.New(), every: 1_000}
@@ -301,7 +301,7 @@ func TestAViewThatCannotBeComputedAnewKeepsItsRows(t *testing.T) {
 	defer stop()
 	becomes(t, "it is said to stand still", func() bool {
 		err := r.Ready(t.Context())
-		return err != nil && strings.Contains(err.Error(), "The view orders stands still until it is rebuilt")
+		return err != nil && strings.Contains(err.Error(), "The view orders is stopped until it is rebuilt")
 	})
 	if _, err := views.Order(t.Context(), o.ID()); err != nil {
 		t.Errorf("its old rows do not serve: %v", err)

@@ -7,11 +7,11 @@ import (
 	"orderflow/domain"
 )
 
-// Fulfilment is how far the work on one order has come.
+// Fulfilment is the progress of the work on one order.
 type Fulfilment struct {
 	Order           domain.OrderID
 	Phase           Phase
-	Reason          domain.Reason // why it is being undone, else empty
+	Reason          domain.Reason // why it is being compensated, else empty
 	AttentionStep   string        // the step a person must look at, else empty
 	AttentionReason string
 	PendingReturns  int       // returns whose stock or money is still to be moved
@@ -23,7 +23,7 @@ type Fulfilment struct {
 	Position        int64     // of the last event that changed this row
 }
 
-// Phase is what a fulfilment is busy with.
+// Phase is the part of the work that a fulfilment has reached.
 type Phase string
 
 // The phases of a fulfilment.
@@ -41,10 +41,9 @@ type Fulfilments interface {
 	// Fulfilment returns the work on one order; it exists from the order's first event.
 	Fulfilment(ctx context.Context, id domain.OrderID) (Fulfilment, error)
 
-	// Standing returns up to limit orders whose work is unfinished, about
-	// which nothing happened since before, and which were not told to wait
-	// beyond it; the longest silent first. Orders that wait for a person are
-	// not among them: see NeedingAttention.
+	// Stalled returns up to limit orders with unfinished work that had no event since
+	// before and are not waiting for a later time, the longest stalled first. Orders
+	// that wait for a person are not among them: see NeedingAttention.
 	Stalled(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error)
 
 	// NeedingAttention returns up to limit fulfilments that wait for a person,

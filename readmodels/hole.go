@@ -8,8 +8,8 @@ import (
 	"orderflow/domain"
 )
 
-// Hole is a stream that lacks events: a view could not tell what it is about, or
-// nothing can be decided about it.
+// Hole is a stream that lacks events, so that a view cannot fold the later ones, or no
+// decision can be made on it.
 type Hole struct {
 	Stream string         // "order-ord_7…"
 	Order  domain.OrderID // that the stream is about; empty if it is about none
@@ -26,7 +26,7 @@ type Hole struct {
 // to restore them.
 const StepRestore = "restore"
 
-// Reason returns what a person is told.
+// Reason returns the explanation for an operator.
 func (h Hole) Reason() string {
 	switch h.How {
 	case "":
@@ -38,7 +38,7 @@ func (h Hole) Reason() string {
 	return fmt.Sprintf("The log lacks events of the stream %s: it was truncated or deleted where it is kept. Restore them from a backup, or settle the order by hand.", h.Stream)
 }
 
-// Holes tells which streams a group of views set aside.
+// Holes lists the streams that a group of views set aside.
 type Holes interface {
 	// Holes returns up to limit streams of which a group set events aside, by
 	// name, and how many there are.

@@ -1,6 +1,6 @@
-// Package readmodels is what readers see: the views, one file each, and the
-// questions they answer. Views follow the log; a row's Position says up to
-// which event, and rows can be thrown away and computed again.
+// Package readmodels is the views that queries read, one file each, with the queries
+// on them. Views follow the log; a row's Position is that of the last event in it, and
+// all rows can be computed again.
 //
 // Questions about one thing answer NotFound when there is none. Lists come in
 // pages: an empty Next says that it was the last one. Any question may fail

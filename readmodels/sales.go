@@ -17,7 +17,7 @@ type SalesDay struct {
 	RevenueMinor  int64 // of those, before refunds
 	RefundedMinor int64 // given back for returned goods of those
 	Rejected      int64 // orders that could not be fulfilled
-	Cancelled     int64 // orders that were undone on request
+	Cancelled     int64 // orders that were cancelled on request
 	Position      int64 // of the last event that changed this row
 }
 

@@ -402,7 +402,7 @@ func TestAFeedThatFailsThreeTimes(t *testing.T) {
 }
 
 // A feed that falls silent while the log grows is reported, is not ready, and is
-// opened anew; the orders that came meanwhile are looked at then.
+// opened again; the orders that came meanwhile are looked at then.
 func TestAFeedThatFallsSilent(t *testing.T) {
 	healing(t, func(b *bench, feed *sagastest.Unsteady, l *looked, said *bytes.Buffer) {
 		stalled := 0

@@ -28,7 +28,7 @@ import (
 
 // While the gateway hangs, orders are taken and wait; when it is back they
 // settle by themselves, soon after the breaker closes and not each when its
-// own pause is over. Nobody is charged twice.
+// own pause is over. No order is charged twice.
 func TestOutageIsWaitedOut(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestOutageIsWaitedOut(t *testing.T) {
 			t.Fatalf("only %d payments say that they wait", waiting)
 		}
 		sim.SetOutage(simulator.Payment, simulator.Work)
-		// Somebody tries the half-open breaker, and then all that wait for it
+		// One call tries the half-open breaker, and then all that wait for it
 		// come at once; those whose charge is in doubt ask when their pause is over.
 		time.Sleep(charging.LastPause/4 + resilience.DefaultOpenFor)
 		soon, inDoubt := having(t, log, order.Confirmed{}.EventType()), having(t, log, payment.OutcomeUnknown{}.EventType())

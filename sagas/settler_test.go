@@ -92,7 +92,7 @@ func settlingBench(t *testing.T, test func(feed *settling, d *sagas.Driver, rele
 }
 
 // An event is dealt with when the look that it caused has ended, and one that
-// wakes nobody at once; the order of events does not matter.
+// wakes no saga at once; the order of events does not matter.
 func TestAFeedIsToldWhatIsDealtWith(t *testing.T) {
 	settlingBench(t, func(feed *settling, _ *sagas.Driver, release chan error) {
 		feed.put(9, "a", "wakes")

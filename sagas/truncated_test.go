@@ -70,9 +70,9 @@ type cutSeen struct {
 
 // TestTruncatedStreams cuts every kind of stream in every way at every step of
 // an order, and ends the process there, so that nothing is in memory. Either the
-// order ends as it should, or somebody is told which stream it is; no provider is
+// order ends as it should, or a person is told which stream it is; no provider is
 // called for it meanwhile; the other orders go on; and once the stream is whole
-// again and somebody has resumed, all ends as it should. It prints what was seen.
+// again and an operator has resumed, all ends as it should. It prints what was seen.
 func TestTruncatedStreams(t *testing.T) {
 	seen := map[string]map[string]int{}
 	for _, sc := range scenarios() {

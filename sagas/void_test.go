@@ -112,7 +112,7 @@ func TestVoidsThatNeverSucceedWaitForAPerson(t *testing.T) {
 	}
 }
 
-// inDoubt places an order and waits until nobody knows what became of its charge.
+// inDoubt places an order and waits until the outcome of its charge is unknown.
 func inDoubt(t *testing.T, w *world, p *process, capture simulator.Behaviour) domain.OrderID {
 	t.Helper()
 	w.sim.SetOutage(simulator.Payment, capture)

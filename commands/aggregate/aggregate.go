@@ -227,5 +227,5 @@ func (a *Aggregate[S, E]) submit(ctx context.Context, stream eventlog.Stream, r 
 	if c.withdraw(r) || r.decide == nil {
 		return Result{}, errGivenUp(ctx)
 	}
-	return Result{}, domain.Wrap(domain.Unknown, context.Cause(ctx), "The request was given up while it was carried out; send it again to find out.")
+	return Result{}, domain.Wrap(domain.Unknown, context.Cause(ctx), "The request was given up while it was carried out; send it again to find out")
 }

@@ -182,7 +182,7 @@ func TestRepeatedFirstAppendDoesNotHideWhatFollowed(t *testing.T) {
 	}
 }
 
-// Whoever made a stream by an append above all that had been stored knows
+// A process that made a stream by an append above everything stored knows
 // where it ends and need not read it.
 func TestAloneDoesNotReadWhatItMade(t *testing.T) {
 	s := aggregatetest.NewStore()
@@ -234,7 +234,7 @@ func TestAloneReadsOnce(t *testing.T) {
 	}
 }
 
-// Whoever was woken by an event finds it in the state, even if the append that
+// A reader that an event has woken finds it in the state, even if the append that
 // stored it has not come back yet; otherwise a saga would find nothing to do
 // and its order stand still.
 func TestWhoWasWokenByAnEventFindsIt(t *testing.T) {

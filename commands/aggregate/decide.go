@@ -122,7 +122,7 @@ func (a *Aggregate[S, E]) append(ctx context.Context, c *cacheEntry[S, E], p *pr
 	before := a.endOfLog(ctx, c)
 	at, err := a.store.Append(ctx, c.stream, c.committed.version, p.pending...)
 	if err != nil {
-		switch err = withKind(err, domain.Unknown, "It is not known whether the request was stored; send it again to find out."); domain.KindOf(err) {
+		switch err = withKind(err, domain.Unknown, "It is not known whether the request was stored; send it again to find out"); domain.KindOf(err) {
 		case domain.Conflict, domain.Unavailable, domain.ReadOnly, domain.Invalid:
 			c.discardUncommitted()
 		default:

@@ -50,7 +50,7 @@ func TestLongStreamsAreReadInSeveralRounds(t *testing.T) {
 			defer a.Close()
 			refused := 0
 			for {
-				// Also one that believes the stream to be new does not begin anew.
+				// Also one that believes the stream to be new does not start again.
 				sum, r, err := a.Transact(ctx(), "tally-1", aggregate.Cause{Command: "c", Fresh: refused%2 == 1}, add("new", 5))
 				if err == nil {
 					if sum.Sum != events+5 || r.Version != events+1 || r.Events != 1 {

@@ -62,7 +62,7 @@ func (a *Aggregate[S, E]) readTail(ctx context.Context, c *cacheEntry[S, E]) (n 
 			if domain.KindOf(err) == domain.Incomplete {
 				c.invalidate()
 			}
-			return n, withKind(err, domain.Unavailable, "The log cannot be read now; try again later.")
+			return n, withKind(err, domain.Unavailable, "The log cannot be read now; try again later")
 		}
 		if err := a.advance(c, r); err != nil {
 			return n, err
@@ -111,7 +111,7 @@ func (a *Aggregate[S, E]) readSnapshot(ctx context.Context, c *cacheEntry[S, E])
 	last := eventlog.EventID(blob)
 	for r, err := range a.store.Read(ctx, c.stream, at-1) {
 		if err != nil {
-			return withKind(err, domain.Unavailable, "The log cannot be read now; try again later.")
+			return withKind(err, domain.Unavailable, "The log cannot be read now; try again later")
 		}
 		if r.Version != at || r.ID != last {
 			return nil

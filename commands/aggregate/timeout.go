@@ -30,7 +30,7 @@ func Bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 func errGivenUp(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, overdueError{}) {
-		return domain.Wrap(domain.Unavailable, cause, "The event log did not answer within %s and the request was not carried out; send it again later.", CommandTimeout)
+		return domain.Wrap(domain.Unavailable, cause, "The event log did not answer within %s and the request was not carried out; send it again later", CommandTimeout)
 	}
-	return domain.Wrap(domain.Unavailable, cause, "The request was given up before it was carried out.")
+	return domain.Wrap(domain.Unavailable, cause, "The request was given up before it was carried out")
 }

@@ -39,7 +39,7 @@ func at(from, to Phase, events ...Event) Decision {
 	}
 }
 
-// Revert begins undoing. A fulfilment with returns under way or done is not undone.
+// Revert begins the compensation. A fulfilment with returns is not compensated.
 func Revert(reason domain.Reason, detail string, cancel bool) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Phase {
@@ -48,7 +48,7 @@ func Revert(reason domain.Reason, detail string, cancel bool) Decision {
 		case PhaseReserving, PhaseCharging, PhaseShipping, PhaseFulfilled:
 		}
 		if len(s.Returns) > 0 {
-			return nil, domain.Errorf(domain.Rejected, "Goods of this order were returned; it is not undone as a whole.")
+			return nil, domain.Errorf(domain.Rejected, "Goods of this order were returned; it cannot be cancelled as a whole.")
 		}
 		return []Event{Reverting{Reason: reason, Detail: detail, Cancel: cancel}}, nil
 	}
@@ -56,26 +56,26 @@ func Revert(reason domain.Reason, detail string, cancel bool) Decision {
 
 // RecordShipmentCancelled records that no parcel will be fetched.
 func RecordShipmentCancelled() Decision {
-	return undoing(func(s State) bool { return s.ShipmentOff }, ShipmentCancelled{})
+	return compensating(func(s State) bool { return s.ShipmentOff }, ShipmentCancelled{})
 }
 
 // RecordPaymentReverted records that no money of the order is held.
 func RecordPaymentReverted() Decision {
-	return undoing(func(s State) bool { return s.PaymentBack }, PaymentReverted{})
+	return compensating(func(s State) bool { return s.PaymentBack }, PaymentReverted{})
 }
 
 // FinishRevert records that the stock is free and the order ended.
 func FinishRevert() Decision {
-	return undoing(func(s State) bool { return s.Phase == PhaseCompensated }, StockReleased{}, Reverted{})
+	return compensating(func(s State) bool { return s.Phase == PhaseCompensated }, StockReleased{}, Reverted{})
 }
 
-func undoing(done func(State) bool, events ...Event) Decision {
+func compensating(done func(State) bool, events ...Event) Decision {
 	return func(s State) ([]Event, error) {
 		switch {
 		case done(s):
 			return nil, nil
 		case s.Phase != PhaseCompensating:
-			return nil, domain.Errorf(domain.Rejected, "The fulfilment is %q and nothing is being undone.", s.Phase)
+			return nil, domain.Errorf(domain.Rejected, "The fulfilment is %q and is not being compensated.", s.Phase)
 		}
 		return events, nil
 	}

@@ -60,7 +60,7 @@ type ShipmentBooked struct {
 // Completed says stock, money and parcel are secured and the order says so.
 type Completed struct{}
 
-// Reverting begins undoing: what was done is compensated in reverse.
+// Reverting begins the compensation of the steps done, in reverse order.
 type Reverting struct {
 	Reason domain.Reason `json:"reason"`
 	Detail string        `json:"detail,omitempty"`
@@ -76,7 +76,7 @@ type PaymentReverted struct{}
 // StockReleased says the warehouse has its units back.
 type StockReleased struct{}
 
-// Reverted says all was undone and the order says so.
+// Reverted records that the compensation is complete and the order has ended.
 type Reverted struct{}
 
 // ReturnAccepted asks for the money of returned goods to be given back.

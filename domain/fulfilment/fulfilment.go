@@ -56,13 +56,13 @@ type State struct {
 	Token     string
 	Returns   []Return
 
-	// What was asked of others, and so must be undone by them.
+	// Requested of other aggregates, which must compensate it.
 	StockHeld, PaymentAsked, ShipmentAsked bool
-	// What is known to have come of it: then the stream that says so is not empty.
+	// Answered by them; the streams with the answers are then not empty.
 	Paid, Booked bool
-	// What was undone.
+	// Compensated.
 	ShipmentOff, PaymentBack, StockFree bool
-	// Why it is undone, and how the order is to end.
+	// Reason for the compensation, and how the order ends.
 	Reason domain.Reason
 	Detail string
 	Cancel bool
@@ -116,9 +116,9 @@ func evolve(s State, e Event) State {
 	return s
 }
 
-// Next says what is to be done. It is asked again after every event and after
-// every crash, so whatever it names is safe to repeat. Compensation goes backwards,
-// and only through what was asked for.
+// Next returns the next step. It is called again after every event and every crash, so
+// each step is safe to repeat. Compensation goes backwards through the steps that were
+// requested.
 func (s State) Next() Step {
 	switch {
 	case s.Stuck != nil:
@@ -149,7 +149,7 @@ func (s State) HasPayment() bool { return s.Paid || s.Reason == domain.PaymentDe
 // shipment stream without events lacks some.
 func (s State) HasParcel() bool { return s.Booked || s.Reason == domain.ShipmentRefused }
 
-// OpenReturn is the return that is settled next.
+// OpenReturn returns the return to settle next.
 func (s State) OpenReturn() (Return, bool) {
 	if i := s.open(); i >= 0 {
 		return s.Returns[i], true
@@ -161,7 +161,7 @@ func (s State) open() int {
 	return slices.IndexFunc(s.Returns, func(r Return) bool { return !r.Settled })
 }
 
-// HasReturn says whether a return was accepted.
+// HasReturn reports whether a return was accepted.
 func (s State) HasReturn(id string) bool {
 	return slices.ContainsFunc(s.Returns, func(r Return) bool { return r.ID == id })
 }

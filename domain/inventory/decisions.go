@@ -15,7 +15,7 @@ type Decision = decider.Decision[State, Event]
 // MaxOnHand bounds the units of one article in one warehouse, far from overflow.
 const MaxOnHand = math.MaxInt64 / 4
 
-// Receive takes in a delivery. The same receipt again is no news; its id with
+// Receive takes in a delivery. A repeat of the receipt returns no events; its id with
 // other units is a Mismatch.
 func Receive(receipt string, units []Units) Decision {
 	return func(s State) ([]Event, error) {
@@ -39,7 +39,7 @@ func Receive(receipt string, units []Units) Decision {
 }
 
 // Adjust corrects the stock of one article after a count. It never takes away
-// what is reserved. The same adjustment again is no news; its id with another
+// reserved units. A repeat of the adjustment returns no events; its id with another
 // article or number is a Mismatch.
 func Adjust(id string, sku domain.SKU, delta int64, reason string) Decision {
 	return func(s State) ([]Event, error) {
@@ -62,9 +62,9 @@ func Adjust(id string, sku domain.SKU, delta int64, reason string) Decision {
 	}
 }
 
-// Reserve sets everything aside that an order needs, or, if it is short of
-// anything, nothing: then Refused says of what. An order is decided on once;
-// what was released stays released.
+// Reserve reserves all units of an order. If there are shortages it reserves none and
+// returns Refused with the shortages. An order is decided once; a released reservation
+// stays released.
 func Reserve(order domain.OrderID, units []Units) Decision {
 	return func(s State) ([]Event, error) {
 		if s.Orders.of(order) != ReservationNone {
@@ -90,8 +90,8 @@ func Reserve(order domain.OrderID, units []Units) Decision {
 	}
 }
 
-// Release frees what is set aside for an order. An order that was never
-// reserved is remembered, so that a late reservation finds it given up.
+// Release releases the reservation of an order. An order without a reservation is
+// recorded too, so that a late reservation is refused.
 func Release(order domain.OrderID) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Orders.of(order) {
@@ -105,7 +105,7 @@ func Release(order domain.OrderID) Decision {
 	}
 }
 
-// Commit takes what is set aside for an order off the books.
+// Commit takes the reserved units of an order out of the stock.
 func Commit(order domain.OrderID) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Orders.of(order) {
@@ -119,8 +119,8 @@ func Commit(order domain.OrderID) Decision {
 	}
 }
 
-// Return takes goods of an order back into stock. The same return again is no
-// news; its id with other units is a Mismatch.
+// Return takes goods of an order back into stock. A repeat of the return
+// returns no events; its id with other units is a Mismatch.
 func Return(order domain.OrderID, id string, units []Units) Decision {
 	return func(s State) ([]Event, error) {
 		if s.Orders.of(order) != ReservationCommitted {
@@ -137,8 +137,8 @@ func Return(order domain.OrderID, id string, units []Units) Decision {
 	}
 }
 
-// repeats says whether a movement was made before, and with a Mismatch if that
-// one moved something else under the same key.
+// repeats reports whether a movement was made before. It is a Mismatch if the earlier
+// one moved other units under the same key.
 func (s State) repeats(key string, units []Units) (done bool, err error) {
 	before, done := s.Done[key]
 	if done && before != digest(units) {

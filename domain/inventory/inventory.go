@@ -15,7 +15,7 @@ type Level struct {
 	Reserved int64 `json:"reserved"` // set aside for orders; never above OnHand
 }
 
-// Available is what can still be reserved.
+// Available returns the number of units that can be reserved.
 func (l Level) Available() int64 { return l.OnHand - l.Reserved }
 
 // ReservationStatus is the status of the reservation of one order.
@@ -23,7 +23,7 @@ type ReservationStatus uint8
 
 // The statuses of a reservation. Append only: snapshots hold them.
 const (
-	ReservationNone      ReservationStatus = iota // never heard of
+	ReservationNone      ReservationStatus = iota // unknown order
 	ReservationHeld                               // reserved
 	ReservationRefused                            // refused: something was missing
 	ReservationReleased                           // released, or given up before it was reserved; a late reservation is refused
@@ -36,7 +36,7 @@ type State struct {
 	Levels map[domain.SKU]Level          `json:"levels"`
 	Orders ReservationStatuses           `json:"orders"` // every order ever seen, to recognise a repeat
 	Held   map[domain.OrderID][]Units    `json:"held"`   // reserved units by order
-	Shorts map[domain.OrderID][]Shortage `json:"shorts"` // what refused orders were short of
+	Shorts map[domain.OrderID][]Shortage `json:"shorts"` // shortages of refused orders
 	Done   map[string]string             `json:"done"`   // receipts, adjustments and returns to a digest of what they moved, to recognise a repeat
 }
 

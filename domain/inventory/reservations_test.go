@@ -12,7 +12,7 @@ import (
 )
 
 // Standings are written as the map that they stand for, byte for byte, and that
-// map is read whoever wrote it, with spaces and escapes.
+// map is read from any writer, with spaces and escapes.
 func TestStandingsAreAMapInJSON(t *testing.T) {
 	ids := rapid.OneOf(
 		rapid.Map(rapid.Int(), func(i int) domain.OrderID { return domain.NewOrderID("c", string(rune(i))) }),

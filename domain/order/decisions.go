@@ -12,8 +12,8 @@ import (
 // Decision is about one order.
 type Decision = decider.Decision[State, Event]
 
-// Place opens an order. The same request again is no news; another request
-// under the same key, told by its fingerprint, is a Mismatch.
+// Place places an order. A repeat of the request returns no events; another request
+// under the same key, recognised by its fingerprint, is a Mismatch.
 func Place(p Placed) Decision {
 	return func(s State) ([]Event, error) {
 		if s.Status != StatusNew {
@@ -124,8 +124,8 @@ func Reject(reason domain.Reason, detail string) Decision {
 	}
 }
 
-// RequestCancel asks for an order to be undone. What was returned in part can
-// only be returned further.
+// RequestCancel requests the cancellation of an order. An order with returns cannot be
+// cancelled, only returned further.
 func RequestCancel(reason domain.Reason, detail string) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
@@ -147,7 +147,7 @@ func RequestCancel(reason domain.Reason, detail string) Decision {
 	}
 }
 
-// Cancel records that an order was undone as requested.
+// Cancel records that a cancelled order has been compensated.
 func Cancel() Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {

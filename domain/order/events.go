@@ -55,7 +55,7 @@ type Confirmed struct {
 	EstimatedDelivery time.Time `json:"estimated_delivery"`
 }
 
-// Rejected says the order cannot be fulfilled and whatever was done for it was undone.
+// Rejected says the order cannot be fulfilled and has been compensated.
 type Rejected struct {
 	Reason domain.Reason `json:"reason"`
 	Detail string        `json:"detail,omitempty"` // for the customer
@@ -67,7 +67,7 @@ type CancelRequested struct {
 	Detail string        `json:"detail,omitempty"`
 }
 
-// Cancelled says the order was undone on request.
+// Cancelled says the order was cancelled on request and has been compensated.
 type Cancelled struct {
 	Reason domain.Reason `json:"reason"`
 }

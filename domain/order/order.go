@@ -7,7 +7,7 @@ import (
 	"orderflow/domain/decider"
 )
 
-// Status is where an order is in its life.
+// Status is the status of an order.
 type Status string
 
 // The life of an order: new → placed → confirmed → (cancelling → cancelled), or
@@ -21,7 +21,7 @@ const (
 	StatusCancelled  Status = "cancelled"
 )
 
-// Ended says whether nothing more can happen to an order but returns.
+// Ended reports whether an order has ended; only returns can follow.
 func (s Status) Ended() bool {
 	return s == StatusConfirmed || s == StatusRejected || s == StatusCancelled
 }
@@ -48,7 +48,7 @@ var Decider = decider.Decider[State, Event]{Evolve: evolve}
 func evolve(s State, e Event) State {
 	switch e := e.(type) {
 	case Placed:
-		if s.Status != StatusNew { // it was repeated while the stream was deleted, and tells nothing
+		if s.Status != StatusNew { // a repeat from a time when the stream was deleted; ignored
 			return s
 		}
 		s.Status, s.Order, s.Customer, s.Warehouse = StatusPlaced, e.Order, e.Customer, e.Warehouse
@@ -76,7 +76,7 @@ func evolve(s State, e Event) State {
 	return s
 }
 
-// Returnable is how many units of a line can still come back.
+// Returnable returns the number of units of a line that can still be returned.
 func (s State) Returnable(line int) int64 {
 	if line < 0 || line >= len(s.Lines) {
 		return 0

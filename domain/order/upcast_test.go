@@ -13,7 +13,7 @@ import (
 
 // A form that is no longer written stays readable: it is taught to the codec
 // as today's event. Here, orders once had a price in pence per line and no
-// currency; whoever folds them sees pounds.
+// currency; folded, they are in pounds.
 func Example_upcast() {
 	codec := maps.Clone(order.Codec).Upcast("order.placed.v0", placedV0)
 

@@ -10,8 +10,8 @@ import (
 // Decision is about the money of one order.
 type Decision = decider.Decision[State, Event]
 
-// Start records that a gateway is about to be called. An attempt whose outcome
-// is open is no news: it must be asked about, not repeated.
+// Start records that a gateway is about to be called. If the outcome of
+// an attempt is open it returns no events: the outcome must be looked up first.
 func Start(gateway, key string, amount domain.Money) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
@@ -110,8 +110,8 @@ func Void(reason string) Decision {
 	}
 }
 
-// DeferVoid records that a void must be tried again. Once it is known what
-// became of the charge it is no news.
+// DeferVoid records that a void must be tried again. Once the
+// outcome of the charge is final it returns no events.
 func DeferVoid(gateway, reason string, retryAt time.Time) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {

@@ -8,7 +8,7 @@ import (
 	"orderflow/domain/decider"
 )
 
-// Status is where the money of an order is.
+// Status is the status of a payment.
 type Status string
 
 // The life of a payment.
@@ -22,7 +22,7 @@ const (
 	StatusVoided     Status = "voided"
 )
 
-// Refund is one refund as it stands.
+// Refund is the state of one refund.
 type Refund struct {
 	ID      string
 	Amount  domain.Money
@@ -30,7 +30,7 @@ type Refund struct {
 	Failed  string // the gateway's reason, if it refused for good
 	RetryAt time.Time
 	Tries   int
-	Fails   int // how often the gateway refused for good
+	Fails   int // number of final refusals by the gateway
 }
 
 // State is what decisions about the money of one order need to know.
@@ -39,7 +39,7 @@ type State struct {
 	Gateway   string
 	Key       string
 	Attempts  int
-	Amount    domain.Money // captured, once Status is Taken; before, what was asked for
+	Amount    domain.Money // captured, if Status is StatusCaptured; before that, requested
 	Reference string
 	Reason    string
 	RetryAt   time.Time // when to try again or to ask
@@ -89,15 +89,14 @@ func evolve(s State, e Event) State {
 	return s
 }
 
-// ended says whether it is settled what became of the charge.
+// ended reports whether the outcome of the charge is final.
 func (s State) ended() bool {
 	return s.Status == StatusCaptured || s.Status == StatusDeclined || s.Status == StatusVoided
 }
 
-// begins says whether e is about a charge that is not settled. Such an event
-// follows a settled one only where the stream was deleted for a while and a saga
-// took it for a new one: it tells nothing then, and above all not that money
-// which was taken was not.
+// begins reports whether e is about a charge without a final outcome. Such an event
+// follows a final one only if the stream was deleted for a while and a saga took it for
+// a new one. It is then ignored, so that captured money never counts as not captured.
 func begins(e Event) bool {
 	switch e.(type) {
 	case AttemptStarted, OutcomeUnknown, Deferred, Declined, Voided, VoidDeferred:
@@ -127,7 +126,7 @@ func (s State) Refund(id string) (Refund, bool) {
 	return s.Refunds[i], true
 }
 
-// Held is what was captured and not given back or promised back.
+// Held returns the captured amount less refunds made or started.
 func (s State) Held() domain.Money {
 	held := domain.Money{Currency: s.Amount.Currency}
 	if s.Status != StatusCaptured {

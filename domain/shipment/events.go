@@ -40,7 +40,7 @@ type Deferred struct {
 	Compensating bool      `json:"undoing,omitempty"` // it was asked to call the parcel off; else to fetch it
 }
 
-// Cancelled says no parcel will be fetched: a booking was undone, or a late one will be refused.
+// Cancelled says no parcel will be fetched: a booking was cancelled, or a late one will be refused.
 type Cancelled struct {
 	Reason string `json:"reason"`
 }

@@ -6,7 +6,7 @@ import (
 	"orderflow/domain/decider"
 )
 
-// Status is where a parcel is.
+// Status is the status of a parcel.
 type Status string
 
 // The life of a parcel.
@@ -29,7 +29,7 @@ type State struct {
 	Reason            string
 	RetryAt           time.Time // of a deferred booking or cancellation
 	Deferrals         int
-	CancelTries       int // of Deferrals, those of calling the parcel off
+	CancelTries       int // the deferrals of the cancellation, included in Deferrals
 }
 
 // Decider folds the events of one parcel.

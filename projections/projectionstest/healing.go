@@ -33,7 +33,7 @@ type HealingViews interface {
 }
 
 // RunHealing checks what becomes of views whose log is not the one any more that
-// they were computed from: they are computed anew beside the old rows, which are
+// they were computed from: they are rebuilt beside the old rows, which are
 // read throughout. views returns empty ones, newLog an empty log.
 func RunHealing(t *testing.T, views func(t *testing.T) HealingViews, newLog func() HealingLog) {
 	for name, damage := range map[string]func(*healing) (groups int){
@@ -87,7 +87,7 @@ func RunHealing(t *testing.T, views func(t *testing.T) HealingViews, newLog func
 	}
 }
 
-// strange is a stream of nobody's.
+// strange is a stream of no category.
 const strange eventlog.Stream = "strange-1"
 
 type healing struct {
@@ -156,7 +156,7 @@ func (h *healing) until(ok func() bool, format string, what func() any) {
 }
 
 // heals starts a runner on the log as it is now and holds it up while it
-// computes the views of so many groups anew.
+// rebuilds the views of so many groups.
 func (h *healing) heals(groups int) {
 	h.Helper()
 	h.verifiable()
@@ -165,7 +165,7 @@ func (h *healing) heals(groups int) {
 	stop := h.reads(kept)
 	defer stop()
 	h.run(func(r *projections.Runner, w *warnings) {
-		h.until(func() bool { return w.count("computed anew") == groups }, "the warnings are %q", func() any { return w.all() })
+		h.until(func() bool { return w.count("rebuilt beside its old rows") == groups }, "the warnings are %q", func() any { return w.all() })
 		h.inDoubt(r)
 		if _, err := h.views.Order(h.Context(), kept); err != nil {
 			h.Errorf("the old rows do not serve meanwhile: %v", err)
@@ -178,7 +178,7 @@ func (h *healing) heals(groups int) {
 				h.Errorf("%s was not computed from the log as it is: %v, %v", g.Name, err, report.Differences)
 			}
 		}
-		if n := w.count("computed anew"); n != groups {
+		if n := w.count("rebuilt beside its old rows"); n != groups {
 			h.Errorf("it was said %d times: %q", n, w.all())
 		}
 	}, g)
@@ -201,11 +201,11 @@ func (h *healing) verifiable() {
 	}
 }
 
-// inDoubt checks what a runner says while views are computed anew.
+// inDoubt checks what a runner says while views are rebuilt.
 func (h *healing) inDoubt(r *projections.Runner) {
 	h.Helper()
 	err := r.Ready(h.Context())
-	if domain.KindOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "The view orders is computed anew") {
+	if domain.KindOf(err) != domain.Unavailable || !strings.Contains(err.Error(), "The view orders is being rebuilt") {
 		h.Errorf("it is ready while its rows are in doubt: %v", err)
 	}
 	h.until(func() bool {

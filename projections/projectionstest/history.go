@@ -164,7 +164,7 @@ func (o Order) Rejected() []Fact {
 	)
 }
 
-// CancelAsked is what follows Confirmed when its customer wants it undone.
+// CancelAsked is what follows Confirmed when its customer requests the cancellation.
 func (o Order) CancelAsked() []Fact {
 	return []Fact{o.order(order.CancelRequested{Reason: domain.CustomerAsked, Detail: "too late"})}
 }

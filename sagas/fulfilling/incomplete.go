@@ -49,7 +49,7 @@ func (l *run) load(ctx context.Context) (err error) {
 }
 
 // missing calls for a person because a stream lacks events, which cause says; it
-// returns cause where that cannot be recorded. An order that was undone, and one
+// returns cause where that cannot be recorded. An order that was compensated, and one
 // that a person looks at already, need nothing more.
 func (l run) missing(ctx context.Context, reason string, cause error) (moved bool, err error) {
 	switch {

@@ -169,7 +169,7 @@ func twoCategories(t *testing.T, f Fed) {
 }
 
 // again ends a process after some events, of which the last was not dealt with:
-// the next one gets it, whoever keeps the place.
+// the next one gets it, in feeds and drivers that keep the place.
 func again(t *testing.T, f Fed) {
 	f.fill(t)
 	first := f.Feed()
@@ -192,7 +192,7 @@ func again(t *testing.T, f Fed) {
 	defer stop()
 	for r, err := range f.Feed().Subscribe(next, dealtWith, order.Category) {
 		if err != nil {
-			t.Fatalf("the event at %d, which nobody dealt with, does not come again: %v", open, err)
+			t.Fatalf("the event at %d, which was not handled, does not come again: %v", open, err)
 		}
 		if r.Position == open {
 			return

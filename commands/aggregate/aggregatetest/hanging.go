@@ -29,7 +29,7 @@ func (h *Hanging) hang(ctx context.Context, d time.Duration) error {
 	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
-		return domain.Wrap(domain.Unknown, ctx.Err(), "The log hangs.")
+		return domain.Wrap(domain.Unknown, ctx.Err(), "The log hangs")
 	}
 }
 

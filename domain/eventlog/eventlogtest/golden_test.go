@@ -20,7 +20,7 @@ type Opened struct {
 
 func (Opened) EventType() string { return "opened.v2" }
 
-// Renamed is Opened after somebody renamed a stored field.
+// Renamed is Opened after a stored field was renamed.
 type Renamed struct {
 	Minor    int64  `json:"amount"`
 	Currency string `json:"currency"`

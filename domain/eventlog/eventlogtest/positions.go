@@ -22,7 +22,7 @@ func asLocated(t *testing.T, store eventlog.Store) located {
 	t.Helper()
 	l, ok := store.(located)
 	if !ok {
-		t.Fatal("the store does not implement eventlog.Located and eventlog.Ended")
+		t.Fatal("the store does not implement eventlog.PositionFinder and eventlog.EndReader")
 	}
 	return l
 }

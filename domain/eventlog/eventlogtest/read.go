@@ -227,7 +227,7 @@ func breakingOut(t *testing.T, store eventlog.Store) {
 func endIsLast(t *testing.T, store eventlog.Store) {
 	ended, ok := store.(eventlog.EndReader)
 	if !ok {
-		t.Fatal("the store does not implement eventlog.Ended")
+		t.Fatal("the store does not implement eventlog.EndReader")
 	}
 	begin, err := ended.End(t.Context()) // a store's own events count
 	if err != nil {

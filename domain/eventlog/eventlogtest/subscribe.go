@@ -121,7 +121,7 @@ func slowSubscriber(t *testing.T, store eventlog.Store) {
 		})
 	})
 	<-started
-	fill(t, store, rounds) // returns although nobody takes the events
+	fill(t, store, rounds) // returns although no subscriber takes the events
 	close(release)
 	wg.Wait()
 	if err != nil {
