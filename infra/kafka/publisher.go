@@ -68,7 +68,7 @@ func (p *Publisher) Send(ctx context.Context, topic string, m *message.Message, 
 	return now.send(ctx, out)
 }
 
-// current is the producer that has not failed.
+// current returns the producer that has not failed.
 func (p *Publisher) current(ctx context.Context) (*producer, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
