@@ -22,7 +22,7 @@ const (
 	stateLockTimeout    = "55P03"
 )
 
-// kinds says what a state of SQL, or else its class, means for the caller.
+// kinds maps a SQLSTATE, or else its class, to a kind of error.
 var kinds = map[string]domain.Kind{ //nolint:gochecknoglobals // a table
 	stateNotThere: domain.Conflict,
 	"22003":       domain.Exhausted,   // a number does not fit
@@ -87,7 +87,7 @@ func kindOf(state string) domain.Kind {
 	return domain.Internal
 }
 
-// state is the state of SQL an error carries, or empty.
+// state returns the state of SQL an error carries, or empty.
 func state(err error) string {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Code
