@@ -30,7 +30,7 @@ func OpenCheckpoints(ctx context.Context, dir string, logger *slog.Logger) (*Che
 	path := filepath.Join(dir, "checkpoints.db")
 	c, err := openCheckpoints(ctx, path)
 	if err != nil && damaged(err) {
-		logger.Warn("the checkpoints are of no use; the sagas read from the start", "file", path, "err", err)
+		logger.Warn("the checkpoints are of no use; the sagas read from the start", "file", path, "error", err)
 		if err := removeFile(path); err != nil {
 			return nil, err
 		}

@@ -37,7 +37,7 @@ func OpenStates(ctx context.Context, dir string, logger *slog.Logger) (*States, 
 	path := filepath.Join(dir, "states.db")
 	s, err := openStates(ctx, path)
 	if err != nil && damaged(err) {
-		logger.Warn("the snapshots are of no use; long streams are read from the start", "file", path, "err", err)
+		logger.Warn("the snapshots are of no use; long streams are read from the start", "file", path, "error", err)
 		if err := removeFile(path); err != nil {
 			return nil, err
 		}

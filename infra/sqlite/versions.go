@@ -58,7 +58,7 @@ func (s *versions) openLive(ctx context.Context, number int) error {
 	if !errors.Is(err, errStale) && !damaged(err) {
 		return domain.Wrap(domain.Unavailable, err, "The view file %s cannot be opened.", s.file(number))
 	}
-	s.logger.Warn("the view's file is of no use and is filled again from the log", "file", s.file(number), "err", err)
+	s.logger.Warn("the view's file is of no use and is filled again from the log", "file", s.file(number), "error", err)
 	if err := removeFile(s.file(number)); err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *versions) file(number int) string {
 
 func (s *versions) pointer() string { return filepath.Join(s.dir, s.group.Name+".live") }
 
-// named is the number of the serving version: 1 for a new directory, and when
+// named returns the number of the serving version: 1 for a new directory, and when
 // the pointer cannot be read, for then the view is filled again.
 func (s *versions) named() (int, error) {
 	text, err := os.ReadFile(s.pointer())
@@ -170,7 +170,7 @@ func (s *versions) drop(v *version) {
 	delete(s.old, v)
 	s.mu.Unlock()
 	if err := errors.Join(v.close(), v.remove()); err != nil {
-		s.logger.Warn("an old version of the view stays until the next start", "file", v.path, "err", err)
+		s.logger.Warn("an old version of the view stays until the next start", "file", v.path, "error", err)
 	}
 }
 
