@@ -40,7 +40,7 @@ func (g gateway) Refund(ctx context.Context, back charging.RefundRequest) (charg
 	return charging.Receipt{Reference: reference("re_", back.Key), Amount: back.Amount}, nil
 }
 
-// reference is the provider's name for what happened under a key: the same
+// reference returns the provider's name for what happened under a key: the same
 // whenever it is asked.
 func reference(prefix, key string) string { return prefix + domain.Digest(prefix, key) }
 

@@ -28,7 +28,7 @@ const (
 // errClosed answers who comes after Close.
 var errClosed = errors.New("the simulator is closed")
 
-// journal appends lines to a file. Many callers share one fsync: whoever comes
+// journal appends lines to a file. Many callers share one fsync: a caller that comes
 // while a batch is being written waits for the next.
 //
 //	add ─┐            ┌── write + fsync of batch n ──┐ done

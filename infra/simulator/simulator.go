@@ -126,7 +126,7 @@ func (s *Simulator) Next(op Op, key string, behaviours ...Behaviour) {
 	s.script[at] = append(s.script[at], behaviours...)
 }
 
-// Scripted is how many scripted calls have not come yet; a test that asks for
+// Scripted returns how many scripted calls have not come yet; a test that asks for
 // a fault asserts 0 at its end.
 func (s *Simulator) Scripted() int {
 	s.mu.Lock()
@@ -295,7 +295,7 @@ func wellFormed(row *Row) bool {
 	return row.Key != ""
 }
 
-// settled is a batch that needs no waiting.
+// settled returns a batch that needs no waiting.
 func settled() *batch {
 	b := newBatch(nil)
 	close(b.done)

@@ -7,7 +7,7 @@ import (
 	"orderflow/domain"
 )
 
-// Summary is what a ledger adds up to by itself: whoever reads it needs to
+// Summary is what a ledger adds up to by itself: its reader needs to
 // know nothing of the system that made the calls, nor of the provider's rules.
 type Summary struct {
 	Rows          int64
@@ -19,7 +19,7 @@ type Summary struct {
 	Orders        map[domain.OrderID]Account
 }
 
-// Account is what the providers did for one order.
+// Account sums up the calls for one order.
 type Account struct {
 	Captures        int   // effective, under whatever key
 	Captured        int64 // minor units
