@@ -16,7 +16,7 @@
 // A refusal never says why: body and headers are the same for every reason.
 // The reason goes to the log and the figures.
 //
-// The key set comes from a file or an address and is fetched anew in the
+// The key set comes from a file or an address and is refetched in the
 // background; a kid that is not in it has it fetched at most once in
 // [RefetchEvery]. While the address does not answer the last good set holds.
 // An issuer that rotates its keys publishes the new one beside the old one for
