@@ -9,7 +9,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// request is one append on its way. Whoever moves waiting to another value
+// request is one append in progress. The goroutine that moves waiting to another value
 // owns its fate: the writer that takes it, or the caller that gives it up.
 type request struct {
 	parts []part // one for each stream
@@ -21,7 +21,7 @@ type request struct {
 	err     error
 }
 
-// part is what a request adds to one stream.
+// part is a request's events for one stream.
 type part struct {
 	stream  eventlog.Stream
 	version eventlog.Version
@@ -135,7 +135,7 @@ func (l *Log) await(ctx context.Context, r *request) ([]eventlog.Appended, error
 	}
 }
 
-// lost is what an append is told that waited when the disk failed.
+// lost is the error for an append that waited when the disk failed.
 func (l *Log) lost(r *request) error {
 	if r.take() {
 		return l.failure()

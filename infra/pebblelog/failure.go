@@ -32,7 +32,7 @@ func (l *Log) hasFailed() bool {
 	}
 }
 
-// failure is what an append is told after the log has failed.
+// failure returns the error for appends after the log has failed.
 func (l *Log) failure() error {
 	if d, ok := errors.AsType[*scrub.Damage](l.cause); ok {
 		return domain.Wrap(domain.ReadOnly, d, "The event log is damaged. Nothing is taken until it is restored; reads go on where they can.")

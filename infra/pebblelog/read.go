@@ -63,7 +63,7 @@ func (l *Log) SubscribeWatermarked(ctx context.Context, above eventlog.Position,
 
 // scan reads chunk by chunk, and at the end stops, or calls told, if it is not
 // nil, and waits for more. Between chunks it holds nothing, so a slow caller
-// costs nobody anything. Positions are dense, so every number up to the end is one.
+// delays no writer. Positions are dense, so every number up to the end is one.
 func (l *Log) scan(ctx context.Context, above eventlog.Position, told func(eventlog.Watermark), follow bool, categories []string) iter.Seq2[eventlog.Recorded, error] {
 	categories = slices.Compact(slices.Sorted(slices.Values(categories)))
 	return func(yield func(eventlog.Recorded, error) bool) {
@@ -347,7 +347,7 @@ func closed(it *pebble.Iterator, p eventlog.Position) error {
 	return nil
 }
 
-// broken says where the log cannot be read. It is never passed over.
+// broken returns where the log cannot be read. It is never passed over.
 func broken(p eventlog.Position, err error) error {
 	return domain.Wrap(domain.Internal, fmt.Errorf("pebblelog: %w", err), "The log is broken at position %d.", p)
 }

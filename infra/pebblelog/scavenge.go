@@ -262,7 +262,7 @@ func (l *Log) GiveBack(ctx context.Context) error {
 	return l.recordRemovals(before)
 }
 
-// recordRemovals notes that the space of all that was removed is given back, unless
+// recordRemovals records that the space of all removals was reclaimed, unless
 // more was removed since there were so many removals.
 func (l *Log) recordRemovals(removals int64) error {
 	l.removing.Lock()

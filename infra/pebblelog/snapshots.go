@@ -16,7 +16,7 @@ import (
 const snapshotForm = 1
 
 // save is one snapshot on its way to the writer, the only goroutine that
-// touches the database, because a failed disk ends whoever does.
+// touches the database, because a failed disk ends the goroutine that does.
 type save struct {
 	key, value []byte
 	done       chan error // room for the one answer
