@@ -57,7 +57,7 @@ func (f fleetMetrics) all() []prometheus.Collector {
 	}
 }
 
-// resultOf is the kind of an error, or ok.
+// resultOf returns the kind of an error, or ok.
 func resultOf(err error) string {
 	if err == nil {
 		return succeeded
