@@ -40,7 +40,7 @@ type peer struct {
 	restless atomic.Int64 // until when it is asked last, in Unix nanoseconds
 }
 
-// NewBus checks the addresses; nobody is asked yet.
+// NewBus checks the addresses; it does not connect yet.
 func NewBus(o Options) (*Bus, error) {
 	if err := CheckSecret(o.Secret); err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func newHTTP() *http.Client {
 func (b *Bus) Close() { b.http.CloseIdleConnections() }
 
 // Send implements [commands.Bus]. Kinds besides the receiver's: Unavailable
-// (nobody could be asked) and Unknown (no answer came).
+// (no peer could be reached) and Unknown (no answer came).
 func (b *Bus) Send(ctx context.Context, c commands.Command) (commands.Reply, error) {
 	r, err := b.send(ctx, c)
 	if b.observe != nil {
@@ -121,7 +121,7 @@ func (b *Bus) send(ctx context.Context, c commands.Command) (commands.Reply, err
 	return commands.Reply{}, worst
 }
 
-// order is whom to ask, in turn: the same for everything about one thing, and
+// order returns the peers to try, in this order: the same for everything about one thing, and
 // those that just failed last.
 func (b *Bus) order(command, about string) []*peer {
 	peers := slices.Clone(b.peers[command])
@@ -177,7 +177,7 @@ func (b *Bus) ask(ctx context.Context, p *peer, body []byte) (commands.Reply, er
 	return r, nil
 }
 
-// unanswered tells what surely was not sent from what may have arrived.
+// unanswered returns what surely was not sent from what may have arrived.
 func (b *Bus) unanswered(ctx context.Context, p *peer, err error) error {
 	if ctx.Err() == nil {
 		p.restless.Store(time.Now().Add(RestAfterFailure).UnixNano())

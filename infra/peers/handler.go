@@ -18,7 +18,7 @@ import (
 // "received" or "sent", kind the error's name or "ok".
 type Observer func(where, command, kind string)
 
-// Handler takes the commands of other processes for bus. Whoever does not bring
+// Handler takes the commands of other processes for bus. A caller that does not bring
 // the secret learns nothing else.
 func Handler(bus commands.Bus, secret string, logger *slog.Logger, observe Observer) (http.Handler, error) {
 	if err := CheckSecret(secret); err != nil {
@@ -126,7 +126,7 @@ func decode(body io.Reader, v any) error {
 	return json.Unmarshal(data, v)
 }
 
-// textOf is what the person who asked may know.
+// textOf returns what the person who asked may know.
 func textOf(err error) string {
 	if e, ok := errors.AsType[*domain.Error](err); ok && e.Kind != domain.Internal {
 		return e.Text
