@@ -175,7 +175,7 @@ func (l *Log) add(w eventlog.Write, at time.Time) eventlog.Appended {
 	return eventlog.Appended{Version: eventlog.Version(len(stream)), Position: l.end()}
 }
 
-// end is the position of the last event, 0 if there is none.
+// end returns the position of the last event, 0 if there is none.
 func (l *Log) end() eventlog.Position {
 	if len(l.all) == 0 {
 		return 0
