@@ -14,7 +14,7 @@ type Verdict struct {
 	Problems               []string // what is wrong, a line each, in the order of Failed
 }
 
-// String is the line that the whole ends with.
+// String returns the line that the whole ends with.
 func (v Verdict) String() string {
 	return fmt.Sprintf("conformance: %d passed, %d failed, %d expected to fail", v.Passed, len(v.Failed), v.ExpectedToFail)
 }

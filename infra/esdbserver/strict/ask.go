@@ -25,7 +25,7 @@ type Conn interface {
 	Close() error
 }
 
-// Asking says whom questions are put to, and how.
+// Asking is the server that questions are sent to, and how.
 type Asking struct {
 	Conn grpc.ClientConnInterface
 	// As connects to the same server as another user; nil if the server does not

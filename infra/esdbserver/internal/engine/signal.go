@@ -12,7 +12,7 @@ const (
 // keeps the newest events as well, so that many followers read the log once.
 type topic struct {
 	mu      sync.Mutex
-	grown   chan struct{} // closed and replaced at every growth; nil while nobody waits
+	grown   chan struct{} // closed and replaced at every growth; nil without waiters
 	waiters int           // that hold a topic of topics
 
 	reading sync.Mutex
@@ -71,7 +71,7 @@ func (t *topic) grew() {
 	}
 }
 
-// topics are those of single streams; one exists while somebody follows the stream.
+// topics are those of single streams; one exists while the stream has a subscription.
 type topics struct {
 	mu     sync.RWMutex
 	byName map[string]*topic

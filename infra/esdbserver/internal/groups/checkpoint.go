@@ -1,6 +1,6 @@
 package groups
 
-// urgency is how much it takes to write something.
+// urgency is the threshold for writing a checkpoint.
 type urgency int
 
 const (
@@ -33,7 +33,7 @@ func (m *Machine) save(u urgency) {
 	}
 }
 
-// done is the place up to which every event is finished, or will be with the
+// done returns the place up to which every event is finished, or will be with the
 // write that is being put together.
 func (m *Machine) done() (Place, uint64) {
 	for e := m.open.Front(); e != nil; e = e.Next() {
