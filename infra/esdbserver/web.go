@@ -15,7 +15,7 @@ const (
 	webHeaderBytes = 16 << 10
 )
 
-// newHTTP answers what is asked without gRPC.
+// newHTTP returns the server for requests that are not gRPC.
 func (s *Server) newHTTP() *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health/live", live)

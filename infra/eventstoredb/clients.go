@@ -121,7 +121,7 @@ func (p *clients) acquire(ctx context.Context) (*client, error) {
 				return nil, a.err
 			}
 		case <-ctx.Done():
-			return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "EventStoreDB at %s cannot be reached in time.", p.name)
+			return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "EventStoreDB at %s cannot be reached in time", p.name)
 		}
 	}
 }

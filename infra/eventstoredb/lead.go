@@ -18,7 +18,7 @@ import (
 //
 // Gossip may lag behind; then the next client is led astray, and given up too.
 
-// follow ends what is under way on clients of other nodes than the one that
+// follow ends the operations in progress on clients of other nodes than the one that
 // leads now, and on those that were connected before there was no leader: what was asked
 // while there was no leader is never answered.
 func (l *Log) follow(leader string, vacant time.Time) {
@@ -104,7 +104,7 @@ func (p *clients) drop(c *client) {
 // dropAll ends the subscriptions on every client.
 func (p *clients) dropAll() { p.dropIf(func(*client) bool { return true }) }
 
-// dropIf ends what is under way on some clients.
+// dropIf ends the operations in progress on some clients.
 func (p *clients) dropIf(gone func(*client) bool) {
 	p.mu.Lock()
 	var list []*client

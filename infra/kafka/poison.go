@@ -99,7 +99,7 @@ func poisonName(group string, in *sarama.ConsumerMessage) string {
 	return strings.Join([]string{group, in.Topic, strconv.Itoa(int(in.Partition)), strconv.FormatInt(in.Offset, 10)}, "/")
 }
 
-// reasonOf says in one word what is wrong.
+// reasonOf returns the [Reason] for an error.
 func reasonOf(err error) Reason {
 	if u, ok := errors.AsType[UnreadableError](err); ok {
 		return u.Reason

@@ -40,10 +40,10 @@ type Replay struct {
 }
 
 // Replay hands dead-lettered messages to their handlers again, the oldest of an order
-// first, and marks as resolved what was handled. A dry run only says what would
+// first, and marks the handled ones as resolved. A dry run only says what would
 // happen. It is at least once, as everything here: after a crash between
 // handling and marking, the next replay handles again. When the brokers fail,
-// it ends with a report of what was done.
+// it ends with a report of the messages handled so far.
 func (p Poison) Replay(ctx context.Context, dryRun bool, f Filter) (Report, error) {
 	records, err := p.List(ctx, f)
 	if err != nil || len(records) == 0 {

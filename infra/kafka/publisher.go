@@ -104,7 +104,7 @@ func (p *Publisher) current(ctx context.Context) (*producer, error) {
 // pauses of FirstPause: through the election of a leader, not through an outage.
 const publishTries = 30
 
-// Close waits for what was sent.
+// Close waits until all sent messages are acknowledged or failed.
 func (p *Publisher) Close() error {
 	p.mu.Lock()
 	now := p.now

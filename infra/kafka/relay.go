@@ -197,7 +197,7 @@ func (p *passing) checkpoint(ctx context.Context) error {
 func (p *passing) last(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTimeout)
 	defer cancel()
-	_ = p.inFlight.drain(ctx) // what is not acknowledged is published again
+	_ = p.inFlight.drain(ctx) // the rest is published again after the next start
 	if err := p.checkpoint(ctx); err != nil {
 		p.Kafka.config.Logger.WarnContext(ctx, "the relay's last checkpoint was not saved; events will be published twice", "error", err)
 	}

@@ -122,7 +122,7 @@ func (l *Log) AppendTogether(ctx context.Context, writes ...eventlog.Write) ([]e
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, domain.Wrap(domain.Unavailable, err, "The append was given up before it began.")
+		return nil, domain.Wrap(domain.Unavailable, err, "The append was given up before it began")
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

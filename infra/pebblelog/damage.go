@@ -35,7 +35,7 @@ func refusalOfLoss(dir string, reason error) error {
 
 // errFull is for a log that cannot be opened for want of room.
 func errFull(dir string, reason error) error {
-	return domain.Wrap(domain.ReadOnly, reason, "The disk of the event log in %s is full, so the log cannot be opened. Nothing is known to be wrong with it: make room and start again.", dir)
+	return domain.Wrap(domain.ReadOnly, reason, "The disk of the event log in %s is full, so the log cannot be opened. Nothing is known to be wrong with it: make room and start again", dir)
 }
 
 func refused(dir string, r *RefusedError) error {

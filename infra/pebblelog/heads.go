@@ -161,5 +161,5 @@ func unreadable(s eventlog.Stream, err error) error {
 	if err == nil {
 		return nil
 	}
-	return domain.Wrap(domain.Internal, err, "The version of %s cannot be read.", s)
+	return domain.Wrap(domain.Internal, err, "The version of %s cannot be read", s)
 }

@@ -97,7 +97,7 @@ func (l *Log) Verify(ctx context.Context, progress func(at, end eventlog.Positio
 func (l *Log) inspect(ctx context.Context, r *Report, found func(*scrub.Damage), progress func(at, end eventlog.Position)) error {
 	levels, err := scrub.LiveTables(l.db, describeKeys)
 	if err != nil {
-		return domain.Wrap(domain.Internal, err, "The tables of the log cannot be listed.")
+		return domain.Wrap(domain.Internal, err, "The tables of the log cannot be listed")
 	}
 	s := l.newScrub(scrub.NewestFirst(levels))
 	defer s.Close()

@@ -253,7 +253,7 @@ func (l *Log) streamChunk(s eventlog.Stream, above eventlog.Version) (chunk []ev
 			}
 			value, err := it.ValueAndErr()
 			if !ok || err != nil || eventlog.Version(v) != next || len(value) != positionBytes {
-				return false, domain.Wrap(domain.Internal, errors.Join(errIndex, err), "Version %d of %s cannot be read.", next, s)
+				return false, domain.Wrap(domain.Internal, errors.Join(errIndex, err), "Version %d of %s cannot be read", next, s)
 			}
 			p := eventlog.Position(binary.BigEndian.Uint64(value))
 			if p > end {
@@ -291,7 +291,7 @@ func (l *Log) streamChunk(s eventlog.Stream, above eventlog.Version) (chunk []ev
 func (l *Log) index(keys *pebble.IterOptions, visit func(*pebble.Iterator) (bool, error)) (err error) {
 	it, err := l.db.NewIter(keys)
 	if err != nil {
-		return domain.Wrap(domain.Internal, err, "The log's index cannot be read.")
+		return domain.Wrap(domain.Internal, err, "The log's index cannot be read")
 	}
 	defer func() { err = errors.Join(err, closed(it, 0)) }()
 	for ok := it.First(); ok; ok = it.Next() {

@@ -103,7 +103,7 @@ func (b *Bus) send(ctx context.Context, c commands.Command) (commands.Reply, err
 	}
 	body, err := json.Marshal(e)
 	if err != nil {
-		return commands.Reply{}, domain.Wrap(domain.Internal, err, "The command %s cannot be sent.", name)
+		return commands.Reply{}, domain.Wrap(domain.Internal, err, "The command %s cannot be sent", name)
 	}
 	var worst error
 	for _, p := range b.order(name, commands.StreamOf(c).ID()) {
@@ -154,7 +154,7 @@ func askAnother(err error) bool {
 func (b *Bus) ask(ctx context.Context, p *peer, body []byte) (commands.Reply, error) {
 	ask, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
 	if err != nil {
-		return commands.Reply{}, domain.Wrap(domain.Invalid, err, "%q is not the address of a process.", p.url)
+		return commands.Reply{}, domain.Wrap(domain.Invalid, err, "%q is not the address of a process", p.url)
 	}
 	ask.Header.Set("Authorization", "Bearer "+b.secret)
 	ask.Header.Set("Content-Type", "application/json")
@@ -172,7 +172,7 @@ func (b *Bus) ask(ctx context.Context, p *peer, body []byte) (commands.Reply, er
 	}
 	var r commands.Reply
 	if err := json.Unmarshal(data, &r); err != nil {
-		return commands.Reply{}, another{domain.Wrap(domain.Unknown, err, "The answer of another process cannot be read; send the request again.")}
+		return commands.Reply{}, another{domain.Wrap(domain.Unknown, err, "The answer of another process cannot be read; send the request again")}
 	}
 	return r, nil
 }
@@ -183,9 +183,9 @@ func (b *Bus) unanswered(ctx context.Context, p *peer, err error) error {
 		p.restless.Store(time.Now().Add(RestAfterFailure).UnixNano())
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "dial" {
-		return another{domain.Wrap(domain.Unavailable, err, "The process that takes this cannot be reached now.")}
+		return another{domain.Wrap(domain.Unavailable, err, "The process that takes this cannot be reached now")}
 	}
-	return another{domain.Wrap(domain.Unknown, err, "The process that takes this did not answer; send the request again to find out.")}
+	return another{domain.Wrap(domain.Unknown, err, "The process that takes this did not answer; send the request again to find out")}
 }
 
 // refusal is the receiver's error with its kind.

@@ -54,7 +54,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var e commands.Envelope
 	if err := decode(http.MaxBytesReader(w, r.Body, MaxBodyBytes), &e); err != nil {
-		h.fail(w, r, "unreadable", domain.Wrap(domain.Invalid, err, "The envelope cannot be read."))
+		h.fail(w, r, "unreadable", domain.Wrap(domain.Invalid, err, "The envelope cannot be read"))
 		return
 	}
 	c, err := e.Open()

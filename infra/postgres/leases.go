@@ -132,7 +132,7 @@ func (l *Leases) hold(ctx context.Context, c *pgx.Conn, name string, token int64
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		if err := watchOver(held, c); err != nil {
-			lost(domain.Wrap(domain.Unavailable, err, "The lease %s is lost.", name))
+			lost(domain.Wrap(domain.Unavailable, err, "The lease %s is lost", name))
 		}
 	})
 	err := work(held, token)

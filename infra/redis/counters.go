@@ -60,7 +60,7 @@ func (c *Counters) ReadDay(ctx context.Context, day time.Time) (map[string]int64
 	for name, text := range texts {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return nil, domain.Wrap(domain.Unavailable, err, "The counter %s in Redis is not a number.", name)
+			return nil, domain.Wrap(domain.Unavailable, err, "The counter %s in Redis is not a number", name)
 		}
 		figures[name] = n
 	}

@@ -162,5 +162,5 @@ func (l library) Printf(ctx context.Context, format string, args ...any) {
 }
 
 func unavailable(err error) error {
-	return domain.Wrap(domain.Unavailable, err, "Redis does not answer.")
+	return domain.Wrap(domain.Unavailable, err, "Redis does not answer")
 }

@@ -72,7 +72,7 @@ func (c *Results) Load(ctx context.Context, id domain.OrderID) (Result, error) {
 func (c *Results) Store(ctx context.Context, id domain.OrderID, result Result) error {
 	text, err := json.Marshal(result)
 	if err != nil || len(text) > MaxResultBytes {
-		return domain.Wrap(domain.Invalid, err, "The result has %d bytes, or is not JSON; %d are kept.", len(text), MaxResultBytes)
+		return domain.Wrap(domain.Invalid, err, "The result has %d bytes, or is not JSON; %d are kept", len(text), MaxResultBytes)
 	}
 	copies := c.copies(id)
 	var errs [len(copies)]error

@@ -178,9 +178,9 @@ func (g *Guard) fail(kind domain.Kind, reason string, cause error) error {
 		err = errors.Join(err, cause)
 	}
 	if kind == domain.Unavailable {
-		return domain.Wrap(kind, err, "The %s was not asked.", g.options.Name)
+		return domain.Wrap(kind, err, "The %s was not asked", g.options.Name)
 	}
-	return domain.Wrap(kind, err, "The %s gave no clear answer.", g.options.Name)
+	return domain.Wrap(kind, err, "The %s gave no clear answer", g.options.Name)
 }
 
 func (g *Guard) label(err error) string {

@@ -45,5 +45,5 @@ func (g gateway) Refund(ctx context.Context, back charging.RefundRequest) (charg
 func reference(prefix, key string) string { return prefix + domain.Digest(prefix, key) }
 
 func paymentError(no *refusal) error {
-	return domain.Wrap(no.kind, charging.Failure{Reason: no.reason}, "The payment provider did not say yes.")
+	return domain.Wrap(no.kind, charging.Failure{Reason: no.reason}, "The payment provider did not say yes")
 }

@@ -65,7 +65,7 @@ type scene struct {
 // that make no sense Invalid.
 func Open(dir string, opts Options) (*Simulator, error) {
 	if err := errors.Join(opts.Payment.check(Payment), opts.Shipping.check(Shipping)); err != nil {
-		return nil, domain.Wrap(domain.Invalid, err, "The simulator's options are wrong.")
+		return nil, domain.Wrap(domain.Invalid, err, "The simulator's options are wrong")
 	}
 	if opts.LateBy == 0 {
 		opts.LateBy = defaultLateBy
@@ -74,11 +74,11 @@ func Open(dir string, opts Options) (*Simulator, error) {
 		opts.Now = time.Now
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, domain.Wrap(domain.Unavailable, err, "The simulator's folder cannot be made.")
+		return nil, domain.Wrap(domain.Unavailable, err, "The simulator's folder cannot be made")
 	}
 	lock, err := vfs.Default.Lock(filepath.Join(dir, "ledger.lock"))
 	if err != nil {
-		return nil, domain.Wrap(domain.Conflict, err, "The simulator's ledger in %s is in use by another process.", dir)
+		return nil, domain.Wrap(domain.Conflict, err, "The simulator's ledger in %s is in use by another process", dir)
 	}
 	s := &Simulator{
 		options: opts, lock: lock, closed: make(chan struct{}),

@@ -37,7 +37,7 @@ func ReadLedger(path string) (Summary, error) {
 	}
 	file, err := os.Open(path) //nolint:gosec // the path is the operator's
 	if err != nil {
-		return sum, domain.Wrap(domain.NotFound, err, "There is no ledger at %s.", path)
+		return sum, domain.Wrap(domain.NotFound, err, "There is no ledger at %s", path)
 	}
 	defer file.Close() //nolint:errcheck // nothing was written
 	booked := map[string]domain.OrderID{}
@@ -52,7 +52,7 @@ func ReadLedger(path string) (Summary, error) {
 		return sum, domain.Wrap(domain.Exhausted, err, "The ledger %s cannot be added up", path)
 	}
 	if err != nil {
-		return sum, domain.Wrap(domain.Internal, err, "The ledger %s is damaged.", path)
+		return sum, domain.Wrap(domain.Internal, err, "The ledger %s is damaged", path)
 	}
 	return sum, nil
 }

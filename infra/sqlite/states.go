@@ -32,7 +32,7 @@ func OpenStates(ctx context.Context, dir string, logger *slog.Logger) (*States, 
 		logger = slog.Default()
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, domain.Wrap(domain.Unavailable, err, "The directory of the snapshots cannot be made.")
+		return nil, domain.Wrap(domain.Unavailable, err, "The directory of the snapshots cannot be made")
 	}
 	path := filepath.Join(dir, "states.db")
 	s, err := openStates(ctx, path)

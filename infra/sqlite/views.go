@@ -36,7 +36,7 @@ func Open(ctx context.Context, dir string, logger *slog.Logger) (*Views, error) 
 		logger = slog.Default()
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, domain.Wrap(domain.Unavailable, err, "The directory of the views cannot be made.")
+		return nil, domain.Wrap(domain.Unavailable, err, "The directory of the views cannot be made")
 	}
 	v := &Views{}
 	for _, g := range projections.Groups() {

@@ -142,7 +142,7 @@ func (c *Cluster) Until(ctx context.Context, holds func() bool) error {
 	}
 }
 
-// change returns what is closed at the next change.
+// change returns a channel that is closed at the next change.
 func (c *Cluster) change() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()

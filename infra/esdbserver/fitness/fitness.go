@@ -43,7 +43,7 @@ type Finding struct {
 	Text    string `json:"text"`
 }
 
-// Server is one that is looked at.
+// Server is a server under test.
 type Server struct {
 	Conn       grpc.ClientConnInterface
 	Login      string   // of the user, for texts; "" if anonymous

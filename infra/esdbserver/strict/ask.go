@@ -55,7 +55,7 @@ const (
 	Unasked    Outcome = "unasked"    // Note says why
 )
 
-// Result is one question and what came of it.
+// Result is the result of one question.
 type Result struct {
 	Question
 	Outcome Outcome

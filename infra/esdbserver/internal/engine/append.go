@@ -141,9 +141,9 @@ func (e *Engine) await(ctx context.Context, l *writeQueue, r *request) (Written,
 	case <-r.done:
 	case <-ctx.Done():
 		if r.take() {
-			return Written{}, domain.Wrap(domain.Unavailable, ctx.Err(), "The append was given up while it waited; nothing was stored.")
+			return Written{}, domain.Wrap(domain.Unavailable, ctx.Err(), "The append was given up while it waited; nothing was stored")
 		}
-		return Written{}, domain.Wrap(domain.Unknown, ctx.Err(), "The append was given up while it was being stored; repeat it to find out.")
+		return Written{}, domain.Wrap(domain.Unknown, ctx.Err(), "The append was given up while it was being stored; repeat it to find out")
 	case <-e.closing:
 		if r.take() {
 			return Written{}, errClosing()
@@ -334,7 +334,7 @@ func (e *Engine) AppendTogether(ctx context.Context, writes ...Write) ([]Written
 			held = append(held, l)
 		case <-ctx.Done():
 			e.queues.leave(l)
-			return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "The append was given up while it waited; nothing was stored.")
+			return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "The append was given up while it waited; nothing was stored")
 		case <-e.closing:
 			e.queues.leave(l)
 			return nil, errClosing()

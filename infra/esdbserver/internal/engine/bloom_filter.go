@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 )
 
-// Limits of what is known of the streams that exist.
+// Limits of the Bloom filter of stream names.
 const (
 	// filterBytes hold 5 million streams with 2 % of wrong guesses, which cost
 	// a look-up each; memory that is not used is not taken.

@@ -73,7 +73,7 @@ func (d *draft) find(id eventlog.EventID) (stream string, number int64, ok bool,
 	return string(r.Stream), int64(r.Version) - 1, ok, err
 }
 
-// list brings named up to what is drafted.
+// list adds the drafted events to named.
 func (d *draft) list() map[eventlog.EventID]spot {
 	for i, w := range d.writes {
 		for ; d.listed[i] < len(w.Events); d.listed[i]++ {
@@ -139,7 +139,7 @@ func (d *draft) describe(metastream string, data []byte) {
 	d.meta = true
 }
 
-// commit writes what is drafted and tells everybody who has to know.
+// commit writes the draft and notifies subscriptions and caches.
 func (d *draft) commit() (err error) {
 	if len(d.writes) == 0 {
 		return nil

@@ -90,7 +90,7 @@ func unpack(r *eventlog.Recorded) (*Event, error) {
 	}
 	flags, metadata, data, err := openEnvelope(r.Data)
 	if err != nil {
-		return nil, domain.Wrap(domain.Internal, err, "The event at position %d cannot be read.", r.Position)
+		return nil, domain.Wrap(domain.Internal, err, "The event at position %d cannot be read", r.Position)
 	}
 	e.JSON, e.Data, e.Metadata = flags&flagJSON != 0, data, metadata
 	if flags&flagTombstone != 0 {

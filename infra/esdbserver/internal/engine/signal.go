@@ -51,7 +51,7 @@ func (t *topic) after(number int64, load func() ([]*Event, error)) ([]*Event, er
 
 func newTopic() *topic { return &topic{} }
 
-// wait returns what is closed at the next growth. To miss none, ask before looking.
+// wait returns a channel that is closed at the next growth. To miss none, ask before looking.
 func (t *topic) wait() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -9,7 +9,7 @@ const (
 	always                     // everything that was not written yet
 )
 
-// save writes what has to be written, unless a write is still on its way.
+// save starts a write if one is due and none is in progress.
 //
 // The link of a parked event and the checkpoint that passes the event are one
 // write, so that no crash can come between them.

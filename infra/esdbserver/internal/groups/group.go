@@ -231,7 +231,7 @@ func (g *group) dropAll(reason Kind) {
 	}
 }
 
-// end drops the clients and writes what is worth it.
+// end drops the clients and writes the state that is worth writing.
 func (g *group) end(q quitting, cancel context.CancelFunc) {
 	g.feeding()
 	if g.feeder != nil {

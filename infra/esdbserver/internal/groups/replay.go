@@ -50,7 +50,7 @@ func (m *Machine) startReplay(in Replay) {
 	r.again = kept
 }
 
-// unpark takes back what was not written yet.
+// unpark removes parked events that were not written yet.
 func (m *Machine) unpark() {
 	written := 0
 	for written < len(m.parking) && m.parking[written].writing {
