@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// secrets is the folder that development.sh made.
+// secrets returns the folder that development.sh made.
 func secrets(t *testing.T) string {
 	t.Helper()
 	made.once.Do(func() {
@@ -54,7 +54,7 @@ func secrets(t *testing.T) string {
 	return made.dir
 }
 
-// development is the variables that development.sh made.
+// development returns the variables that development.sh made.
 func development(t *testing.T) map[string]string {
 	t.Helper()
 	f, err := os.Open(filepath.Join(secrets(t), ".env"))

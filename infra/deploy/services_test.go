@@ -67,7 +67,7 @@ func (s scripted) must(name string, args ...string) string {
 	return string(said)
 }
 
-// addresses is what DIR/env says.
+// addresses returns what DIR/env says.
 func (s scripted) addresses() map[string]string {
 	s.t.Helper()
 	env := map[string]string{}
@@ -302,7 +302,7 @@ func ended(t *testing.T, pid int) {
 	}
 }
 
-// hostPort is the first HOST:PORT of an address.
+// hostPort returns the first HOST:PORT of an address.
 func hostPort(address string) string {
 	first, _, _ := strings.Cut(address, ",")
 	_, after, found := strings.Cut(first, "://")

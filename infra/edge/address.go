@@ -11,11 +11,11 @@ const (
 	// maxHops bounds how many entries of X-Forwarded-For are looked at.
 	maxHops = 16
 	// networkBits is the part of an IPv6 address that belongs to one household
-	// or host: whoever has one address there has them all.
+	// or host, which has all of its addresses.
 	networkBits = 64
 )
 
-// address says where a request comes from, for the limits: the peer, or, if
+// address returns where a request comes from, for the limits: the peer, or, if
 // that is a trusted proxy, the last address before the proxies we trust.
 func (e *Edge) address(r *http.Request) string {
 	peer, err := netip.ParseAddr(host(r.RemoteAddr))
@@ -32,7 +32,7 @@ func (e *Edge) address(r *http.Request) string {
 		}
 		ip, err := netip.ParseAddr(strings.TrimSpace(hop))
 		if err != nil {
-			break // written by nobody we trust; who sent it is as far as we know
+			break // written by an untrusted proxy; the sender is the last known address
 		}
 		peer = ip
 		if !e.trusts(ip) {
@@ -42,7 +42,7 @@ func (e *Edge) address(r *http.Request) string {
 	return network(peer)
 }
 
-// network is what limits go by: the address, or its IPv6 network.
+// network returns what limits go by: the address, or its IPv6 network.
 func network(ip netip.Addr) string {
 	ip = ip.Unmap().WithZone("")
 	if ip.Is6() && !ip.IsLoopback() {
@@ -58,7 +58,7 @@ func (e *Edge) trusts(ip netip.Addr) bool {
 	return slices.ContainsFunc(e.options.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
-// secured says whether a request came by TLS.
+// secured reports whether a request came by TLS.
 func (e *Edge) secured(r *http.Request) bool {
 	if r.TLS != nil || e.options.TLS {
 		return true

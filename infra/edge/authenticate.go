@@ -31,7 +31,7 @@ const (
 	NoKeys       Reason = "no_keys" // no key set could be fetched yet
 )
 
-// authenticate says who asks, or why that is not known.
+// authenticate returns the caller of a request, or the reason why it has none.
 func (e *Edge) authenticate(r *http.Request) (commands.Caller, Reason) {
 	token, reason := bearer(r.Header)
 	if reason != "" {

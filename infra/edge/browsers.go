@@ -9,7 +9,7 @@ import (
 // preflightSeconds is how long a browser may keep the answer to a preflight.
 const preflightSeconds = 600
 
-// crossOrigin says what pages of other origins may send and read. There are no
+// crossOrigin returns what pages of other origins may send and read. There are no
 // cookies, so credentials are never allowed: a page sends its token itself.
 func crossOrigin(origins []string) cors.Options {
 	return cors.Options{

@@ -18,7 +18,7 @@ const (
 	maxDate = 253402300799
 )
 
-// claims is what a token says, once it is believed.
+// claims are the verified claims of a token.
 type claims struct {
 	caller commands.Caller
 }
@@ -84,7 +84,7 @@ func scopesOf(payload map[string]json.RawMessage) ([]string, bool) {
 	return scopes, true
 }
 
-// isScope says whether s is a scope-token (RFC 6749, 3.3).
+// isScope reports whether s is a scope-token (RFC 6749, 3.3).
 func isScope(s string) bool {
 	for _, c := range []byte(s) {
 		if c < '!' || c > '~' || c == '"' || c == '\\' {
@@ -113,7 +113,7 @@ func date(raw json.RawMessage) (time.Time, bool) {
 	return time.Unix(n, 0), true
 }
 
-// isAudience says whether raw is a string or a list of some.
+// isAudience reports whether raw is a string or a list of some.
 func isAudience(raw json.RawMessage) bool {
 	if _, ok := text(raw); ok {
 		return true

@@ -24,7 +24,7 @@ import (
 const (
 	// DevName is the development issuer's iss.
 	DevName = "orderflow-dev"
-	// DevAudience is whom its tokens are meant for.
+	// DevAudience is the audience of its tokens.
 	DevAudience = "orderflow"
 	// DevKeyFile is where its key is, in the data directory.
 	DevKeyFile = "dev-issuer.jwk"
@@ -128,7 +128,7 @@ func makeDevKey(dir, name string) error {
 	return nil
 }
 
-// devClaims is what a token of the development issuer says.
+// devClaims are the claims of a token of the development issuer.
 type devClaims struct {
 	Issuer   string            `json:"iss"`
 	Subject  string            `json:"sub"`
@@ -184,11 +184,11 @@ func (d *DevIssuer) sign(payload []byte) (string, error) {
 	return string(signed), err
 }
 
-// JWKS is the issuer's key set, to be published.
+// JWKS returns the issuer's key set, to be published.
 func (d *DevIssuer) JWKS() []byte { return d.jwks }
 
 // ServeHTTP implements http.Handler: it publishes the key set.
 func (d *DevIssuer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/jwk-set+json")
-	_, _ = w.Write(d.jwks) // the client may be gone; there is nobody to tell
+	_, _ = w.Write(d.jwks) // the client may be gone
 }

@@ -1,6 +1,6 @@
-// Package edge stands in front of the API: it says who asks, how often they
-// may, and what browsers are told. Behind it a request has a [commands.Caller]
-// in its context; what that caller may do is the API's own business.
+// Package edge is the middleware in front of the API: it authenticates callers,
+// limits their rate, and sets CORS and security headers for browsers. Behind it
+// a request has a [commands.Caller] in its context; the API authorises it.
 //
 //	request ─▶ security headers ─▶ CORS (preflights end here) ─▶ public path? ─────────────▶ limit by address ─▶ next
 //	                                                             └▶ bearer token ─▶ Caller ─▶ limit by customer ─▶ next
@@ -16,7 +16,7 @@
 // A refusal never says why: body and headers are the same for every reason.
 // The reason goes to the log and the figures.
 //
-// The key set comes from a file or an address and is fetched anew in the
+// The key set comes from a file or an address and is refetched in the
 // background; a kid that is not in it has it fetched at most once in
 // [RefetchEvery]. While the address does not answer the last good set holds.
 // An issuer that rotates its keys publishes the new one beside the old one for

@@ -14,7 +14,7 @@ import (
 // Edge checks requests before others work on them. Close it when no more come.
 type Edge struct {
 	options Options
-	keys    *keys // nil if nobody is checked
+	keys    *keys // nil if tokens are not checked
 	known   verified
 	cors    *cors.Cors // nil without origins
 }
@@ -88,7 +88,7 @@ func (e *Edge) pass(next http.Handler, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// matches says whether path is one of paths, or below one that ends with a slash.
+// matches reports whether path is one of paths, or below one that ends with a slash.
 func matches(paths []string, path string) bool {
 	return slices.ContainsFunc(paths, func(p string) bool {
 		return p == path || strings.HasSuffix(p, "/") && strings.HasPrefix(path, p)

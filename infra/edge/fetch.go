@@ -21,7 +21,7 @@ const (
 	maxKeySetBytes = 256 << 10
 )
 
-// loader says how the key set is read, from an address or a file.
+// loader returns how the key set is read, from an address or a file.
 func loader(o Options) (load func(context.Context) ([]byte, error), isFile bool, err error) {
 	if !strings.Contains(o.JWKS, "://") {
 		return func(context.Context) ([]byte, error) { return readKeys(o.JWKS) }, true, nil
@@ -31,7 +31,7 @@ func loader(o Options) (load func(context.Context) ([]byte, error), isFile bool,
 		return nil, false, domain.Errorf(domain.Invalid, "The key set's address is not one such as https://issuer.example/.well-known/jwks.json.")
 	}
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		return nil, false, domain.Errorf(domain.Invalid, "The key set's address %s is not https: whoever is in between could add a key.", u.Redacted())
+		return nil, false, domain.Errorf(domain.Invalid, "The key set's address %s is not https: an attacker on the network could add a key.", u.Redacted())
 	}
 	client := &http.Client{
 		Timeout: fetchTimeout, Transport: o.Transport,
@@ -85,7 +85,7 @@ func bounded(r io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-// host is an address without its port.
+// host returns an address without its port.
 func host(address string) string {
 	if h, _, err := net.SplitHostPort(address); err == nil {
 		return h

@@ -75,7 +75,7 @@ func newRSA(kid, alg string, bits int) signer {
 	}}
 }
 
-// jwkOf is the public key as an issuer publishes it.
+// jwkOf returns the public key as an issuer publishes it.
 func (s signer) jwkOf() map[string]any {
 	if k, ok := s.public.(*rsa.PublicKey); ok { // by hand: the library makes no weak ones
 		return m{"kty": "RSA", "n": b64(string(k.N.Bytes())), "e": b64(string(big.NewInt(int64(k.E)).Bytes())), "kid": s.kid, "use": "sig", "alg": s.alg}
@@ -90,7 +90,7 @@ func (s signer) jwkOf() map[string]any {
 	return members
 }
 
-// keySet is what an issuer with these keys publishes.
+// keySet returns what an issuer with these keys publishes.
 func keySet(signers ...signer) []byte {
 	keys := []any{}
 	for _, s := range signers {
@@ -101,7 +101,7 @@ func keySet(signers ...signer) []byte {
 	return data
 }
 
-// claims are those of a good token, with changes; a nil takes a member away.
+// claims returns the claims of a good token, with changes; a nil takes a member away.
 func claims(changes ...map[string]any) string {
 	now := time.Now()
 	return merged(map[string]any{
@@ -134,7 +134,7 @@ func (s signer) token(header, claims string) string {
 	return body + "." + b64(string(s.sign([]byte(body))))
 }
 
-// good is a token that counts.
+// good returns a token that counts.
 func (s signer) good(changes ...map[string]any) string {
 	return s.token(s.header(), claims(changes...))
 }

@@ -20,7 +20,7 @@ type keys struct {
 
 	mu          sync.Mutex
 	fetching    chan struct{} // closed when the fetch under way has ended; nil if none is
-	refetchedAt time.Time     // when an unknown kid last had it fetched
+	refetchedAt time.Time     // of the last fetch for an unknown kid
 
 	life context.Context //nolint:containedctx // of the fetches, which outlast the requests that want them
 	stop context.CancelFunc
@@ -64,10 +64,10 @@ func (k *keys) close() {
 	k.done.Wait()
 }
 
-// empty says that there never was a key set.
+// empty reports that no key set was ever fetched.
 func (k *keys) empty() bool { return k.set.Load() == nil }
 
-// has says whether a key still counts.
+// has reports whether a key is still in the set.
 func (k *keys) has(one *key) bool {
 	set := k.set.Load()
 	return set != nil && (*set)[one.id] == one
@@ -95,8 +95,8 @@ func (k *keys) lookup(kid string) *key {
 	return nil
 }
 
-// refetch has the set fetched, and returns what is closed when it was; nil if
-// it is too early to ask again.
+// refetch starts a fetch, at most once in [RefetchEvery], and returns a channel that
+// is closed when it ends; nil if it is too early.
 func (k *keys) refetch() <-chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -115,7 +115,7 @@ func (k *keys) startFetch() {
 	done := make(chan struct{})
 	k.fetching = done
 	k.done.Go(func() {
-		_ = k.fetch(k.life) // told to whoever observes; the last good set holds
+		_ = k.fetch(k.life) // fetched has reported it; the last good set stays
 		k.mu.Lock()
 		k.fetching = nil
 		k.mu.Unlock()
@@ -123,7 +123,7 @@ func (k *keys) startFetch() {
 	})
 }
 
-// keepFresh fetches the set in the background, sooner while it fails.
+// keepFresh fetches the set in the background, more often while it has none.
 func (k *keys) keepFresh() {
 	for {
 		wait := k.refresh
@@ -147,8 +147,8 @@ func (k *keys) keepFresh() {
 	}
 }
 
-// fetch replaces the set by what is published now, if that can be read. Keys
-// that stay the same stay the same pointer.
+// fetch replaces the set by the published one, if that can be read. Unchanged keys
+// keep their pointers.
 func (k *keys) fetch(ctx context.Context) error {
 	data, err := k.load(ctx)
 	var next keySet

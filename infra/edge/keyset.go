@@ -94,7 +94,7 @@ func parseKey(raw []byte) *key {
 	return k
 }
 
-// algorithmOf says which algorithm a key is for; private and symmetric keys are for none.
+// algorithmOf returns which algorithm a key is for; private and symmetric keys are for none.
 func algorithmOf(parsed jwk.Key) (alg jwa.SignatureAlgorithm, public crypto.PublicKey, ok bool) {
 	var raw any
 	if err := jwk.Export(parsed, &raw); err != nil {

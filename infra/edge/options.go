@@ -51,15 +51,15 @@ type Rate struct {
 	Window   time.Duration // at least a millisecond
 }
 
-// Options say whom the edge trusts. Refuse is needed, and JWKS or Dev, unless
-// nobody is checked.
+// Options configure the edge. Refuse is needed, and JWKS or Dev, unless
+// tokens are not checked.
 type Options struct {
-	// Unchecked lets everybody pass without a caller, and limits nobody: what
+	// Unchecked passes every request without a caller and without limits: what
 	// remains is CORS and the security headers.
 	Unchecked bool
 
 	Issuer   string     // whose tokens count: their iss; that of Dev if empty
-	Audience string     // whom they must be meant for: one of their aud; that of Dev if empty
+	Audience string     // the audience that tokens must name in aud; that of Dev if empty
 	JWKS     string     // the key set: an https address, http on loopback, or a file
 	Dev      *DevIssuer // the development issuer, in place of JWKS
 
@@ -76,7 +76,7 @@ type Options struct {
 	Origins []string // of pages in browsers that may ask, as in https://shop.example
 	TLS     bool     // all that come used TLS, as far as the front before us
 
-	Limiter        commands.Limiter // nil limits nobody
+	Limiter        commands.Limiter // nil means no limits
 	PerCustomer    Rate             // of one customer, or of one subject that is none
 	PerAddress     Rate             // of one address, without a caller
 	Failures       Rate             // bad tokens of one address
@@ -117,7 +117,7 @@ func (o *Options) complete() error {
 		o.Audience = DevAudience
 	}
 	if !o.Unchecked && (o.Issuer == "" || o.Audience == "" || o.Dev == nil && o.JWKS == "") {
-		return domain.Errorf(domain.Invalid, "To check tokens, say whose they are, whom they are meant for, and where the keys are: an issuer, an audience and a JWKS.")
+		return domain.Errorf(domain.Invalid, "Checking tokens needs an issuer, an audience and a JWKS.")
 	}
 	if o.Refresh == 0 {
 		o.Refresh = DefaultRefresh

@@ -75,13 +75,13 @@ func decode(s string) ([]byte, bool) {
 	return b, err == nil
 }
 
-// isJWT says whether a typ is a JWT's, or an access token's (RFC 9068).
+// isJWT reports whether a typ is a JWT's, or an access token's (RFC 9068).
 func isJWT(typ string) bool {
 	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
 	return typ == "jwt" || typ == "at+jwt"
 }
 
-// verify says who a token speaks for.
+// verify returns the claims of a valid token.
 func (t token) verify(k *key, issuer, audience string) (claims, Reason) {
 	if t.alg != k.alg.String() {
 		return claims{}, BadAlgorithm

@@ -21,7 +21,7 @@ type digest [sha256.Size]byte
 
 func digestOf(token string) digest { return sha256.Sum256([]byte(token)) }
 
-// known is a token that was good when it was looked at.
+// known is a token that was verified before.
 type known struct {
 	caller commands.Caller
 	key    *key

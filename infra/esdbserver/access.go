@@ -13,7 +13,7 @@ import (
 	"orderflow/infra/esdbserver/internal/engine"
 )
 
-// action is what somebody wants to do with a stream.
+// action is an operation on a stream that rights are checked for.
 type action uint8
 
 const (
@@ -29,7 +29,7 @@ const allStream = "$all"
 
 type callerKey struct{}
 
-// recognize finds out who calls. An insecure node does not ask.
+// recognize authenticates the caller. An insecure node authenticates no callers.
 func (s *Server) recognize(ctx context.Context) (context.Context, error) {
 	if s.options.Insecure {
 		return ctx, nil
@@ -40,14 +40,14 @@ func (s *Server) recognize(ctx context.Context) (context.Context, error) {
 	}
 	login, password, ok := basic(headers[0])
 	if !ok {
-		return ctx, status.Error(codes.Unauthenticated, "The node knows passwords (Basic) and nothing else.")
+		return ctx, status.Error(codes.Unauthenticated, "The node supports Basic authentication only.")
 	}
 	c, ok, err := s.users.check(ctx, login, password)
 	switch {
 	case err != nil:
 		return ctx, s.fail(ctx, err)
 	case !ok:
-		return ctx, status.Error(codes.Unauthenticated, "Nobody has this login and password.")
+		return ctx, status.Error(codes.Unauthenticated, "Invalid username or password.")
 	}
 	return context.WithValue(ctx, callerKey{}, c), nil
 }
@@ -65,9 +65,9 @@ func basic(header string) (login, password string, ok bool) {
 	return strings.Cut(string(text), ":")
 }
 
-// may says whether the caller may do something with a stream; the error is the answer.
+// may returns the error to answer with if the caller may not do a with the stream.
 func (s *Server) may(ctx context.Context, a action, stream string) error {
-	if stream == allStream && (a == write || a == remove) { // it is what all streams are read by
+	if stream == allStream && (a == write || a == remove) { // $all is read-only
 		return denied(ctx)
 	}
 	ok, err := s.allows(ctx, a, stream)
@@ -80,13 +80,13 @@ func (s *Server) may(ctx context.Context, a action, stream string) error {
 	return nil
 }
 
-// allows is may for those that go on in either case.
+// allows reports whether the caller may do a with the stream.
 func (s *Server) allows(ctx context.Context, a action, stream string) (bool, error) {
 	if s.options.Insecure {
 		return true, nil
 	}
 	c := callerOf(ctx)
-	if c.login == "" || a == remove && engine.IsMetastream(stream) { // nobody may do either
+	if c.login == "" || a == remove && engine.IsMetastream(stream) { // anonymous callers may do nothing; metastreams cannot be removed
 		return false, nil
 	}
 	if c.admin() {
@@ -109,15 +109,15 @@ func (s *Server) allows(ctx context.Context, a action, stream string) (bool, err
 	return false, err
 }
 
-// callerOf is who makes the call of a context; the zero value is nobody that
-// the node knows.
+// callerOf returns the authenticated caller of a context; the zero value is an
+// anonymous one.
 func callerOf(ctx context.Context) caller {
 	c, _ := ctx.Value(callerKey{}).(caller)
 	return c
 }
 
-// unveiled leaves out where a link leads, if the caller may not read there:
-// else whoever may write a link somewhere could read everything.
+// unveiled removes the target of a link if the caller may not read it. Otherwise
+// any caller with the right to write links could read every stream.
 func (s *Server) unveiled(ctx context.Context, r engine.Resolved) (engine.Resolved, error) {
 	if s.options.Insecure || r.Link == nil || r.Event == nil {
 		return r, nil
@@ -133,7 +133,7 @@ func denied(ctx context.Context) error {
 	return failed(ctx, codes.PermissionDenied, "Access Denied", "access-denied")
 }
 
-// mayManage says whether the caller may look after the node and its groups.
+// mayManage reports whether the caller may look after the node and its groups.
 func (s *Server) mayManage(ctx context.Context) error {
 	c := callerOf(ctx)
 	if s.options.Insecure || c.admin() || c.login == opsLogin || c.in(ops) {
@@ -142,7 +142,7 @@ func (s *Server) mayManage(ctx context.Context) error {
 	return denied(ctx)
 }
 
-// mayAdminister says whether the caller may change users.
+// mayAdminister reports whether the caller may change users.
 func (s *Server) mayAdminister(ctx context.Context) error {
 	if s.options.Insecure || callerOf(ctx).in(admins) {
 		return nil
@@ -150,7 +150,7 @@ func (s *Server) mayAdminister(ctx context.Context) error {
 	return denied(ctx)
 }
 
-// mayBe says whether the caller is the user with this login, or an administrator.
+// mayBe reports whether the caller is the user with this login, or an administrator.
 func (s *Server) mayBe(ctx context.Context, login string) error {
 	if login != "" && callerOf(ctx).login == login {
 		return nil
@@ -158,7 +158,7 @@ func (s *Server) mayBe(ctx context.Context, login string) error {
 	return s.mayAdminister(ctx)
 }
 
-// roles are those who may do something: what the stream says, else what
+// roles returns those who may do something: what the stream says, else what
 // $settings says, else everybody with a user's stream and administrators with
 // the system's.
 func (s *Server) roles(ctx context.Context, a action, stream string) ([]string, error) {

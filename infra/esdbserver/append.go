@@ -19,7 +19,7 @@ type streamsService struct {
 	*Server
 }
 
-// maxIncomingBytes bounds what is taken in of an append that was refused.
+// maxIncomingBytes bounds the bytes that are read of a refused append.
 const maxIncomingBytes = 32 << 20
 
 // Append implements the service.

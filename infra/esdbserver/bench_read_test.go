@@ -128,7 +128,7 @@ func BenchmarkSubscribers(b *testing.B) {
 	}
 }
 
-// liveBytes is what is in use on the heap and on stacks.
+// liveBytes returns what is in use on the heap and on stacks.
 func liveBytes() int64 {
 	runtime.GC()
 	runtime.GC()

@@ -28,7 +28,7 @@ const (
 	contentBinary = "application/octet-stream"
 )
 
-// structured is an id as two numbers.
+// structured returns an id as two numbers.
 func structured(id eventlog.EventID) *shared.UUID {
 	return &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
 		MostSignificantBits:  int64(binary.BigEndian.Uint64(id[:8])),
@@ -76,7 +76,7 @@ func identifier(stream string) *shared.StreamIdentifier {
 	return &shared.StreamIdentifier{StreamName: []byte(stream)}
 }
 
-// ticks are the protocol's units of time: 100 ns since 1970.
+// ticks returns the protocol's units of time: 100 ns since 1970.
 func ticks(t time.Time) int64 {
 	const tick = 100 * time.Nanosecond
 	return t.Unix()*int64(time.Second/tick) + int64(t.Nanosecond())/int64(tick)
@@ -93,7 +93,7 @@ func revision(n uint64) (int64, error) {
 	return int64(n), nil
 }
 
-// recordedEvent is an event as clients read it.
+// recordedEvent returns an event as clients read it.
 func (s *Server) recordedEvent(e *engine.Event, form idForm) *streams.ReadResp_ReadEvent_RecordedEvent {
 	if e == nil {
 		return nil
@@ -111,7 +111,7 @@ func (s *Server) recordedEvent(e *engine.Event, form idForm) *streams.ReadResp_R
 	}
 }
 
-// readEvent is a message with an event, and the link that led to it.
+// readEvent returns a message with an event, and the link that led to it.
 func (s *Server) readEvent(r engine.Resolved, form idForm) *streams.ReadResp {
 	return &streams.ReadResp{Content: &streams.ReadResp_Event{Event: &streams.ReadResp_ReadEvent{
 		Event: s.recordedEvent(r.Event, form), Link: s.recordedEvent(r.Link, form),
@@ -119,7 +119,7 @@ func (s *Server) readEvent(r engine.Resolved, form idForm) *streams.ReadResp {
 	}}}
 }
 
-// proposedMessage is what the two ways to append have in common.
+// proposedMessage is the part that both append requests share.
 type proposedMessage interface {
 	GetId() *shared.UUID
 	GetMetadata() map[string]string

@@ -1,8 +1,8 @@
 // Package esdbserver serves an event log over gRPC as a node of EventStoreDB
 // does, to clients that cannot tell the difference.
 //
-//	client ─ TLS? ─ door ─┬─ gRPC ─ Streams, PersistentSubscriptions, Gossip, ServerFeatures, Users, Operations ─ engine ─ log
-//	                      └─ HTTP/1.1 ─ /health/live /info /gossip /ping /stats
+//	client ─ TLS? ─ mux ─┬─ gRPC ─ Streams, PersistentSubscriptions, Gossip, ServerFeatures, Users, Operations ─ engine ─ log
+//	                     └─ HTTP/1.1 ─ /health/live /info /gossip /ping /stats
 //
 // The messages are those of the official client's module; the rules of streams
 // are in [orderflow/infra/esdbserver/internal/engine], those of persistent subscriptions
@@ -49,12 +49,12 @@
 //
 // Subscriptions:
 //   - A subscriber has no buffer here. It is woken, and reads on in the log, of
-//     which it holds 512 events or 1 MiB at most; so a slow one holds up nobody
-//     and loses nothing. It is told that it has caught up again when it was more
+//     which it holds 512 events or 1 MiB at most; so a slow one delays no
+//     other and loses nothing. It is told that it has caught up again when it was more
 //     than 512 events behind.
-//   - Whoever follows a stream live gets all that is appended to it, also what
-//     $maxCount hides from readers by the time it is sent, unless a scavenge
-//     removed it by then.
+//   - A live subscription gets every event that is appended to its stream, also
+//     those that $maxCount hides by the time they are sent, unless a scavenge
+//     removed them by then.
 //   - A checkpoint is never ahead of an event that is still to come, and none is
 //     sent before anything was considered; EventStoreDB did both in its time.
 //     One is sent when a filtered subscription has caught up, so that those on
@@ -70,14 +70,14 @@
 //     the password of another whose present one it knows.
 //   - A login name has no colon and at most 256 bytes, a password 1 to 1,024.
 //     There both are taken as they come.
-//   - A node without TLS asks nobody who he is, and lets everybody change users.
-//     There nobody answers.
+//   - A node without TLS does not authenticate, and every caller may change users.
+//     There the users service does not answer.
 //   - A user that was deleted stays deleted. There admin and ops come again with
 //     the next start, with the first password.
 //   - As there: who calls is found out when a call begins. A subscription goes on
 //     when its user is disabled or deleted, and ends with the connection; a call
-//     that begins later is refused. Nobody without a password may do anything
-//     with streams.
+//     that begins later is refused. An anonymous caller has no rights to
+//     streams.
 //
 // Operations:
 //   - What a cluster would do (resigning, the priority in elections) and merging

@@ -26,8 +26,8 @@ const (
 	trailerRequired  = "required-metadata-properties"
 )
 
-// fail turns an error into what a client gets, its trailers included. What is
-// an answer already stays as it is.
+// fail returns the gRPC status for an error and sets its trailers. It returns an
+// error that is a status already unchanged.
 func (s *Server) fail(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -58,7 +58,7 @@ func (s *Server) fail(ctx context.Context, err error) error {
 	return s.failedBelow(err)
 }
 
-// failedBelow is for what the log says.
+// failedBelow returns the status for an error of the log.
 func (s *Server) failedBelow(err error) error {
 	switch domain.KindOf(err) {
 	case domain.Invalid:
@@ -88,7 +88,7 @@ func failed(ctx context.Context, code codes.Code, text, exception string, furthe
 	return status.Error(code, text)
 }
 
-// printable leaves out what a header cannot carry.
+// printable removes characters that a header cannot carry.
 func printable(text string) string {
 	if strings.IndexFunc(text, unicode.IsControl) < 0 {
 		return strings.ToValidUTF8(text, "")
@@ -103,5 +103,5 @@ func printable(text string) string {
 
 func invalid(text string) error { return status.Error(codes.InvalidArgument, text) }
 
-// thrown is what EventStoreDB answers where its own code throws.
+// thrown is the error with which EventStoreDB answers an exception of its own code.
 func thrown() error { return status.Error(codes.Unknown, "Exception was thrown by handler.") }

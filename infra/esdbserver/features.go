@@ -72,7 +72,7 @@ func features(service string) []feature {
 	return nil
 }
 
-// methods are all methods of a service, of their first version.
+// methods returns all methods of a service, of their first version.
 func methods(of grpc.ServiceDesc) (all []feature) {
 	for _, m := range of.Methods {
 		all = append(all, feature{method: strings.ToLower(m.MethodName)})
@@ -129,7 +129,7 @@ func (m Member) endpoint() (host string, port uint32, err error) {
 	return host, uint32(n), err
 }
 
-// identity is the id of the node, which stays the same over restarts: that of
+// identity returns the id of the node, which stays the same over restarts: that of
 // the first event it ever wrote.
 func (s *Server) identity(ctx context.Context) (eventlog.EventID, error) {
 	for r, err := range s.options.Log.ReadAll(ctx, 0) {

@@ -25,13 +25,13 @@ const (
 	defaultWindowEvents = 32
 )
 
-// expression is how requests write what a name must be like.
+// expression is the part of a request that selects names.
 type expression interface {
 	GetRegex() string
 	GetPrefix() []string
 }
 
-// filter says whether a client wants an event. Expressions are .NET's, so
+// filter reports whether a client wants an event. Expressions are .NET's, so
 // that there are look-arounds; Go's own have none.
 type filter struct {
 	byType   bool // else by the name of the stream
@@ -57,7 +57,7 @@ func newFilter(byType bool, e expression) (*filter, error) {
 	return f, nil
 }
 
-// match is what the engine asks.
+// match returns the filter in the engine's form.
 func (f *filter) match() engine.Filter {
 	if f == nil {
 		return nil

@@ -96,7 +96,7 @@ func connect(t testing.TB, connection string) *esdb.Client {
 	return client
 }
 
-// fresh is a node on an empty log in memory and a client of it.
+// fresh returns a node on an empty log in memory and a client of it.
 func fresh(t testing.TB) *esdb.Client {
 	return connect(t, "esdb://"+serve(t, memory.NewDense()).address+"?tls=false")
 }
@@ -146,7 +146,7 @@ func readAllOf(t testing.TB, c *esdb.Client, stream string) ([]*esdb.ResolvedEve
 	return drain(c.ReadStream(ctx(t), stream, esdb.ReadStreamOptions{}, 1_000_000))
 }
 
-// newLog is an empty log on disk.
+// newLog returns an empty log on disk.
 func newLog(t testing.TB) *pebblelog.Log {
 	t.Helper()
 	return openLog(t, t.TempDir())

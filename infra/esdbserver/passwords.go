@@ -45,7 +45,7 @@ func (of *user) setPassword(password string) (err error) {
 	return err
 }
 
-// has says whether a user has this password. A nil user has none, and it takes
+// has reports whether a user has this password. A nil user has none, and it takes
 // as long to say so.
 func (u *users) has(of *user, password string) bool {
 	u.hashed.Add(1)
@@ -57,8 +57,8 @@ func (u *users) has(of *user, password string) bool {
 	return subtle.ConstantTimeCompare(given, known.Hash) == 1 && err == nil && of != nil
 }
 
-// check says who has a login and a password; ok is false if nobody has. A login
-// that nobody has, a disabled one and a wrong password take the same time.
+// check returns the user with a login and a password; ok is false if there is none.
+// An unknown login, a disabled user and a wrong password take the same time.
 func (u *users) check(ctx context.Context, login, password string) (c caller, ok bool, err error) {
 	if login == "" || len(login) > maxLoginBytes || len(password) > maxPasswordBytes {
 		u.has(nil, "")

@@ -35,7 +35,7 @@ func (n node) services(t testing.TB) services {
 	return services{userspb.NewUsersClient(conn), operationspb.NewOperationsClient(conn)}
 }
 
-// by is a context that says who calls, as login:password; "" is nobody.
+// by returns a context that says who calls, as login:password; "" is nobody.
 func by(t testing.TB, who string) context.Context {
 	t.Helper()
 	if who == "" {
@@ -56,7 +56,7 @@ func (s services) person(t testing.TB, login string, groups ...string) {
 	}
 }
 
-// details are those of one user, or of all.
+// details returns those of one user, or of all.
 func (s services) details(c context.Context, login string, o ...grpc.CallOption) (all []*userspb.DetailsResp_UserDetails, err error) {
 	stream, err := s.users.Details(c, &userspb.DetailsReq{Options: &userspb.DetailsReq_Options{LoginName: login}}, o...)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s services) details(c context.Context, login string, o ...grpc.CallOption)
 // change is a method of the users service for the user login.
 type change func(c context.Context, login string, o ...grpc.CallOption) error
 
-// changes are the methods that change a user, by name.
+// changes returns the methods that change a user, by name.
 func (s services) changes() map[string]change {
 	return map[string]change{
 		"create": func(c context.Context, login string, o ...grpc.CallOption) error {

@@ -55,8 +55,8 @@ func (s *Server) closePersistent() {
 	}
 }
 
-// groups are those of the node. A configuration that cannot be read keeps
-// nobody from streams, so it is no reason for the node not to start.
+// groups returns the persistent subscriptions of the node. It reads their
+// configuration at the first call: streams can be used even if that fails.
 func (p *persistentService) groups(ctx context.Context) (*groups.Groups, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -129,8 +129,8 @@ func (p *persistentService) manage(ctx context.Context, do func(*groups.Groups) 
 	return p.answer(ctx, err)
 }
 
-// mayShare says whether the caller may know of groups: whoever has a password
-// may, and nobody else.
+// mayShare reports whether the caller may know of groups: every authenticated
+// caller may.
 func (p *persistentService) mayShare(ctx context.Context) error {
 	if !p.options.Insecure && callerOf(ctx).login == "" {
 		return denied(ctx)
@@ -138,7 +138,7 @@ func (p *persistentService) mayShare(ctx context.Context) error {
 	return nil
 }
 
-// keyed is what names a group in most requests.
+// keyed is a request that names a group.
 type keyed interface {
 	GetStreamIdentifier() *shared.StreamIdentifier
 	GetAll() *shared.Empty
@@ -153,7 +153,7 @@ func keyOf(o keyed) groups.Key {
 	return key
 }
 
-// by is who makes a change.
+// by is the author of a change.
 func by(ctx context.Context) string {
 	if c := callerOf(ctx); c.login != "" {
 		return c.login

@@ -60,7 +60,7 @@ func (p *persistentService) List(ctx context.Context, request *persistent.ListRe
 	return answer, nil
 }
 
-// subscriptionInfo is a group as clients are told of it.
+// subscriptionInfo returns a group as clients are told of it.
 func (p *persistentService) subscriptionInfo(i groups.Info) *persistent.SubscriptionInfo {
 	s, all := i.Settings, i.Key.Stream == groups.AllStream
 	w := &persistent.SubscriptionInfo{

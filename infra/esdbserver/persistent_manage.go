@@ -137,7 +137,7 @@ func (p *persistentService) parseUpdate(o *persistent.UpdateReq_Options) (key gr
 	return key, s, err
 }
 
-// groupStream is the stream that a group is to read.
+// groupStream returns the stream that a group is to read.
 func groupStream(group string, id *shared.StreamIdentifier) (string, error) {
 	name := string(id.GetStreamName())
 	if name == "" || name == groups.AllStream {
@@ -146,7 +146,7 @@ func groupStream(group string, id *shared.StreamIdentifier) (string, error) {
 	return streamName(id)
 }
 
-// startAt is a start at the number of an event; 2^64-1 is the end.
+// startAt returns a start at the number of an event; 2^64-1 is the end.
 func startAt(key groups.Key, number uint64) (groups.Start, error) {
 	switch {
 	case number == math.MaxUint64:
@@ -192,7 +192,7 @@ func groupFilter(o *persistent.CreateReq_AllOptions) (*groups.Filter, error) {
 	return nil, invalid("The filter says neither stream nor type.")
 }
 
-// wireSettings are what the requests to create and to update have in common.
+// wireSettings is the part that the requests to create and to update share.
 type wireSettings interface {
 	GetResolveLinks() bool
 	GetExtraStatistics() bool
@@ -220,7 +220,7 @@ func commonSettings(w wireSettings) groups.Settings {
 	}
 }
 
-// duration is what a client wrote in one unit or the other. Less than a
+// duration returns what a client wrote in one unit or the other. Less than a
 // millisecond is one: it is stored in those, and none would mean for ever.
 func duration(ms int32, ticks int64) time.Duration {
 	const ticksPerMs = int64(time.Millisecond / (100 * time.Nanosecond))

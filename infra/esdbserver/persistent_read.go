@@ -139,7 +139,7 @@ func parseIDs(wire []*shared.UUID) ([]eventlog.EventID, error) {
 	return ids, nil
 }
 
-// peerOf is what the group is told about a client.
+// peerOf returns what the group is told about a client.
 func peerOf(ctx context.Context) groups.Peer {
 	who := groups.Peer{User: by(ctx), Connection: "<unknown>"}
 	if p, ok := peer.FromContext(ctx); ok {
@@ -160,7 +160,7 @@ func (p *persistentService) delivery(d groups.Delivery, form idForm) *persistent
 	}}}
 }
 
-// sharedEvent is an event in the form of this service, which has the fields of
+// sharedEvent returns an event in the form of this service, which has the fields of
 // the other one.
 func (p *persistentService) sharedEvent(e *engine.Event, form idForm) *persistent.ReadResp_ReadEvent_RecordedEvent {
 	if e == nil {

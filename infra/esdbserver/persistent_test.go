@@ -18,7 +18,7 @@ import (
 	"orderflow/infra/memory"
 )
 
-// rawPersistent is a client without the official one's habits.
+// rawPersistent returns a client without the official one's habits.
 func rawPersistent(t testing.TB, address string) persistent.PersistentSubscriptionsClient {
 	t.Helper()
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))

@@ -72,7 +72,7 @@ func (s *Server) text(p groups.Place, all bool) string {
 	return p.Text(all)
 }
 
-// start is where a group begins as clients are told it.
+// start returns where a group begins as clients are told it.
 func (s *Server) start(at groups.Start, all bool) string {
 	switch {
 	case at.Invalid != "":

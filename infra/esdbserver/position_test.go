@@ -28,7 +28,7 @@ const invalidPosition = "Trying to read from an invalid position."
 // newest stands for the greatest number, which is the end.
 const newest = math.MaxUint64
 
-// allFrom is a read of $all from a position, altered.
+// allFrom returns a read of $all from a position, altered.
 func allFrom(commit, prepare uint64, change func(*streams.ReadReq_Options)) *streams.ReadReq {
 	return request(func(o *streams.ReadReq_Options) {
 		o.StreamOption = &streams.ReadReq_Options_All{All: &streams.ReadReq_Options_AllOptions{

@@ -15,7 +15,7 @@ const (
 	protocolHTTP1 = "http/1.1"
 )
 
-// Limits of a connection that has not said yet what it is.
+// Limits of a connection whose protocol is not known yet.
 const (
 	helloTimeout   = 10 * time.Second
 	maxUndecided   = 1_024 // connections at a time; more wait in the system's queue
@@ -24,7 +24,7 @@ const (
 	queuedForServe = 64
 )
 
-// protocolMux lets connections in and sends each to who speaks its protocol:
+// protocolMux accepts connections and passes each to the server of its protocol:
 //
 //	accept ─► TLS handshake, if any ─► h2, or it begins with PRI ─► gRPC
 //	                                 └► anything else ────────────► HTTP/1.1
@@ -35,7 +35,7 @@ type protocolMux struct {
 	tls  *tls.Config
 	rpc  *connListener
 	web  *connListener
-	open context.Context // until the door is closed
+	open context.Context // done when the mux is closed
 	shut context.CancelFunc
 
 	mu sync.Mutex
@@ -50,12 +50,12 @@ func newProtocolMux(config *tls.Config) *protocolMux {
 	return d
 }
 
-// serve accepts until the door is closed.
+// serve accepts connections until the mux is closed.
 func (d *protocolMux) serve(l net.Listener) error {
 	d.mu.Lock()
 	d.in = l
 	d.mu.Unlock()
-	if d.open.Err() != nil { // it was closed before there was anything to close
+	if d.open.Err() != nil { // it was closed before it had a listener
 		_ = l.Close()
 		return nil
 	}
@@ -96,10 +96,10 @@ func (d *protocolMux) serve(l net.Listener) error {
 	}
 }
 
-// dispatch finds out what a connection speaks.
+// dispatch passes a connection to the server of its protocol, or closes it.
 func (d *protocolMux) dispatch(conn net.Conn) {
 	_ = conn.SetDeadline(time.Now().Add(helloTimeout))
-	wake := context.AfterFunc(d.open, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // who closes the door waits for nobody
+	wake := context.AfterFunc(d.open, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // closing interrupts handshakes
 	to, known, err := d.route(conn)
 	if !wake() || err != nil || known.SetDeadline(time.Time{}) != nil {
 		_ = conn.Close()
@@ -112,7 +112,7 @@ func (d *protocolMux) dispatch(conn net.Conn) {
 	}
 }
 
-// route returns who is to have a connection, and in what form.
+// route returns the listener for a connection, and the connection to hand over.
 func (d *protocolMux) route(conn net.Conn) (*connListener, net.Conn, error) {
 	if d.tls != nil {
 		secure := tls.Server(conn, d.tls)
@@ -148,7 +148,7 @@ func (d *protocolMux) close() {
 	}
 }
 
-// begunConn is a connection of which the beginning was looked at.
+// begunConn is a connection whose first bytes were peeked at.
 type begunConn struct {
 	net.Conn
 	first *bufio.Reader // nil once it is read
@@ -165,7 +165,7 @@ func (c *begunConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// connListener leads from the door to a server; to that one it is a listener.
+// connListener is the net.Listener of one protocol's server.
 type connListener struct {
 	conns chan net.Conn
 	mux   *protocolMux
@@ -180,7 +180,7 @@ func (c *connListener) Accept() (net.Conn, error) {
 	}
 }
 
-// empty closes those that were let in before the door closed, and not fetched.
+// empty closes the connections that were accepted and not fetched.
 func (c *connListener) empty() {
 	for {
 		select {

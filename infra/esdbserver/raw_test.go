@@ -39,7 +39,7 @@ func (n node) dial(t testing.TB) *grpc.ClientConn {
 
 func empty() *shared.Empty { return &shared.Empty{} }
 
-// request is a read of the stream s from its start, altered.
+// request returns a read of the stream s from its start, altered.
 func request(change func(*streams.ReadReq_Options)) *streams.ReadReq {
 	o := &streams.ReadReq_Options{
 		StreamOption: &streams.ReadReq_Options_Stream{Stream: &streams.ReadReq_Options_StreamOptions{

@@ -10,7 +10,7 @@ import (
 	"orderflow/infra/esdbserver/internal/engine"
 )
 
-// reading is what a client asked to read, in the terms of the engine.
+// reading is a client's request to read, in the engine's terms.
 type reading struct {
 	stream      string // empty: all
 	number      int64  // of a stream, where to begin

@@ -49,7 +49,7 @@ type scavengeCompleted struct {
 	MaxChunk int    `json:"maxChunkScavenged"`
 }
 
-// scavengeEnd is how a scavenge ended.
+// scavengeEnd is the result of a scavenge.
 type scavengeEnd struct {
 	ID, Result, Error string
 	Node              string // that began it; empty is this one

@@ -81,7 +81,7 @@ func (n node) scavenges(t testing.TB) scavenging {
 // timeTaken is the form of a duration, however long.
 var timeTaken = regexp.MustCompile(`^(\d+\.)?\d\d:\d\d:\d\d\.\d{7}$`)
 
-// told is what a client finds in a stream of scavenges: types and results.
+// told returns what a client finds in a stream of scavenges: types and results.
 func told(t testing.TB, c *esdb.Client, stream string) (all []string) {
 	t.Helper()
 	events, err := drain(c.ReadStream(ctx(t), stream, esdb.ReadStreamOptions{ResolveLinkTos: true}, 1_000))

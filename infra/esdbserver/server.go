@@ -24,7 +24,7 @@ import (
 	"orderflow/infra/esdbserver/userspb"
 )
 
-// Version is what the node says it is, in the form that clients parse.
+// Version is the version that the node reports, in the form that clients parse.
 const Version = "24.10.0"
 
 // Limits of a node.
@@ -51,11 +51,11 @@ const MaxAppendTotalBytes = engine.MaxAppendTotalBytes
 
 // Options of a node. Log is required, and one of Certificate and Insecure.
 type Options struct {
-	// Log is where everything is kept; the node is its only writer.
+	// Log stores all events; the node is its only writer.
 	Log Log
-	// Certificate is what the node shows to clients; nil serves without TLS.
+	// Certificate is the TLS certificate; nil serves without TLS.
 	Certificate *tls.Certificate
-	// Insecure lets everybody do everything and asks for no passwords.
+	// Insecure disables authentication and authorisation.
 	Insecure bool
 	// FirstPassword is that of the users admin and ops, who are made at the
 	// first start; empty is "changeit", as EventStoreDB has it.
@@ -71,7 +71,7 @@ type Options struct {
 	// Positions says what clients see of the positions of the log; nil is
 	// [Spread]. It stays what it was: clients save positions.
 	Positions Positions
-	// Logger takes what the operator must see; nil discards it.
+	// Logger gets messages for the operator; nil discards them.
 	Logger *slog.Logger
 	// Hooks are called on what happens, for metrics.
 	Hooks Hooks
@@ -164,7 +164,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
-// tls is how the node shows who it is, nil without a certificate.
+// tls returns the TLS configuration, nil without a certificate.
 func (s *Server) tls() *tls.Config {
 	if s.options.Certificate == nil {
 		return nil
@@ -228,10 +228,10 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// Engine is what the node does, for those that call it without a wire.
+// Engine returns the engine of the node, for callers in the same process.
 func (s *Server) Engine() *engine.Engine { return s.engine }
 
-// advertised is the address that clients are told.
+// advertised returns the address that clients are told.
 func (s *Server) advertised() string {
 	if s.options.Advertise != "" {
 		return s.options.Advertise

@@ -57,16 +57,16 @@ type storedUser struct {
 	at     time.Time
 }
 
-// caller is who makes a call.
+// caller is the authenticated user of a call.
 type caller struct {
-	login  string // empty: nobody knows
+	login  string // empty: anonymous
 	groups []string
 }
 
-// admin says whether the caller may do everything with streams.
+// admin reports whether the caller may do everything with streams.
 func (c caller) admin() bool { return c.login == adminLogin || c.in(admins) }
 
-// in says whether the caller is a member of a group.
+// in reports whether the caller is a member of a group.
 func (c caller) in(group string) bool { return c.login != "" && slices.Contains(c.groups, group) }
 
 // users knows those that have a password.
@@ -146,7 +146,7 @@ func (u *users) find(ctx context.Context, login string) (*storedUser, error) {
 		}
 		found := storedUser{number: r.Event.Number, at: r.Event.Created}
 		if json.Unmarshal(r.Event.Data, &found.user) != nil || found.LoginName != login {
-			return nil, nil // nobody can have its password
+			return nil, nil // a password cannot match
 		}
 		return &found, nil
 	}
@@ -184,7 +184,7 @@ func (u *users) all(ctx context.Context) ([]*storedUser, error) {
 	return list, nil
 }
 
-// isGone says that a stream has nothing to read.
+// isGone reports whether a stream has nothing to read.
 func isGone(err error) bool {
 	_, missing := errors.AsType[*engine.NotFoundError](err)
 	_, ended := errors.AsType[*engine.DeletedError](err)

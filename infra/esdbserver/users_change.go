@@ -13,8 +13,8 @@ import (
 	"orderflow/infra/esdbserver/internal/engine"
 )
 
-// Where a change of a user is told to the nodes of a cluster, and to whoever
-// else follows it.
+// The stream that announces changes of users to the nodes of a cluster and to other
+// subscribers.
 const (
 	notificationsStream = "$users-password-notifications"
 	notificationsAge    = time.Hour // as EventStoreDB keeps them
@@ -123,7 +123,7 @@ func (u *users) remove(ctx context.Context, login string) error {
 	return err
 }
 
-// change reads a user, changes it, and writes it if nobody else did meanwhile.
+// change reads a user, changes it, and writes it with an optimistic append.
 func (u *users) change(ctx context.Context, login string, change func(*user) error) error {
 	found, err := u.find(ctx, login)
 	if err != nil {
@@ -150,7 +150,7 @@ func (u *users) change(ctx context.Context, login string, change func(*user) err
 	return conflict(err, login)
 }
 
-// notifications are what is written beside every change of a user.
+// notifications returns the writes that announce a change of a user.
 func (u *users) notifications(ctx context.Context, login string) ([]engine.Write, error) {
 	data, err := json.Marshal(map[string]string{"loginName": login})
 	if err != nil {
@@ -169,7 +169,7 @@ func (u *users) notifications(ctx context.Context, login string) ([]engine.Write
 	}}), err
 }
 
-// conflict says that somebody else changed the user meanwhile, or that its
+// conflict is the error for a concurrent change of the user, or that its
 // stream was ended for ever.
 func conflict(err error, login string) error {
 	_, wrong := errors.AsType[*engine.WrongExpectedError](err)
@@ -215,7 +215,7 @@ func checkPassword(password string) error {
 	return nil
 }
 
-// plain says that a name can be shown and sent.
+// plain reports whether a name can be shown and sent.
 func plain(name string) bool {
 	return utf8.ValidString(name) && strings.IndexFunc(name, unicode.IsControl) < 0
 }

@@ -20,7 +20,7 @@ type usersService struct {
 	*Server
 }
 
-// named is what names a user in a request.
+// named is a request that names a user.
 type named interface{ GetLoginName() string }
 
 // administer does what only administrators may do. A request without a login
@@ -136,5 +136,5 @@ func (s *usersService) details(ctx context.Context, login string) ([]*storedUser
 	return []*storedUser{found}, err
 }
 
-// listed is a list that is stored as one, empty or not.
+// listed returns a list that is stored as one, empty or not.
 func listed(groups []string) []string { return append([]string{}, groups...) }

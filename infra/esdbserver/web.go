@@ -15,7 +15,7 @@ const (
 	webHeaderBytes = 16 << 10
 )
 
-// newHTTP answers what is asked without gRPC.
+// newHTTP returns the server for requests that are not gRPC.
 func (s *Server) newHTTP() *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health/live", live)
@@ -42,7 +42,7 @@ func live(w http.ResponseWriter, r *http.Request) {
 
 func answer(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_ = json.NewEncoder(w).Encode(v) // there is nobody to tell
+	_ = json.NewEncoder(w).Encode(v) // the client may be gone
 }
 
 func (s *Server) info(w http.ResponseWriter, _ *http.Request) {

@@ -13,7 +13,7 @@ import (
 	"orderflow/infra/esdbserver/internal/engine"
 )
 
-// codeOf is the official client's name of an error.
+// codeOf returns the official client's name of an error.
 func codeOf(err error) esdb.ErrorCode {
 	if err == nil {
 		return -1

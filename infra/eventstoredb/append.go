@@ -51,8 +51,8 @@ func (l *Log) Append(ctx context.Context, s eventlog.Stream, version eventlog.Ve
 		}
 	case err == nil, f.kind == domain.Conflict:
 		// An answer that says too little; or one to a repeat, in which the position
-		// is not that of the event; or somebody was first: we were that, perhaps.
-		if at, err = l.settle(ctx, s, version, events, err == nil); err != nil {
+		// is not that of the event; or another append came first: perhaps ours.
+		if at, err = l.verifyStored(ctx, s, version, events, err == nil); err != nil {
 			return eventlog.Appended{}, err
 		}
 	case f.kind == domain.Incomplete:
@@ -77,7 +77,7 @@ func (l *Log) incomplete(err error) error {
 	return err
 }
 
-// giveUp says what became of an append that was not answered with success.
+// giveUp returns what became of an append that was not answered with success.
 func (l *Log) giveUp(f failure, err error) error {
 	if f.lost {
 		f.kind = domain.Unknown
@@ -85,7 +85,7 @@ func (l *Log) giveUp(f failure, err error) error {
 	return l.give(operationAppend, f, err)
 }
 
-// write is the call that appends.
+// write returns the call that appends.
 func (l *Log) write(s eventlog.Stream, version eventlog.Version, events []eventlog.Pending) work[*esdb.WriteResult] {
 	list := make([]esdb.EventData, len(events))
 	for i, e := range events {
@@ -109,9 +109,9 @@ func proposed(e eventlog.Pending) esdb.EventData {
 	return esdb.EventData{EventID: uuid.UUID(e.ID), EventType: e.Type, ContentType: kind, Data: e.Data, Metadata: e.Meta.Encode()}
 }
 
-// settle looks whether what follows a version are these very events. Stored
-// says that the server claims so.
-func (l *Log) settle(ctx context.Context, s eventlog.Stream, version eventlog.Version, events []eventlog.Pending, stored bool) (at eventlog.Appended, err error) {
+// verifyStored reads the events after a version and returns where these events are
+// stored, or an error. stored is true if the server reported that they are.
+func (l *Log) verifyStored(ctx context.Context, s eventlog.Stream, version eventlog.Version, events []eventlog.Pending, stored bool) (at eventlog.Appended, err error) {
 	i := 0
 	var incomplete error
 	for r, err := range l.Read(ctx, s, version) {
@@ -192,5 +192,5 @@ func metaBytes(m eventlog.Meta) int {
 	return names + len(m.Command) + len(m.Correlation) + len(m.Causation) + len(m.Actor) + len(m.Trace) + len(m.Recorded)
 }
 
-// isSystem says that a stream or a type is the server's own.
+// isSystem reports whether a stream or a type is the server's own.
 func isSystem(name string) bool { return strings.HasPrefix(name, "$") }

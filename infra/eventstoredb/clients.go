@@ -121,7 +121,7 @@ func (p *clients) acquire(ctx context.Context) (*client, error) {
 				return nil, a.err
 			}
 		case <-ctx.Done():
-			return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "EventStoreDB at %s cannot be reached in time.", p.name)
+			return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "EventStoreDB at %s cannot be reached in time", p.name)
 		}
 	}
 }
@@ -153,7 +153,7 @@ func (p *clients) connect(a *attempt, wait time.Duration) {
 }
 
 // dial makes a client and has it find a node, which its configuration bounds in
-// time. The caller is a user of the client. When another node leads meanwhile, it begins anew.
+// time. The caller is a user of the client. It starts again when the leader changes.
 func (p *clients) dial(wait time.Duration) (*client, error) {
 	for {
 		if !restOr(wait, p.changed, p.closing) {

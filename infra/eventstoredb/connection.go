@@ -16,7 +16,7 @@ import (
 	"orderflow/domain"
 )
 
-// settings are those of a connection string.
+// settings returns the settings of a connection string.
 func settings() []string {
 	return []string{
 		"tls", "tlscafile", "tlsverifycert", "usercertfile", "userkeyfile", "keepaliveinterval", "keepalivetimeout",
@@ -99,7 +99,7 @@ func librarySays(logger *slog.Logger) esdb.LoggingFunc {
 	}
 }
 
-// nameOf says where c leads, without secrets.
+// nameOf returns where c leads, without secrets.
 func nameOf(c esdb.Configuration) string {
 	hosts := c.Address
 	if len(c.GossipSeeds) > 0 {

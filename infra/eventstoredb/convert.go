@@ -9,7 +9,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// recorded is an event of the server as one of the log.
+// recorded converts an event of the server to one of the log.
 func recorded(e *esdb.RecordedEvent) (eventlog.Recorded, error) {
 	at, err := position(e.Position.Commit)
 	if err != nil {
@@ -20,7 +20,7 @@ func recorded(e *esdb.RecordedEvent) (eventlog.Recorded, error) {
 	case e.EventNumber < math.MaxInt64:
 		version = eventlog.Version(e.EventNumber) + 1
 	case e.EventNumber > math.MaxInt64 || e.EventType != typeTombstone:
-		return eventlog.Recorded{}, domain.Errorf(domain.Internal, "The event at position %d has the number %d, which is none of a stream.", at, e.EventNumber)
+		return eventlog.Recorded{}, domain.Errorf(domain.Internal, "The event at position %d has event number %d, which is out of range.", at, e.EventNumber)
 	}
 	meta, _ := eventlog.DecodeMeta(e.UserMetadata) // what other programs wrote there is theirs
 	return eventlog.Recorded{
@@ -29,15 +29,16 @@ func recorded(e *esdb.RecordedEvent) (eventlog.Recorded, error) {
 	}, nil
 }
 
-// position refuses what servers before 22.6 send for an event of a stream.
+// position returns a commit position as one of the log. Servers before 22.6 send
+// none for events of a stream; that is an error.
 func position(commit uint64) (eventlog.Position, error) {
 	if commit > math.MaxInt64 {
-		return 0, domain.Errorf(domain.Internal, "EventStoreDB does not say where in the log an event is; a version from 22.6 on is needed.")
+		return 0, domain.Errorf(domain.Internal, "EventStoreDB sent an event of a stream without its position in the log; version 22.6 or later is required.")
 	}
 	return eventlog.Position(commit), nil
 }
 
-// from is where to read or to subscribe from.
+// from returns the position to read or to subscribe from.
 func from(at uint64) esdb.AllPosition {
 	if at == 0 {
 		return esdb.Start{}

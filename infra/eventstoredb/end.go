@@ -43,7 +43,7 @@ func (l *Log) At(ctx context.Context, p eventlog.Position) (eventlog.Recorded, b
 	return r, err == nil, err
 }
 
-// located is the call that reads the event at p. A number that is no position
+// located returns the call that reads the event at p. A number that is no position
 // makes EventStoreDB fail with the code that any exception has there. Whether it
 // was that, a subscription from there says, which is refused as Invalid.
 func (l *Log) located(ctx context.Context, p eventlog.Position) work[page] {

@@ -80,11 +80,11 @@ func Open(connection string, opts Options) (*Log, error) {
 	return l, nil
 }
 
-// Name says where the log is, without secrets.
+// Name returns the address of the server, without secrets.
 func (l *Log) Name() string { return l.calls.name }
 
-// Ping asks the node for one event. It says within a few seconds whether the
-// log can be read now.
+// Ping reads one event. It returns within [pingTimeout] whether the log can be
+// read.
 func (l *Log) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, min(pingTimeout, l.opts.Timeout))
 	defer cancel()
@@ -97,8 +97,8 @@ func (l *Log) Ping(ctx context.Context) error {
 
 func (l *Log) pools() []*clients { return []*clients{l.calls, l.subs, l.scans} }
 
-// begin says that something is under way until working is told otherwise; false
-// means that the log is closed.
+// begin registers an operation; call working.Done when it ends. It returns false
+// after Close.
 func (l *Log) begin() bool {
 	l.closing.Lock()
 	defer l.closing.Unlock()
@@ -109,7 +109,7 @@ func (l *Log) begin() bool {
 	return true
 }
 
-// Close ends everything that is under way; subscriptions end with Unavailable.
+// Close ends all operations; subscriptions end with Unavailable.
 func (l *Log) Close() error {
 	l.closing.Lock()
 	l.cancel()

@@ -21,7 +21,7 @@ const (
 	operationSubscribe = "subscribe"
 )
 
-// failure is what an error of the library means.
+// failure classifies an error of the library.
 type failure struct {
 	kind   domain.Kind // if it is given up
 	again  bool        // the same call may go well the next time
@@ -108,7 +108,7 @@ func byStatus(err error) failure {
 	return failure{kind: domain.Internal, again: true, lost: true}
 }
 
-// isNotFound says that the server answered that there is no such stream; a
+// isNotFound reports whether the server answered that there is no such stream; a
 // status of that name is something else.
 func isNotFound(err error) bool {
 	e, ok := errors.AsType[*esdb.Error](err)
@@ -122,7 +122,7 @@ func isNotFound(err error) bool {
 	return !isStatus
 }
 
-// sentInPart says that an append failed before all of it was sent: then nothing
+// sentInPart reports whether an append failed before all of it was sent: then nothing
 // of it is stored. The library wraps its errors in that case only.
 func sentInPart(err error) bool {
 	_, direct := err.(*esdb.Error) //nolint:errorlint // whether it is wrapped is the question

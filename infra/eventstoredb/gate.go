@@ -13,7 +13,7 @@ import (
 //
 // When a call fails as unavailable, the library forgets its connection without
 // closing it, and the next call makes it look for another one: then the old
-// one stays for ever, or, if none is found, whoever waits does. So no call may
+// connection, or the caller that waits for a new one, leaks. So no call may
 // enter a client after that. The library logs such a failure before it acts on
 // it; that is the moment to retire the client and to wait for those who are
 // about to ask for the connection:
@@ -25,13 +25,13 @@ type entering struct {
 	open func()
 }
 
-// Deadline is what the library asks for first, once it has its connection.
+// Deadline returns what the library asks for first, once it has its connection.
 func (e *entering) Deadline() (time.Time, bool) {
 	e.open()
 	return e.Context.Deadline()
 }
 
-// watch is the logger of c. It goes by the error in what is logged, never by text:
+// watch returns the logger of c. It goes by the error in what is logged, never by text:
 // of an error alone only a failed call speaks, and a subscription that dropped.
 func (p *clients) watch(c *client) esdb.LoggingFunc {
 	says := p.config.Logger

@@ -18,7 +18,7 @@ import (
 )
 
 // gossipers are connections to the nodes of a cluster, for gossip alone. Only
-// the goroutine of a lookout uses them.
+// the goroutine of a leaderWatch uses them.
 type gossipers struct {
 	options []grpc.DialOption
 	conns   map[string]*grpc.ClientConn // by address

@@ -90,7 +90,7 @@ func (h *hostile) listen(t *testing.T) (address string) {
 	return socket.Addr().String()
 }
 
-// message is a recorded event on the wire.
+// message returns a recorded event on the wire.
 func message(stream string, number, position uint64, kind string) *streams.ReadResp {
 	return &streams.ReadResp{Content: &streams.ReadResp_Event{Event: &streams.ReadResp_ReadEvent{
 		Event: &streams.ReadResp_ReadEvent_RecordedEvent{

@@ -12,14 +12,14 @@ import (
 //	                                      again there, the client is given up
 //	not-leader, the node does not know    the client is given up: the next one asks
 //	                                      the cluster by gossip
-//	another node leads                    the lookout finds out: calls and
+//	another node leads                    leaderWatch finds out:  calls and
 //	                                      subscriptions elsewhere are ended, and go there
 //	silence                               watchOver
 //
 // Gossip may lag behind; then the next client is led astray, and given up too.
 
-// follow ends what is under way on clients of other nodes than the one that
-// leads now, and on those that were connected before nobody led: what was asked
+// follow ends the operations in progress on clients of other nodes than the one that
+// leads now, and on those that were connected before there was no leader: what was asked
 // while there was no leader is never answered.
 func (l *Log) follow(leader string, vacant time.Time) {
 	for _, p := range l.pools() {
@@ -71,7 +71,7 @@ func (p *clients) learn(c *client, moves int32, f failure) {
 	}
 }
 
-// clientState is what becomes of a client.
+// clientState is the state of a client.
 type clientState int
 
 const (
@@ -104,7 +104,7 @@ func (p *clients) drop(c *client) {
 // dropAll ends the subscriptions on every client.
 func (p *clients) dropAll() { p.dropIf(func(*client) bool { return true }) }
 
-// dropIf ends what is under way on some clients.
+// dropIf ends the operations in progress on some clients.
 func (p *clients) dropIf(gone func(*client) bool) {
 	p.mu.Lock()
 	var list []*client

@@ -16,7 +16,7 @@ import (
 	"orderflow/infra/memory"
 )
 
-// changes are the ways in which a cluster gets another leader. Each returns
+// changes returns the ways in which a cluster gets another leader. Each returns
 // when the next leader is known in gossip, and a function that mends the rest.
 func changes() map[string]func(c *clustertest.Cluster, old, next int) (mend func()) {
 	const lag, split, outage = 1500 * time.Millisecond, 1500 * time.Millisecond, 700 * time.Millisecond

@@ -9,20 +9,20 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 )
 
-// leaderWatch knows who leads a cluster. It asks all nodes at once, so that one that
-// hangs delays nothing; see verdict for what is believed.
+// leaderWatch tracks the leader of a cluster. It asks all nodes at the same time, so
+// that a hanging node delays nothing; see leadership for how answers are combined.
 //
-//	every lookEvery, more often while it is not clear, and at once after a failure:
-//	gossip of all nodes ─▶ verdict ─▶ the leader is another one ─▶ changed, moved
+//	every pollInterval, more often while the leader is unclear, and at once after a failure:
+//	gossip of all nodes ─▶ leadership ─▶ the leader has changed ─▶ changed, moved
 //
-// A nil lookout, for a connection string with one address, knows nothing.
+// A nil leaderWatch, for a connection string with one address, knows no leader.
 type leaderWatch struct {
 	seeds []string
 	nodes *gossipers
-	moved func(leader string, vacant time.Time) // another one leads; vacant is when nobody was last seen to, or zero
+	moved func(leader string, vacant time.Time) // called after a change; vacant is when there was last no leader, or zero
 	begin sync.Once
-	asked chan struct{} // holds one question: look at once
-	first chan struct{} // closed after the first look
+	asked chan struct{} // holds one request to poll at once
+	first chan struct{} // closed after the first poll
 
 	ctx    context.Context // done when the log is closed
 	cancel context.CancelFunc
@@ -30,7 +30,7 @@ type leaderWatch struct {
 
 	mu      sync.Mutex
 	current leadership
-	sure    bool // the last look came to a verdict
+	sure    bool // the last poll was conclusive
 	vacant  time.Time
 	members []string
 	changed chan struct{} // closed and replaced when another one leads
@@ -55,8 +55,8 @@ func newLeaderWatch(c esdb.Configuration, moved func(leader string, vacant time.
 	return o, nil
 }
 
-// leader returns who leads, and what is closed when another one does. It waits
-// for the first look. The address is "" while it is not known.
+// leader returns the address of the leader, "" if it is not known, and a channel
+// that is closed when the leader changes. It waits for the first poll.
 func (o *leaderWatch) leader() (address string, changed <-chan struct{}) {
 	if o == nil {
 		return "", nil
@@ -74,7 +74,7 @@ func (o *leaderWatch) leader() (address string, changed <-chan struct{}) {
 	return address, o.changed
 }
 
-// change returns what is closed when another one leads; nil if that is never known.
+// change returns the channel that is closed when the leader changes; nil if there is no watch.
 func (o *leaderWatch) change() <-chan struct{} {
 	if o == nil {
 		return nil
@@ -84,14 +84,14 @@ func (o *leaderWatch) change() <-chan struct{} {
 	return o.changed
 }
 
-// pollNow has the lookout look at once: something failed.
+// pollNow requests a poll at once, after a failure.
 func (o *leaderWatch) pollNow() {
 	if o == nil {
 		return
 	}
 	select {
 	case o.asked <- struct{}{}:
-	default: // it is about to
+	default: // a request is pending
 	}
 }
 
@@ -119,7 +119,7 @@ func (o *leaderWatch) run() {
 		}
 		wait := pollInterval
 		if !sure || len(v.named) != 1 {
-			wait = unsettledPollInterval // it is about to change
+			wait = unsettledPollInterval // the leader is about to change
 		}
 		t := time.NewTimer(wait)
 		select {
@@ -131,8 +131,8 @@ func (o *leaderWatch) run() {
 	}
 }
 
-// poll asks the members that are known, or the seeds and then the members that
-// these name.
+// poll asks the known members; if there are none, the seeds and then the members
+// that the seeds name.
 func (o *leaderWatch) poll() (v leadership, sure bool) {
 	asked := o.members
 	if len(asked) == 0 {
@@ -143,12 +143,12 @@ func (o *leaderWatch) poll() (v leadership, sure bool) {
 		v, members, sure = o.gossip(members)
 	}
 	if o.members = members; !sure {
-		o.members = nil // the next look begins with the seeds
+		o.members = nil // the next poll begins with the seeds
 	}
 	return v, sure
 }
 
-// gossip asks some nodes, and returns the longest list of members too.
+// gossip asks the nodes at addresses, and also returns the longest list of members.
 func (o *leaderWatch) gossip(addresses []string) (v leadership, members []string, sure bool) {
 	limit, cancel := context.WithTimeout(o.ctx, pollTimeout)
 	defer cancel()
@@ -167,7 +167,7 @@ func (o *leaderWatch) gossip(addresses []string) (v leadership, members []string
 	return v, members, sure
 }
 
-// record takes in what a look that began at a time came to.
+// record stores the result of a poll that began at begun.
 func (o *leaderWatch) record(begun time.Time, v leadership, sure bool) {
 	o.mu.Lock()
 	before := o.current.leader

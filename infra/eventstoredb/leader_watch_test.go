@@ -56,7 +56,7 @@ func TestCallsLeaveALeaderThatIsNone(t *testing.T) {
 	}
 }
 
-// connections are the ways to name a cluster.
+// connections returns the ways to name a cluster.
 func connections() map[string]func(t *testing.T) (*clustertest.Cluster, *eventstoredb.Log) {
 	// No keep-alive: it must not be what finds out.
 	const rest = "&keepAliveInterval=600000"

@@ -2,20 +2,20 @@ package eventstoredb
 
 import "slices"
 
-// view is what one node tells in gossip.
+// view is the gossip of one node.
 type view struct {
 	leaders []string // the addresses of those that lead and are alive
 	members []string // of all that may lead
 }
 
-// leadership is what the views of some nodes say together.
+// leadership combines the views of several nodes.
 type leadership struct {
-	leader string   // "" if nobody leads
+	leader string   // "" if there is no leader
 	named  []string // those that a majority calls leaders; more than one while the former one is still believed
 }
 
-// sameView decides as soon as a majority of the members names one and the same
-// leader and no other. ok is false until then.
+// sameView returns the leader as soon as a majority of the members names it and no
+// other. ok is false until then.
 func sameView(views []view) (v leadership, ok bool) {
 	votes := map[string]int{}
 	for _, of := range views {
@@ -30,12 +30,12 @@ func sameView(views []view) (v leadership, ok bool) {
 	return leadership{}, false
 }
 
-// findLeader decides when all views that are to be had are there. ok is false if they
-// do not say who leads, as when too few nodes answered.
+// findLeader returns the leader once all nodes have answered or failed. ok is false if
+// the views are inconclusive, as when too few nodes answered.
 //
 // Gossip has no number of the term. For a moment a majority may name two
 // leaders, since a node that was deposed is believed until others hear of it.
-// The newer one is the one that the verdict before did not name.
+// The newer one is the one that before did not name.
 func findLeader(before leadership, views []view) (v leadership, ok bool) {
 	if len(views) == 0 {
 		return leadership{}, false
@@ -71,7 +71,7 @@ func findLeader(before leadership, views []view) (v leadership, ok bool) {
 	return v, v.leader != ""
 }
 
-// majorityOf counts the nodes that an election takes, by the longest list of them.
+// majorityOf returns the number of nodes that an election takes, by the longest list of members.
 func majorityOf(views []view) int {
 	members := 0
 	for _, of := range views {

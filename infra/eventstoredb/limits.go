@@ -5,8 +5,8 @@ import "time"
 // Limits. Those that an operator may want to change are in [Options].
 const (
 	// DefaultTimeout bounds an append, a page of a reading or a question with
-	// all its repeats, for callers that give no earlier deadline: the commands
-	// do, see aggregate.BatchTimeout, and so are told what is the matter.
+	// all its repeats, for callers without an earlier deadline; the commands have
+	// one, see aggregate.BatchTimeout.
 	DefaultTimeout = 15 * time.Second
 	// attemptShare of the timeout is for one attempt: a node that hangs leaves
 	// time for another one. A server gives an append up after 2 s by itself.
@@ -23,10 +23,10 @@ const (
 	// subscriptions, so it may be short.
 	leadTimeout = 2 * time.Second
 	// pollInterval is how often the nodes of a cluster are asked in gossip who leads,
-	// while nothing fails: how long the death of a node that says nothing any more
-	// stays unnoticed after the others have elected.
+	// while nothing fails: it bounds how long a silent leader goes unnoticed after
+	// the others have elected a new one.
 	pollInterval = 500 * time.Millisecond
-	// minPollGap is the least pause between two looks, however much fails.
+	// minPollGap is the least pause between two polls, however much fails.
 	minPollGap = 50 * time.Millisecond
 	// pollTimeout bounds the wait for the gossip of all nodes. It is spent only if
 	// too few of them agree.
@@ -36,7 +36,7 @@ const (
 	// endTimeout bounds the question for the end of the log before a subscription
 	// is opened.
 	endTimeout = 3 * time.Second
-	// unsettledPollInterval is the pause after a question that was not answered as it should.
+	// unsettledPollInterval is the pause after a poll or question without a clear answer.
 	unsettledPollInterval = 250 * time.Millisecond
 	// loudAfter is after how many drops in a row a subscription is logged.
 	loudAfter = 3

@@ -27,7 +27,7 @@ func filterFor(categories []string) (*esdb.SubscriptionFilter, error) {
 	return &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: prefixes}, nil
 }
 
-// filterOn is the filter for the node of c. One that does not say when it has
+// filterOn returns the filter for the node of c. One that does not say when it has
 // caught up may be silent at the end of a filtered subscription; it sends
 // everything, so that the last event says it.
 func (s *subscription) filterOn(c *client) *esdb.SubscriptionFilter {

@@ -8,7 +8,7 @@ import (
 	"orderflow/domain"
 )
 
-// place is how far a subscription is: what it goes on from after a drop.
+// place is the position of a subscription, from which it resumes after a drop.
 //
 // A checkpoint says that everything that matches up to a position was sent.
 // Some servers send one a moment too early, when a subscription turns live: an
@@ -23,7 +23,7 @@ type place struct {
 // at is up to where everything came.
 func (p *place) at() uint64 { return max(p.event, p.confirmed) }
 
-// start is where to subscribe from; what is at that position is not sent again.
+// start returns where to subscribe from; what is at that position is not sent again.
 func (p *place) start() esdb.AllPosition { return from(p.at()) }
 
 // checkpoint takes note of one. Some servers send the greatest number there is
@@ -48,7 +48,7 @@ func (p *place) pass(at uint64) bool {
 	return true
 }
 
-// doubt says whether a failure to subscribe may be the checkpoint's fault, as
+// doubt reports whether a failure to subscribe may be the checkpoint's fault, as
 // when it is no position to the server; then it is not used again. It is not
 // known after a drop whether the last candidate counts, so that one goes too.
 func (p *place) doubt(f failure) bool {

@@ -14,14 +14,14 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// page is a part of a reading.
+// page is the events that one call read.
 type page struct {
 	events []*esdb.RecordedEvent
 	full   bool // there may be more
 	none   bool // there is no such stream, or it was deleted and not begun again
 }
 
-// hides says that a page that was read above a version shows that there were
+// hides reports whether a page that was read above a version shows that there were
 // events: a stream that had some is gone, or one that is there is empty.
 func (p page) hides(above eventlog.Version) bool {
 	if above == 0 {
@@ -30,7 +30,7 @@ func (p page) hides(above eventlog.Version) bool {
 	return p.none
 }
 
-// source is what pages are read from: a stream, or all.
+// source is the source of pages: a stream, or all.
 type source interface {
 	read(ctx context.Context, c *esdb.Client, d esdb.Direction, count uint64) (*esdb.ReadStream, error)
 }
@@ -50,9 +50,9 @@ func (a all) read(ctx context.Context, c *esdb.Client, d esdb.Direction, count u
 	return c.ReadAll(ctx, esdb.ReadAllOptions{Direction: d, From: a.from, RequiresLeader: true}, count)
 }
 
-// page is the call that reads up to count events, and less if they are large.
+// page returns the call that reads up to count events, and less if they are large.
 // It reads to the end of the page before anything is yielded, so that a slow
-// reader holds nothing on the server and a panic hits nobody else.
+// reader holds nothing on the server and a panic ends no other reading.
 func (l *Log) page(d esdb.Direction, from source, count uint64) work[page] {
 	return func(ctx context.Context, c *esdb.Client) (p page, err error) {
 		begun := time.Now()
@@ -73,7 +73,7 @@ func (l *Log) page(d esdb.Direction, from source, count uint64) work[page] {
 			}
 			original := e.OriginalEvent()
 			if original == nil {
-				return page{}, domain.Errorf(domain.Internal, "EventStoreDB at %s sent an event that is none", l.Name())
+				return page{}, domain.Errorf(domain.Internal, "EventStoreDB at %s sent an empty event", l.Name())
 			}
 			p.events = append(p.events, original)
 			size += len(original.Data) + len(original.UserMetadata)
@@ -100,7 +100,7 @@ func (l *Log) fetch(ctx context.Context, d esdb.Direction, from source, count ui
 	return page{}, l.give(operationRead, f, err)
 }
 
-// fetched is a page, or why there is none.
+// fetched is a page or the error of reading it.
 type fetched struct {
 	page
 	err error
@@ -193,7 +193,7 @@ func (l *Log) yieldOne(ctx context.Context, e *esdb.RecordedEvent, yield func(ev
 	return yield(r, err) && err == nil
 }
 
-// wanted says whether e is one of ours, and of the categories if any are given.
+// wanted reports whether e is not a system event, and of one of the categories if any are given.
 func wanted(e *esdb.RecordedEvent, categories []string) bool {
 	if isSystem(e.StreamID) || isSystem(e.EventType) {
 		return false

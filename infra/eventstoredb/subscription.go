@@ -53,7 +53,7 @@ func newSubscription(l *Log, pool *clients, operation string, above eventlog.Pos
 	}
 }
 
-// reading says that s ends where the log did when it began.
+// reading reports whether s ends where the log did when it began.
 func (s *subscription) reading() bool { return s.operation == operationRead }
 
 // keeps hands the events of some categories to yield.
@@ -115,8 +115,9 @@ func (s *subscription) run(ctx context.Context, cancel context.CancelCauseFunc) 
 	}
 }
 
-// isPosition reports whether the server reads from where s is. Whoever is told
-// that a place is none goes back to the beginning; so a refusal is looked into.
+// isPosition reports whether the server reads from where s is. A
+// caller whose position is invalid starts from the beginning, so a refusal is
+// verified with a read.
 func (s *subscription) isPosition(ctx context.Context) bool {
 	_, err := call(ctx, s.log, s.pool, min(endTimeout, s.log.opts.Timeout), s.log.page(esdb.Forwards, all{s.place.start()}, 1))
 	return err == nil
@@ -221,7 +222,7 @@ func (s *subscription) message(m *esdb.SubscriptionEvent) (more bool, err error)
 
 func (s *subscription) event(e *esdb.RecordedEvent) (more bool, err error) {
 	if e == nil {
-		return true, domain.Errorf(domain.Internal, "EventStoreDB at %s sent an event that is none", s.log.Name())
+		return true, domain.Errorf(domain.Internal, "EventStoreDB at %s sent an empty event", s.log.Name())
 	}
 	at := e.Position.Commit
 	if _, err := position(at); err != nil {
@@ -265,14 +266,14 @@ func (s *subscription) caughtUp() {
 	}
 }
 
-// tell tells how far the server has looked beyond the last event.
+// tell returns how far the server has looked beyond the last event.
 func (s *subscription) tell(last uint64) {
 	if s.place.confirmed > last {
 		s.passedAll(s.place.confirmed)
 	}
 }
 
-// passedAll tells that everything up to a position was handed on, unless that
+// passedAll reports whether everything up to a position was handed on, unless that
 // is known.
 func (s *subscription) passedAll(at uint64) bool {
 	p := eventlog.Position(at) //nolint:gosec // place takes no greater ones

@@ -27,7 +27,7 @@ func (t *troubles) dropped(ctx context.Context, s *subscription, f failure, err 
 	t.failures++
 	if t.failures == loudAfter && !t.loud && !s.reading() {
 		t.loud = true
-		t.log.opts.Logger.WarnContext(ctx, "a subscription to EventStoreDB is dropped again and again; it is opened anew until it lasts",
+		t.log.opts.Logger.WarnContext(ctx, "a subscription to EventStoreDB is dropped again and again; it is reopened until it lasts",
 			"node", t.log.Name(), "position", s.place.at(), "failures", t.failures, "kind", f.kind.String(), "error", err)
 	}
 	return t.failures

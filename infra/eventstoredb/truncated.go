@@ -140,7 +140,7 @@ func (l *Log) neverDeleted(ctx context.Context, operation string, s eventlog.Str
 	return nil
 }
 
-// hiding says how metadata hides events; empty if it does not. Metadata that is
+// hiding returns how metadata hides events; empty if it does not. Metadata that is
 // no JSON, or has a member of a wrong type, is none to the server.
 func hiding(metadata []byte) string {
 	var m struct {

@@ -13,7 +13,7 @@ import (
 	"orderflow/commands"
 )
 
-// access says who may use a route. The zero value lets nobody but an admin.
+// access is the authorisation rule of a route. The zero value admits only admins.
 type access struct {
 	public bool     // everybody, known or not
 	anyone bool     // every caller that is known, whatever its scopes
@@ -21,8 +21,8 @@ type access struct {
 	order  string   // the part of the path that names an order, which must be the caller's to see
 }
 
-// accessTable is the one list of who may what: a route without a row cannot be
-// served. It says nothing where callers are not told apart.
+// accessTable is the authorisation rule of every route: a route without a row
+// cannot be served. It does not apply where callers are not authenticated.
 //
 // Parcels are handled by those who handle the stock, so they need the same
 // scope. What concerns the whole shop is not for its customers.
@@ -64,7 +64,7 @@ var (
 	ofShop   = []string{commands.ScopeReports, commands.ScopeSupport} //nolint:gochecknoglobals // a constant list
 )
 
-// PublicPaths are the paths that need no caller; one that ends with a slash
+// PublicPaths returns the paths that need no caller; one that ends with a slash
 // means all below it.
 func PublicPaths() []string {
 	var paths []string
@@ -79,7 +79,7 @@ func PublicPaths() []string {
 	return paths
 }
 
-// ProbePaths are the public paths that must answer whatever the load.
+// ProbePaths returns the public paths that must answer whatever the load.
 func ProbePaths() []string { return []string{"/healthz/live", "/healthz/ready"} }
 
 // gate is the only way onto the router.
@@ -89,13 +89,13 @@ type gate struct {
 	passed map[string]bool
 }
 
-// handle serves a route to those whom its row lets in. Without a row it panics:
-// a route is made when the program starts, or never.
+// handle registers a route behind its row of the table. It panics if there is no
+// row: routes are registered when the program starts.
 func (g gate) handle(method, path string, h http.HandlerFunc) {
 	name := method + " " + path
 	a, ok := accessTable[name]
 	if !ok {
-		panic(fmt.Sprintf("httpapi: %s has no row in accessTable, so nobody may use it", name))
+		panic(fmt.Sprintf("httpapi: %s has no row in accessTable, so it cannot be served", name))
 	}
 	g.passed[name] = true
 	if !a.public {
@@ -104,11 +104,11 @@ func (g gate) handle(method, path string, h http.HandlerFunc) {
 	g.router.MethodFunc(method, path, h)
 }
 
-// check panics if a route came past the gate, or a row has no route.
+// check panics if a route was registered without the gate, or a row has no route.
 func (g gate) check() {
 	_ = chi.Walk(g.router, func(method, path string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		if !g.passed[method+" "+path] {
-			panic(fmt.Sprintf("httpapi: %s %s is served past the gate", method, path))
+			panic(fmt.Sprintf("httpapi: %s %s was registered without the gate", method, path))
 		}
 		return nil
 	})
@@ -119,9 +119,9 @@ func (g gate) check() {
 	}
 }
 
-// authorize lets a request through if its caller may send it. A thing that is not
-// the caller's to see answers like one that does not exist, before anything
-// else of the request is looked at.
+// authorize passes a request on if its caller may send it. An order of another
+// customer is answered like one that does not exist, before the rest of the
+// request is read.
 func (s *server) authorize(a access, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c, checked := commands.CallerOf(r.Context())
@@ -177,7 +177,7 @@ func documentAccess(doc *huma.OpenAPI) {
 	}
 }
 
-// security lists what lets a caller in, as OpenAPI writes it: one of these.
+// security returns the alternatives that admit a caller, in OpenAPI's form.
 func (a access) security() (ways []map[string][]string) {
 	switch {
 	case a.public:

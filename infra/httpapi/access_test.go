@@ -23,7 +23,7 @@ import (
 
 const anOwnOrder = `{"payment_token":"tok_visa","lines":[{"sku":"TEAPOT","quantity":1}]}`
 
-// customer is a caller with one scope, orders.
+// customer returns a caller with one scope, orders.
 func (s shop) customer(name string) who {
 	return who{name: name, customer: name, scopes: "orders", token: s.token(name, "orders", time.Hour)}
 }

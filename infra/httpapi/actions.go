@@ -14,7 +14,7 @@ import (
 	"orderflow/domain/order"
 )
 
-// receipt is what a command answers with.
+// receipt is the response to a command.
 type receipt struct {
 	Stream   string `json:"stream" doc:"What was changed"`
 	Version  int64  `json:"version" doc:"Of the stream, after the command"`

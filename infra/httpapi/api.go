@@ -26,10 +26,10 @@ type API struct {
 	doc    *huma.OpenAPI
 }
 
-// OpenAPI is the document served at /openapi.json.
+// OpenAPI returns the document served at /openapi.json.
 func (a *API) OpenAPI() *huma.OpenAPI { return a.doc }
 
-// Routes is what the router knows.
+// Routes returns all routes.
 func (a *API) Routes() chi.Routes { return a.router }
 
 // Drain ends all watchers and makes the server unready; requests go on being answered.
@@ -92,7 +92,7 @@ func New(c Config) *API {
 
 // fastPath, in an operation's metadata, is the http.HandlerFunc that answers it
 // instead of huma's; the operation's types still describe it.
-const fastPath = "lean"
+const fastPath = "fastPath"
 
 // adapter puts huma's operations on the router, with strict bodies.
 type adapter struct {
@@ -126,7 +126,7 @@ func register[I, O any](_ *server, api huma.API, op huma.Operation, answer func(
 	})
 }
 
-// describe declares an operation that a lean handler answers; I and O only describe it.
+// describe declares an operation that a fast-path handler answers; I and O only describe it.
 func describe[I, O any](api huma.API, op huma.Operation, answer http.HandlerFunc) {
 	op.Metadata = map[string]any{fastPath: answer}
 	huma.Register(api, op, func(context.Context, *I) (*O, error) { return nil, errors.ErrUnsupported })

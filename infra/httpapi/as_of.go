@@ -13,10 +13,9 @@ import (
 	"orderflow/readmodels"
 )
 
-// asOf is a moment in an order's life: a version of its own events, or a time.
-// The time is the log's, at which events were recorded: that is what can be
-// known of the past, whatever times the events themselves tell of. An order
-// that was imported was not there before its import.
+// asOf selects a past state of an order: by the version of its own events, or by
+// time. The time is when the log recorded an event, not the times inside events:
+// an imported order does not exist before its import.
 type asOf struct {
 	version eventlog.Version
 	at      time.Time
@@ -40,8 +39,8 @@ func parseAsOf(q url.Values) (asOf, error) {
 	return asOf{version: eventlog.Version(n)}, nil
 }
 
-// orderAsOf folds an order from its events up to a moment: those of the order
-// and, because a customer sees when payment keeps an order waiting, those of its payment.
+// orderAsOf folds an order from its events and its payment's events up to t. It
+// needs the payment because an order shows that its payment is pending.
 func (s *server) orderAsOf(ctx context.Context, id domain.OrderID, t asOf) (readmodels.Order, error) {
 	o, state := readmodels.Order{ID: id}, order.Decider.Initial
 	for r, err := range merged(ctx, s.config.Log, 0, s.gone(ctx, id), order.Stream(id), payment.Stream(id)) {
@@ -50,7 +49,7 @@ func (s *server) orderAsOf(ctx context.Context, id domain.OrderID, t asOf) (read
 		}
 		if t.version == 0 && r.At.After(t.at) {
 			if o.Version == 0 {
-				return o, domain.Errorf(domain.NotFound, "There was no such order then: it was recorded at %s.", r.At.UTC().Format(time.RFC3339Nano))
+				return o, domain.Errorf(domain.NotFound, "The order did not exist then: it was recorded at %s.", r.At.UTC().Format(time.RFC3339Nano))
 			}
 			break
 		}
@@ -113,7 +112,7 @@ func showOrder(o *readmodels.Order, e order.Event) {
 	}
 }
 
-// showPayment says whether a customer sees anything of an event.
+// showPayment applies an event of the payment; shown reports whether the order changed.
 func showPayment(o *readmodels.Order, e payment.Event) (shown bool, err error) {
 	before := o.Status
 	switch e := e.(type) {

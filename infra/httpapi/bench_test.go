@@ -76,7 +76,7 @@ func hammer(b *testing.B, client *http.Client, method, url, body string, want in
 	b.ReportMetric(float64((cpuTime(b)-before).Microseconds())/float64(b.N), "cpu-µs/op")
 }
 
-// cpuTime is what this process has used: unlike elapsed time it says the same
+// cpuTime returns what this process has used: unlike elapsed time it says the same
 // on a machine that others use too. Client and server are both in it.
 func cpuTime(b *testing.B) time.Duration {
 	b.Helper()

@@ -37,7 +37,7 @@ type Changes interface {
 	Listen() (changes <-chan projections.Change, stop func())
 }
 
-// Config is what the API is made of. Bus, Log and the views are needed.
+// Config has the dependencies of the API. Bus, Log and the views are needed.
 type Config struct {
 	Bus         commands.Bus
 	Log         eventlog.Store
@@ -56,7 +56,7 @@ type Config struct {
 	// Hidden returns the streams of orders that lack events where they are kept.
 	// Nil for none.
 	Hidden func() []readmodels.Hole
-	// Changes wakes those who wait for an order. Without it nobody waits, and
+	// Changes wakes requests that wait for an order. Without it requests do not wait, and
 	// no rendered order is kept.
 	Changes Changes
 	// Ready says why no commands can be taken now, or nil. Nil is always ready.

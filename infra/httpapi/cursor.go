@@ -53,7 +53,7 @@ func scopeOf(path string, filters url.Values) string {
 	return path + "?" + filters.Encode() // Encode sorts
 }
 
-// nextLink is the Link header of the page after this one, or empty.
+// nextLink returns the Link header of the page after this one, or empty.
 func nextLink(path string, filters url.Values, limit, cursor string) string {
 	if cursor == "" {
 		return ""

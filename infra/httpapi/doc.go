@@ -8,7 +8,7 @@
 //
 // Operations are declared with huma, which validates requests and writes the
 // OpenAPI document. Placing and reading one order are the hot path: their
-// operations are declared the same way, lean handlers answer them, and an
+// operations are declared the same way, fast-path handlers answer them, and an
 // order that was rendered is kept until its row changes.
 //
 // A placed order is 202 Accepted: it is durable and the work on it has begun.

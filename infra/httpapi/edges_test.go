@@ -102,7 +102,7 @@ func TestImportedOrdersAsTheyWereRecorded(t *testing.T) {
 	path := "/v1/orders/" + string(c.OrderID())
 	r := s.call("GET", path+"?at=2011-06-01T00:00:00Z", "")
 	p := checkProblem(t, s, r, http.StatusNotFound, "not-found")
-	_, text, _ := strings.Cut(strings.TrimSuffix(p.Detail, "."), "There was no such order then: it was recorded at ")
+	_, text, _ := strings.Cut(strings.TrimSuffix(p.Detail, "."), "The order did not exist then: it was recorded at ")
 	recorded, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil || recorded.Before(before.Add(-time.Second)) || recorded.After(time.Now().Add(time.Second)) {
 		t.Fatalf("%q: %v", p.Detail, err)

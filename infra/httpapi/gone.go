@@ -12,9 +12,9 @@ import (
 	"orderflow/readmodels"
 )
 
-// gone returns a question about streams of an order that read as never begun: its
-// answer is Incomplete for one of which the views know events. It was deleted,
-// and leaving it out in silence would tell of another order than there was.
+// gone returns a check for streams of an order that read as empty: it returns
+// Incomplete if the views know events of the stream, because then it was deleted
+// and an answer without its events would be wrong.
 func (s *server) gone(ctx context.Context, id domain.OrderID) func(eventlog.Stream) error {
 	return func(stream eventlog.Stream) error {
 		known, err := s.known(ctx, id, stream.Category())
@@ -28,7 +28,7 @@ func (s *server) gone(ctx context.Context, id domain.OrderID) func(eventlog.Stre
 	}
 }
 
-// known reports whether the views tell of events of an order in a category.
+// known reports whether the views hold events of an order in a category.
 func (s *server) known(ctx context.Context, id domain.OrderID, category string) (known bool, err error) {
 	switch category {
 	case order.Category:

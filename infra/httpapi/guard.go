@@ -86,7 +86,7 @@ func (g *guard) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// refuse says why a request is not even looked at.
+// refuse returns the problem of a request that exceeds a limit, or nil.
 func (g *guard) refuse(r *http.Request, working int64) error {
 	// Health must answer when nothing else does.
 	if working > int64(g.config.Requests) && !strings.HasPrefix(r.URL.Path, "/healthz/") {
@@ -107,7 +107,7 @@ func (g *guard) refuse(r *http.Request, working int64) error {
 	return nil
 }
 
-// panicked answers for a handler that broke; http.ErrAbortHandler goes on to the server.
+// panicked answers for a handler that panicked; http.ErrAbortHandler is passed to the server.
 func (g *guard) panicked(a *statusRecorder, r *http.Request, p any) {
 	if p == http.ErrAbortHandler { //nolint:errorlint // the value itself is the sign
 		panic(p)
@@ -119,7 +119,7 @@ func (g *guard) panicked(a *statusRecorder, r *http.Request, p any) {
 	}
 }
 
-// fail answers with err and tells the operator of what is not the client's doing.
+// fail answers with err and logs errors that are not the client's.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	s.report(r.Context(), w.Header().Get(requestIDHeader), problemFor(err))
 	writeProblem(w, err)

@@ -84,7 +84,7 @@ func parseWait(values []string) (time.Duration, bool) {
 	return 0, false
 }
 
-// etag is a strong validator of one state of a thing: its stream's version,
+// etag returns a strong validator of one state of a thing: its stream's version,
 // and the position of the last event that changed what is shown of it.
 func etag(version, position int64) string {
 	b := make([]byte, 0, 44)
@@ -95,7 +95,7 @@ func etag(version, position int64) string {
 	return string(append(b, '"'))
 }
 
-// noneMatch says whether If-None-Match names tag, so that nothing is new.
+// noneMatch reports whether If-None-Match names tag, so that nothing is new.
 func noneMatch(header, tag string) bool {
 	for t := range strings.SplitSeq(header, ",") {
 		t = strings.TrimPrefix(strings.TrimSpace(t), "W/")

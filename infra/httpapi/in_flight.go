@@ -7,11 +7,11 @@ import (
 	"sync/atomic"
 )
 
-// inFlight knows the requests that are being worked on, by what they are about.
+// inFlight is the set of keys whose requests are being handled.
 // The zero value is ready.
 type inFlight struct{ keys sync.Map }
 
-// begin is false if the same is being worked on already.
+// begin adds a key; it returns false if a request with the key is being handled.
 func (f *inFlight) begin(key string) bool {
 	_, there := f.keys.LoadOrStore(key, struct{}{})
 	return !there
@@ -43,5 +43,5 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	}
 	w.Header()["Content-Type"] = []string{plainJSON}
 	w.WriteHeader(status)
-	_, _ = w.Write(append(data, '\n')) // the client may be gone; there is nobody to tell
+	_, _ = w.Write(append(data, '\n')) // the client may be gone
 }

@@ -45,7 +45,7 @@ func NewOpenServer(addr string, handler http.Handler, logger *slog.Logger) *http
 func CheckLoopback(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return domain.Wrap(domain.Invalid, err, "%q is not an address such as 127.0.0.1:8080.", addr)
+		return domain.Wrap(domain.Invalid, err, "%q is not an address such as 127.0.0.1:8080", addr)
 	}
 	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil

@@ -94,7 +94,7 @@ func (w who) has(scopes string) bool {
 // through is what a request gets that is let in: whatever it deserves.
 const through = 0
 
-// expected is the status of one cell: caller, route, and whose the thing is;
+// expected returns the status of one cell: caller, route, and whose the thing is;
 // owner is empty for one that does not exist, or a customer who is not named.
 func expected(w who, r rule, owner string) int {
 	switch {
@@ -312,7 +312,7 @@ func (s shop) seesOnly(cell string, got reply, w who, owner string) {
 
 var instance = regexp.MustCompile(`req_[A-Z0-9]+_[0-9a-z]+`)
 
-// sameWords is an answer without what differs by nature: the order's name and the request's.
+// sameWords returns an answer without what differs by nature: the order's name and the request's.
 func sameWords(r reply, id domain.OrderID) string {
 	h := r.header.Clone()
 	h.Del("Date")
@@ -321,7 +321,7 @@ func sameWords(r reply, id domain.OrderID) string {
 	return instance.ReplaceAllString(strings.ReplaceAll(text, string(id), "ORDER"), "REQUEST")
 }
 
-// expired is a token that counted until a minute ago and has nothing else against it.
+// expired returns a token that counted until a minute ago and has nothing else against it.
 func (s shop) expired(w who) string {
 	s.t.Helper()
 	data, err := os.ReadFile(filepath.Join(s.keys, edge.DevKeyFile))

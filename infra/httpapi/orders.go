@@ -89,7 +89,7 @@ func (s *server) getOrder(w http.ResponseWriter, r *http.Request) {
 	}
 	h["Content-Type"] = []string{plainJSON}
 	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(o.body) // the client may be gone; there is nobody to tell
+	_, _ = w.Write(o.body) // the client may be gone
 }
 
 func (s *server) renderedOrder(r *http.Request) (rendered, error) {
@@ -125,7 +125,7 @@ func (s *server) renderedOrder(r *http.Request) (rendered, error) {
 	return s.orderNow(r.Context(), id, at)
 }
 
-// orderNow answers from what is kept if that has the position demanded, else from the view.
+// orderNow answers from the response cache if that has the demanded position, else from the view.
 func (s *server) orderNow(ctx context.Context, id domain.OrderID, at eventlog.Position) (rendered, error) {
 	kept, epoch, ok := s.responses.find(id)
 	if ok && kept.position >= int64(at) {

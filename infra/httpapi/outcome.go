@@ -9,7 +9,7 @@ import (
 	"orderflow/readmodels"
 )
 
-// resultBody says how far a request to place an order has come.
+// resultBody is the progress of a request to place an order.
 type resultBody struct {
 	OrderID           domain.OrderID `json:"order_id"`
 	Status            string         `json:"status" enum:"ACCEPTED,SUCCESS,PENDING_PAYMENT,OUT_OF_STOCK,PAYMENT_DECLINED,SHIPMENT_REFUSED,CUSTOMER_ASKED,OPERATOR_ASKED,CANCELLED"`
@@ -28,9 +28,9 @@ func accepted(p placed) resultBody {
 	}
 }
 
-// awaitOutcome waits until an order has an outcome to tell, at most for the time
-// given, the client's patience and the server's life. An order that waits for
-// its payment is told at once: that may take long, and it settles by itself.
+// awaitOutcome waits until an order is settled, for at most wait, until the client
+// leaves or the server drains. It returns at once for an order whose payment is
+// pending, because that may take minutes.
 func (s *server) awaitOutcome(ctx context.Context, p placed, wait time.Duration) (result resultBody, settled bool) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -53,7 +53,7 @@ func (s *server) awaitOutcome(ctx context.Context, p placed, wait time.Duration)
 	}
 }
 
-// outcome is what a customer is told about an order; settled says that it is final.
+// outcome returns the result for a customer; settled reports whether it is final.
 func outcome(o readmodels.Order) (resultBody, bool) {
 	r := accepted(placed{id: o.ID})
 	r.Version, r.Position = o.Version, o.Position

@@ -18,8 +18,8 @@ const (
 	maxOwners = 65_536
 )
 
-// owners remembers whose an order is. That never changes, so it never has to
-// forget; the zero value is ready.
+// owners caches the customer of each order. That never changes, so entries are
+// never invalidated; the zero value is ready.
 type owners struct {
 	shards [ownerShards]struct {
 		mu   sync.Mutex
@@ -44,7 +44,7 @@ func (o *owners) keep(id domain.OrderID, c domain.CustomerID) {
 	if s.kept == nil {
 		s.kept = map[domain.OrderID]domain.CustomerID{}
 	}
-	for other := range s.kept { // in no order, which is as good as any
+	for other := range s.kept { // random eviction
 		if len(s.kept) < maxOwners/ownerShards {
 			break
 		}
@@ -53,8 +53,8 @@ func (o *owners) keep(id domain.OrderID, c domain.CustomerID) {
 	s.kept[id] = c
 }
 
-// checkOwner is nil if an order is the caller's to see. One that is not and one that
-// does not exist are the same to it: NotFound, in the same words.
+// checkOwner returns nil if the caller may see the order. An order of another
+// customer and one that does not exist both return NotFound with the same text.
 func (s *server) checkOwner(ctx context.Context, c commands.Caller, name string) error {
 	id, err := orderID(name)
 	if err != nil || c.May(commands.ScopeSupport) {
@@ -67,8 +67,8 @@ func (s *server) checkOwner(ctx context.Context, c commands.Caller, name string)
 	return err
 }
 
-// ownerOf reads whose an order is from the log: views may not have heard of it
-// yet. Of an order whose stream lacks that event the view still knows.
+// ownerOf returns the customer of an order from the log, because views may lag. If
+// the stream lacks its first event, the view is asked instead.
 func (s *server) ownerOf(ctx context.Context, id domain.OrderID) (domain.CustomerID, error) {
 	if c, ok := s.owners.find(id); ok {
 		return c, nil
@@ -91,8 +91,8 @@ func (s *server) ownerOf(ctx context.Context, id domain.OrderID) (domain.Custome
 	return s.ownerInView(ctx, id, errNoOrder(id))
 }
 
-// ownerInView returns whose an order is for the view, or err if that does not know
-// it either or err is for now only.
+// ownerInView returns the customer of an order from the view. It returns err if the
+// view does not have the order, or if err is transient.
 func (s *server) ownerInView(ctx context.Context, id domain.OrderID, err error) (domain.CustomerID, error) {
 	if kind := domain.KindOf(err); kind != domain.Incomplete && kind != domain.NotFound {
 		return "", err
@@ -105,13 +105,13 @@ func (s *server) ownerInView(ctx context.Context, id domain.OrderID, err error) 
 	return o.Customer, nil
 }
 
-// errNoOrder says that there is no such order, or none for who asks.
+// errNoOrder is the error for an order that does not exist or that the caller may not see.
 func errNoOrder(id domain.OrderID) error {
 	return domain.Errorf(domain.NotFound, "There is no order %s.", id)
 }
 
-// forCustomer says for whom a caller orders: for the customer it names, which
-// must be its own unless it has [commands.ScopeSupport], and for its own if it names none.
+// forCustomer returns the customer of an order to be placed: the named one, which
+// must be the caller's own unless it has [commands.ScopeSupport], or the caller's own if none is named.
 func forCustomer(ctx context.Context, named domain.CustomerID) (domain.CustomerID, error) {
 	c, checked := commands.CallerOf(ctx)
 	switch {

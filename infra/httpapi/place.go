@@ -24,7 +24,7 @@ type placeLine struct {
 	Quantity int64      `json:"quantity" minimum:"1" maximum:"100000" doc:"In units"`
 }
 
-// placeBody is what a customer orders. Prices come from the catalogue.
+// placeBody is the body of an order. Prices come from the catalogue.
 type placeBody struct {
 	Customer     domain.CustomerID `json:"customer,omitempty" minLength:"1" maxLength:"128" doc:"The caller's own, which it is if left out; needed where callers are not told apart, and with the scope support"`
 	Lines        []placeLine       `json:"lines" minItems:"1" maxItems:"2000" nullable:"false"`
@@ -47,7 +47,7 @@ type placeOutput struct {
 	Body     resultBody
 }
 
-// placed is where an order's first event is in the log.
+// placed is the position of an order's first event.
 type placed struct {
 	id       domain.OrderID
 	at       eventlog.Position
@@ -213,7 +213,7 @@ func (b placeBody) check() error {
 	return invalidRequest(faults...)
 }
 
-// looksLikeCard says whether s is 13 to 19 digits, spaces and dashes apart,
+// looksLikeCard reports whether s is 13 to 19 digits, spaces and dashes apart,
 // whose check digit fits: such a text must never be stored (PCI DSS).
 func looksLikeCard(s string) bool {
 	digits, sum := 0, 0

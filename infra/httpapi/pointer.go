@@ -14,7 +14,7 @@ import (
 // escapePointer writes a member's name as one part of a JSON pointer (RFC 6901).
 var escapePointer = strings.NewReplacer("~", "~0", "/", "~1") //nolint:gochecknoglobals // a constant table
 
-// pointer is where the scanner stands, as a JSON pointer.
+// pointer returns where the scanner stands, as a JSON pointer.
 func (s *scanner) pointer() string {
 	var p strings.Builder
 	for i, o := range s.open {
@@ -33,7 +33,7 @@ func (s *scanner) pointer() string {
 	return p.String()
 }
 
-// pointerAt is the JSON pointer of the value that has the byte at offset, in
+// pointerAt returns the JSON pointer of the value that has the byte at offset, in
 // JSON that checkMembers has passed.
 func pointerAt(data []byte, offset int64) string {
 	if offset <= 0 {

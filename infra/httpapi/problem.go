@@ -74,7 +74,7 @@ func problem(name, detail string) *Problem {
 	return &Problem{Type: "/problems/" + name, Title: t.Title, Status: t.Status, Detail: detail, retryAfter: t.RetryAfter}
 }
 
-// problemFor translates any error to what the client may know of it.
+// problemFor returns the problem for an error, without causes that are the operator's.
 func problemFor(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
@@ -90,7 +90,7 @@ func problemFor(err error) *Problem {
 	return p
 }
 
-// problemOfHuma translates what huma refuses before a handler is asked.
+// problemOfHuma returns the problem for an error of huma's own validation.
 func problemOfHuma(m *huma.ErrorModel) *Problem {
 	p := problem(statusProblems[m.Status], m.Detail)
 	p.Status = m.Status
@@ -112,21 +112,21 @@ func problemOfHuma(m *huma.ErrorModel) *Problem {
 	return p
 }
 
-// invalidRequest is the problem of a request with faults.
+// invalidRequest returns the problem of a request with these faults.
 func invalidRequest(faults ...ProblemDetail) *Problem {
 	p := problem("invalid-request", faults[0].String())
 	p.Errors = faults
 	return p
 }
 
-// String says where what is wrong.
+// String returns the place of the fault and its text.
 func (d ProblemDetail) String() string {
 	return cmp.Or(d.Pointer, d.Parameter, "body") + ": " + d.Detail
 }
 
-// Refuse answers with a problem in the name of who stands before the API.
-// Nothing in it tells one refusal from another. retryAfter is in seconds; 0 is
-// the problem's own.
+// Refuse writes a problem response for middleware in front of the API. It carries
+// no cause, so refusals are indistinguishable. retryAfter is in seconds; 0 means
+// the default of the problem type.
 func Refuse(w http.ResponseWriter, name, detail string, retryAfter int) {
 	p := problem(name, detail)
 	if retryAfter > 0 {
@@ -152,5 +152,5 @@ func writeProblem(w http.ResponseWriter, err error) {
 	h.Set("Content-Type", problemJSON)
 	h.Del("ETag")
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(&p) // the client may be gone; there is nobody to tell
+	_ = json.NewEncoder(w).Encode(&p) // the client may be gone
 }

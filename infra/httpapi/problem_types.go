@@ -54,12 +54,12 @@ var problemTypes = map[string]ProblemType{ //nolint:gochecknoglobals // a consta
 		"Send it again.",
 	},
 	"no-such-route": {
-		"There is nothing at this address", http.StatusNotFound, 0,
+		"No such route", http.StatusNotFound, 0,
 		"The path is not one of this API.",
 		"See /docs for the addresses there are.",
 	},
 	"not-found": {
-		"There is no such thing", http.StatusNotFound, 0,
+		"Not found", http.StatusNotFound, 0,
 		"Nothing has that name, or the view that was asked has not heard of it yet.",
 		"Check the name. After a write, send its Orderflow-Position with the query.",
 	},
@@ -74,12 +74,12 @@ var problemTypes = map[string]ProblemType{ //nolint:gochecknoglobals // a consta
 		"Use one of those the Allow header lists.",
 	},
 	"rejected": {
-		"A rule of the business says no", http.StatusConflict, 0,
+		"Rejected by a business rule", http.StatusConflict, 0,
 		"The request is well formed, and the state of what it is about does not permit it.",
-		"Look at the state; another request may be the right one.",
+		"Read the present state; another request may be the right one.",
 	},
 	"conflict": {
-		"Somebody else was first", http.StatusConflict, 0,
+		"Conflict with a concurrent change", http.StatusConflict, 0,
 		"The same thing was changed at the same time, again and again.",
 		"Send the same request again.",
 	},
@@ -104,7 +104,7 @@ var problemTypes = map[string]ProblemType{ //nolint:gochecknoglobals // a consta
 		"Wait and repeat; the answer will be that of the first, marked Idempotency-Replayed.",
 	},
 	"precondition-failed": {
-		"It has changed since you looked", http.StatusPreconditionFailed, 0,
+		"Changed since it was read", http.StatusPreconditionFailed, 0,
 		"If-Match names another version than the present one.",
 		"Read it again and decide again.",
 	},
@@ -114,13 +114,13 @@ var problemTypes = map[string]ProblemType{ //nolint:gochecknoglobals // a consta
 		"Follow the next link as it stands, or start from the first page.",
 	},
 	"stale": {
-		"The view is not that far yet", http.StatusServiceUnavailable, 1,
-		"The query demands a position that the view did not reach in the time there is.",
-		"Ask again, or leave out the position to get what there is.",
+		"View not caught up yet", http.StatusServiceUnavailable, 1,
+		"The query asks for a position that the view did not reach before the timeout.",
+		"Repeat the query, or leave out the position to read the present state.",
 	},
 	"unauthenticated": {
-		"It is not known who asks", http.StatusUnauthorized, 0,
-		"There is no token, or one that does not count: it has expired, is meant for somebody else, or was not signed by an issuer this server trusts. Which of these is not told.",
+		"Authentication required", http.StatusUnauthorized, 0,
+		"The token is missing or not valid: it has expired, is meant for another audience, or was not signed by an issuer this server trusts. The answer does not say which.",
 		"Get a fresh token from the issuer and send it as Authorization: Bearer TOKEN. With the development issuer: orderflow token.",
 	},
 	"forbidden": {
@@ -144,22 +144,22 @@ var problemTypes = map[string]ProblemType{ //nolint:gochecknoglobals // a consta
 		"Watch fewer orders, or read them when needed.",
 	},
 	"overloaded": {
-		"The server has too much to do", http.StatusServiceUnavailable, 1,
+		"Server overloaded", http.StatusServiceUnavailable, 1,
 		"As many requests are being worked on as this server takes at a time.",
 		"Send it again later; nothing was done.",
 	},
 	"unavailable": {
-		"It cannot be done now", http.StatusServiceUnavailable, 1,
-		"A part that is needed does not answer now. Nothing was done.",
+		"Service unavailable", http.StatusServiceUnavailable, 1,
+		"A dependency does not answer. Nothing was done.",
 		"Send the same request again later.",
 	},
 	"outcome-unknown": {
-		"It may or may not have been done", http.StatusServiceUnavailable, 1,
-		"The answer of a part that is needed was lost.",
+		"Outcome unknown", http.StatusServiceUnavailable, 1,
+		"The answer of a dependency was lost, so the request may or may not have taken effect.",
 		"Send the same request again under the same Idempotency-Key; it is done once.",
 	},
 	"read-only": {
-		"No writes are taken now", http.StatusServiceUnavailable, 10,
+		"Read-only: no writes are accepted now", http.StatusServiceUnavailable, 10,
 		"The store protects itself, as when the disk is nearly full. Reads go on.",
 		"Send it again later; the operator must make room.",
 	},
@@ -169,13 +169,13 @@ var problemTypes = map[string]ProblemType{ //nolint:gochecknoglobals // a consta
 		"Tell the operator the instance; repeating the request does not help.",
 	},
 	"internal": {
-		"Something went wrong here", http.StatusInternalServerError, 0,
+		"Internal error", http.StatusInternalServerError, 0,
 		"A fault of the server, not of the request.",
 		"Tell the operator the instance; the log has the details.",
 	},
 }
 
-// kindProblems says what each kind of error is to a client.
+// kindProblems maps each kind of error to its problem type.
 var kindProblems = map[domain.Kind]string{ //nolint:gochecknoglobals // a constant table
 	domain.Internal: "internal", domain.Invalid: "invalid-request", domain.Rejected: "rejected",
 	domain.NotFound: "not-found", domain.Conflict: "conflict", domain.Unavailable: "unavailable",
@@ -184,7 +184,7 @@ var kindProblems = map[domain.Kind]string{ //nolint:gochecknoglobals // a consta
 	domain.Incomplete: "incomplete-stream",
 }
 
-// statusProblems says what huma's own refusals are.
+// statusProblems maps the statuses of huma's own errors to problem types.
 var statusProblems = map[int]string{ //nolint:gochecknoglobals // a constant table
 	http.StatusBadRequest: "malformed-json", http.StatusUnprocessableEntity: "invalid-request",
 	http.StatusRequestTimeout: "request-timeout", http.StatusRequestEntityTooLarge: "body-too-large",

@@ -16,7 +16,7 @@ import (
 	"orderflow/infra/httpapi"
 )
 
-// checkProblem says whether r is a problem of the type, complete and with a page that explains it.
+// checkProblem reports whether r is a problem of the type, complete and with a page that explains it.
 func checkProblem(t *testing.T, s *system, r reply, status int, name string) httpapi.Problem {
 	t.Helper()
 	var p httpapi.Problem

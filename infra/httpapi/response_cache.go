@@ -18,13 +18,13 @@ const (
 	maxResponseBytes = 64 << 10
 )
 
-// responseCache keeps rendered orders until their row changes. It is a cache: losing
-// an entry costs a look at the view and nothing else.
+// responseCache keeps rendered orders until their row changes. Losing an entry
+// costs one read of the view.
 //
-// Changes are fetched by whoever asks, so an answer is never older than what
-// had been committed and told before the question. An answer that was read
-// before a change and kept after it is refused by the shard's epoch; and an
-// older answer never replaces a newer one, so that what was once shown stays shown.
+// Every request first applies the pending changes, so a cached response is never
+// older than the changes published before the request. The shard's epoch rejects
+// a response that was read before a change and stored after it, and an older
+// response never replaces a newer one, so reads are monotonic.
 type responseCache struct {
 	seed    maphash.Seed
 	shards  [responseShards]responseShard
@@ -56,11 +56,11 @@ func newResponseCache(changes <-chan projections.Change) *responseCache {
 	return a
 }
 
-// end keeps nothing from now on: nobody will tell of changes any more.
+// end disables the cache: no changes are published any more.
 func (a *responseCache) end() { a.ended.Store(true) }
 
-// find returns what is kept of an order. If there is nothing, epoch is for
-// keep, once the order was read from the view.
+// find returns the cached response of an order. If there is none, pass epoch to
+// keep after reading the order from the view.
 func (a *responseCache) find(id domain.OrderID) (r rendered, epoch uint64, ok bool) {
 	if a.changes == nil || a.ended.Load() {
 		return rendered{}, 0, false
@@ -75,7 +75,7 @@ func (a *responseCache) find(id domain.OrderID) (r rendered, epoch uint64, ok bo
 	return r, s.epoch, ok
 }
 
-// keep remembers what was read since find gave out epoch, unless it changed since.
+// keep stores a response that was read after find returned epoch, unless the order changed since.
 func (a *responseCache) keep(id domain.OrderID, epoch uint64, r rendered) {
 	if a.changes == nil || len(r.body) > maxResponseBytes {
 		return
@@ -89,7 +89,7 @@ func (a *responseCache) keep(id domain.OrderID, epoch uint64, r rendered) {
 	}
 	s.bytes += len(r.body) - len(before.body)
 	s.kept[id] = r
-	for other, o := range s.kept { // in no order, which is as good as any
+	for other, o := range s.kept { // random eviction
 		if s.bytes <= maxResponsesBytes/responseShards {
 			break
 		}
@@ -100,8 +100,8 @@ func (a *responseCache) keep(id domain.OrderID, epoch uint64, r rendered) {
 	}
 }
 
-// catchUp forgets what changed. The hub loses changes when as many wait as it
-// holds; they are then all fetched here in one go, so everything is forgotten.
+// catchUp invalidates the orders that changed. The hub loses changes when as many wait as it
+// holds; they are then all fetched here in one go, so all entries are invalidated.
 func (a *responseCache) catchUp() {
 	a.catching.Lock()
 	defer a.catching.Unlock()

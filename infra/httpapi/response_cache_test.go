@@ -52,7 +52,7 @@ func keeping(t *testing.T) (*row, hub, *httpapi.API) {
 	return v, h, httpapi.New(httpapi.Config{Orders: v, Changes: h})
 }
 
-// version is the version of the order as it is answered.
+// version returns the version of the order as it is answered.
 func version(api http.Handler, v *row) string {
 	w := httptest.NewRecorder()
 	api.ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/orders/"+string(v.id), nil))

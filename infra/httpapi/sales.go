@@ -25,7 +25,7 @@ const (
 	maxSalesRows = 1_000
 )
 
-// salesDay is what was sold in one currency among the orders placed on one day.
+// salesDay is the sales of one day in one currency.
 type salesDay struct {
 	Day           string  `json:"day" format:"date"`
 	Currency      string  `json:"currency"`

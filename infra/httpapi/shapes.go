@@ -67,7 +67,7 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-// isOrderID says whether s can name an order at all.
+// isOrderID reports whether s can name an order at all.
 func isOrderID(s string) bool {
 	const chars = 26
 	if len(s) != len("ord_")+chars || s[:4] != "ord_" {

@@ -89,7 +89,7 @@ func (s *server) follow(ctx context.Context, f *watcher) {
 	h := f.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")
-	if c, checked := commands.CallerOf(ctx); checked && !c.Expires.IsZero() { // nobody is known for longer than the token says
+	if c, checked := commands.CallerOf(ctx); checked && !c.Expires.IsZero() { // a watch ends with its token
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, c.Expires)
 		defer cancel()

@@ -218,7 +218,7 @@ func TestWhatIsPublishedIsAsDocumented(t *testing.T) {
 	t.Logf("%d events of %d types", len(names), len(slices.Collect(maps.Keys(seen))))
 }
 
-// poisonOne has one message set aside and replayed.
+// poisonOne has one message dead-lettered and replayed.
 func poisonOne(t *testing.T, k *kafka.Kafka) {
 	t.Helper()
 	bad := good("ord_poison", 1)
@@ -231,7 +231,7 @@ func poisonOne(t *testing.T, k *kafka.Kafka) {
 		return kafka.Consumer{Kafka: k, Topic: kafka.EventsTopic, Group: feed.Group(), Handle: feed.Check}.Run(ctx)
 	})
 	fixed := kafka.Poison{Kafka: k, Handlers: map[string]kafka.Handler{feed.Group(): {Handle: func(*message.Message) error { return nil }}}}
-	eventually(t, "it is set aside and replayed", func() bool {
+	eventually(t, "it is dead-lettered and replayed", func() bool {
 		report, err := fixed.Replay(t.Context(), false, kafka.Filter{})
 		return err == nil && report.Done == 1
 	})

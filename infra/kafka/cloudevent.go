@@ -24,7 +24,7 @@ const (
 	cePosition      = "ce_position"      // place in the log
 	ceCorrelation   = "ce_correlationid" // the order all this is about
 	ceCausation     = "ce_causationid"   // what led to it
-	traceparent     = "traceparent"      // W3C: whoever reads links to it, and is not its child
+	traceparent     = "traceparent"      // W3C: a reader links to it and is not its child
 	contentType     = "content-type"
 
 	specVersion = "1.0"
@@ -32,10 +32,10 @@ const (
 	sourceRoot  = "/orderflow/"
 )
 
-// Categories are those of the streams whose events are published.
+// Categories returns the categories whose events are published.
 func Categories() []string { return newEventRegistry().categories }
 
-// Event is the message for an event of the log. Its key is the stream's id.
+// Event returns the message for an event of the log. Its key is the stream's id.
 func Event(r eventlog.Recorded) *message.Message {
 	id := uuid.UUID(r.ID).String()
 	m := message.NewMessage(id, r.Data)
@@ -54,7 +54,7 @@ func Event(r eventlog.Recorded) *message.Message {
 	return m
 }
 
-// subject is the stream a message says it is about; empty if it says nothing.
+// subject returns the stream a message says it is about; empty if it says nothing.
 func subject(m *message.Message) eventlog.Stream { return eventlog.Stream(m.Metadata.Get(ceSubject)) }
 
 // read is the reverse of [Event]. What it refuses is [UnreadableError], for good.
@@ -97,7 +97,7 @@ func (v eventRegistry) read(m *message.Message) (r eventlog.Recorded, err error)
 	return r, v.check(r)
 }
 
-// isJSON says whether a media type is JSON, whatever its parameters.
+// isJSON reports whether a media type is JSON, whatever its parameters.
 func isJSON(media string) bool {
 	media, _, _ = strings.Cut(media, ";")
 	return strings.EqualFold(strings.TrimSpace(media), jsonContent)

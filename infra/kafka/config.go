@@ -26,7 +26,7 @@ const (
 // RetryGroup is the group that reads [RetryTopic]; its lag is the queue's depth.
 const RetryGroup = "orderflow.retry"
 
-// Config says where the brokers are and how topics are made. Zero means the
+// Config has the brokers' addresses and the settings of topics. Zero means the
 // default; Brokers must be given.
 type Config struct {
 	Brokers        []string // host:port
@@ -50,12 +50,12 @@ type Dialer interface {
 // Observer is told what happens, on the goroutine that does it: it must be
 // quick. Any of its functions may be nil.
 type Observer struct {
-	Published  func(topic string, err error)        // a message was acknowledged, or given up
-	Handled    func(group string, err error)        // a message went through its handler, tries included
-	SetAside   func(group, reason string)           // a message was set aside; reason is a [Reason], one of few
-	GroupError func(group string, err error)        // the brokers ended or refused a session; a pause follows
-	RelayError func(err error)                      // the relay begins again from its checkpoint after a pause
-	Relayed    func(position int64, behind float64) // acknowledged up to position; behind is the age of its event, in seconds
+	Published    func(topic string, err error)        // a message was acknowledged, or given up
+	Handled      func(group string, err error)        // a message went through its handler, tries included
+	DeadLettered func(group, reason string)           // a message was dead-lettered; reason is a [Reason], one of few
+	GroupError   func(group string, err error)        // the brokers ended or refused a session; a pause follows
+	RelayError   func(err error)                      // the relay begins again from its checkpoint after a pause
+	Relayed      func(position int64, behind float64) // acknowledged up to position; behind is the age of its event, in seconds
 }
 
 func (c Config) withDefaults() Config {
@@ -69,7 +69,7 @@ func (c Config) withDefaults() Config {
 	}
 	o := &c.Observer
 	o.Published, o.Handled = orNothing(o.Published), orNothing(o.Handled)
-	o.SetAside, o.GroupError = orNothing(o.SetAside), orNothing(o.GroupError)
+	o.DeadLettered, o.GroupError = orNothing(o.DeadLettered), orNothing(o.GroupError)
 	if o.RelayError == nil {
 		o.RelayError = func(error) {}
 	}
@@ -97,7 +97,7 @@ type Kafka struct {
 	publisher *Publisher // shared by all that publish
 }
 
-// New returns brokers that nobody has spoken to yet.
+// New returns a client; it connects with the first call.
 func New(c Config) *Kafka { return &Kafka{config: c.withDefaults()} }
 
 // Close ends what all share. Whatever runs must have ended before.
@@ -112,10 +112,10 @@ func (k *Kafka) Close() error {
 	return p.Close()
 }
 
-// Topic is the full name of a topic.
+// Topic returns the full name of a topic.
 func (k *Kafka) Topic(name string) string { return k.config.Prefix + name }
 
-// Group is the full name of a group.
+// Group returns the full name of a group.
 func (k *Kafka) Group(name string) string { return k.config.Prefix + name }
 
 // Publisher returns what publishes to these brokers; Close ends it.
@@ -139,7 +139,7 @@ func (q quiet) With(fields watermill.LogFields) watermill.LoggerAdapter {
 	return quiet{q.LoggerAdapter.With(fields)}
 }
 
-// sarama is the library's configuration, common to all that is done.
+// sarama returns the library's configuration, common to all that is done.
 func (k *Kafka) sarama() *sarama.Config {
 	c := sarama.NewConfig()
 	c.Version = sarama.V3_6_0_0 // the protocol; brokers of 2.1 and newer speak it
@@ -164,7 +164,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// backoff double from FirstPause to LastPause.
+// backoff doubles its waits from FirstPause to LastPause.
 type backoff struct{ next time.Duration }
 
 func (p *backoff) wait(ctx context.Context) error {

@@ -14,10 +14,10 @@ import (
 //
 //	nil            acknowledged
 //	Unavailable    tried again until it goes well or the partition goes elsewhere
-//	Invalid        set aside at once
-//	any other      tried HandlerTries times, then set aside; so is a panic
+//	Invalid        dead-lettered at once
+//	any other      tried HandlerTries times, then dead-lettered; so is a panic
 //
-// The handler may call [PassTurn] once the next message may begin. The
+// The handler may call [ReleaseNext] once the next message may begin. The
 // message's context ends when the message is no longer this process's.
 type Handle func(*message.Message) error
 
@@ -39,7 +39,7 @@ func (c Consumer) Run(ctx context.Context) error {
 	}
 	subscriber := c.Kafka.Subscriber(c.Kafka.Group(c.Group))
 	defer subscriber.Close() //nolint:errcheck // it has no errors
-	router.AddMiddleware(c.inTurn, c.observe, c.patient, c.setAside, correlated, middleware.CorrelationID, c.retry().Middleware, middleware.Recoverer)
+	router.AddMiddleware(c.inPartitionOrder, c.observe, c.retryUnavailable, c.deadLetter, correlated, middleware.CorrelationID, c.retry().Middleware, middleware.Recoverer)
 	router.AddConsumerHandler(c.Group, c.Kafka.Topic(c.Topic), subscriber, message.NoPublishHandlerFunc(c.Handle))
 	if err := router.Run(ctx); err != nil && ctx.Err() == nil {
 		return domain.Wrap(domain.Unavailable, err, "The router of group %s ended", c.Group)
@@ -47,8 +47,8 @@ func (c Consumer) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// inTurn begins a message when the one before it in its partition lets it.
-func (c Consumer) inTurn(h message.HandlerFunc) message.HandlerFunc {
+// inPartitionOrder starts a message once the message before it in the partition released it.
+func (c Consumer) inPartitionOrder(h message.HandlerFunc) message.HandlerFunc {
 	return func(m *message.Message) ([]*message.Message, error) {
 		if t, ok := m.Context().Value(partitionOrderKey{}).(*partitionOrder); ok {
 			if err := t.wait(m.Context()); err != nil {
@@ -70,8 +70,8 @@ func (c Consumer) observe(h message.HandlerFunc) message.HandlerFunc {
 	}
 }
 
-// patient repeats what failed because something else is not there.
-func (c Consumer) patient(h message.HandlerFunc) message.HandlerFunc {
+// retryUnavailable retries a message with backoff while its error is Unavailable.
+func (c Consumer) retryUnavailable(h message.HandlerFunc) message.HandlerFunc {
 	return func(m *message.Message) ([]*message.Message, error) {
 		ctx := m.Context()
 		var rest backoff
@@ -89,9 +89,9 @@ func (c Consumer) patient(h message.HandlerFunc) message.HandlerFunc {
 	}
 }
 
-// setAside moves a message out of the way that cannot be handled. If it cannot
-// be put there either, the message stays.
-func (c Consumer) setAside(h message.HandlerFunc) message.HandlerFunc {
+// deadLetter publishes a message that cannot be handled to the poison topic and
+// acknowledges it. If publishing fails, the message stays unacknowledged.
+func (c Consumer) deadLetter(h message.HandlerFunc) message.HandlerFunc {
 	return func(m *message.Message) ([]*message.Message, error) {
 		out, err := h(m)
 		if err == nil || m.Context().Err() != nil || domain.KindOf(err) == domain.Unavailable {
@@ -101,7 +101,7 @@ func (c Consumer) setAside(h message.HandlerFunc) message.HandlerFunc {
 	}
 }
 
-// retry repeats what failed for a reason that is neither the message's nor the world's.
+// retry returns the middleware that retries errors which are neither Invalid nor Unavailable.
 func (c Consumer) retry() middleware.Retry {
 	return middleware.Retry{
 		MaxRetries: HandlerTries - 1, InitialInterval: FirstRetry, MaxInterval: HandlerTries * FirstRetry, Multiplier: 2,

@@ -29,7 +29,7 @@ type letter struct {
 	body    []byte
 }
 
-// good is a message that can be read.
+// good returns a message that can be read.
 func good(id domain.OrderID, n int) *letter {
 	return &letter{
 		key: []byte(id), body: []byte(`{"reason":"customer_asked"}`),

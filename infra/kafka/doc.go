@@ -2,8 +2,8 @@
 // Kafka, with Watermill's messages, router and middleware.
 //
 //	event log ─▶ Relay ─▶ orderflow.events ─┬▶ Feed of a saga ─▶ sagas.Driver
-//	               │                        ├▶ anybody else (asyncapi.yaml)
-//	               │                        └▶ what cannot be read ─▶ orderflow.poison ─▶ Poison.Replay
+//	               │                        ├▶ other consumers (asyncapi.yaml)
+//	               │                        └▶ unreadable messages ─▶ orderflow.poison ─▶ Poison.Replay
 //	               └─▶ payment.retry.queue ─▶ RetryQueue ─▶ Driver.Wake
 //
 // # What is promised
@@ -18,13 +18,13 @@
 //
 // # The way of a message to its handler
 //
-//	partition ─▶ window of unacknowledged messages ─▶ turn ─▶ middleware ─▶ handler
-//	   ▲              │ offsets are committed in order,  │ one after the other, until the
-//	   └── rebalance ─┘ up to the first that is open     │ handler lets the next one begin
-//	                                                     └─▶ unreadable, or failed for good: set aside
+//	partition ─▶ offset tracker: unacknowledged messages ─▶ partition order ─▶ middleware ─▶ handler
+//	   ▲              │ offsets are committed in order,     │ one after the other, until the
+//	   └── rebalance ─┘ up to the first that is open        │ handler releases the next one
+//	                                                        └─▶ unreadable, or failed for good: dead letter
 //
-// What is wrong with a message is set aside, with its bytes and the reason, and
-// the partition moves on; what is wrong with the world (Unavailable) is waited
-// for. Whatever is not acknowledged when a consumer goes is read again by who
-// comes after it.
+// Transient errors (Unavailable) are retried in place with backoff. A message
+// that cannot be read, or fails permanently, is dead-lettered with its bytes and
+// the reason, and the partition moves on. Messages that are not acknowledged when
+// a consumer leaves are delivered again to its successor.
 package kafka

@@ -16,7 +16,7 @@ import (
 	"orderflow/domain/shipment"
 )
 
-// Reason says in one word why a message was set aside.
+// Reason is the code why a message was dead-lettered.
 type Reason string
 
 // The reasons.
@@ -31,7 +31,7 @@ const (
 	Failing       Reason = "failing" // the handler, at every try
 )
 
-// UnreadableError is why a message can never be read by the program of today.
+// UnreadableError is the error for a message that this version of the program cannot read.
 type UnreadableError struct {
 	Reason Reason
 	Text   string
@@ -44,13 +44,13 @@ func unreadable(why Reason, format string, args ...any) error {
 	return domain.Wrap(domain.Invalid, u, "The message cannot be read")
 }
 
-// eventRegistry knows every event of the domain.
+// eventRegistry holds the categories, types and decoders of all events of the domain.
 type eventRegistry struct {
 	categories []string
 	types      map[string]eventType
 }
 
-// eventType is one type of event.
+// eventType is the category and decoder of one type of event.
 type eventType struct {
 	category string
 	decode   func([]byte) error
@@ -74,7 +74,7 @@ func register[E eventlog.Typed](v *eventRegistry, category string, codec eventlo
 	}
 }
 
-// check refuses an event that no aggregate of this program can read.
+// check returns an [UnreadableError] for an event that no aggregate can decode.
 func (v eventRegistry) check(r eventlog.Recorded) error {
 	w, ok := v.types[r.Type]
 	switch {
@@ -93,7 +93,7 @@ func (v eventRegistry) check(r eventlog.Recorded) error {
 	return nil
 }
 
-// knowsOther says whether another version of a type is known.
+// knowsOther reports whether another version of a type is known.
 func (v eventRegistry) knowsOther(name string) bool {
 	stem, version, ok := cutLast(name, ".v")
 	if !ok || strings.Trim(version, "0123456789") != "" {
@@ -114,10 +114,10 @@ func cutLast(s, sep string) (before, after string, ok bool) {
 	return s, "", false
 }
 
-// wanted says whether events of a stream are of one of the categories; all are if there are none.
+// wanted reports whether a stream is of one of the categories; no categories mean all.
 func wanted(s eventlog.Stream, categories []string) bool {
 	return len(categories) == 0 || slices.Contains(categories, s.Category())
 }
 
-// has says whether a category is one of the domain's.
+// has reports whether a category is one of the domain's.
 func (v eventRegistry) has(category string) bool { return slices.Contains(v.categories, category) }

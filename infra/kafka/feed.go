@@ -21,7 +21,7 @@ import (
 // the driver has dealt with it and with all before it in its partition, or
 // after [Hold]: a longer look no longer holds up its partition, and if the
 // process dies during it, the watchdog finds the order. An event that cannot
-// be read is set aside; events of other categories are passed over unread.
+// be read is dead-lettered; events of other categories are passed over unread.
 type Feed struct {
 	kafka  *Kafka
 	group  string
@@ -41,7 +41,7 @@ func (k *Kafka) Feed(saga string) *Feed {
 	}
 }
 
-// Group is the feed's group, without the prefix: the one to ask [Kafka.Lag] for.
+// Group returns the feed's group, without the prefix: the one to ask [Kafka.Lag] for.
 func (f *Feed) Group() string { return f.group }
 
 // Subscribe implements sagas.Feed; above is ignored. It yields ctx's error as
@@ -76,7 +76,7 @@ func (f *Feed) Subscribe(ctx context.Context, _ eventlog.Position, categories ..
 	}
 }
 
-// Check says whether a message can be read; the feed would set aside one that cannot.
+// Check reports whether a message can be read; the feed dead-letters one that cannot.
 func (f *Feed) Check(m *message.Message) error {
 	_, err := f.events.read(m)
 	return err
@@ -147,7 +147,7 @@ func (f *Feed) forget(p eventlog.Position, done chan struct{}) {
 	}
 }
 
-// Lag is how far the feed is behind.
+// Lag returns how far the feed is behind.
 func (f *Feed) Lag(ctx context.Context) (Lag, error) {
 	lags, err := f.kafka.Lag(ctx, f.group, EventsTopic)
 	switch {

@@ -48,7 +48,7 @@ func (l *looks) all(orders int, v eventlog.Version) bool {
 	return true
 }
 
-// watching is a saga that reads the stream of an order at every look.
+// watching returns a saga that reads the stream of an order at every look.
 func watching(log *memory.Log, l *looks) sagas.Saga {
 	return sagas.Saga{
 		Name: "watching", Categories: []string{order.Category}, Wakes: func(string) bool { return true },

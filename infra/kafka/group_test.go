@@ -38,7 +38,7 @@ func (l *looks) orders() int {
 	return len(l.seen)
 }
 
-// seenBy says whether each order was looked at, at version v, by one of the members.
+// seenBy reports whether each order was looked at, at version v, by one of the members.
 func seenBy(orders int, v int64, members ...*member) bool {
 	for i := range orders {
 		var seen int64
@@ -326,6 +326,6 @@ func TestAFeedPassesOverWhatItIsNotFor(t *testing.T) {
 		break
 	}
 	if list, err := (kafka.Poison{Kafka: k}).List(t.Context(), kafka.Filter{}); err != nil || len(list) != 0 {
-		t.Errorf("%d messages were set aside, error %v", len(list), err)
+		t.Errorf("%d messages were dead-lettered, error %v", len(list), err)
 	}
 }

@@ -185,7 +185,7 @@ func topicOf(t testing.TB, address []string, topic string) (all []*sarama.Consum
 // kindOf names the kind of an error.
 func kindOf(err error) string { return domain.KindOf(err).String() }
 
-// header is the value of a message's header.
+// header returns the value of a message's header.
 func header(m *sarama.ConsumerMessage, name string) string {
 	for _, h := range m.Headers {
 		if string(h.Key) == name {

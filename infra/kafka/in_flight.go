@@ -8,16 +8,16 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// inFlight keeps the events that were sent and are not acknowledged, in the order of the log.
+// inFlight tracks the events that were sent and are not acknowledged, in the order of the log.
 type inFlight struct {
-	failed chan struct{} // closed at the first message that was given up
+	failed chan struct{} // closed at the first message that failed for good
 
 	mu             sync.Mutex
 	unacknowledged []*sent // in the order of the log; the first is not acknowledged
 	bytes          int
 	at             eventlog.Checkpoint // all up to here are acknowledged
 	err            error
-	changed        chan struct{} // closed and replaced when up shrinks
+	changed        chan struct{} // closed and replaced when unacknowledged shrinks
 }
 
 type sent struct {
@@ -31,8 +31,8 @@ func newInFlight(from eventlog.Checkpoint) *inFlight {
 	return &inFlight{failed: make(chan struct{}), at: from, changed: make(chan struct{})}
 }
 
-// start takes an event in, once there is room. The function it returns is to be
-// called for each of its messages, with what became of it.
+// start adds an event once there is room. Call the function it returns once for
+// each message of the event, with the message's error or nil.
 func (f *inFlight) start(ctx context.Context, event eventlog.Mark, since time.Time, bytes, messages int) (func(error), error) {
 	for {
 		f.mu.Lock()
@@ -55,7 +55,7 @@ func (f *inFlight) start(ctx context.Context, event eventlog.Mark, since time.Ti
 	}
 }
 
-// passed notes that nothing is to be sent behind the last event up to p.
+// passed records a watermark: no event between the last one and p is to be sent.
 func (f *inFlight) passed(p eventlog.Position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -68,7 +68,7 @@ func (f *inFlight) passed(p eventlog.Position) {
 	}
 }
 
-// done notes what became of one message of an event.
+// done records the outcome of one message of an event.
 func (f *inFlight) done(s *sent, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -98,8 +98,8 @@ func (f *inFlight) cause() error {
 	return f.err
 }
 
-// acknowledged returns how far all is acknowledged, and how long the next event has
-// been in the log; 0 if there is none.
+// acknowledged returns the checkpoint up to which every event is acknowledged, and
+// the age of the first event that is not; 0 if there is none.
 func (f *inFlight) acknowledged() (at eventlog.Checkpoint, behind time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

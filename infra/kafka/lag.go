@@ -8,14 +8,14 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// Lag is how far a group is behind the end of one topic.
+// Lag is the lag of a group in one topic.
 type Lag struct {
 	Topic    string        // without the prefix
 	Messages int64         // not acknowledged
 	Age      time.Duration // of the oldest of them; 0 if there is none
 }
 
-// Lag says how far a group is behind, topic by topic: of the topics it has
+// Lag returns the lag of a group, topic by topic: of the topics it has
 // committed offsets for, and of those named. All names are without the prefix.
 // What a group has never read counts from the oldest message there is.
 func (k *Kafka) Lag(ctx context.Context, group string, topics ...string) ([]Lag, error) {
@@ -72,7 +72,7 @@ func (k *Kafka) lag(ctx context.Context, client sarama.Client, group string, top
 	return lags, nil
 }
 
-// behind says how many messages of a partition lie from an offset on, and how old the first is.
+// behind returns how many messages of a partition lie from an offset on, and how old the first is.
 func behind(ctx context.Context, client sarama.Client, topic string, partition int32, from int64) (int64, time.Duration, error) {
 	end, err := client.GetOffset(topic, partition, sarama.OffsetNewest)
 	if err != nil {

@@ -9,11 +9,11 @@ const (
 	// DefaultRetention is how long a broker keeps a message. Sagas read the
 	// truth from the log, so a message has done its work within seconds.
 	DefaultRetention = 24 * time.Hour
-	// PoisonRetention is how long what was set aside can be replayed: over a
+	// PoisonRetention is how long a dead letter can be replayed: over a
 	// long weekend and the week after it.
 	PoisonRetention = 14 * 24 * time.Hour
 	// MaxMessageBytes bounds a message with its key and headers: an event of
-	// 16 MiB twice, because what is set aside carries its headers a second time.
+	// 16 MiB twice, because a dead letter carries its headers a second time.
 	MaxMessageBytes = 34 << 20
 
 	// RelayInFlight bounds the events that are sent and not acknowledged.
@@ -34,7 +34,7 @@ const (
 	// during one, the watchdog finds the order.
 	Hold = time.Second
 
-	// HandlerTries is how often a message is handled that fails, before it is set aside.
+	// HandlerTries is how often a failing message is handled before it is dead-lettered.
 	HandlerTries = 3
 	// FirstRetry is the pause before the second try; it doubles. Three tries
 	// and their pauses end well within the 5 s in which a partition must move on.
@@ -47,14 +47,14 @@ const (
 	SettledAfter = 10 * time.Second
 	// SessionTimeout is how long a consumer may be silent before its partitions go to others.
 	SessionTimeout = 10 * time.Second
-	// QueryTimeout bounds one question about topics and offsets.
+	// QueryTimeout bounds one query about topics and offsets.
 	QueryTimeout = 10 * time.Second
 	// CloseTimeout bounds the end of a router; its handlers end with their session.
 	CloseTimeout = 30 * time.Second
 
-	// MaxListed bounds the messages of one list of what was set aside.
+	// MaxListed bounds the dead letters of one list.
 	MaxListed = 10_000
 	// WakeEvery spaces the orders that leave the retry queue: a gateway that
-	// has just come back is not met by all that waited for it.
+	// has just come back is not called for all of them at once.
 	WakeEvery = 2 * time.Millisecond
 )

@@ -58,7 +58,7 @@ func (Marshaler) Unmarshal(in *sarama.ConsumerMessage) (*message.Message, error)
 // originKey is where a message's context holds where it came from.
 type originKey struct{}
 
-// Origin is the message as the broker has it, for messages that were consumed
+// Origin returns the message as the broker has it, for messages that were consumed
 // or replayed; nil for others.
 func Origin(ctx context.Context) *sarama.ConsumerMessage {
 	m, _ := ctx.Value(originKey{}).(*sarama.ConsumerMessage)

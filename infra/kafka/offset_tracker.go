@@ -5,13 +5,13 @@ import (
 	"sync"
 )
 
-// offsetTracker keeps which messages of a partition are delivered and not
-// acknowledged. Offsets have holes; what counts is their order.
+// offsetTracker tracks the delivered messages of one partition, so that offsets are
+// committed in order although handlers finish in any order. Offsets have gaps.
 type offsetTracker struct {
 	mu      sync.Mutex
 	open    []slot // in the order of offsets; the first is not acknowledged
 	bytes   int
-	changed chan struct{} // closed and replaced when the window shrinks
+	changed chan struct{} // closed and replaced when open shrinks
 }
 
 type slot struct {
@@ -22,7 +22,7 @@ type slot struct {
 
 func newOffsetTracker() *offsetTracker { return &offsetTracker{changed: make(chan struct{})} }
 
-// track takes a message in, once there is room; false means that ctx ended first.
+// track adds a message once there is room; it returns false if ctx ended first.
 func (w *offsetTracker) track(ctx context.Context, offset int64, bytes int) bool {
 	for {
 		w.mu.Lock()
@@ -42,8 +42,8 @@ func (w *offsetTracker) track(ctx context.Context, offset int64, bytes int) bool
 	}
 }
 
-// acknowledge acknowledges a message. If those from the first one on are acknowledged
-// now, next is the offset to go on from.
+// acknowledge marks a message as handled. If all messages before it are handled
+// too, moved is true and next is the offset to commit.
 func (w *offsetTracker) acknowledge(offset int64) (next int64, moved bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -5,10 +5,11 @@ import (
 	"sync"
 )
 
-// partitionOrder keeps the order of a partition where each message has a goroutine of its
-// own, as Watermill's router gives it one.
+// partitionOrder keeps the handlers of one partition in order although Watermill's
+// router gives each message its own goroutine. Each message has one, linked to
+// that of the message before.
 type partitionOrder struct {
-	before <-chan struct{} // closed when the message before has let this one begin; nil: at once
+	before <-chan struct{} // closed when the message before released this one
 	passed chan struct{}
 	once   sync.Once
 }
@@ -20,7 +21,7 @@ func newPartitionOrder(before <-chan struct{}) *partitionOrder {
 // release lets the next message begin.
 func (t *partitionOrder) release() { t.once.Do(func() { close(t.passed) }) }
 
-// wait waits for the turn.
+// wait returns once the message before has released this one, or ctx is done.
 func (t *partitionOrder) wait(ctx context.Context) error {
 	select {
 	case <-t.before:
@@ -36,8 +37,8 @@ func withPartitionOrder(ctx context.Context, t *partitionOrder) context.Context 
 	return context.WithValue(ctx, partitionOrderKey{}, t)
 }
 
-// ReleaseNext lets the next message of the partition begin before the handler of
-// this one has returned; else the return does.
+// ReleaseNext lets the next message of the partition begin now. Without the call
+// it begins when the handler of this one returns.
 func ReleaseNext(ctx context.Context) {
 	if t, ok := ctx.Value(partitionOrderKey{}).(*partitionOrder); ok {
 		t.release()

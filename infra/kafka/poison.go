@@ -15,10 +15,10 @@ import (
 	"orderflow/domain"
 )
 
-// Headers of a message that was set aside. Its body is the body as it was, and
+// Headers of a dead-lettered message. Its body is the body as it was, and
 // its key the order's, or the key as it was.
 const (
-	poisonID        = "poison-id" // group, topic, partition and offset: setting aside twice is once
+	poisonID        = "poison-id" // group, topic, partition and offset: a second copy has the same id
 	poisonGroup     = "poison-group"
 	poisonTopic     = "poison-topic"
 	poisonPartition = "poison-partition"
@@ -87,10 +87,10 @@ func (k *Kafka) poison(group string, m *message.Message, cause error) error {
 		err = k.Publisher().Publish(k.Topic(PoisonTopic), out)
 	}
 	if err != nil {
-		return failed(err, "A message could not be set aside.")
+		return failed(err, "A message could not be dead-lettered.")
 	}
-	k.config.Observer.SetAside(group, string(why))
-	k.config.Logger.Error("a message was set aside", "group", group, "topic", in.Topic, "partition", in.Partition, "offset", in.Offset,
+	k.config.Observer.DeadLettered(group, string(why))
+	k.config.Logger.Error("a message was dead-lettered", "group", group, "topic", in.Topic, "partition", in.Partition, "offset", in.Offset,
 		"order", order, "reason", string(why), "error", short(cause.Error()))
 	return nil
 }
@@ -99,7 +99,7 @@ func poisonName(group string, in *sarama.ConsumerMessage) string {
 	return strings.Join([]string{group, in.Topic, strconv.Itoa(int(in.Partition)), strconv.FormatInt(in.Offset, 10)}, "/")
 }
 
-// reasonOf says in one word what is wrong.
+// reasonOf returns the [Reason] for an error.
 func reasonOf(err error) Reason {
 	if u, ok := errors.AsType[UnreadableError](err); ok {
 		return u.Reason
@@ -110,7 +110,7 @@ func reasonOf(err error) Reason {
 	return Failing
 }
 
-// orderOf is the order a message is about: the correlation, or the subject's id.
+// orderOf returns the order a message is about: the correlation, or the subject's id.
 func orderOf(m *message.Message) string {
 	order := m.Metadata.Get(ceCorrelation)
 	if order == "" {

@@ -14,21 +14,21 @@ import (
 	"orderflow/domain"
 )
 
-// Poison is what was set aside, by every group of every process.
+// Poison is the dead-letter queue of all groups of all processes.
 type Poison struct {
 	Kafka    *Kafka
 	Handlers map[string]Handler // by group, without the prefix: those that run in this process
 }
 
-// Handler is whom a message of a group is handed to again.
+// Handler replays the dead-lettered messages of one group.
 type Handler struct {
-	// Check says whether the message can be read; nil: nobody knows before it is handled.
+	// Check reports whether the message can be read; nil: only Handle can tell.
 	Check Handle
 	// Handle is the handler of the group.
 	Handle Handle
 }
 
-// Filter says which messages are meant; empty fields mean all.
+// Filter selects messages; empty fields match all.
 type Filter struct {
 	ID     string
 	Group  string // without the prefix
@@ -38,7 +38,7 @@ type Filter struct {
 	Limit  int // at most [MaxListed], which is the default
 }
 
-// Record is one message that was set aside and not replayed.
+// Record is one dead-lettered message that was not replayed.
 type Record struct {
 	ID        string // the same for ever
 	Group     string
@@ -50,13 +50,13 @@ type Record struct {
 	Text      string // for the operator; it may quote the message
 	Bytes     int    // of its body
 	Written   time.Time
-	At        time.Time // when it was set aside
+	At        time.Time // when it was dead-lettered
 
 	partition int32 // in the poison topic
 	offset    int64
 }
 
-// List returns what was set aside and not replayed since, the oldest first. It
+// List returns the dead letters that were not replayed since, the oldest first. It
 // reads the topic from its start.
 func (p Poison) List(ctx context.Context, f Filter) ([]Record, error) {
 	records := map[string]Record{}
@@ -73,13 +73,13 @@ func (p Poison) List(ctx context.Context, f Filter) ([]Record, error) {
 			return nil
 		}
 		if len(records) >= 2*MaxListed {
-			return domain.Errorf(domain.Exhausted, "More than %d messages are set aside; ask for fewer.", 2*MaxListed)
+			return domain.Errorf(domain.Exhausted, "More than %d messages are dead-lettered; narrow the filter.", 2*MaxListed)
 		}
 		records[r.ID] = r
 		return nil
 	})
 	if err != nil {
-		return nil, failed(err, "What was set aside cannot be read.")
+		return nil, failed(err, "The dead-letter topic cannot be read.")
 	}
 	all := make([]Record, 0, len(records))
 	for _, r := range records {
@@ -98,8 +98,8 @@ func (f Filter) means(r Record) bool {
 		(f.Order == "" || f.Order == r.Order) && (f.Reason == "" || f.Reason == r.Reason)
 }
 
-// record reads the headers of a message in the poison topic. What somebody
-// else put there is listed by its place.
+// record reads the headers of a message in the poison topic. A message
+// that another program wrote is listed by its offset.
 func (k *Kafka) record(m *sarama.ConsumerMessage, h map[string]string) Record {
 	partition, _ := strconv.ParseInt(h[poisonPartition], 10, 32)
 	offset, _ := strconv.ParseInt(h[poisonOffset], 10, 64)
@@ -126,12 +126,12 @@ func headers(m *sarama.ConsumerMessage) map[string]string {
 	return all
 }
 
-// original is the message as it was before it was set aside.
+// original returns the message as it was before it was dead-lettered.
 func (k *Kafka) original(r Record, m *sarama.ConsumerMessage) (*sarama.ConsumerMessage, error) {
 	h := headers(m)
 	var kept []header
 	if err := json.Unmarshal([]byte(h[poisonHeaders]), &kept); err != nil {
-		return nil, domain.Wrap(domain.Invalid, err, "What is set aside is only the name of a message, not the message")
+		return nil, domain.Wrap(domain.Invalid, err, "The dead letter has only the name of a message, not the message")
 	}
 	out := &sarama.ConsumerMessage{
 		Topic: k.Topic(r.Topic), Partition: r.Partition, Offset: r.Offset, Timestamp: r.Written, Value: m.Value,

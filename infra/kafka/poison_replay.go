@@ -15,7 +15,7 @@ import (
 // replayTimeout bounds the handling of one message that is replayed.
 const replayTimeout = 30 * time.Second
 
-// Outcome is what became of a message that was replayed, or would.
+// Outcome is the result of a replay, or of a dry run.
 type Outcome string
 
 // The outcomes.
@@ -26,24 +26,24 @@ const (
 	NoHandler   Outcome = "no_handler"   // its group has none in this process; it stays
 )
 
-// Report says what became of each message.
+// Report lists the result of each message.
 type Report struct {
 	Messages []Replay
 	Done     int // of them: replayed, or in a dry run, would be
 }
 
-// Replay is what became of one message.
+// Replay is the result for one message.
 type Replay struct {
 	Record  Record
 	Outcome Outcome
 	Err     error // why it stays
 }
 
-// Replay hands what was set aside to its handler again, the oldest of an order
-// first, and marks as resolved what was handled. A dry run only says what would
+// Replay hands dead-lettered messages to their handlers again, the oldest of an order
+// first, and marks the handled ones as resolved. A dry run only says what would
 // happen. It is at least once, as everything here: after a crash between
 // handling and marking, the next replay handles again. When the brokers fail,
-// it ends with a report of what was done.
+// it ends with a report of the messages handled so far.
 func (p Poison) Replay(ctx context.Context, dryRun bool, f Filter) (Report, error) {
 	records, err := p.List(ctx, f)
 	if err != nil || len(records) == 0 {
@@ -69,10 +69,10 @@ func (p Poison) Replay(ctx context.Context, dryRun bool, f Filter) (Report, erro
 			report.Done++
 		}
 	}
-	return report, failed(err, "Not everything that was set aside could be read and marked.")
+	return report, failed(err, "Some dead letters could not be read or marked as replayed.")
 }
 
-// place is where a message is in the poison topic.
+// place is the partition and offset of a message in the poison topic.
 type place struct {
 	partition int32
 	offset    int64

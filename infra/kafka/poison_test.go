@@ -20,7 +20,7 @@ import (
 // moveOn is how long a partition may stand still for one message.
 const moveOn = 5 * time.Second
 
-// hand is a producer that puts messages where the test says.
+// hand returns a producer that puts messages where the test says.
 func hand(t testing.TB) sarama.SyncProducer {
 	t.Helper()
 	c := protocol()
@@ -214,7 +214,7 @@ func TestReplayBeforeTheFix(t *testing.T) {
 		}
 		return len(list)
 	}
-	eventually(t, "it is set aside", func() bool { return count(kafka.Filter{Order: "ord_1"}) == 1 })
+	eventually(t, "it is dead-lettered", func() bool { return count(kafka.Filter{Order: "ord_1"}) == 1 })
 	for _, dry := range []bool{true, false} {
 		report, err := poison.Replay(t.Context(), dry, kafka.Filter{})
 		if err != nil || report.Done != 0 || len(report.Messages) != 1 || report.Messages[0].Outcome != kafka.StillPoison || domain.KindOf(report.Messages[0].Err) != domain.Invalid {
@@ -241,7 +241,7 @@ func TestReplayBeforeTheFix(t *testing.T) {
 	}
 }
 
-// What the world lacks is waited for: nothing is set aside, and the order stays.
+// Transient errors are retried: nothing is dead-lettered, and the order stays.
 func TestUnavailableIsWaitedFor(t *testing.T) {
 	k := brokers(t)
 	out := hand(t)
@@ -268,6 +268,6 @@ func TestUnavailableIsWaitedFor(t *testing.T) {
 		t.Errorf("handled in the order %v", order)
 	}
 	if list, err := (kafka.Poison{Kafka: k}).List(t.Context(), kafka.Filter{}); err != nil || len(list) != 0 {
-		t.Errorf("%d messages were set aside, error %v; tries %v", len(list), err, slices.Collect(maps.Values(tries)))
+		t.Errorf("%d messages were dead-lettered, error %v; tries %v", len(list), err, slices.Collect(maps.Values(tries)))
 	}
 }

@@ -68,7 +68,7 @@ func (p *Publisher) Send(ctx context.Context, topic string, m *message.Message, 
 	return now.send(ctx, out)
 }
 
-// current is the producer that has not failed.
+// current returns the producer that has not failed.
 func (p *Publisher) current(ctx context.Context) (*producer, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,7 +104,7 @@ func (p *Publisher) current(ctx context.Context) (*producer, error) {
 // pauses of FirstPause: through the election of a leader, not through an outage.
 const publishTries = 30
 
-// Close waits for what was sent.
+// Close waits until all sent messages are acknowledged or failed.
 func (p *Publisher) Close() error {
 	p.mu.Lock()
 	now := p.now

@@ -8,15 +8,15 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// queryWait is how long a broker waits for more than there is; closing waits for it.
+// queryWait is how long a broker holds back a fetch at the end of a partition; Close waits for it.
 const queryWait = 50 * time.Millisecond
 
-// queryTries is how often a question is asked that a broker cannot answer now:
-// through the election of a leader, or until a new topic is known everywhere.
+// queryTries bounds the attempts of one query: they last through the election of a
+// leader, or until a new topic is known on all brokers.
 const queryTries = 6
 
-// query asks brokers a few questions on a connection of their own, and asks all
-// of them again while one fails for a reason that passes.
+// query runs questions on its own connection to the brokers, and runs all of them
+// again with backoff while one fails with a transient error.
 func (k *Kafka) query(ctx context.Context, questions func(sarama.Client) error) error {
 	var rest backoff
 	for try := 1; ; try++ {
@@ -39,8 +39,8 @@ func (k *Kafka) query(ctx context.Context, questions func(sarama.Client) error) 
 	}
 }
 
-// readFrom gives a partition's messages from one offset up to another to each,
-// until that returns false.
+// readFrom calls each with the messages of a partition from offset from to end
+// until each returns false.
 func readFrom(ctx context.Context, client sarama.Client, topic string, partition int32, from, end int64, each func(*sarama.ConsumerMessage) bool) error {
 	consumer, err := sarama.NewConsumerFromClient(client)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // RelayName is the name of the relay's checkpoint.
 const RelayName = "relay"
 
-// Log is what the relay reads.
+// Log is the event log that the relay publishes.
 type Log interface {
 	Read(ctx context.Context, s eventlog.Stream, above eventlog.Version) iter.Seq2[eventlog.Recorded, error]
 	Subscribe(ctx context.Context, above eventlog.Position, categories ...string) iter.Seq2[eventlog.Recorded, error]
@@ -40,7 +40,7 @@ type Relay struct {
 	Kafka       *Kafka
 	Log         Log
 	Checkpoints Checkpoints
-	Premium     func(domain.CustomerID) bool // whose payments are retried first; nil: nobody's
+	Premium     func(domain.CustomerID) bool // whose payments are retried first; nil: no customer's
 	// Follower reads the log; nil: one is made. A caller that gives one, made
 	// with [Relay.Following], can ask it how the relay keeps up.
 	Follower *following.Follower
@@ -197,7 +197,7 @@ func (p *passing) checkpoint(ctx context.Context) error {
 func (p *passing) last(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTimeout)
 	defer cancel()
-	_ = p.inFlight.drain(ctx) // what is not acknowledged is published again
+	_ = p.inFlight.drain(ctx) // the rest is published again after the next start
 	if err := p.checkpoint(ctx); err != nil {
 		p.Kafka.config.Logger.WarnContext(ctx, "the relay's last checkpoint was not saved; events will be published twice", "error", err)
 	}

@@ -24,7 +24,7 @@ const (
 	timeout            = "timeout"
 )
 
-// Priority says who goes first among those who wait.
+// Priority is the class of an order in the retry queue.
 type Priority string
 
 // The priorities.
@@ -43,7 +43,7 @@ type Retry struct {
 	Correlation string     `json:"correlation_id"`
 }
 
-// RetryOrder is what is known of the order.
+// RetryOrder describes an order in the retry queue.
 type RetryOrder struct {
 	ID         domain.OrderID    `json:"id"`
 	Customer   domain.CustomerID `json:"customer"`
@@ -52,7 +52,7 @@ type RetryOrder struct {
 	Lines      []order.Line      `json:"lines"`
 }
 
-// why is the fallback reason of an event that puts a payment off; ok is false
+// why returns the fallback reason of an event that puts a payment off; ok is false
 // for every other event.
 func why(r eventlog.Recorded) (reason string, ok bool) {
 	if r.Type != (payment.Deferred{}).EventType() && r.Type != (payment.OutcomeUnknown{}).EventType() {
@@ -77,7 +77,7 @@ func why(r eventlog.Recorded) (reason string, ok bool) {
 	return "", false
 }
 
-// retry is the message that an event puts into the retry queue; nil for most.
+// retry returns the message that an event puts into the retry queue; nil for most.
 func (p *passing) retry(ctx context.Context, r eventlog.Recorded) (*message.Message, error) {
 	reason, ok := why(r)
 	if !ok {
@@ -94,7 +94,7 @@ func (p *passing) retry(ctx context.Context, r eventlog.Recorded) (*message.Mess
 		return nil, logError{err}
 	}
 	if !found {
-		p.Kafka.config.Logger.WarnContext(ctx, "a payment was put off of an order that nobody placed", "order", string(id), "position", int64(r.Position))
+		p.Kafka.config.Logger.WarnContext(ctx, "a payment was deferred for an order that was never placed", "order", string(id), "position", int64(r.Position))
 		return nil, nil //nolint:nilnil // as above
 	}
 	priority := Normal

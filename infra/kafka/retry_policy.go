@@ -9,18 +9,18 @@ import (
 	"orderflow/following"
 )
 
-// logError is a failure of the log.
+// logError marks an error of the event log.
 type logError struct{ error }
 
 func (e logError) Unwrap() error { return e.error }
 
-// overtaken is a checkpoint that another relay holds.
+// overtaken marks an error of a checkpoint that another relay holds.
 type overtaken struct{ error }
 
 func (e overtaken) Unwrap() error { return e.error }
 
-// ofCheckpoints sorts a failure of the checkpoints: another relay has taken
-// over, or they are waited for.
+// ofCheckpoints classifies an error of the checkpoint store: overtaken if another
+// relay holds the checkpoint, else Unavailable.
 func ofCheckpoints(err error) error {
 	switch {
 	case err == nil:
@@ -31,11 +31,11 @@ func ofCheckpoints(err error) error {
 	return domain.Wrap(domain.Unavailable, err, "The relay's checkpoint cannot be kept")
 }
 
-// retryPolicy decides after a pass that failed whether there is another one.
+// retryPolicy decides whether the relay starts another pass after one that failed.
 type retryPolicy struct {
 	Relay
 	backoff backoff
-	stuck   int // passes in a row that moved nothing
+	stuck   int // passes in a row without progress
 	lost    int // of them, those in which the log refused the relay's place
 }
 
@@ -44,7 +44,7 @@ func (p *retryPolicy) reset() {
 	p.stuck, p.lost = 0, 0
 }
 
-// over returns the error the relay ends with, if it ends.
+// over returns the error with which the relay ends and true, or false if it retries.
 func (p *retryPolicy) over(err error) (error, bool) { //nolint:revive // the error is what is asked for
 	switch e := err.(type) { //nolint:errorlint // pass returns these types themselves
 	case overtaken:
@@ -67,8 +67,8 @@ func (p *retryPolicy) over(err error) (error, bool) { //nolint:revive // the err
 	return nil, false
 }
 
-// wait reports why there is another pass, and pauses before it. From
-// following.WarnAfter passes on that moved nothing, it is an error.
+// wait logs err and waits with backoff before the next pass. After
+// following.WarnAfter passes without progress it logs an error, not a warning.
 func (p *retryPolicy) wait(ctx context.Context, err error) error {
 	level := slog.LevelWarn
 	if p.stuck++; p.stuck >= following.WarnAfter {

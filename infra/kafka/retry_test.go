@@ -212,7 +212,7 @@ func TestRetryQueueSetsAsideWhatItCannotRead(t *testing.T) {
 	eventually(t, "the good one is handed on", func() bool { return woken.Load() == 1 })
 	list, err := kafka.Poison{Kafka: k}.List(t.Context(), kafka.Filter{Group: kafka.RetryGroup})
 	if err != nil || len(list) != len(bad) {
-		t.Fatalf("%d messages were set aside, error %v; want %d", len(list), err, len(bad))
+		t.Fatalf("%d messages were dead-lettered, error %v; want %d", len(list), err, len(bad))
 	}
 	have, want := map[kafka.Reason]int{}, map[kafka.Reason]int{}
 	for _, r := range list {
@@ -222,6 +222,6 @@ func TestRetryQueueSetsAsideWhatItCannotRead(t *testing.T) {
 		want[reason]++
 	}
 	if fmt.Sprint(have) != fmt.Sprint(want) {
-		t.Errorf("set aside for %v, want %v", have, want)
+		t.Errorf("dead-lettered for %v, want %v", have, want)
 	}
 }

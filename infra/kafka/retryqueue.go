@@ -20,8 +20,8 @@ const (
 
 // RetryQueue hands the orders of [RetryTopic] on when the gateway can be called
 // again. Until then they stay in the queue: not more than [Window] of each
-// partition are fetched, and of those whoever has priority goes first, then
-// whoever waits longest.
+// partition are fetched, and of those, orders with priority are woken first, then
+// the oldest.
 //
 // An order is done with when it was handed on. What follows is recorded in the
 // log: if the payment is put off again, the relay puts it into the queue again.
@@ -73,7 +73,7 @@ func (q *RetryQueue) hand(ctx context.Context, ready func() (time.Duration, bool
 	}
 }
 
-// Check says whether a message can be read; one that cannot is set aside.
+// Check reports whether a message can be read; one that cannot is dead-lettered.
 func (q *RetryQueue) Check(m *message.Message) error {
 	_, err := readRetry(m)
 	return err
@@ -153,7 +153,7 @@ func (q *RetryQueue) drop(w *waiter) {
 	}
 }
 
-// Waiting is how many orders were fetched and wait for the gateway.
+// Waiting returns how many orders were fetched and wait for the gateway.
 func (q *RetryQueue) Waiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -169,7 +169,7 @@ func (c claims) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.C
 	}
 }
 
-// delivery is what the messages of one partition share during a session.
+// delivery is the state of one partition during a session.
 type delivery struct {
 	claims
 	session sarama.ConsumerGroupSession

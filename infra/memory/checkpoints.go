@@ -14,14 +14,14 @@ type Checkpoints struct {
 	at map[string]eventlog.Checkpoint
 }
 
-// LoadCheckpoint returns what was last saved under a name, zero if there is nothing.
+// LoadCheckpoint returns the checkpoint last saved under a name, zero if there is nothing.
 func (c *Checkpoints) LoadCheckpoint(_ context.Context, name string) (eventlog.Checkpoint, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.at[name], nil
 }
 
-// SaveCheckpoint replaces what is saved under a name.
+// SaveCheckpoint replaces the checkpoint saved under a name.
 func (c *Checkpoints) SaveCheckpoint(_ context.Context, name string, at eventlog.Checkpoint) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

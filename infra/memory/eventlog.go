@@ -122,7 +122,7 @@ func (l *Log) AppendTogether(ctx context.Context, writes ...eventlog.Write) ([]e
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, domain.Wrap(domain.Unavailable, err, "The append was given up before it began.")
+		return nil, domain.Wrap(domain.Unavailable, err, "The append was given up before it began")
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -175,7 +175,7 @@ func (l *Log) add(w eventlog.Write, at time.Time) eventlog.Appended {
 	return eventlog.Appended{Version: eventlog.Version(len(stream)), Position: l.end()}
 }
 
-// end is the position of the last event, 0 if there is none.
+// end returns the position of the last event, 0 if there is none.
 func (l *Log) end() eventlog.Position {
 	if len(l.all) == 0 {
 		return 0

@@ -9,7 +9,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// request is one append on its way. Whoever moves waiting to another value
+// request is one append in progress. The goroutine that moves waiting to another value
 // owns its fate: the writer that takes it, or the caller that gives it up.
 type request struct {
 	parts []part // one for each stream
@@ -21,7 +21,7 @@ type request struct {
 	err     error
 }
 
-// part is what a request adds to one stream.
+// part is a request's events for one stream.
 type part struct {
 	stream  eventlog.Stream
 	version eventlog.Version
@@ -82,7 +82,7 @@ func (l *Log) AppendTogether(ctx context.Context, writes ...eventlog.Write) ([]e
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, domain.Wrap(domain.Unavailable, err, "The append was given up before it began.")
+		return nil, domain.Wrap(domain.Unavailable, err, "The append was given up before it began")
 	}
 	if err := l.writable(); err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func (l *Log) AppendTogether(ctx context.Context, writes ...eventlog.Write) ([]e
 	select {
 	case l.queue <- r:
 	case <-ctx.Done():
-		return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "The log was too busy to take the append in time; nothing was stored.")
+		return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "The log was too busy to take the append in time; nothing was stored")
 	case <-l.closing:
 		return nil, errClosed()
 	case <-l.failed:
@@ -117,9 +117,9 @@ func (l *Log) await(ctx context.Context, r *request) ([]eventlog.Appended, error
 		return r.answers, r.err
 	case <-ctx.Done():
 		if r.take() {
-			return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "The append was given up while it waited; nothing was stored.")
+			return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "The append was given up while it waited; nothing was stored")
 		}
-		return nil, domain.Wrap(domain.Unknown, ctx.Err(), "The append was given up while it was being stored; repeat it to find out.")
+		return nil, domain.Wrap(domain.Unknown, ctx.Err(), "The append was given up while it was being stored; repeat it to find out")
 	case <-l.failed:
 		return nil, l.lost(r)
 	case <-l.stopped:
@@ -135,12 +135,12 @@ func (l *Log) await(ctx context.Context, r *request) ([]eventlog.Appended, error
 	}
 }
 
-// lost is what an append is told that waited when the disk failed.
+// lost is the error for an append that waited when the disk failed.
 func (l *Log) lost(r *request) error {
 	if r.take() {
 		return l.failure()
 	}
-	return domain.Wrap(domain.Unknown, l.failure(), "The disk failed while the append was being stored; repeat it after a restart to find out.")
+	return domain.Wrap(domain.Unknown, l.failure(), "The disk failed while the append was being stored; repeat it after a restart to find out")
 }
 
 func errClosed() error {

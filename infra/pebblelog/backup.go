@@ -13,7 +13,7 @@ import (
 // are linked and cost no space. The copy holds the key: keep it as secret.
 func (l *Log) Snapshot(ctx context.Context, dir string) error {
 	if err := ctx.Err(); err != nil {
-		return domain.Wrap(domain.Unavailable, err, "The copy was given up before it began.")
+		return domain.Wrap(domain.Unavailable, err, "The copy was given up before it began")
 	}
 	if l.hasFailed() {
 		return l.failure()
@@ -35,16 +35,16 @@ func (l *Log) copyTo(to folder) error {
 		return err
 	}
 	if err := to.make(); err != nil {
-		return domain.Wrap(domain.Internal, err, "The folder %s for the copy cannot be made.", to.dir)
+		return domain.Wrap(domain.Internal, err, "The folder %s for the copy cannot be made", to.dir)
 	}
 	if err := l.db.Checkpoint(to.path(dbName), pebble.WithFlushedWAL()); err != nil {
-		return domain.Wrap(domain.Internal, err, "The log could not be copied to %s.", to.dir)
+		return domain.Wrap(domain.Internal, err, "The log could not be copied to %s", to.dir)
 	}
 	if err := to.write(keyName, encodeKey(l.checkpointer.key)); err != nil {
-		return domain.Wrap(domain.Internal, err, "The key could not be copied to %s.", to.dir)
+		return domain.Wrap(domain.Internal, err, "The key could not be copied to %s", to.dir)
 	}
 	if err := to.write(checkpointName, c.encode(l.checkpointer.key)); err != nil {
-		return domain.Wrap(domain.Internal, err, "The checkpoint could not be written to %s.", to.dir)
+		return domain.Wrap(domain.Internal, err, "The checkpoint could not be written to %s", to.dir)
 	}
 	return nil
 }

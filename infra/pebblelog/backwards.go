@@ -107,7 +107,7 @@ func (l *Log) positionsBack(s eventlog.Stream, below eventlog.Version, end event
 	for ok := it.Last(); ok && len(positions) < backEvents; ok = it.Prev() {
 		value, err := it.ValueAndErr()
 		if err != nil || len(value) != positionBytes {
-			return nil, domain.Wrap(domain.Internal, errors.Join(errIndex, err), "The events of %s cannot be read.", s)
+			return nil, domain.Wrap(domain.Internal, errors.Join(errIndex, err), "The events of %s cannot be read", s)
 		}
 		if p := eventlog.Position(binary.BigEndian.Uint64(value)); p <= end {
 			positions = append(positions, p)

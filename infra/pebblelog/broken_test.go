@@ -185,7 +185,7 @@ func readFile(t *testing.T, fs vfs.FS, path string) []byte {
 	return content
 }
 
-// kindOf is the name of a file without its number.
+// kindOf returns the name of a file without its number.
 func kindOf(path string) string {
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	return strings.Map(func(r rune) rune {

@@ -65,7 +65,7 @@ func (l *Log) checkpoints() {
 	}
 }
 
-// isFull says that there was no room. The checkpoint before is whole, and only
+// isFull reports whether there was no room. The checkpoint before is whole, and only
 // further behind: the next one is written when there is room again.
 func isFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
@@ -92,7 +92,7 @@ func (l *Log) writeCheckpoint() error {
 	return nil
 }
 
-// checkpointAt is the checkpoint of a log that ends at p.
+// checkpointAt returns the checkpoint of a log that ends at p.
 func (l *Log) checkpointAt(p eventlog.Position) (checkpoint, error) {
 	c := checkpoint{position: p}
 	if p == 0 {

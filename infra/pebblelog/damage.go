@@ -35,7 +35,7 @@ func refusalOfLoss(dir string, reason error) error {
 
 // errFull is for a log that cannot be opened for want of room.
 func errFull(dir string, reason error) error {
-	return domain.Wrap(domain.ReadOnly, reason, "The disk of the event log in %s is full, so the log cannot be opened. Nothing is known to be wrong with it: make room and start again.", dir)
+	return domain.Wrap(domain.ReadOnly, reason, "The disk of the event log in %s is full, so the log cannot be opened. Nothing is known to be wrong with it: make room and start again", dir)
 }
 
 func refused(dir string, r *RefusedError) error {
@@ -50,7 +50,7 @@ func refused(dir string, r *RefusedError) error {
 	return domain.Wrap(domain.Internal, r, "The event log in %s %s", dir, text)
 }
 
-// corrupted takes the database's word that it met damage while it read.
+// corrupted handles damage that the database reports while it reads.
 func (l *Log) corrupted(info pebble.DataCorruptionInfo) {
 	d := &scrub.Damage{Table: l.files.fs.PathBase(info.Path), Offset: -1, Holds: describeKeys(info.Bounds.Start, info.Bounds.End.Key), Reason: info.Details}
 	if levels := l.levels.Load(); levels != nil {
@@ -63,16 +63,16 @@ func (l *Log) corrupted(info pebble.DataCorruptionInfo) {
 	l.damaged(d)
 }
 
-// damaged stops the log for good, as a failed disk does; during the start it
-// only makes the start end in a refusal. The table is written down, so that the
-// next start looks at it first however large the log is.
+// damaged stops the log for good, as a failed disk does; during the start it makes
+// the start fail instead. It saves the table's name, so that the next start
+// verifies that table first however large the log is.
 func (l *Log) damaged(d *scrub.Damage) {
 	l.damage.Lock()
 	first, started := l.damage.met == nil, l.damage.started
 	if first {
 		l.damage.met = d
 		if err := l.files.write(damageName, []byte(d.Table+"\n"+d.Error()+"\n")); err != nil {
-			l.opts.Logger.Warn("the damage of the event log cannot be written down", "error", scrub.OneLine(err.Error()))
+			l.opts.Logger.Warn("the damage of the event log cannot be saved", "error", scrub.OneLine(err.Error()))
 		}
 	}
 	l.damage.Unlock()
@@ -82,7 +82,7 @@ func (l *Log) damaged(d *scrub.Damage) {
 	}
 }
 
-// admit ends the start: damage that is met from now on stops the log.
+// admit ends the start: damage that is found from now on stops the log.
 func (l *Log) admit() error {
 	l.damage.Lock()
 	defer l.damage.Unlock()
@@ -93,20 +93,20 @@ func (l *Log) admit() error {
 	return nil
 }
 
-// suspect is the table that was found broken before, or empty.
+// suspect returns the table that was found broken before, or "".
 func (l *Log) suspect() (string, error) {
 	text, err := l.files.read(damageName)
 	name, _, _ := strings.Cut(string(text), "\n")
 	return name, err
 }
 
-// clearDamage forgets the damage of before: the table is whole or no more.
+// clearDamage removes the saved damage: the table is whole or gone.
 func (l *Log) clearDamage() error {
 	return errors.Join(l.files.fs.Remove(l.files.path(damageName)), l.files.sync(l.files.dir))
 }
 
-// pebbleLogged takes what the database has to say about an error. What follows
-// from damage that is known is of no use to anybody.
+// pebbleLogged logs an error message of the database. Messages that follow known
+// damage are logged at debug level only.
 func (l *Log) pebbleLogged(text string) {
 	l.damage.Lock()
 	known := l.damage.met != nil

@@ -25,7 +25,7 @@ func VerifiedAtStart(o Options, bytes int64) Options {
 	return o
 }
 
-// Limits are the free bytes below which a disk of total bytes takes no appends,
+// Limits returns the free bytes below which a disk of total bytes takes no appends,
 // and above which it takes them again, by default.
 func Limits(total uint64) (below, above uint64) { return newGuard(Disk{}, nil, "", nil).limits(total) }
 
@@ -58,13 +58,13 @@ func LiveTables(dir string, o Options) (names [][]string, err error) {
 	return names, errors.Join(err, db.Close())
 }
 
-// FirstEvents is the filter of the tables.
+// FirstEvents returns the filter of the tables.
 func FirstEvents() pebble.FilterPolicy { return newFirstEvents() }
 
 // FirstEventKey is the one kind of key that the filter holds; EventKey is another.
 func FirstEventKey(s eventlog.Stream) []byte { return streamKey(s, 1) }
 
-// EventKey is the key of the event at a position.
+// EventKey returns the key of the event at a position.
 func EventKey(p eventlog.Position) []byte { return eventKey(p) }
 
 // What the fuzz targets decode.
@@ -76,7 +76,7 @@ var (
 	DecodeKey        = decodeKey
 )
 
-// EncodeRecord is the record of r as the log writes it.
+// EncodeRecord returns the record of r as the log writes it.
 func EncodeRecord(r eventlog.Recorded) []byte {
 	bytes := appendBody(nil, &r)
 	record := make([]byte, headerBytes+len(bytes))
@@ -84,11 +84,11 @@ func EncodeRecord(r eventlog.Recorded) []byte {
 	return record
 }
 
-// EncodeCheckpoint is a signed checkpoint.
+// EncodeCheckpoint returns a signed checkpoint.
 func EncodeCheckpoint(p eventlog.Position, record [32]byte, key ed25519.PrivateKey) []byte {
 	return checkpoint{p, record}.encode(key)
 }
 
-// Removals and Settle are how GiveBack notes what it gave back.
+// Removals and Settle are the count and the record of removals that GiveBack uses.
 func (l *Log) Removals() int64             { return l.removals.Load() }
 func (l *Log) Settle(removals int64) error { return l.recordRemovals(removals) }

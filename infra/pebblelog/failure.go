@@ -7,7 +7,7 @@ import (
 	"orderflow/infra/pebblelog/scrub"
 )
 
-// fail stops the log for good: whatever err was, what is on disk is in doubt.
+// fail stops the log for good: after a disk error the state on disk is uncertain.
 func (l *Log) fail(err error) {
 	l.failOnce.Do(func() {
 		l.cause = err
@@ -32,12 +32,12 @@ func (l *Log) hasFailed() bool {
 	}
 }
 
-// failure is what an append is told after the log has failed.
+// failure returns the error for appends after the log has failed.
 func (l *Log) failure() error {
 	if d, ok := errors.AsType[*scrub.Damage](l.cause); ok {
-		return domain.Wrap(domain.ReadOnly, d, "The event log is damaged. Nothing is taken until it is restored; reads go on where they can.")
+		return domain.Wrap(domain.ReadOnly, d, "The event log is damaged. Nothing is taken until it is restored; reads go on where they can")
 	}
-	return domain.Wrap(domain.ReadOnly, l.cause, "The disk of the event log failed. Nothing is taken until the node is restarted; reads go on.")
+	return domain.Wrap(domain.ReadOnly, l.cause, "The disk of the event log failed. Nothing is taken until the node is restarted; reads go on")
 }
 
 // writable returns why the log takes no appends now, or nil.

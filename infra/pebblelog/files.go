@@ -22,7 +22,7 @@ const (
 // maxSmallFileBytes bounds the files that are read whole.
 const maxSmallFileBytes = 4 << 10
 
-// folder is where a log lives.
+// folder is the folder of a log.
 type folder struct {
 	fs  vfs.FS
 	dir string
@@ -101,7 +101,7 @@ func (f folder) sync(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// size is the sum of the files in a folder of the folder, in bytes.
+// size returns the sum of the files in a folder of the folder, in bytes.
 func (f folder) size(name string) (total uint64) {
 	dir := f.path(name)
 	names, _ := f.fs.List(dir)

@@ -41,7 +41,7 @@ func (w firstEventsWriter) AddKey(key []byte) {
 	}
 }
 
-// isFirstEvent says whether a key is the index entry of a stream's first event.
+// isFirstEvent reports whether a key is the index entry of a stream's first event.
 func isFirstEvent(key []byte) bool {
 	return len(key) > 8 && key[0] == kindStream && binary.BigEndian.Uint64(key[len(key)-8:]) == 1
 }

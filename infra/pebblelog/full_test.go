@@ -88,7 +88,7 @@ func TestAFullDiskIsNoBrokenLog(t *testing.T) {
 	}
 }
 
-// roomy is a disk that the guard has nothing against.
+// roomy returns a disk that the guard has nothing against.
 func roomy() pebblelog.Disk {
 	return pebblelog.Disk{Usage: func() (vfs.DiskUsage, error) {
 		return vfs.DiskUsage{AvailBytes: 1 << 40, TotalBytes: 1 << 41}, nil

@@ -88,7 +88,7 @@ func (l *Log) lookUp(s eventlog.Stream, expected eventlog.Version) (h hint, err 
 	return h, err
 }
 
-// nothingAbove says that a reader of s need not look for events above a
+// nothingAbove reports whether a reader of s need not look for events above a
 // version: there are none. A new stream is mostly read before it is appended
 // to, and then the append finds here what the reader learned.
 func (l *Log) nothingAbove(s eventlog.Stream, version eventlog.Version) (bool, error) {
@@ -103,7 +103,7 @@ func (l *Log) nothingAbove(s eventlog.Stream, version eventlog.Version) (bool, e
 	return !exists, err
 }
 
-// exists says whether s has an event in the database; for a new stream mostly
+// exists reports whether s has an event in the database; for a new stream mostly
 // the filters alone tell.
 func (l *Log) exists(s eventlog.Stream) (bool, error) {
 	it, err := l.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
@@ -161,5 +161,5 @@ func unreadable(s eventlog.Stream, err error) error {
 	if err == nil {
 		return nil
 	}
-	return domain.Wrap(domain.Internal, err, "The version of %s cannot be read.", s)
+	return domain.Wrap(domain.Internal, err, "The version of %s cannot be read", s)
 }

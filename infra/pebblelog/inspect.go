@@ -15,25 +15,25 @@ import (
 	"orderflow/infra/pebblelog/scrub"
 )
 
-// maxDamages bounds the places a report names.
+// maxDamages bounds the damaged places that a report names; more are only counted.
 const maxDamages = 20
 
-// Report is what a verification of a whole log found.
+// Report is the result of verifying a whole log.
 type Report struct {
 	End        eventlog.Position `json:"end"`        // of the last event
-	Checkpoint eventlog.Position `json:"checkpoint"` // what the log reached at least; 0 if that is not known
-	Events     int64             `json:"events"`     // that were read and are whole
+	Checkpoint eventlog.Position `json:"checkpoint"` // the least position that the log reached; 0 if unknown
+	Events     int64             `json:"events"`     // read and whole
 	Tables     int               `json:"tables"`
 	Blocks     int               `json:"blocks"`
 	Bytes      int64             `json:"bytes"` // of the tables
-	// Loss says how the log is not what its checkpoint saw; empty if it is.
+	// Loss is how the log differs from its checkpoint; empty if it does not.
 	Loss string `json:"loss,omitempty"`
-	// Damage says what is broken and where, in some of Broken places.
+	// Damage describes up to maxDamages of the Broken places.
 	Damage []string `json:"damage,omitempty"`
 	Broken int      `json:"broken"`
 }
 
-// OK says that nothing is wrong.
+// OK reports that the log is whole.
 func (r *Report) OK() bool { return r.Loss == "" && r.Broken == 0 }
 
 func (r *Report) add(err error) {
@@ -42,9 +42,9 @@ func (r *Report) add(err error) {
 	}
 }
 
-// Verify reads everything in the log in dir, which nobody may have open, and
-// changes nothing in it. What is wrong with the log is in the report; an error
-// says that it could not be looked at. progress is told what was read.
+// Verify reads everything in the log in dir, which must not be open, and changes
+// nothing in it. Faults of the log are in the report; an error means that the log
+// could not be read. It calls progress with the position read so far.
 func Verify(ctx context.Context, dir string, opts Options, progress func(at, end eventlog.Position)) (r Report, err error) {
 	l := &Log{opts: opts.withDefaults(), failed: make(chan struct{}), closing: make(chan struct{})}
 	l.files = folder{l.opts.FS, dir}
@@ -97,7 +97,7 @@ func (l *Log) Verify(ctx context.Context, progress func(at, end eventlog.Positio
 func (l *Log) inspect(ctx context.Context, r *Report, found func(*scrub.Damage), progress func(at, end eventlog.Position)) error {
 	levels, err := scrub.LiveTables(l.db, describeKeys)
 	if err != nil {
-		return domain.Wrap(domain.Internal, err, "The tables of the log cannot be listed.")
+		return domain.Wrap(domain.Internal, err, "The tables of the log cannot be listed")
 	}
 	s := l.newScrub(scrub.NewestFirst(levels))
 	defer s.Close()
@@ -124,7 +124,7 @@ func (l *Log) inspect(ctx context.Context, r *Report, found func(*scrub.Damage),
 	return l.inspectRecords(ctx, r, progress)
 }
 
-// interrupted says why an inspection ends before its time, or nil.
+// interrupted returns the error that ends an inspection early, or nil.
 func (l *Log) interrupted(ctx context.Context) error {
 	select {
 	case <-ctx.Done():

@@ -35,7 +35,7 @@ func eventKey(p eventlog.Position) []byte {
 	return appendEventKey(make([]byte, 0, eventKeyBytes), p)
 }
 
-// appendNamed is what the keys of one stream or category begin with.
+// appendNamed returns what the keys of one stream or category begin with.
 func appendNamed(b []byte, kind byte, name string) []byte {
 	b = binary.BigEndian.AppendUint16(append(b, kind), uint16(len(name)))
 	return append(b, name...)
@@ -64,7 +64,7 @@ func idKey(id eventlog.EventID) []byte {
 	return append(append(make([]byte, 0, 1+len(id)), kindID), id[:]...)
 }
 
-// lastNumber is the number a key ends with: a position or a version.
+// lastNumber returns the number a key ends with: a position or a version.
 func lastNumber(key []byte) (uint64, bool) {
 	if len(key) < eventKeyBytes {
 		return 0, false

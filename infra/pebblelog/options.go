@@ -11,11 +11,11 @@ import (
 
 // Options of a log. The zero value is fit for production.
 type Options struct {
-	// FS is where the log is kept; nil is the machine's own.
+	// FS is the file system of the log; nil is the machine's.
 	FS vfs.FS
 	// Clock stamps the events; nil is the machine's clock.
 	Clock func() time.Time
-	// Logger takes what the operator must see; nil discards it.
+	// Logger gets messages for the operator; nil discards them.
 	Logger *slog.Logger
 	// Disk guards against a full disk.
 	Disk Disk

@@ -101,7 +101,7 @@ func Open(dir string, opts Options) (*Log, error) {
 // becomes of the goroutine that opens.
 func (l *Log) openUnlessFailing() (err error) {
 	if err := l.files.make(); err != nil {
-		return domain.Wrap(domain.Internal, err, "The folder %s of the event log cannot be made.", l.files.dir)
+		return domain.Wrap(domain.Internal, err, "The folder %s of the event log cannot be made", l.files.dir)
 	}
 	if l.lock, err = l.files.fs.Lock(l.files.path(lockName)); err != nil {
 		return errOpenElsewhere(l.files.dir, err)
@@ -122,7 +122,7 @@ func (l *Log) openUnlessFailing() (err error) {
 }
 
 func errOpenElsewhere(dir string, err error) error {
-	return domain.Wrap(domain.Unavailable, err, "The event log in %s is open in another process; only one may have it open.", dir)
+	return domain.Wrap(domain.Unavailable, err, "The event log in %s is open in another process; only one may have it open", dir)
 }
 
 func (l *Log) open() (err error) {
@@ -140,7 +140,7 @@ func (l *Log) open() (err error) {
 	}
 	if !w.found {
 		if err := l.create(); err != nil {
-			return domain.Wrap(domain.Internal, err, "The event log in %s cannot be created.", l.files.dir)
+			return domain.Wrap(domain.Internal, err, "The event log in %s cannot be created", l.files.dir)
 		}
 	}
 	return l.openDatabase(w)
@@ -182,7 +182,7 @@ func (l *Log) openDatabase(w signedCheckpoint) (err error) {
 		w.found = false
 	}
 	if err := l.indexIDs(); err != nil {
-		return domain.Wrap(domain.Internal, err, "The ids of the event log in %s cannot be indexed.", l.files.dir)
+		return domain.Wrap(domain.Internal, err, "The ids of the event log in %s cannot be indexed", l.files.dir)
 	}
 	return l.begin(w)
 }
@@ -194,7 +194,7 @@ func (l *Log) begin(w signedCheckpoint) (err error) {
 			return err
 		}
 		if err := l.files.write(keyName, encodeKey(w.key)); err != nil {
-			return domain.Wrap(domain.Internal, err, "The key of the event log in %s cannot be written.", l.files.dir)
+			return domain.Wrap(domain.Internal, err, "The key of the event log in %s cannot be written", l.files.dir)
 		}
 	}
 	l.checkpointer = &checkpointer{files: l.files, key: w.key}
@@ -204,7 +204,7 @@ func (l *Log) begin(w signedCheckpoint) (err error) {
 	}
 	if !w.found || c != w.last {
 		if err := l.files.write(checkpointName, c.encode(w.key)); err != nil {
-			return domain.Wrap(domain.Internal, err, "The checkpoint of the event log in %s cannot be written.", l.files.dir)
+			return domain.Wrap(domain.Internal, err, "The checkpoint of the event log in %s cannot be written", l.files.dir)
 		}
 	}
 	l.checkpointer.last.Store(int64(c.position))
@@ -212,7 +212,7 @@ func (l *Log) begin(w signedCheckpoint) (err error) {
 		return err
 	}
 	if err := l.disk.accept(); err != nil {
-		return domain.Wrap(domain.Internal, err, "The event log in %s cannot be cleaned up.", l.files.dir)
+		return domain.Wrap(domain.Internal, err, "The event log in %s cannot be cleaned up", l.files.dir)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 // loss is below 3/2,000 at 95 %.
 const powerLossRounds = 2_000
 
-// fewer is how many rounds of a long test are done: all, or a tenth in short form.
+// fewer returns how many rounds of a long test are done: all, or a tenth in short form.
 func fewer(t *testing.T, rounds int) uint64 {
 	t.Helper()
 	if !testing.Short() {

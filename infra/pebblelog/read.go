@@ -63,7 +63,7 @@ func (l *Log) SubscribeWatermarked(ctx context.Context, above eventlog.Position,
 
 // scan reads chunk by chunk, and at the end stops, or calls told, if it is not
 // nil, and waits for more. Between chunks it holds nothing, so a slow caller
-// costs nobody anything. Positions are dense, so every number up to the end is one.
+// delays no writer. Positions are dense, so every number up to the end is one.
 func (l *Log) scan(ctx context.Context, above eventlog.Position, told func(eventlog.Watermark), follow bool, categories []string) iter.Seq2[eventlog.Recorded, error] {
 	categories = slices.Compact(slices.Sorted(slices.Values(categories)))
 	return func(yield func(eventlog.Recorded, error) bool) {
@@ -253,7 +253,7 @@ func (l *Log) streamChunk(s eventlog.Stream, above eventlog.Version) (chunk []ev
 			}
 			value, err := it.ValueAndErr()
 			if !ok || err != nil || eventlog.Version(v) != next || len(value) != positionBytes {
-				return false, domain.Wrap(domain.Internal, errors.Join(errIndex, err), "Version %d of %s cannot be read.", next, s)
+				return false, domain.Wrap(domain.Internal, errors.Join(errIndex, err), "Version %d of %s cannot be read", next, s)
 			}
 			p := eventlog.Position(binary.BigEndian.Uint64(value))
 			if p > end {
@@ -291,7 +291,7 @@ func (l *Log) streamChunk(s eventlog.Stream, above eventlog.Version) (chunk []ev
 func (l *Log) index(keys *pebble.IterOptions, visit func(*pebble.Iterator) (bool, error)) (err error) {
 	it, err := l.db.NewIter(keys)
 	if err != nil {
-		return domain.Wrap(domain.Internal, err, "The log's index cannot be read.")
+		return domain.Wrap(domain.Internal, err, "The log's index cannot be read")
 	}
 	defer func() { err = errors.Join(err, closed(it, 0)) }()
 	for ok := it.First(); ok; ok = it.Next() {
@@ -347,7 +347,7 @@ func closed(it *pebble.Iterator, p eventlog.Position) error {
 	return nil
 }
 
-// broken says where the log cannot be read. It is never passed over.
+// broken returns where the log cannot be read. It is never passed over.
 func broken(p eventlog.Position, err error) error {
 	return domain.Wrap(domain.Internal, fmt.Errorf("pebblelog: %w", err), "The log is broken at position %d.", p)
 }

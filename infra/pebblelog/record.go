@@ -53,7 +53,7 @@ type body struct {
 
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
-// bodyBytes is an upper bound of the size of r's body.
+// bodyBytes returns an upper bound of the size of r's body.
 func bodyBytes(r *eventlog.Recorded) int {
 	m := &r.Meta
 	texts := len(r.Stream) + len(r.Type) + len(m.Command) + len(m.Correlation) + len(m.Causation) + len(m.Actor) + len(m.Trace) + len(m.Recorded)
@@ -157,7 +157,7 @@ func decodeTexts(r *eventlog.Recorded, b []byte, n int) error {
 	return nil
 }
 
-// recordID is the id of the event in an encoded record, without decoding the rest.
+// recordID returns the id of the event in an encoded record, without decoding the rest.
 func recordID(record []byte) (id eventlog.EventID, ok bool) {
 	if len(record) < headerBytes+len(id) || !knownForm(record[0]) {
 		return id, false

@@ -39,7 +39,7 @@ func filled(t testing.TB, fs *vfs.MemFS, writer, appends int) []acked {
 	return h.until()
 }
 
-// copied is a copy of the whole file system.
+// copied returns a copy of the whole file system.
 func copied(fs *vfs.MemFS) *vfs.MemFS {
 	return fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(0, 0))})
 }

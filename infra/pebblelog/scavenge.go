@@ -45,7 +45,7 @@ func (l *Log) RemoveBelow(ctx context.Context, s eventlog.Stream, below eventlog
 		case beyond && !moved:
 			moved = true
 			if err := l.reading(l.writeCheckpoint); err != nil {
-				return removed, domain.Wrap(domain.Unavailable, err, "The checkpoint of the log cannot be written now; events beyond it are not removed.")
+				return removed, domain.Wrap(domain.Unavailable, err, "The checkpoint of the log cannot be written now; events beyond it are not removed")
 			}
 		case n < scavengeEvents:
 			return removed, nil
@@ -73,7 +73,7 @@ func (l *Log) removeSome(s eventlog.Stream, below eventlog.Version) (n int, beyo
 		v, ok := lastNumber(it.Key())
 		value, err := it.ValueAndErr()
 		if !ok || err != nil || len(value) != positionBytes {
-			return false, domain.Wrap(domain.Internal, errors.Join(errIndex, err), "The events of %s cannot be read.", s)
+			return false, domain.Wrap(domain.Internal, errors.Join(errIndex, err), "The events of %s cannot be read", s)
 		}
 		p := eventlog.Position(binary.BigEndian.Uint64(value))
 		if beyond = p >= limit; beyond {
@@ -159,7 +159,7 @@ func (l *Log) removeIDs(batch *pebble.Batch, ids []eventlog.EventID, positions [
 	}
 	it, err := l.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindID}, UpperBound: []byte{kindID + 1}})
 	if err != nil {
-		return domain.Wrap(domain.Internal, err, "The index of ids cannot be read.")
+		return domain.Wrap(domain.Internal, err, "The index of ids cannot be read")
 	}
 	defer func() { err = errors.Join(err, closed(it, positions[0])) }()
 	order := make([]int, len(ids))
@@ -174,7 +174,7 @@ func (l *Log) removeIDs(batch *pebble.Batch, ids []eventlog.EventID, positions [
 		}
 		value, err := it.ValueAndErr()
 		if err != nil || len(value) != positionBytes {
-			return domain.Wrap(domain.Internal, errors.Join(errIndex, err), "The index of ids cannot be read.")
+			return domain.Wrap(domain.Internal, errors.Join(errIndex, err), "The index of ids cannot be read")
 		}
 		if eventlog.Position(binary.BigEndian.Uint64(value)) == positions[i] {
 			if err := batch.Delete(key, nil); err != nil {
@@ -200,7 +200,7 @@ func (l *Log) FirstVersion(_ context.Context, s eventlog.Stream) (v eventlog.Ver
 func (l *Log) firstVersion(s eventlog.Stream) (eventlog.Version, error) {
 	v, err := l.position(goneKey(s)) // a number of the same form
 	if err != nil {
-		return 0, domain.Wrap(domain.Internal, err, "The first version of %s cannot be read.", s)
+		return 0, domain.Wrap(domain.Internal, err, "The first version of %s cannot be read", s)
 	}
 	return max(eventlog.Version(v), 1), nil
 }
@@ -232,7 +232,7 @@ func (l *Log) scavengedBelow(s eventlog.Stream, missing, found eventlog.Version)
 	if first >= found {
 		return eventlog.ErrIncomplete(s, missing, first)
 	}
-	return domain.Wrap(domain.Internal, errIndex, "Version %d of %s cannot be read.", missing, s)
+	return domain.Wrap(domain.Internal, errIndex, "Version %d of %s cannot be read", missing, s)
 }
 
 // GiveBack implements eventlog.Scavenging: it rewrites the tables without what
@@ -252,7 +252,7 @@ func (l *Log) GiveBack(ctx context.Context) error {
 	before := l.removals.Load()
 	err := l.reading(func() error {
 		if err := l.db.Compact(ctx, []byte{0}, []byte{0xff}, false); err != nil {
-			return domain.Wrap(domain.Unavailable, err, "The space of what was removed is not given back yet.")
+			return domain.Wrap(domain.Unavailable, err, "The space of what was removed is not given back yet")
 		}
 		return nil
 	})
@@ -262,7 +262,7 @@ func (l *Log) GiveBack(ctx context.Context) error {
 	return l.recordRemovals(before)
 }
 
-// recordRemovals notes that the space of all that was removed is given back, unless
+// recordRemovals records that the space of all removals was reclaimed, unless
 // more was removed since there were so many removals.
 func (l *Log) recordRemovals(removals int64) error {
 	l.removing.Lock()
@@ -283,7 +283,7 @@ func (l *Log) Owes(context.Context) (owed bool, err error) {
 	err = l.reading(func() error {
 		p, err := l.position([]byte{kindOwed})
 		if owed = p > 0; err != nil {
-			return domain.Wrap(domain.Internal, err, "It cannot be read whether space of removed events is to be given back.")
+			return domain.Wrap(domain.Internal, err, "It cannot be read whether space of removed events is to be given back")
 		}
 		return nil
 	})
@@ -295,7 +295,7 @@ func (l *Log) Owes(context.Context) (owed bool, err error) {
 func (l *Log) Bytes(context.Context) (n int64, err error) {
 	err = l.reading(func() error {
 		if err := l.db.Flush(); err != nil {
-			return domain.Wrap(domain.Unavailable, err, "The size of the log cannot be told.")
+			return domain.Wrap(domain.Unavailable, err, "The size of the log cannot be told")
 		}
 		total := l.db.Metrics().Total()
 		n = total.TablesSize

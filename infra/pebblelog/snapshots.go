@@ -16,7 +16,7 @@ import (
 const snapshotForm = 1
 
 // save is one snapshot on its way to the writer, the only goroutine that
-// touches the database, because a failed disk ends whoever does.
+// touches the database, because a failed disk ends the goroutine that does.
 type save struct {
 	key, value []byte
 	done       chan error // room for the one answer
@@ -33,7 +33,7 @@ func encodeSnapshot(schema string, at eventlog.Version, state []byte) []byte {
 	return b
 }
 
-// decodeSnapshot returns ok = false for what is broken: a snapshot is a cache.
+// decodeSnapshot returns ok = false for a damaged snapshot: it is only a cache.
 // The state shares memory with value.
 func decodeSnapshot(value []byte) (schema string, at eventlog.Version, state []byte, ok bool) {
 	if len(value) < 5 || value[0] != snapshotForm || crc32.Checksum(value[5:], castagnoli()) != binary.BigEndian.Uint32(value[1:]) {
@@ -61,7 +61,7 @@ func (l *Log) LoadSnapshot(_ context.Context, s eventlog.Stream, schema string) 
 			return nil
 		}
 		if err != nil {
-			return domain.Wrap(domain.Internal, err, "The snapshot of %s cannot be read.", s)
+			return domain.Wrap(domain.Internal, err, "The snapshot of %s cannot be read", s)
 		}
 		has, version, found, whole := decodeSnapshot(value)
 		if ok = whole && has == schema; ok {
@@ -84,7 +84,7 @@ func (l *Log) SaveSnapshot(ctx context.Context, s eventlog.Stream, schema string
 	select {
 	case l.saves <- w:
 	case <-ctx.Done():
-		return domain.Wrap(domain.Unavailable, ctx.Err(), "The log was too busy to take the snapshot in time.")
+		return domain.Wrap(domain.Unavailable, ctx.Err(), "The log was too busy to take the snapshot in time")
 	case <-l.failed:
 		return l.failure()
 	case <-l.closing:

@@ -58,7 +58,7 @@ func (t *tail) drop(upTo eventlog.Position) {
 	}
 }
 
-// position returns the end, and what is closed when it moves.
+// position returns the end, and a channel that is closed when it moves.
 func (t *tail) position() (eventlog.Position, <-chan struct{}) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

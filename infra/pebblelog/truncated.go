@@ -30,7 +30,7 @@ func (l *Log) TruncatedStreams(ctx context.Context, categories ...string) (list 
 			}
 			value, err := it.ValueAndErr()
 			if err != nil || len(value) != positionBytes || len(it.Key()) < len(goneKey("")) {
-				return false, domain.Wrap(domain.Internal, errIndex, "The scavenged streams cannot be listed.")
+				return false, domain.Wrap(domain.Internal, errIndex, "The scavenged streams cannot be listed")
 			}
 			s := eventlog.Stream(it.Key()[len(goneKey("")):])
 			if len(categories) > 0 && !slices.Contains(categories, s.Category()) {

@@ -10,7 +10,8 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// signedCheckpoint is what lies beside the database and says what it must hold.
+// signedCheckpoint is the key and the checkpoint beside the database: what the log
+// must hold at least.
 type signedCheckpoint struct {
 	key   ed25519.PrivateKey // nil if there is none
 	last  checkpoint
@@ -48,7 +49,7 @@ func readSignedCheckpoint(files folder) (w signedCheckpoint, err error) {
 	return w, nil
 }
 
-// compareWithCheckpoint compares the log that was opened with its checkpoint.
+// compareWithCheckpoint returns an error if the opened log does not hold what its checkpoint says.
 func (l *Log) compareWithCheckpoint(w signedCheckpoint) error {
 	switch {
 	case !w.found && l.last > 0:
@@ -69,7 +70,7 @@ func (l *Log) compareWithCheckpoint(w signedCheckpoint) error {
 	return nil
 }
 
-// lastPosition is the position of the last event in the database.
+// lastPosition returns the position of the last event in the database.
 func lastPosition(db *pebble.DB) (p eventlog.Position, err error) {
 	it, err := db.NewIter(&pebble.IterOptions{LowerBound: eventKey(0), UpperBound: eventKey(-1)})
 	if err != nil {

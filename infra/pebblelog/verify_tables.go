@@ -39,9 +39,8 @@ func (l *Log) isLive(t scrub.Table) (live bool, err error) {
 	return live, err
 }
 
-// verifyTables verifies, at the start, the table that was found broken before
-// and then the newest tables up to a bound of bytes. The rest is left to
-// [Log.verifyRest].
+// verifyTables verifies at the start the table that was found broken before, then
+// the newest tables up to a bound of bytes. [Log.verifyRest] verifies the rest.
 func (l *Log) verifyTables() error {
 	levels, err := scrub.LiveTables(l.db, describeKeys)
 	if err != nil {
@@ -71,7 +70,7 @@ func (l *Log) verifyTables() error {
 	return nil
 }
 
-// verifyRest verifies what the start left, slowly, beside the work of the log.
+// verifyRest verifies the remaining tables in the background, at a limited rate.
 func (l *Log) verifyRest() {
 	defer close(l.verified)
 	defer l.scrub.Close()
@@ -150,7 +149,7 @@ func (l *Log) verifyContinuity() error {
 	return nil
 }
 
-// lastIn is the position of the last event in a table, 0 if there is none.
+// lastIn returns the position of the last event in a table, 0 if there is none.
 func (l *Log) lastIn(t scrub.Table) (p eventlog.Position, err error) {
 	if p := positionOf(t.Last); p > 0 {
 		return p, nil
@@ -178,7 +177,7 @@ func (l *Log) lastIn(t scrub.Table) (p eventlog.Position, err error) {
 	return p, errors.Join(it.Error(), it.Close())
 }
 
-// describeKeys says what keys from first to last are about.
+// describeKeys returns what keys from first to last are about, for the operator.
 func describeKeys(first, last []byte) string {
 	if len(first) == 0 || len(last) == 0 {
 		return "an unknown part of the log"
@@ -200,7 +199,7 @@ func describeKeys(first, last []byte) string {
 	}
 }
 
-// positionOf is the position of an event's key, 0 for another.
+// positionOf returns the position of an event's key, 0 for another.
 func positionOf(key []byte) eventlog.Position {
 	if len(key) != eventKeyBytes || key[0] != kindEvent {
 		return 0

@@ -250,7 +250,7 @@ func (l *Log) repeated(r *request, conflict error) error {
 				return conflict
 			}
 			if err != nil {
-				return domain.Wrap(domain.Internal, err, "Version %d of %s cannot be read.", e.Version, p.stream)
+				return domain.Wrap(domain.Internal, err, "Version %d of %s cannot be read", e.Version, p.stream)
 			}
 			if id != e.ID {
 				return conflict

@@ -40,7 +40,7 @@ type peer struct {
 	restless atomic.Int64 // until when it is asked last, in Unix nanoseconds
 }
 
-// NewBus checks the addresses; nobody is asked yet.
+// NewBus checks the addresses; it does not connect yet.
 func NewBus(o Options) (*Bus, error) {
 	if err := CheckSecret(o.Secret); err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func newHTTP() *http.Client {
 func (b *Bus) Close() { b.http.CloseIdleConnections() }
 
 // Send implements [commands.Bus]. Kinds besides the receiver's: Unavailable
-// (nobody could be asked) and Unknown (no answer came).
+// (no peer could be reached) and Unknown (no answer came).
 func (b *Bus) Send(ctx context.Context, c commands.Command) (commands.Reply, error) {
 	r, err := b.send(ctx, c)
 	if b.observe != nil {
@@ -103,7 +103,7 @@ func (b *Bus) send(ctx context.Context, c commands.Command) (commands.Reply, err
 	}
 	body, err := json.Marshal(e)
 	if err != nil {
-		return commands.Reply{}, domain.Wrap(domain.Internal, err, "The command %s cannot be sent.", name)
+		return commands.Reply{}, domain.Wrap(domain.Internal, err, "The command %s cannot be sent", name)
 	}
 	var worst error
 	for _, p := range b.order(name, commands.StreamOf(c).ID()) {
@@ -121,7 +121,7 @@ func (b *Bus) send(ctx context.Context, c commands.Command) (commands.Reply, err
 	return commands.Reply{}, worst
 }
 
-// order is whom to ask, in turn: the same for everything about one thing, and
+// order returns the peers to try, in this order: the same for everything about one thing, and
 // those that just failed last.
 func (b *Bus) order(command, about string) []*peer {
 	peers := slices.Clone(b.peers[command])
@@ -154,7 +154,7 @@ func askAnother(err error) bool {
 func (b *Bus) ask(ctx context.Context, p *peer, body []byte) (commands.Reply, error) {
 	ask, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
 	if err != nil {
-		return commands.Reply{}, domain.Wrap(domain.Invalid, err, "%q is not the address of a process.", p.url)
+		return commands.Reply{}, domain.Wrap(domain.Invalid, err, "%q is not the address of a process", p.url)
 	}
 	ask.Header.Set("Authorization", "Bearer "+b.secret)
 	ask.Header.Set("Content-Type", "application/json")
@@ -172,20 +172,20 @@ func (b *Bus) ask(ctx context.Context, p *peer, body []byte) (commands.Reply, er
 	}
 	var r commands.Reply
 	if err := json.Unmarshal(data, &r); err != nil {
-		return commands.Reply{}, another{domain.Wrap(domain.Unknown, err, "The answer of another process cannot be read; send the request again.")}
+		return commands.Reply{}, another{domain.Wrap(domain.Unknown, err, "The answer of another process cannot be read; send the request again")}
 	}
 	return r, nil
 }
 
-// unanswered tells what surely was not sent from what may have arrived.
+// unanswered returns what surely was not sent from what may have arrived.
 func (b *Bus) unanswered(ctx context.Context, p *peer, err error) error {
 	if ctx.Err() == nil {
 		p.restless.Store(time.Now().Add(RestAfterFailure).UnixNano())
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op == "dial" {
-		return another{domain.Wrap(domain.Unavailable, err, "The process that takes this cannot be reached now.")}
+		return another{domain.Wrap(domain.Unavailable, err, "The process that takes this cannot be reached now")}
 	}
-	return another{domain.Wrap(domain.Unknown, err, "The process that takes this did not answer; send the request again to find out.")}
+	return another{domain.Wrap(domain.Unknown, err, "The process that takes this did not answer; send the request again to find out")}
 }
 
 // refusal is the receiver's error with its kind.

@@ -8,7 +8,7 @@
 //
 // Errors keep their kind. A command is known by what it is about, so sending it
 // again is safe: a sender that gets no answer asks another process of the same
-// role, and only when nobody answers does the caller hear Unavailable (nothing
+// role, and only when no peer answers does the caller get Unavailable (nothing
 // was sent) or Unknown (something may have been done; send it again).
 //
 // Commands about one stream go to one process as long as it answers, which so

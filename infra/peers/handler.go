@@ -18,7 +18,7 @@ import (
 // "received" or "sent", kind the error's name or "ok".
 type Observer func(where, command, kind string)
 
-// Handler takes the commands of other processes for bus. Whoever does not bring
+// Handler takes the commands of other processes for bus. A caller that does not bring
 // the secret learns nothing else.
 func Handler(bus commands.Bus, secret string, logger *slog.Logger, observe Observer) (http.Handler, error) {
 	if err := CheckSecret(secret); err != nil {
@@ -54,7 +54,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var e commands.Envelope
 	if err := decode(http.MaxBytesReader(w, r.Body, MaxBodyBytes), &e); err != nil {
-		h.fail(w, r, "unreadable", domain.Wrap(domain.Invalid, err, "The envelope cannot be read."))
+		h.fail(w, r, "unreadable", domain.Wrap(domain.Invalid, err, "The envelope cannot be read"))
 		return
 	}
 	c, err := e.Open()
@@ -126,7 +126,7 @@ func decode(body io.Reader, v any) error {
 	return json.Unmarshal(data, v)
 }
 
-// textOf is what the person who asked may know.
+// textOf returns what the person who asked may know.
 func textOf(err error) string {
 	if e, ok := errors.AsType[*domain.Error](err); ok && e.Kind != domain.Internal {
 		return e.Text

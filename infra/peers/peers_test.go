@@ -42,7 +42,7 @@ func serve(t *testing.T, bus commands.Bus) *httptest.Server {
 	return s
 }
 
-// to is a bus that sends cancel_order to processes.
+// to returns a bus that sends cancel_order to processes.
 func to(t *testing.T, urls ...string) *peers.Bus {
 	t.Helper()
 	b, err := peers.NewBus(peers.Options{Secret: secret, Peers: map[string][]string{"cancel_order": urls}})
@@ -245,7 +245,7 @@ func TestBadBodiesAreRefused(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// nobody is an address at which connections are refused.
+// nobody returns an address at which connections are refused.
 func nobody(t *testing.T) string {
 	t.Helper()
 	var lc net.ListenConfig

@@ -8,7 +8,7 @@ import (
 	"orderflow/projections"
 )
 
-// baselineBatchRows is how many rows one COPY of BareCopy holds: about what the
+// baselineBatchRows is how many rows one COPY of BaselineCopy holds: about what the
 // largest batch of a rebuild leaves to be written.
 const baselineBatchRows = 10_000
 

@@ -2,13 +2,13 @@ package postgres
 
 import "hash/maphash"
 
-// bloomFilterBits is the size of the filter of one table: 4 MiB. Of ten million keys
-// it takes a quarter of the new ones for old, which costs a question each, and
-// no more.
+// bloomFilterBits is the size of the filter of one table: 4 MiB. With ten
+// million keys a quarter of the new ones are false positives, which cost one
+// query each.
 const bloomFilterBits = 1 << 25
 
-// bloomFilter remembers which keys were written, without ever forgetting one: a key it
-// does not know is not in the table. It may take a new one for one it knows.
+// bloomFilter holds the keys that were written to each table: a key that it does not
+// have is not in the table. It may report a new key as known (false positive).
 type bloomFilter struct {
 	seed   maphash.Seed
 	tables map[string][]uint64
@@ -18,7 +18,7 @@ func newBloomFilter() bloomFilter {
 	return bloomFilter{seed: maphash.MakeSeed(), tables: map[string][]uint64{}}
 }
 
-// add remembers a key; it says whether it may be there already.
+// add adds a key and reports whether it may have been there already.
 func (s bloomFilter) add(table, key string) (there bool) {
 	bits := s.tables[table]
 	if bits == nil {
@@ -33,7 +33,7 @@ func (s bloomFilter) add(table, key string) (there bool) {
 	return there
 }
 
-// has says whether a key may be there.
+// has reports whether a key may be there.
 func (s bloomFilter) has(table, key string) bool {
 	bits := s.tables[table]
 	if bits == nil {

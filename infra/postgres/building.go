@@ -28,7 +28,7 @@ const (
 // the build.
 //
 // A batch is written while the next one is folded: Write encodes it and hands it
-// over, and whoever asks next waits for it and learns how it went. Rows go by
+// over, and the next call waits for it and returns its error. Rows go by
 // COPY; rows that may be there already are deleted first. Commits do not wait
 // for the disk before the one that promotes.
 type building struct {
@@ -118,7 +118,7 @@ func (b *building) Write(ctx context.Context, batch projections.Batch) error {
 	return nil
 }
 
-// awaitWrite waits for the batch being written. The caller holds mu.
+// awaitWrite waits for the batch that is being written. The caller holds mu.
 func (b *building) awaitWrite(ctx context.Context) error {
 	if b.flight != nil {
 		select {
@@ -134,7 +134,7 @@ func (b *building) awaitWrite(ctx context.Context) error {
 	return b.failed
 }
 
-// table is what one batch writes into one table.
+// table is the rows that one batch writes into one table.
 type table struct {
 	name  string
 	gone  []any // keys of rows that may be there

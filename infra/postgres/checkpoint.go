@@ -14,7 +14,7 @@ func (v *version) Checkpoint(ctx context.Context) (eventlog.Checkpoint, error) {
 	return c, mapped(err)
 }
 
-// scanStand reads a checkpoint. If the position is not that of the marks, a
+// scanViewCheckpoint reads the checkpoint of a view. If the position is not that of the marks, a
 // program moved it that did not know them: then it is all that is known.
 func scanViewCheckpoint(row scanner) (c eventlog.Checkpoint, err error) {
 	var at eventlog.Position
@@ -30,13 +30,13 @@ func scanViewCheckpoint(row scanner) (c eventlog.Checkpoint, err error) {
 	return c, nil
 }
 
-// bindCheckpoint is the columns of a checkpoint, as version_serve and
+// bindCheckpoint returns the columns of a checkpoint, as version_serve and
 // version_advance have them.
 func bindCheckpoint(c eventlog.Checkpoint) []any {
 	return []any{int64(c.Position()), int64(c.Event.Position), idBytes(c.Event.ID), int64(c.Passed.Position), idBytes(c.Passed.ID)}
 }
 
-// idBytes is an id as stored: nothing if it is not known.
+// idBytes returns an id as stored: nothing if it is not known.
 func idBytes(id eventlog.EventID) []byte {
 	if id == (eventlog.EventID{}) {
 		return []byte{}

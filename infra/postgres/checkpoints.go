@@ -31,7 +31,7 @@ func (s *Server) Checkpoints(ctx context.Context, service string) (*Checkpoints,
 	return &Checkpoints{server: s, pool: p}, nil
 }
 
-// LoadCheckpoint returns what was last saved under a name, zero if there is
+// LoadCheckpoint returns the checkpoint last saved under a name, zero if there is
 // nothing. What an older version saved has no ids.
 func (c *Checkpoints) LoadCheckpoint(ctx context.Context, name string) (eventlog.Checkpoint, error) {
 	ctx, cancel := c.server.within(ctx)
@@ -43,7 +43,7 @@ func (c *Checkpoints) LoadCheckpoint(ctx context.Context, name string) (eventlog
 	return at, mapped(err)
 }
 
-// SaveCheckpoint replaces what is saved under a name.
+// SaveCheckpoint replaces the checkpoint saved under a name.
 func (c *Checkpoints) SaveCheckpoint(ctx context.Context, name string, at eventlog.Checkpoint) error {
 	ctx, cancel := c.server.within(ctx)
 	defer cancel()

@@ -11,7 +11,7 @@ import (
 	"orderflow/sagas/sagastest"
 )
 
-// place is a checkpoint of a test.
+// place returns a checkpoint of a test.
 func place(p eventlog.Position) eventlog.Checkpoint {
 	return eventlog.Checkpoint{
 		Event:  eventlog.Mark{Position: p, ID: eventlog.EventID{byte(p), 15: 1}},

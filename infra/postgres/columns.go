@@ -23,7 +23,7 @@ func extend[T any](c *columns, v T) {
 // end says that the row is whole.
 func (c *columns) end() { c.next = 0 }
 
-// keys are the key columns of rows or of keys.
+// keys returns the key columns of rows or of keys.
 func (v view[K, V]) keys(keys []K) []any {
 	var c columns
 	for _, k := range keys {
@@ -33,7 +33,7 @@ func (v view[K, V]) keys(keys []K) []any {
 	return c.all
 }
 
-// arrays are all columns of rows.
+// arrays returns all columns of rows.
 func (v view[K, V]) arrays(rows []V) ([]any, error) {
 	var c columns
 	for i := range rows {
@@ -86,7 +86,7 @@ func (c *copied) begin() {
 
 func (c *copied) end() { binary.BigEndian.PutUint16(c.bytes[c.row:], c.fields) }
 
-// copied is all rows as COPY reads them.
+// copied returns all rows as COPY reads them.
 func (v view[K, V]) copied(buffer []byte, rows []V) ([]byte, error) {
 	c := copied{bytes: buffer[:0]}
 	for i := range rows {

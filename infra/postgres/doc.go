@@ -22,7 +22,7 @@
 // the new one; so once a version was promoted no question is answered by the one
 // before, in no process. A writer of the old version is refused by advance.
 // Snapshots lock the tables they read; tables of old versions are dropped by
-// whoever finds them unlocked. A builder holds an advisory lock named after its
+// the first process that finds them unlocked. A builder holds an advisory lock named after its
 // version for as long as its connection lives; versions of dead builders are
 // dropped too. Programs of different schema or fold keep versions side by side.
 //

@@ -22,7 +22,7 @@ const (
 	stateLockTimeout    = "55P03"
 )
 
-// kinds says what a state of SQL, or else its class, means for the caller.
+// kinds maps a SQLSTATE, or else its class, to a kind of error.
 var kinds = map[string]domain.Kind{ //nolint:gochecknoglobals // a table
 	stateNotThere: domain.Conflict,
 	"22003":       domain.Exhausted,   // a number does not fit
@@ -61,7 +61,7 @@ func mapped(err error) error {
 		return err
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
-		return domain.Wrap(domain.NotFound, err, "There is no such row.")
+		return domain.Wrap(domain.NotFound, err, "There is no such row")
 	}
 	kind := domain.Unavailable
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -72,7 +72,7 @@ func mapped(err error) error {
 	if text, ok := sentences[kind]; ok {
 		return domain.Wrap(kind, err, "%s", text)
 	}
-	return domain.Wrap(kind, err, "The database does not answer now.")
+	return domain.Wrap(kind, err, "The database does not answer now")
 }
 
 func kindOf(state string) domain.Kind {
@@ -87,7 +87,7 @@ func kindOf(state string) domain.Kind {
 	return domain.Internal
 }
 
-// state is the state of SQL an error carries, or empty.
+// state returns the state of SQL an error carries, or empty.
 func state(err error) string {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Code
@@ -99,12 +99,12 @@ func state(err error) string {
 // another version serves.
 func gone(err error) error {
 	if s := state(err); s == stateUndefinedTable || s == stateInvalidSchema {
-		return domain.Wrap(domain.Conflict, err, "This version of the view serves no more.")
+		return domain.Wrap(domain.Conflict, err, "This version of the view serves no more")
 	}
 	return mapped(err)
 }
 
-// named replaces the text of a NotFound by one that says what was not found.
+// named replaces the text of a NotFound error by one that names the missing row.
 func named(err error, format string, args ...any) error {
 	if err != nil && domain.KindOf(err) == domain.NotFound {
 		return domain.Errorf(domain.NotFound, format, args...)

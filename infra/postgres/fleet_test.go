@@ -21,7 +21,7 @@ import (
 	"orderflow/readmodels"
 )
 
-// runner is the projecting part of a process.
+// runner returns the projecting part of a process.
 func runner(log projections.Log, v *postgres.Views) *projections.Runner {
 	return projections.NewRunner(projections.Config{Log: log, Views: v, Logger: quiet()})
 }

@@ -68,7 +68,7 @@ func (l *Leases) Hold(ctx context.Context, name string, work func(ctx context.Co
 		if ctx.Err() != nil {
 			return mapped(ctx.Err())
 		}
-		l.logger.Warn("the lease is asked for again", "lease", name, "err", err)
+		l.logger.Warn("the lease is asked for again", "lease", name, "error", err)
 		if err := pause(ctx, leaseRetry); err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (l *Leases) hold(ctx context.Context, c *pgx.Conn, name string, token int64
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		if err := watchOver(held, c); err != nil {
-			lost(domain.Wrap(domain.Unavailable, err, "The lease %s is lost.", name))
+			lost(domain.Wrap(domain.Unavailable, err, "The lease %s is lost", name))
 		}
 	})
 	err := work(held, token)
@@ -141,7 +141,7 @@ func (l *Leases) hold(ctx context.Context, c *pgx.Conn, name string, token int64
 	watch.Wait()
 	drop(c)
 	if ctx.Err() == nil && cause != nil {
-		l.logger.Warn("the lease is lost", "lease", name, "token", token, "err", cause)
+		l.logger.Warn("the lease is lost", "lease", name, "token", token, "error", cause)
 		if err == nil || errors.Is(err, context.Canceled) {
 			return cause
 		}

@@ -42,7 +42,7 @@ func (s *Server) migrate(ctx context.Context, service, set string) (*pgxpool.Poo
 		}
 		if _, err := g.Up(ctx); err != nil {
 			if state(err) == stateDenied {
-				return domain.Wrap(domain.Unavailable, err, "The user may not create tables in %s; make it the owner of the database.", s.database(service))
+				return domain.Wrap(domain.Unavailable, err, "The user may not create tables in %s; make it the owner of the database", s.database(service))
 			}
 			return mapped(err)
 		}

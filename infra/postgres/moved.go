@@ -119,7 +119,7 @@ func (n *news) listen(ctx context.Context, service string) {
 			_ = c.Close(context.WithoutCancel(ctx)) // it is of no more use
 		}
 		if ctx.Err() == nil {
-			n.server.logger.Info("changes of views are polled until the connection is back", "database", n.server.database(service), "err", err)
+			n.server.logger.Info("changes of views are polled until the connection is back", "database", n.server.database(service), "error", err)
 			_ = pause(ctx, listenRetry)
 		}
 	}

@@ -62,7 +62,7 @@ func (b *building) Promote(ctx context.Context) error {
 		if err == nil {
 			break
 		}
-		// No row serves for whoever waited while another version was promoted.
+		// No row is serving for a process that waited while another version was promoted.
 		again := state(err) == stateLockTimeout || errors.Is(err, pgx.ErrNoRows)
 		if !again || attempt == maxSwitchAttempts {
 			return b.undecided(ctx, err)

@@ -56,7 +56,7 @@ const (
 	shippingService  = "shipping"
 )
 
-// Options says where the server is.
+// Options configure a server.
 type Options struct {
 	// URL names server, user, and the base of the databases' names:
 	// postgres://user:password@host/orderflow.
@@ -131,7 +131,7 @@ func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(),
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
 
-// database is the name of a service's database.
+// database returns the name of a service's database.
 func (s *Server) database(service string) string { return s.base + "_" + service }
 
 // pool returns the pool of a service's database, which it makes on first use.
@@ -183,7 +183,7 @@ func about(ctx context.Context, p *pgxpool.Pool) (version int, encoding string, 
 	return version, encoding, err
 }
 
-// create makes a database, unless somebody else does at this moment.
+// create makes a database, unless another process does at the same moment.
 func (s *Server) create(ctx context.Context, name string) error {
 	var c *pgx.Conn
 	var err error

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// statements are the statements with one schema in place of live.
+// statements caches the SQL statements with a version's schema in place of live.
 type statements struct {
 	schema string
 
@@ -17,6 +17,7 @@ func newStatements(schema string) *statements {
 	return &statements{schema: schema, all: map[string]string{}}
 }
 
+// of returns the statement with a name.
 func (t *statements) of(name string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -26,16 +26,16 @@ const (
 )
 
 const (
-	// unusedAfter is how long nobody may have used the versions of another
-	// schema or fold before they are dropped: longer than a fleet takes to
+	// unusedAfter is how long the versions of another schema or fold must be
+	// unused before they are dropped: longer than a fleet takes to
 	// change from one program to the next, or back.
 	unusedAfter = time.Hour
-	// dropLockTimeout bounds the wait for readers of a version to be dropped;
-	// whom they keep from it tries again later.
+	// dropLockTimeout bounds the wait for readers of a version to be dropped; the
+	// next sweep tries again.
 	dropLockTimeout = 50 * time.Millisecond
 )
 
-// versions keeps the versions of one group.
+// versions manages the versions of one group's tables.
 type versions struct {
 	server  *Server
 	service string
@@ -130,13 +130,13 @@ func (l *versions) show(ctx context.Context, tx pgx.Tx, v *version) error {
 	return err
 }
 
-// live is the serving version.
+// live returns the serving version.
 func (l *versions) live(ctx context.Context) (*version, error) {
 	v, _, err := l.liveAt(ctx)
 	return v, err
 }
 
-// liveAt is the serving version and where it stands.
+// liveAt returns the serving version and its position.
 func (l *versions) liveAt(ctx context.Context) (*version, eventlog.Position, error) {
 	var id, at int64
 	if err := l.pool.QueryRow(ctx, statement("version_live"), l.group.Name, l.tag).Scan(&id, &at); err != nil {
@@ -145,7 +145,7 @@ func (l *versions) liveAt(ctx context.Context) (*version, eventlog.Position, err
 	return l.see(id), eventlog.Position(at), nil
 }
 
-// see remembers which version serves.
+// see caches which version serves.
 func (l *versions) see(id int64) *version {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -155,14 +155,14 @@ func (l *versions) see(id int64) *version {
 	return l.serving
 }
 
-// tend says that this tag is in use, and drops what is not.
+// tend marks this tag as used and drops unused versions.
 func (l *versions) tend(ctx context.Context) {
 	used, err := l.pool.Exec(ctx, statement("version_use"), l.group.Name, l.tag)
 	if err == nil && used.RowsAffected() == 0 {
 		err = l.ensure(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
-		l.logger.Warn("the view's version cannot be kept", "err", err)
+		l.logger.Warn("the view's version cannot be kept", "error", err)
 	}
 	l.sweep(ctx)
 }
@@ -174,7 +174,7 @@ type leftover struct {
 	unused bool
 }
 
-// sweep drops old versions that nobody reads, versions of dead builders, and
+// sweep drops old versions without readers, versions of dead builders, and
 // those of other programs that are used no more. What cannot be dropped now is
 // found again.
 func (l *versions) sweep(ctx context.Context) {
@@ -196,19 +196,19 @@ func (l *versions) sweep(ctx context.Context) {
 		}
 	}
 	if err != nil && ctx.Err() == nil && state(err) != stateLockTimeout {
-		l.logger.Warn("old versions of the view stay for now", "err", err)
+		l.logger.Warn("old versions of the view stay for now", "error", err)
 	}
 }
 
 // drop drops a version if it is still what it was, its builder is dead, and
-// nobody reads it.
+// it has no readers.
 func (l *versions) drop(ctx context.Context, o leftover) (dropped bool, err error) {
 	err = pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
 		var now string
 		var dead bool
 		err := tx.QueryRow(ctx, statement("version_claim"), o.id).Scan(&now)
 		if errors.Is(err, pgx.ErrNoRows) || err == nil && now != o.state {
-			return nil // somebody else is at it
+			return nil // another process drops it
 		}
 		if err != nil {
 			return err
@@ -223,7 +223,7 @@ func (l *versions) drop(ctx context.Context, o leftover) (dropped bool, err erro
 }
 
 // erase drops a version's tables; nothing that depends on them goes with them,
-// but for the views of a tag that nobody uses.
+// except the views of an unused tag.
 func (l *versions) erase(ctx context.Context, tx pgx.Tx, o leftover) error {
 	v := newVersion(l, o.id)
 	text := "SET LOCAL lock_timeout = " + millis(dropLockTimeout)

@@ -9,7 +9,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// Available is how many units orders can have, as the mirror last wrote it. It
+// Available is the stock that orders can reserve, as the mirror last wrote it. It
 // is for a check before an order is taken; the reservation decides.
 type Available struct{ r *Redis }
 

@@ -15,7 +15,7 @@ import (
 	"orderflow/readmodels"
 )
 
-// usual is an order of ten lines, the size of most.
+// usual returns an order of ten lines, the size of most.
 func usual(number int) readmodels.Order {
 	o := rowAt(projectionstest.Order{Number: number}.ID(), 1)
 	for len(o.Lines) < 10 {

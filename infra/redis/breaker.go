@@ -6,20 +6,20 @@ import (
 )
 
 const (
-	// maxFailures is how many calls in a row fail before Redis is left alone:
-	// one or two are a connection that was lost.
+	// maxFailures is how many calls in a row fail before the breaker opens: one
+	// or two are a lost connection.
 	maxFailures = 5
-	// openFor is for how long: a Redis that does not answer then costs each
-	// process one timeout a second.
+	// openFor is how long the breaker stays open: a Redis that does not answer
+	// then costs each process one timeout a second.
 	openFor = time.Second
 )
 
-// breaker stops calls that would fail. The zero value lets all through.
+// breaker is a circuit breaker: it skips calls that would fail. The zero value is closed.
 type breaker struct {
 	mu        sync.Mutex
 	failures  int // in a row
 	openUntil time.Time
-	halfOpen  bool // one call looks whether it is well again
+	halfOpen  bool // one call is probing Redis
 }
 
 func (b *breaker) allow(now time.Time) bool {
@@ -49,6 +49,7 @@ func (b *breaker) failed(now time.Time) {
 	b.openUntil = now.Add(openFor)
 }
 
+// abandon ends a call that says nothing about Redis: its caller went away.
 func (b *breaker) abandon() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -16,17 +16,17 @@ import (
 type Stats struct {
 	Calls    int64 // that were tried
 	Timeouts int64 // took too long
-	Network  int64 // nobody there, or a connection that ended
+	Network  int64 // no connection, or a connection that ended
 	Refused  int64 // Redis answered with an error
 	Skipped  int64 // not tried, because it failed before
 	GivenUp  int64 // the caller went away
 
 	Hits   int64 // rows that Redis answered
 	Absent int64 // rows that were not there
-	Older  int64 // rows that were there, at a position that was seen passed
+	Older  int64 // rows older than the read watermark
 
 	Mirrored int64 // rows written by the mirror, on all tags
-	Epochs   int64 // times that a tag began anew
+	Epochs   int64 // new epochs of tags
 	Dropped  int64 // batches that the mirror had no room for
 	Missed   int64 // batches that did not reach a tag, for each tag
 }
@@ -48,13 +48,13 @@ func (r *Redis) Stats() Stats {
 	}
 }
 
-// call makes one call, bounded in time, unless the lane has failed too often.
+// call makes one call, bounded in time, unless the breaker of its keys is open.
 // A missing key is no failure: f must not return goredis.Nil.
 func (r *Redis) call(ctx context.Context, lane int, f func(context.Context) error) error {
 	b := r.breaker(lane)
 	if !b.allow(r.now()) {
 		r.stats.skipped.Add(1)
-		return domain.Errorf(domain.Unavailable, "Redis failed before and is left alone for a moment.")
+		return domain.Errorf(domain.Unavailable, "Redis failed %d times in a row; it is not called for up to %s.", maxFailures, openFor)
 	}
 	r.stats.calls.Add(1)
 	bounded, cancel := context.WithTimeout(ctx, r.timeout)
@@ -94,7 +94,7 @@ func (r *Redis) count(err error) {
 	}
 }
 
-// breaker finds the breaker of some keys. A single node fails as a whole.
+// breaker returns the breaker of a group of keys. A single node has one breaker.
 func (r *Redis) breaker(i int) *breaker {
 	if !r.cluster {
 		i = 0

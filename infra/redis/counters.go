@@ -15,7 +15,7 @@ import (
 const counterLife = 8 * 24 * time.Hour
 
 // Counters are figures that all processes add to, by day in UTC. They are
-// figures to look at: they begin anew when Redis is lost, and an Add that
+// figures to look at: they begin at 0 when Redis is lost, and an Add that
 // failed may have counted.
 type Counters struct{ r *Redis }
 
@@ -44,7 +44,7 @@ func (c *Counters) Read(ctx context.Context) (map[string]int64, error) {
 	return c.ReadDay(ctx, c.r.now())
 }
 
-// ReadDay returns the figures of the day of a time. A day that nobody counted
+// ReadDay returns the figures of the day of a time. A day without counts
 // on, or long ago, has none.
 func (c *Counters) ReadDay(ctx context.Context, day time.Time) (map[string]int64, error) {
 	key := c.key(day)
@@ -60,7 +60,7 @@ func (c *Counters) ReadDay(ctx context.Context, day time.Time) (map[string]int64
 	for name, text := range texts {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return nil, domain.Wrap(domain.Unavailable, err, "The counter %s in Redis is not a number.", name)
+			return nil, domain.Wrap(domain.Unavailable, err, "The counter %s in Redis is not a number", name)
 		}
 		figures[name] = n
 	}

@@ -1,6 +1,6 @@
 // Package redis keeps in Redis, a single node or a cluster, what the processes
-// of a fleet share to be fast. Nothing in it is the truth: whoever asks falls
-// back, and losing or flushing Redis at any moment changes speed, never an
+// of a fleet share to be fast. Nothing in it is the truth: every caller has a
+// fallback, and losing or flushing Redis at any moment changes speed, never an
 // answer.
 //
 //	projections ──batch──▶ [Mirror] ─one script for each tag─▶ Redis ◀─row + state of its tag─ [Orders], [Stocks]
@@ -32,17 +32,17 @@
 //
 // A reader takes row and state in one command and believes them if the epochs
 // are the same and the tag stands at least where this process has seen the
-// view before, by any answer. So no answer goes back in time. A tag whose
+// view before, by any answer. So reads are monotonic. A tag whose
 // mirror is silent for 30 seconds is gone, so an answer is not older than that
 // even where the projector cannot reach Redis and this process can.
 //
 // # Calls
 //
-// A call takes at most [Options].Timeout. After 5 failures in a row Redis is
-// left alone for a second, then one call tries; in a cluster this is counted
-// for groups of keys, so that a dead master does not take the others along.
-// Each failure makes the client look who serves which keys now, and nothing
-// waits to be retried.
+// A call takes at most [Options].Timeout. After 5 failures in a row the
+// breaker opens for a second, then one call probes; a cluster has a breaker
+// for each group of keys, so that a dead master does not take the others along.
+// Each failure makes the client reload which node serves which keys. No call
+// is retried.
 //
 // # What is lost with Redis
 //

@@ -6,7 +6,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// heartbeat tells all tags that the mirror is there.
+// heartbeat renews the life of all tags, so that readers go on believing them.
 func (m *Mirror) heartbeat(ctx context.Context) {
 	var going []*patch
 	for g := range m.tags {
@@ -36,7 +36,7 @@ func (m *Mirror) heartbeat(ctx context.Context) {
 	}
 }
 
-// presence is the arguments of scripts/keep.lua.
+// presence returns the arguments of scripts/keep.lua.
 func (m *Mirror) presence(at eventlog.Position) []any {
 	return []any{digits(at), newEpoch(), m.r.tagLife.Milliseconds()}
 }
@@ -53,8 +53,8 @@ func (m *Mirror) down() (tags []tag) {
 	return tags
 }
 
-// probe finds out which tags are well again, beside the mirror's own work, and
-// reports once.
+// probe sends the tags that Redis accepts again on well, once. It runs beside the
+// mirror's own work.
 func (m *Mirror) probe(ctx context.Context, tags []tag, well chan<- []tag) {
 	var found []tag
 	for _, t := range tags {
@@ -68,8 +68,8 @@ func (m *Mirror) probe(ctx context.Context, tags []tag, well chan<- []tag) {
 	well <- found
 }
 
-// markUp lets batches reach tags again. What must not be shown is put out of sight
-// at once, for the next batch may be far.
+// markUp lets batches reach tags again. It resets tags with rows that must not be
+// shown at once, because the next batch may be a long time away.
 func (m *Mirror) markUp(ctx context.Context, well []tag) {
 	for _, t := range well {
 		m.tags[t.group][t.n].down = false

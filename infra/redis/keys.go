@@ -55,7 +55,7 @@ func hash(key string) uint32 {
 
 func (t tag) breakerKey() int { return t.group*tagCount + t.n }
 
-// breakerKeyOf is the breaker of a key that has no tag.
+// breakerKeyOf returns the index of the breaker of a key without a tag.
 func breakerKeyOf(key string) int { return groupCount*tagCount + int(hash(key)%tagCount) }
 
 // layout makes the keys of one Redis.
@@ -100,7 +100,7 @@ func article(w domain.Warehouse, sku domain.SKU) string {
 	return strconv.Itoa(len(w)) + ":" + string(w) + ":" + string(sku)
 }
 
-// plain is the key of something that stands alone.
+// plain returns a key without a tag.
 func (l *layout) plain(kind, name string) string {
 	return l.prefix + ":" + form + ":" + kind + ":" + name
 }

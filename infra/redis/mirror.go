@@ -15,11 +15,11 @@ const (
 	maxQueuedBatches = 64
 	// maxQueuedRows bounds the memory of the same, about 20 MB of usual orders.
 	maxQueuedRows = 16_384
-	// mirrorTimeout bounds sending one batch: it may be megabytes, and nobody waits.
+	// mirrorTimeout bounds sending one batch: it may be megabytes, and no request waits for it.
 	mirrorTimeout = 500 * time.Millisecond
-	// tagLife is for how long a tag is believed after its mirror fell silent.
+	// tagLife is how long readers believe a tag after the last heartbeat.
 	tagLife = 30 * time.Second
-	// heartbeatInterval is how often an idle mirror says that it is there: several times in a tagLife.
+	// heartbeatInterval is how often an idle mirror renews its tags: several times in a tagLife.
 	heartbeatInterval = 5 * time.Second
 	// rowLife is for how long a row lies in Redis: the news of an order are in
 	// its first days, and what is older is asked of the views.
@@ -54,11 +54,11 @@ type shown struct {
 	reset     bool // nothing from before may be shown again
 }
 
-// tagState is what the mirror knows of one tag.
+// tagState is the mirror's state of one tag.
 type tagState struct {
 	known bool // the tag holds what this process wrote, or a later state of it
 	reset bool // the tag may hold what must not be shown
-	down  bool // it failed; batches pass it by until a look finds it well
+	down  bool // it failed; it gets no batches until a probe succeeds
 }
 
 func newMirror(r *Redis) *Mirror {
@@ -138,7 +138,7 @@ func (m *Mirror) run() {
 	defer cancel()
 	tick := time.NewTicker(openFor)
 	defer tick.Stop()
-	var looking chan []tag // while somebody looks after the tags that are down
+	var looking chan []tag // not nil while a probe runs
 	kept := m.r.now()
 	for {
 		select {

@@ -21,7 +21,7 @@ import (
 
 const article, place = domain.SKU("a b"), domain.Warehouse("main")
 
-// stockAt is a row whose figures say at which position it was written.
+// stockAt returns a row whose figures say at which position it was written.
 func stockAt(at eventlog.Position) readmodels.Stock {
 	return readmodels.Stock{Warehouse: place, SKU: article, Received: int64(at) * 10, Position: int64(at)}
 }

@@ -10,8 +10,7 @@ import (
 	"orderflow/readmodels"
 )
 
-// cachedOrders answers from Redis what Redis knows, and asks the views for
-// everything else.
+// cachedOrders answers from Redis if it can, and else from the view of orders.
 type cachedOrders struct {
 	r      *Redis
 	behind readmodels.Orders

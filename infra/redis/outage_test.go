@@ -15,7 +15,7 @@ import (
 	"orderflow/projections"
 )
 
-// proxied is a proxy to the node that tests share.
+// proxied returns a proxy to the node that tests share.
 func proxied(t *testing.T) *servicestest.Proxy {
 	t.Helper()
 	return servicestest.NewProxy(t, strings.TrimPrefix(servicestest.Redis(t), "redis://"))

@@ -6,11 +6,13 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// readWatermark is the highest position at which this process saw a group. What it
-// saw counts for every row: a customer who was told of one event is not shown
-// the time before it elsewhere.
+// readWatermark gives monotonic reads: it is the newest position of a group that
+// this process has seen, and answers older than that are rejected. It covers
+// every row of the group, so a customer who saw one event sees no earlier state
+// of another order.
 type readWatermark struct{ at atomic.Int64 }
 
+// advance raises the watermark to at; it never lowers it.
 func (f *readWatermark) advance(at eventlog.Position) {
 	for {
 		have := f.at.Load()
@@ -20,8 +22,8 @@ func (f *readWatermark) advance(at eventlog.Position) {
 	}
 }
 
-// advanceFrom takes note of what this process saw elsewhere, and returns the least
-// position that an answer may have which is asked for now.
+// advanceFrom raises the watermark to the position of the process's own view and
+// returns the least position that the next answer may have.
 func (f *readWatermark) advanceFrom(at Positions, group string) eventlog.Position {
 	if at != nil {
 		f.advance(at(group))

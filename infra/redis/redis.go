@@ -23,7 +23,7 @@ const DefaultTimeout = 50 * time.Millisecond
 // of them only queue in Redis instead of here.
 const maxConnections = 64
 
-// Options says where Redis is.
+// Options configure a client.
 type Options struct {
 	URLs    []string      // redis://user:password@host:port/db or rediss://…; several are a cluster
 	Prefix  string        // of every key; without braces
@@ -81,7 +81,7 @@ func Open(ctx context.Context, o Options) (*Redis, error) {
 	goredis.SetLogger(library{r.logger}) // one for the whole process; the last client's
 	r.client = goredis.NewUniversalClient(u)
 	if err := r.Ping(ctx); err != nil {
-		r.logger.Warn("Redis is away; everything works without it, slower", "err", err)
+		r.logger.Warn("Redis is away; everything works without it, slower", "error", err)
 	}
 	return r, nil
 }
@@ -150,8 +150,8 @@ func (r *Redis) Close() error {
 	return r.closeErr
 }
 
-// library takes what go-redis would write to standard error: a line for each
-// connection that cannot be made. [Stats] has the figures.
+// library sends the log lines of go-redis, one for each failed connection, to the
+// debug log instead of standard error. [Stats] counts them.
 type library struct{ logger *slog.Logger }
 
 // Printf implements the library's logger.
@@ -162,5 +162,5 @@ func (l library) Printf(ctx context.Context, format string, args ...any) {
 }
 
 func unavailable(err error) error {
-	return domain.Wrap(domain.Unavailable, err, "Redis does not answer.")
+	return domain.Wrap(domain.Unavailable, err, "Redis does not answer")
 }

@@ -56,7 +56,7 @@ func onBoth(t *testing.T, test func(t *testing.T, urls []string)) {
 	})
 }
 
-// bare is a client that goes round the package.
+// bare returns a client that goes round the package.
 func bare(t testing.TB, urls ...string) goredis.UniversalClient {
 	t.Helper()
 	var addrs []string

@@ -19,7 +19,7 @@ const resultLife = 300 * time.Second
 // MaxResultBytes bounds one stored result.
 const MaxResultBytes = 64 << 10
 
-// ErrMiss says that no result is stored.
+// ErrMiss is the error for a result that is not stored.
 var ErrMiss error = domain.Errorf(domain.NotFound, "No result is stored.")
 
 // Result is the answer that a request got.
@@ -35,7 +35,7 @@ type Results struct{ r *Redis }
 // Results returns the result cache.
 func (r *Redis) Results() *Results { return &Results{r} }
 
-// copies are the keys of one result.
+// copies returns the keys of one result.
 func (c *Results) copies(id domain.OrderID) [3]string {
 	key := c.r.keys.plain("order", string(id))
 	return [...]string{key, key + ":us-east", key + ":eu-west"}
@@ -72,7 +72,7 @@ func (c *Results) Load(ctx context.Context, id domain.OrderID) (Result, error) {
 func (c *Results) Store(ctx context.Context, id domain.OrderID, result Result) error {
 	text, err := json.Marshal(result)
 	if err != nil || len(text) > MaxResultBytes {
-		return domain.Wrap(domain.Invalid, err, "The result has %d bytes, or is not JSON; %d are kept.", len(text), MaxResultBytes)
+		return domain.Wrap(domain.Invalid, err, "The result has %d bytes, or is not JSON; %d are kept", len(text), MaxResultBytes)
 	}
 	copies := c.copies(id)
 	var errs [len(copies)]error

@@ -18,7 +18,7 @@ const (
 	maxRowBytes = 64 << 10
 )
 
-// newEpoch is a name that no tag ever had.
+// newEpoch returns a name that no tag ever had.
 func newEpoch() string { return rand.Text()[:epochBytes] }
 
 func digits(p eventlog.Position) string { return fmt.Sprintf("%0*d", positionBytes, max(0, int64(p))) }
@@ -32,7 +32,7 @@ func parseState(s string) (epoch string, at eventlog.Position, ok bool) {
 	return s[:epochBytes], eventlog.Position(n), err == nil
 }
 
-// encodeOrder is the stored form of an order, empty if it is too long. Times
+// encodeOrder returns the stored form of an order, empty if it is too long. Times
 // are cut as every view store cuts them, so that the answer is the same.
 func encodeOrder(o readmodels.Order) (string, error) {
 	o.EstimatedDelivery, o.PlacedAt, o.UpdatedAt = readmodels.Instant(o.EstimatedDelivery), readmodels.Instant(o.PlacedAt), readmodels.Instant(o.UpdatedAt)

@@ -24,8 +24,8 @@ type patch struct {
 func (m *Mirror) send(ctx context.Context, s shown) {
 	m.sent[s.group] = s.to
 	patches, err := m.split(s.group, s.rows)
-	if err != nil { // no row can do this; were one to, the tags begin anew
-		m.r.logger.Error("a batch cannot be mirrored", "err", err)
+	if err != nil { // cannot happen with rows of a view; the tags begin a new epoch
+		m.r.logger.Error("a batch cannot be mirrored", "error", err)
 		m.r.stats.missed.Add(tagCount)
 		return
 	}
@@ -47,7 +47,7 @@ func (m *Mirror) send(ctx context.Context, s shown) {
 	}
 }
 
-// mode is how a tag is spoken to; see scripts/apply.lua.
+// mode returns the mode argument for a tag; see scripts/apply.lua.
 func (m *Mirror) mode(t tag) string {
 	switch state := m.tags[t.group][t.n]; {
 	case state.reset:
@@ -98,7 +98,7 @@ func (p *patch) add(key, text string) {
 	p.rows = append(p.rows, text)
 }
 
-// arguments are those of scripts/apply.lua.
+// arguments returns the arguments of scripts/apply.lua.
 func (p *patch) arguments(mode string, above, to eventlog.Position, life int64) []any {
 	args := make([]any, 0, 7+len(p.rows)+len(p.figures))
 	args = append(args, mode, digits(above), digits(to), newEpoch(), life, rowLife.Milliseconds(), len(p.rows))
@@ -135,8 +135,8 @@ func (m *Mirror) exec(ctx context.Context, patches []*patch, with func(*patch) (
 	})
 }
 
-// recordOutcome takes note of what became of a patch. A tag whose batch failed may
-// hold it or not, and whoever answers next may be another server.
+// recordOutcome updates the state of a tag after a patch. If the patch failed, the
+// tag may or may not hold it, and the next answer may come from another server.
 func (m *Mirror) recordOutcome(p *patch) {
 	state := &m.tags[p.tag.group][p.tag.n]
 	code, err := p.answer.Int()
@@ -155,11 +155,12 @@ func (m *Mirror) recordOutcome(p *patch) {
 	}
 }
 
+// markDown stops sending to a tag until a probe succeeds.
 func (m *Mirror) markDown(t tag, err error) {
 	state := &m.tags[t.group][t.n]
 	state.known = false
 	if len(m.down()) == 0 {
-		m.r.logger.Warn("Redis cannot be written; its rows are out of sight until it can", "err", err)
+		m.r.logger.Warn("Redis cannot be written; its rows are out of sight until it can", "error", err)
 	}
 	state.down = true
 }

@@ -9,8 +9,8 @@ import (
 	"orderflow/readmodels"
 )
 
-// stocksBefore is what ordersBefore is for orders.
-type stocksBefore struct {
+// cachedStock answers from Redis if it can, and else from the view of stock.
+type cachedStock struct {
 	r      *Redis
 	behind readmodels.Stocks
 	at     Positions
@@ -19,11 +19,11 @@ type stocksBefore struct {
 // Stocks puts Redis in front of a view of stock. Every answer is one that the
 // view gave or gives; lists always come from it. at may be nil.
 func (r *Redis) Stocks(behind readmodels.Stocks, at Positions) readmodels.Stocks {
-	return &stocksBefore{r, behind, at}
+	return &cachedStock{r, behind, at}
 }
 
 // Stock implements [readmodels.Stocks].
-func (s *stocksBefore) Stock(ctx context.Context, w domain.Warehouse, sku domain.SKU) (readmodels.Stock, error) {
+func (s *cachedStock) Stock(ctx context.Context, w domain.Warehouse, sku domain.SKU) (readmodels.Stock, error) {
 	must := s.r.watermarks[stock].advanceFrom(s.at, projections.Stock)
 	var row readmodels.Stock
 	t, key := s.r.keys.stock(w, sku)
@@ -36,7 +36,7 @@ func (s *stocksBefore) Stock(ctx context.Context, w domain.Warehouse, sku domain
 }
 
 // Stocks implements [readmodels.Stocks].
-func (s *stocksBefore) Stocks(ctx context.Context, q readmodels.StockQuery) (readmodels.StockPage, error) {
+func (s *cachedStock) Stocks(ctx context.Context, q readmodels.StockQuery) (readmodels.StockPage, error) {
 	page, err := s.behind.Stocks(ctx, q)
 	for _, row := range page.Stock {
 		s.r.watermarks[stock].advance(eventlog.Position(row.Position))

@@ -51,7 +51,7 @@ func (v *truth) commit(ids ...domain.OrderID) projections.Batch {
 	return b
 }
 
-// as is the row as it was at a position, 0 when there was none.
+// as returns the row as it was at a position, 0 when there was none.
 func (v *truth) as(id domain.OrderID, at eventlog.Position) eventlog.Position {
 	v.mu.Lock()
 	defer v.mu.Unlock()

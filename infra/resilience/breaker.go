@@ -17,7 +17,7 @@ const (
 	HalfOpen State = "half_open"
 )
 
-// Measure is the state as a gauge shows it: 0 closed, 0.5 half open, 1 open.
+// Measure returns the state as a gauge shows it: 0 closed, 0.5 half open, 1 open.
 func (s State) Measure() float64 {
 	switch s {
 	case Open:
@@ -40,7 +40,7 @@ func stateOf(s circuitbreaker.State) State {
 	return Closed
 }
 
-// verdict is what a call says about its provider.
+// verdict is the meaning of a call's outcome for the breaker.
 type verdict uint8
 
 const (
@@ -129,7 +129,7 @@ func (b *breaker) settle(p permit, v verdict) {
 	})
 }
 
-// retryAfter is the time until a call may be tried, 0 when one may be now.
+// retryAfter returns the time until a call may be tried, 0 when one may be now.
 func (b *breaker) retryAfter() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -30,7 +30,7 @@ func shippingWords() words {
 	}
 }
 
-// Book is the carrier's, guarded.
+// Book calls the carrier through the guard.
 func (c *Carrier) Book(ctx context.Context, b dispatching.Booking) (dispatching.Parcel, error) {
 	return call(ctx, c.Guard, "book", func(ctx context.Context) (dispatching.Parcel, error) {
 		return c.carrier.Book(ctx, b)

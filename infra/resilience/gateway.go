@@ -33,14 +33,14 @@ func paymentWords() words {
 	}
 }
 
-// Capture is the gateway's, guarded.
+// Capture calls the gateway through the guard.
 func (g *Gateway) Capture(ctx context.Context, c charging.Charge) (charging.Receipt, error) {
 	return call(ctx, g.Guard, "capture", func(ctx context.Context) (charging.Receipt, error) {
 		return g.gateway.Capture(ctx, c)
 	})
 }
 
-// Lookup is the gateway's, guarded.
+// Lookup calls the gateway through the guard.
 func (g *Gateway) Lookup(ctx context.Context, key string) (charging.Receipt, error) {
 	return call(ctx, g.Guard, "lookup", func(ctx context.Context) (charging.Receipt, error) {
 		return g.gateway.Lookup(ctx, key)
@@ -55,7 +55,7 @@ func (g *Gateway) Void(ctx context.Context, key string) error {
 	return err
 }
 
-// Refund is the gateway's, guarded.
+// Refund calls the gateway through the guard.
 func (g *Gateway) Refund(ctx context.Context, back charging.RefundRequest) (charging.Receipt, error) {
 	return call(ctx, g.Guard, "refund", func(ctx context.Context) (charging.Receipt, error) {
 		return g.gateway.Refund(ctx, back)

@@ -37,7 +37,7 @@ type Guard struct {
 	waiting atomic.Int64
 }
 
-// words are how a port names a reason inside an error, and finds it again.
+// words are a port's functions to attach a reason to an error and to read it back.
 type words struct {
 	failure func(reason string) error
 	reason  func(error) (string, bool)
@@ -48,13 +48,13 @@ func newGuard(o Options, w words) *Guard {
 	return &Guard{options: o, words: w, breaker: newBreaker(o), slots: bulkhead.New[any](o.Concurrent)}
 }
 
-// State is the breaker's. An open one stays open until a call tries it.
+// State returns the breaker's state. An open one stays open until a call tries it.
 func (g *Guard) State() State { return g.breaker.state() }
 
-// RetryAfter is how long the breaker will refuse every call; 0 when it would not.
+// RetryAfter returns how long the breaker will refuse every call; 0 when it would not.
 func (g *Guard) RetryAfter() time.Duration { return g.breaker.retryAfter() }
 
-// Ready says whether a call made now would get past the breaker. If not, the
+// Ready reports whether a call made now would get past the breaker. If not, the
 // reason is the one the call would fail with, and retryAt when to come back.
 // Another caller may still be first: the answer saves work, it promises nothing.
 func (g *Guard) Ready() (reason string, retryAt time.Time, ok bool) {
@@ -147,7 +147,7 @@ func (g *Guard) leave() {
 	g.slots.ReleasePermit()
 }
 
-// judge says what an outcome means for the breaker and puts errors that are
+// judge returns what an outcome means for the breaker and puts errors that are
 // not the port's own into the port's words. What is not understood may have
 // had its effect.
 func (g *Guard) judge(ctx context.Context, err error) (verdict, error) {
@@ -178,9 +178,9 @@ func (g *Guard) fail(kind domain.Kind, reason string, cause error) error {
 		err = errors.Join(err, cause)
 	}
 	if kind == domain.Unavailable {
-		return domain.Wrap(kind, err, "The %s was not asked.", g.options.Name)
+		return domain.Wrap(kind, err, "The %s was not asked", g.options.Name)
 	}
-	return domain.Wrap(kind, err, "The %s gave no clear answer.", g.options.Name)
+	return domain.Wrap(kind, err, "The %s gave no clear answer", g.options.Name)
 }
 
 func (g *Guard) label(err error) string {

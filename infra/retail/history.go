@@ -24,7 +24,7 @@ const (
 	PricePrecision Refusal = "price_precision" // a fraction of a penny; sales only, for a return pays the price of the sale
 )
 
-// History is what a file says happened.
+// History is the sales and returns of a file.
 type History struct {
 	Rows     int
 	Refused  map[Refusal]int
@@ -42,10 +42,10 @@ type Invoice struct {
 	Lines    []order.Line // of a return only SKU and Quantity count, as positive units
 }
 
-// Key is the Idempotency-Key under which a sale is placed.
+// Key returns the Idempotency-Key under which a sale is placed.
 func (i Invoice) Key() string { return "invoice-" + i.No }
 
-// Order is the id of a sale's order.
+// Order returns the id of a sale's order.
 func (i Invoice) Order() domain.OrderID { return domain.NewOrderID(i.Customer, i.Key()) }
 
 // Article is one SKU as the file knows it.
@@ -61,7 +61,7 @@ type Article struct {
 // (domain.MaxLines, domain.MaxQuantity, domain.MaxPriceMinor and
 // domain.MaxTotalMinor): then nothing of the file is good. Such a row is not
 // among the refusals, which are rows that a shop's books may well hold: it says
-// that the file is broken, and whoever imports must look. The error names the
+// that the file is broken, and the operator must check it. The error names the
 // line and the limit, and comes before anything is placed, so that nothing is
 // lost. Within these limits the money of a whole file, MaxRows times
 // domain.MaxTotalMinor, fits.

@@ -10,12 +10,12 @@ import (
 	"orderflow/domain/payment"
 )
 
-// categories are the streams that tell how the orders of an import fare.
+// categories returns the streams that tell how the orders of an import fare.
 func categories() []string {
 	return []string{order.Category, fulfilment.Category, payment.Category}
 }
 
-// orderProgress is what the log says of one order.
+// orderProgress is the state of one order, folded from the log.
 type orderProgress struct {
 	status    order.Status
 	reason    domain.Reason

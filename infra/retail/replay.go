@@ -58,7 +58,7 @@ type fact struct {
 	err   error
 }
 
-// result is what became of a command.
+// result is the outcome of a command.
 type result struct {
 	place int
 	part  int // of a return
@@ -235,7 +235,7 @@ func (r *replay) dispatch(ctx context.Context, what result, c commands.Command) 
 }
 
 // sent notes the end of a command. A return that the order refuses was
-// overtaken by what somebody else did with the order: its units stay unmatched.
+// overtaken by another change of the order: its units stay unmatched.
 func (r *replay) sent(ctx context.Context, what result) error {
 	if what.err == nil {
 		return nil
@@ -313,7 +313,7 @@ func (r *replay) tryReturns(ctx context.Context) {
 	})
 }
 
-// before says whether any of places comes before one.
+// before reports whether any of places comes before one.
 func before(places map[int]bool, one int) bool {
 	for place := range places {
 		if place < one {
@@ -355,7 +355,7 @@ func (r *replay) inspectReturn(place int, back *pendingReturn) {
 	r.settled++
 }
 
-// stalled names the invoices that wait, and for whom.
+// stalled names the invoices that wait, and the orders that they wait for.
 func (r *replay) stalled() error {
 	var waiting []string
 	for id, s := range r.ledger {

@@ -8,7 +8,7 @@ import (
 	"orderflow/domain/order"
 )
 
-// sale is what can come back of one confirmed order.
+// sale is the units of one confirmed order that can be returned.
 type sale struct {
 	place int // of its invoice in the file
 	order domain.OrderID
@@ -16,7 +16,7 @@ type sale struct {
 	left  []int64 // units of each line not yet returned
 }
 
-// part is what one return brings back of one order.
+// part is the share of one return in one order.
 type part struct {
 	order domain.OrderID
 	lines []order.ReturnedLine // by line

@@ -25,7 +25,7 @@ const (
 )
 
 // Import replays a History. Log must be the log that Bus appends to, and
-// somebody must fulfil orders.
+// a process with the sagas role must run.
 type Import struct {
 	Bus commands.Bus
 	Log eventlog.Store
@@ -113,7 +113,7 @@ func (i Import) receipts(articles []Article) (receipts [][]inventory.Units) {
 }
 
 // list puts every article on sale at its first price. One that is listed
-// already keeps the price that somebody gave it since.
+// already keeps a price that was changed since.
 func (i Import) list(ctx context.Context, articles []Article) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

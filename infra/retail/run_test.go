@@ -86,7 +86,7 @@ func (w *world) run(t *testing.T, i retail.Import, h retail.History) string {
 	return string(text)
 }
 
-// end is where the log ends.
+// end returns where the log ends.
 func (w *world) end(t *testing.T) eventlog.Position {
 	t.Helper()
 	end, err := w.log.(eventlog.EndReader).End(t.Context())

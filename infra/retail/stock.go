@@ -6,7 +6,7 @@ import (
 	"orderflow/domain/order"
 )
 
-// outlook is what is certain about an order's stock before it is asked for.
+// outlook is the certainty whether an order's stock can be reserved.
 type outlook int
 
 const (

@@ -8,7 +8,7 @@ import (
 	"orderflow/domain"
 )
 
-// Behaviour is what a provider does with one call.
+// Behaviour is the way a provider handles one call.
 type Behaviour string
 
 // The behaviours.
@@ -33,7 +33,7 @@ const (
 	Shipping Provider = "shipping"
 )
 
-// Op is what a provider is asked to do.
+// Op is an operation of a provider.
 type Op string
 
 // The operations: four of the gateway, two of the carrier.

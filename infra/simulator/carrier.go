@@ -33,5 +33,5 @@ func (s *Simulator) promised(key string) time.Time {
 }
 
 func shippingError(no *refusal) error {
-	return domain.Wrap(no.kind, dispatching.Failure{Reason: no.reason}, "The carrier did not say yes.")
+	return domain.Wrap(no.kind, dispatching.Failure{Reason: no.reason}, "The carrier did not say yes")
 }

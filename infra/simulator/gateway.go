@@ -40,10 +40,10 @@ func (g gateway) Refund(ctx context.Context, back charging.RefundRequest) (charg
 	return charging.Receipt{Reference: reference("re_", back.Key), Amount: back.Amount}, nil
 }
 
-// reference is the provider's name for what happened under a key: the same
+// reference returns the provider's name for what happened under a key: the same
 // whenever it is asked.
 func reference(prefix, key string) string { return prefix + domain.Digest(prefix, key) }
 
 func paymentError(no *refusal) error {
-	return domain.Wrap(no.kind, charging.Failure{Reason: no.reason}, "The payment provider did not say yes.")
+	return domain.Wrap(no.kind, charging.Failure{Reason: no.reason}, "The payment provider did not say yes")
 }

@@ -28,7 +28,7 @@ const (
 // errClosed answers who comes after Close.
 var errClosed = errors.New("the simulator is closed")
 
-// journal appends lines to a file. Many callers share one fsync: whoever comes
+// journal appends lines to a file. Many callers share one fsync: a caller that comes
 // while a batch is being written waits for the next.
 //
 //	add ─┐            ┌── write + fsync of batch n ──┐ done
@@ -142,7 +142,7 @@ func (j *journal) close() error {
 func openJournal(path string, replay func(Row) error) (*journal, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the path is the operator's
 	if err != nil {
-		return nil, domain.Wrap(domain.Unavailable, err, "The simulator's ledger cannot be opened.")
+		return nil, domain.Wrap(domain.Unavailable, err, "The simulator's ledger cannot be opened")
 	}
 	whole, err := scan(file, replay)
 	if err == nil {
@@ -155,7 +155,7 @@ func openJournal(path string, replay func(Row) error) (*journal, error) {
 		err = errors.Join(file.Sync(), syncFolder(filepath.Dir(path)))
 	}
 	if err != nil {
-		return nil, errors.Join(domain.Wrap(domain.Internal, err, "The simulator's ledger %s is damaged; restore it or move it away.", path), file.Close())
+		return nil, errors.Join(domain.Wrap(domain.Internal, err, "The simulator's ledger %s is damaged; restore it or move it away", path), file.Close())
 	}
 	return newJournal(file), nil
 }

@@ -19,7 +19,8 @@ func digestOf(key string) digest {
 	return digest(sum[:16])
 }
 
-// fingerprint is what a repeated request must agree with, besides its amount.
+// fingerprint returns a hash of the fields that a repeated request must not change,
+// besides its amount.
 func fingerprint(parts ...string) uint32 {
 	h := fnv.New32a()
 	for _, p := range parts {
@@ -29,7 +30,7 @@ func fingerprint(parts ...string) uint32 {
 	return h.Sum32()
 }
 
-// keyStatus is what a provider has said about a key.
+// keyStatus is the provider's decision on an idempotency key.
 type keyStatus uint8
 
 const (
@@ -69,9 +70,9 @@ type booking struct {
 	cancels     uint8
 }
 
-// providerState are the providers' own state, rebuilt from the ledger. They hold the
-// rules: a method takes a row as asked, fills in Effective and Result, and
-// returns the refusal, if any.
+// providerState is the providers' own state, rebuilt from the ledger. Its methods are
+// the rules: each takes a row as requested, sets Effective and Result, and returns
+// the refusal, if any.
 type providerState struct {
 	charges    map[digest]charge
 	refunds    map[digest]refund
@@ -83,7 +84,7 @@ func newProviderState() *providerState {
 	return &providerState{charges: map[digest]charge{}, refunds: map[digest]refund{}, bookings: map[digest]booking{}}
 }
 
-// refusal is a provider's no, before it is put into the port's words.
+// refusal is a provider's rejection, before it becomes an error of the port.
 type refusal struct {
 	kind   domain.Kind
 	reason string

@@ -9,7 +9,7 @@ import (
 	"orderflow/domain"
 )
 
-// Reply is what became of the answer to a call.
+// Reply is the fate of the answer to a call: sent, late or lost.
 type Reply string
 
 // The replies.

@@ -65,7 +65,7 @@ type scene struct {
 // that make no sense Invalid.
 func Open(dir string, opts Options) (*Simulator, error) {
 	if err := errors.Join(opts.Payment.check(Payment), opts.Shipping.check(Shipping)); err != nil {
-		return nil, domain.Wrap(domain.Invalid, err, "The simulator's options are wrong.")
+		return nil, domain.Wrap(domain.Invalid, err, "The simulator's options are wrong")
 	}
 	if opts.LateBy == 0 {
 		opts.LateBy = defaultLateBy
@@ -74,11 +74,11 @@ func Open(dir string, opts Options) (*Simulator, error) {
 		opts.Now = time.Now
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, domain.Wrap(domain.Unavailable, err, "The simulator's folder cannot be made.")
+		return nil, domain.Wrap(domain.Unavailable, err, "The simulator's folder cannot be made")
 	}
 	lock, err := vfs.Default.Lock(filepath.Join(dir, "ledger.lock"))
 	if err != nil {
-		return nil, domain.Wrap(domain.Conflict, err, "The simulator's ledger in %s is in use by another process.", dir)
+		return nil, domain.Wrap(domain.Conflict, err, "The simulator's ledger in %s is in use by another process", dir)
 	}
 	s := &Simulator{
 		options: opts, lock: lock, closed: make(chan struct{}),
@@ -126,7 +126,7 @@ func (s *Simulator) Next(op Op, key string, behaviours ...Behaviour) {
 	s.script[at] = append(s.script[at], behaviours...)
 }
 
-// Scripted is how many scripted calls have not come yet; a test that asks for
+// Scripted returns how many scripted calls have not come yet; a test that asks for
 // a fault asserts 0 at its end.
 func (s *Simulator) Scripted() int {
 	s.mu.Lock()
@@ -295,7 +295,7 @@ func wellFormed(row *Row) bool {
 	return row.Key != ""
 }
 
-// settled is a batch that needs no waiting.
+// settled returns a batch that needs no waiting.
 func settled() *batch {
 	b := newBatch(nil)
 	close(b.done)

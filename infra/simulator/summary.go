@@ -7,7 +7,7 @@ import (
 	"orderflow/domain"
 )
 
-// Summary is what a ledger adds up to by itself: whoever reads it needs to
+// Summary is what a ledger adds up to by itself: its reader needs to
 // know nothing of the system that made the calls, nor of the provider's rules.
 type Summary struct {
 	Rows          int64
@@ -19,7 +19,7 @@ type Summary struct {
 	Orders        map[domain.OrderID]Account
 }
 
-// Account is what the providers did for one order.
+// Account sums up the calls for one order.
 type Account struct {
 	Captures        int   // effective, under whatever key
 	Captured        int64 // minor units
@@ -37,7 +37,7 @@ func ReadLedger(path string) (Summary, error) {
 	}
 	file, err := os.Open(path) //nolint:gosec // the path is the operator's
 	if err != nil {
-		return sum, domain.Wrap(domain.NotFound, err, "There is no ledger at %s.", path)
+		return sum, domain.Wrap(domain.NotFound, err, "There is no ledger at %s", path)
 	}
 	defer file.Close() //nolint:errcheck // nothing was written
 	booked := map[string]domain.OrderID{}
@@ -52,7 +52,7 @@ func ReadLedger(path string) (Summary, error) {
 		return sum, domain.Wrap(domain.Exhausted, err, "The ledger %s cannot be added up", path)
 	}
 	if err != nil {
-		return sum, domain.Wrap(domain.Internal, err, "The ledger %s is damaged.", path)
+		return sum, domain.Wrap(domain.Internal, err, "The ledger %s is damaged", path)
 	}
 	return sum, nil
 }

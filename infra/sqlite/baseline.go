@@ -9,7 +9,7 @@ import (
 	"orderflow/projections"
 )
 
-// baselineBatchRows is how many rows one transaction of BareInsert holds: about
+// baselineBatchRows is how many rows one transaction of BaselineInsert holds: about
 // what the largest batch of a rebuild leaves to be written.
 const baselineBatchRows = 10_000
 

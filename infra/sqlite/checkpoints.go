@@ -25,12 +25,12 @@ func OpenCheckpoints(ctx context.Context, dir string, logger *slog.Logger) (*Che
 		logger = slog.Default()
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, domain.Wrap(domain.Unavailable, err, "The directory of the checkpoints cannot be made.")
+		return nil, domain.Wrap(domain.Unavailable, err, "The directory of the checkpoints cannot be made")
 	}
 	path := filepath.Join(dir, "checkpoints.db")
 	c, err := openCheckpoints(ctx, path)
 	if err != nil && damaged(err) {
-		logger.Warn("the checkpoints are of no use; the sagas read from the start", "file", path, "err", err)
+		logger.Warn("the checkpoints are of no use; the sagas read from the start", "file", path, "error", err)
 		if err := removeFile(path); err != nil {
 			return nil, err
 		}
@@ -72,7 +72,7 @@ func marked(ctx context.Context, db *sql.DB) error {
 	return tx.Commit()
 }
 
-// LoadCheckpoint returns what was last saved under a name, zero if there is
+// LoadCheckpoint returns the checkpoint last saved under a name, zero if there is
 // nothing. What an older version saved has no ids.
 func (c *Checkpoints) LoadCheckpoint(ctx context.Context, name string) (at eventlog.Checkpoint, err error) {
 	var idOf eventlog.Position
@@ -91,7 +91,7 @@ func (c *Checkpoints) LoadCheckpoint(ctx context.Context, name string) (at event
 	return at, nil
 }
 
-// SaveCheckpoint replaces what is saved under a name.
+// SaveCheckpoint replaces the checkpoint saved under a name.
 func (c *Checkpoints) SaveCheckpoint(ctx context.Context, name string, at eventlog.Checkpoint) error {
 	_, err := c.db.ExecContext(ctx, statement("checkpoint_save"), name,
 		int64(at.Event.Position), at.Event.ID[:], int64(at.Passed.Position), at.Passed.ID[:])

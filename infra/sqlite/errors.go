@@ -23,13 +23,13 @@ func unavailable(err error) error {
 	}
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return domain.Wrap(domain.NotFound, err, "There is no such row.")
+		return domain.Wrap(domain.NotFound, err, "There is no such row")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return domain.Wrap(domain.Unavailable, err, "The views did not answer in time.")
+		return domain.Wrap(domain.Unavailable, err, "The views did not answer in time")
 	case damaged(err):
-		return domain.Wrap(domain.Internal, err, "The view's file is damaged; rebuild the view.")
+		return domain.Wrap(domain.Internal, err, "The view's file is damaged; rebuild the view")
 	}
-	return domain.Wrap(domain.Unavailable, err, "The views cannot be read or written now.")
+	return domain.Wrap(domain.Unavailable, err, "The views cannot be read or written now")
 }
 
 func damaged(err error) bool {
@@ -44,7 +44,7 @@ func damaged(err error) bool {
 	return false
 }
 
-// named replaces the text of a NotFound by one that says what was not found.
+// named replaces the text of a NotFound error by one that names the missing row.
 func named(err error, format string, args ...any) error {
 	if err != nil && domain.KindOf(err) == domain.NotFound {
 		return domain.Errorf(domain.NotFound, format, args...)

@@ -32,12 +32,12 @@ func OpenStates(ctx context.Context, dir string, logger *slog.Logger) (*States, 
 		logger = slog.Default()
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, domain.Wrap(domain.Unavailable, err, "The directory of the snapshots cannot be made.")
+		return nil, domain.Wrap(domain.Unavailable, err, "The directory of the snapshots cannot be made")
 	}
 	path := filepath.Join(dir, "states.db")
 	s, err := openStates(ctx, path)
 	if err != nil && damaged(err) {
-		logger.Warn("the snapshots are of no use; long streams are read from the start", "file", path, "err", err)
+		logger.Warn("the snapshots are of no use; long streams are read from the start", "file", path, "error", err)
 		if err := removeFile(path); err != nil {
 			return nil, err
 		}

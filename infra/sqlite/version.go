@@ -18,8 +18,8 @@ import (
 const (
 	// maxReaders bounds the connections that answer questions.
 	maxReaders = 4
-	// writerCacheKiB, readerCacheKiB and moverCacheKiB bound the pages one
-	// connection keeps in memory; the mover reads none.
+	// writerCacheKiB, readerCacheKiB and checkpointerCacheKiB bound the pages one
+	// connection keeps in memory; the checkpointer reads none.
 	writerCacheKiB       = 16 << 10
 	readerCacheKiB       = 4 << 10
 	checkpointerCacheKiB = 64
@@ -30,7 +30,7 @@ const (
 	// file: pages that change often move once, not each time.
 	checkpointPages = 8_000
 	// overduePages is how many it gathers at most before a commit moves them
-	// itself, because the mover does not keep up: 64 MiB.
+	// itself, because the checkpointer does not keep up: 64 MiB.
 	overduePages = 2 * checkpointPages
 	// maxWALBytes is what the WAL shrinks to after a long reader let it grow.
 	maxWALBytes = 64 << 20
@@ -57,12 +57,12 @@ type version struct {
 	prepared sync.Mutex
 	reads    map[string]*sql.Stmt
 
-	refs    int  // readers at work; guarded by shelf.mu
-	retired bool // closed and removed when refs falls to 0; guarded by shelf.mu
+	refs    int  // readers at work; guarded by versions.mu
+	retired bool // closed and removed when refs falls to 0; guarded by versions.mu
 	closed  bool
 }
 
-// dsn says how a connection treats its file: serving, or being built, when
+// dsn returns how a connection treats its file: serving, or being built, when
 // nothing is lost with it and no journal is needed.
 func dsn(path string, building bool, cacheKiB int) string {
 	q := url.Values{}
@@ -116,7 +116,7 @@ func (v *version) open(ctx context.Context, building bool) (err error) {
 	return err
 }
 
-// errStale says that a file was filled by another schema or fold.
+// errStale is the error for a file that another schema or fold filled.
 var errStale = errors.New("filled by another version of the program")
 
 // migrate makes the tables of a new file, and refuses one of another making.

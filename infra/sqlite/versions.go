@@ -56,9 +56,9 @@ func (s *versions) openLive(ctx context.Context, number int) error {
 		return nil
 	}
 	if !errors.Is(err, errStale) && !damaged(err) {
-		return domain.Wrap(domain.Unavailable, err, "The view file %s cannot be opened.", s.file(number))
+		return domain.Wrap(domain.Unavailable, err, "The view file %s cannot be opened", s.file(number))
 	}
-	s.logger.Warn("the view's file is of no use and is filled again from the log", "file", s.file(number), "err", err)
+	s.logger.Warn("the view's file is of no use and is filled again from the log", "file", s.file(number), "error", err)
 	if err := removeFile(s.file(number)); err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *versions) file(number int) string {
 
 func (s *versions) pointer() string { return filepath.Join(s.dir, s.group.Name+".live") }
 
-// named is the number of the serving version: 1 for a new directory, and when
+// named returns the number of the serving version: 1 for a new directory, and when
 // the pointer cannot be read, for then the view is filled again.
 func (s *versions) named() (int, error) {
 	text, err := os.ReadFile(s.pointer())
@@ -84,7 +84,7 @@ func (s *versions) named() (int, error) {
 		return 1, nil
 	}
 	if err != nil {
-		return 0, domain.Wrap(domain.Unavailable, err, "The views cannot be opened.")
+		return 0, domain.Wrap(domain.Unavailable, err, "The views cannot be opened")
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil || n < 1 {
@@ -107,7 +107,7 @@ func (s *versions) sweep(live int) error {
 		}
 		s.logger.Info("a leftover of a rebuild is removed", "file", path)
 		if err := os.Remove(path); err != nil {
-			return domain.Wrap(domain.Unavailable, err, "A leftover of a rebuild cannot be removed.")
+			return domain.Wrap(domain.Unavailable, err, "A leftover of a rebuild cannot be removed")
 		}
 	}
 	return nil
@@ -125,7 +125,7 @@ func (s *versions) build(ctx context.Context) (*version, error) {
 // promote names v as the serving version and retires the one before.
 func (s *versions) promote(v *version) error {
 	if err := writeFile(s.pointer(), strconv.Itoa(v.number)+"\n"); err != nil {
-		return domain.Wrap(domain.Unavailable, err, "The rebuilt view cannot be put in place.")
+		return domain.Wrap(domain.Unavailable, err, "The rebuilt view cannot be put in place")
 	}
 	s.mu.Lock()
 	before := s.live
@@ -170,7 +170,7 @@ func (s *versions) drop(v *version) {
 	delete(s.old, v)
 	s.mu.Unlock()
 	if err := errors.Join(v.close(), v.remove()); err != nil {
-		s.logger.Warn("an old version of the view stays until the next start", "file", v.path, "err", err)
+		s.logger.Warn("an old version of the view stays until the next start", "file", v.path, "error", err)
 	}
 }
 

@@ -28,15 +28,15 @@ var (
 	_ readmodels.Holes       = (*Views)(nil)
 )
 
-// Open opens the views of a directory and makes it if need be. One process
-// at a time may hold a directory: whoever holds the log next to it. logger
-// may be nil for the default.
+// Open opens the views of a directory and makes it if need be. Only the
+// process that holds the log beside the directory may open it. logger may be nil
+// for the default.
 func Open(ctx context.Context, dir string, logger *slog.Logger) (*Views, error) {
 	if logger == nil {
 		logger = slog.Default()
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, domain.Wrap(domain.Unavailable, err, "The directory of the views cannot be made.")
+		return nil, domain.Wrap(domain.Unavailable, err, "The directory of the views cannot be made")
 	}
 	v := &Views{}
 	for _, g := range projections.Groups() {

@@ -6,15 +6,15 @@ import (
 	"sync/atomic"
 )
 
-// walCheckpointer moves to the file what a serving version's WAL has gathered, on a
-// connection of its own: the pages are many and end with an fsync, and a batch
-// that had to wait for that would keep everybody waiting who waits for the view.
+// walCheckpointer checkpoints the WAL of a serving version in the background, on its
+// own connection: a checkpoint writes many pages and ends with an fsync, which
+// would delay the batch and every request that waits for the view.
 //
-//	Write ─commit─▶ grown ─▶ mover: checkpointPages in the WAL? move them ─▶ moved
-//	Write ─commit─▶ moved? move the few that came meanwhile; the WAL begins anew
+//	Write ─commit─▶ grown ─▶ walCheckpointer: checkpointPages in the WAL? copy them ─▶ moved
+//	Write ─commit─▶ moved? copy the pages since then; the WAL restarts
 //
-// The last step is the writer's, because only what stands still can be moved
-// wholly, and a WAL that is never moved wholly grows for ever.
+// The writer takes the last step, because only a WAL without new commits can be
+// copied completely, and a WAL that never is grows without limit.
 type walCheckpointer struct {
 	db    *sql.DB
 	grown chan struct{} // something was committed
@@ -23,7 +23,7 @@ type walCheckpointer struct {
 	done  chan struct{}
 }
 
-// startWALCheckpointer is for a version that serves. Its goroutine ends with close.
+// startWALCheckpointer starts the checkpointer of a serving version; its goroutine ends with close.
 func startWALCheckpointer(path string) (*walCheckpointer, error) {
 	db, err := sql.Open("sqlite", dsn(path, false, checkpointerCacheKiB))
 	if err != nil {
@@ -53,14 +53,14 @@ func (m *walCheckpointer) run(ctx context.Context) {
 	}
 }
 
-// checkpoint returns how many pages wait in the WAL.
+// checkpoint runs a checkpoint and returns how many pages remain in the WAL.
 func (m *walCheckpointer) checkpoint(ctx context.Context, mode string) (pages int, err error) {
 	var busy, written, moved int
 	err = m.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &written, &moved)
 	return written - moved, err
 }
 
-// committed tells the mover that the WAL grew. It never waits.
+// committed signals that the WAL grew. It never blocks.
 func (m *walCheckpointer) committed() {
 	select {
 	case m.grown <- struct{}{}:

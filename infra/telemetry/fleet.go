@@ -57,7 +57,7 @@ func (f fleetMetrics) all() []prometheus.Collector {
 	}
 }
 
-// resultOf is the kind of an error, or ok.
+// resultOf returns the kind of an error, or ok.
 func resultOf(err error) string {
 	if err == nil {
 		return succeeded
@@ -119,7 +119,7 @@ func (m *Metrics) LimiterFailed() { m.fleet.unlimited.Inc() }
 // KeysFetched counts a fetch of the issuer's key set.
 func (m *Metrics) KeysFetched(_ int, err error) { m.fleet.keys.WithLabelValues(resultOf(err)).Inc() }
 
-// collectFleet tells of what is shared with other processes.
+// collectFleet collects the figures of parts that processes share.
 func (s *sampler) collectFleet(ctx context.Context, tell sink) {
 	if s.sources.Queues != nil {
 		queues, err := s.sources.Queues(ctx)

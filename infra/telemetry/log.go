@@ -60,5 +60,5 @@ func (m *Metrics) ReadOnly(reason string) {
 	m.log.readOnly.Set(1)
 }
 
-// Checkpointed says where the last signed checkpoint is.
+// Checkpointed returns where the last signed checkpoint is.
 func (m *Metrics) Checkpointed(position int64) { m.log.checkpoint.Set(float64(position)) }

@@ -15,7 +15,7 @@ import (
 // scrapeWait bounds how long a scrape waits for what the views tell.
 const scrapeWait = 2 * time.Second
 
-// Sources tell how things stand when somebody looks. Any may be nil.
+// Sources are read at every scrape. Any may be nil.
 type Sources struct {
 	Projections func(context.Context) ([]projections.Status, error)
 	Sagas       func() map[string]following.Health // by name, of those that run here
@@ -45,7 +45,7 @@ type ProviderFigures struct {
 	SuccessRate float64 // among the last calls, 0 to 1
 }
 
-// Queue is how far a consumer group is behind.
+// Queue is the lag of a consumer group.
 type Queue struct {
 	Group, Topic string
 	Messages     int64         // not acknowledged
@@ -53,7 +53,7 @@ type Queue struct {
 	Retry        bool          // it holds the payments that are to be retried
 }
 
-// SharedFigures are how the cache that processes share fares, since the start.
+// SharedFigures are the counts of the shared cache since the start.
 type SharedFigures struct {
 	Hits, Absent, Older int64            // reads it answered, did not know, or knew too old
 	Calls               int64            // tried

@@ -3,7 +3,7 @@
 //
 // The parts of the system know nothing of it: each takes an observer of plain
 // funcs, and the methods of [Metrics] are such funcs. What can be asked when
-// somebody looks (lag, breakers, today's sales) comes from [Sources].
+// a scrape comes (lag, breakers, today's sales) comes from [Sources].
 //
 // Names follow Prometheus: base units, _total for counters, orderflow_ before
 // our own. Labels are routes, kinds and names of parts, never of customers or
@@ -50,7 +50,7 @@ func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
 // maxScrapes bounds the scrapes at once; each asks the views.
 const maxScrapes = 4
 
-// Handler serves /metrics and /debug/pprof/. It tells whoever asks: give it to
+// Handler serves /metrics and /debug/pprof/. It authenticates no callers: give it to
 // a listener that only the operator reaches.
 func (m *Metrics) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -65,7 +65,7 @@ func (m *Metrics) Handler() http.Handler {
 	return mux
 }
 
-// quick are the bounds, in seconds, of what takes microseconds to seconds.
+// quick returns the bounds, in seconds, of what takes microseconds to seconds.
 func quick() []float64 {
 	return []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 }

@@ -123,7 +123,7 @@ func (m *Metrics) PaymentDeferred(reason string) {
 	}
 }
 
-// Lanes says how busy a saga is; it is a sagas.Observer's Lanes.
+// Lanes returns how busy a saga is; it is a sagas.Observer's Lanes.
 func (m *Metrics) Lanes(saga string, busy, timers int) {
 	m.work.lanes.WithLabelValues(saga).Set(float64(busy))
 	m.work.timers.WithLabelValues(saga).Set(float64(timers))

@@ -41,7 +41,7 @@ func NewProxy(t testing.TB, upstream string) *Proxy {
 	return p
 }
 
-// Address is where clients connect, host:port.
+// Address returns where clients connect, host:port.
 func (p *Proxy) Address() string { return p.socket.Addr().String() }
 
 // Down ends all connections and refuses new ones, until Up.

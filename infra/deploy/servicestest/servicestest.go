@@ -105,7 +105,7 @@ func Program(t testing.TB, name string) string {
 	return ""
 }
 
-// Prefix is a name that no other test has.
+// Prefix returns a name that no other test has.
 func Prefix() string { return "t" + strings.ToLower(rand.Text()[:12]) }
 
 // require returns a variable, or ends the test as the package says.

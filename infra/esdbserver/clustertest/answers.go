@@ -18,7 +18,7 @@ const (
 	exceptionNotLeader   = "not-leader"
 )
 
-// requiresLeader says whether a call asks for the leader.
+// requiresLeader reports whether a call asks for the leader.
 func requiresLeader(ctx context.Context) bool {
 	values := metadata.ValueFromIncomingContext(ctx, headerRequiresLeader)
 	return len(values) > 0 && values[0] == "true"

@@ -19,8 +19,8 @@ const Nodes = 3
 // majority is how many nodes have to run for one to lead.
 const majority = Nodes/2 + 1
 
-// nobody stands for a node where there is none.
-const nobody = -1
+// noNode stands for a node where there is none.
+const noNode = -1
 
 // Options of a cluster. The zero value is a cluster without TLS that logs nothing.
 type Options struct {
@@ -57,7 +57,7 @@ func New(t testing.TB, log engine.Log, o Options) *Cluster {
 	}
 	c := &Cluster{
 		t: t, log: log, opts: o, engine: engine.New(log, engine.Options{Logger: o.Logger}),
-		changed: make(chan struct{}), deposed: nobody, quorum: true,
+		changed: make(chan struct{}), deposed: noNode, quorum: true,
 	}
 	for i := range c.nodes {
 		c.nodes[i] = newNode(c, i)
@@ -110,7 +110,7 @@ func (c *Cluster) Leader() int {
 	return c.leader
 }
 
-// Count is what one node did and has.
+// Count is the counts of one node.
 type Count struct {
 	NotLeader   int // calls that were answered with not-leader
 	Unanswered  int // calls that got no answer and will get none, those given up included
@@ -142,7 +142,7 @@ func (c *Cluster) Until(ctx context.Context, holds func() bool) error {
 	}
 }
 
-// change returns what is closed at the next change.
+// change returns a channel that is closed at the next change.
 func (c *Cluster) change() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,7 +8,7 @@ func (c *Cluster) Resign(to int) {
 	c.t.Helper()
 	c.move(func() string {
 		switch c.leader {
-		case nobody:
+		case noNode:
 			return "nobody leads; use Elect"
 		case to:
 			return "it leads already"
@@ -22,7 +22,7 @@ func (c *Cluster) Resign(to int) {
 func (c *Cluster) Elect(leader int) {
 	c.t.Helper()
 	c.move(func() string {
-		if c.leader != nobody && !c.nodes[c.leader].stopped {
+		if c.leader != noNode && !c.nodes[c.leader].stopped {
 			return "there is a leader; use Resign"
 		}
 		return c.lead(leader)
@@ -61,7 +61,7 @@ func (c *Cluster) TwoLeaders(to int, d time.Duration) {
 	c.t.Helper()
 	c.move(func() string {
 		former := c.leader
-		if former == nobody || former == to {
+		if former == noNode || former == to {
 			return "there has to be another leader"
 		}
 		if refused := c.lead(to); refused != "" {
@@ -73,7 +73,7 @@ func (c *Cluster) TwoLeaders(to int, d time.Duration) {
 		c.split = time.AfterFunc(d, func() {
 			c.move(func() string {
 				if c.term == term {
-					c.deposed = nobody
+					c.deposed = noNode
 				}
 				return ""
 			})
@@ -113,7 +113,7 @@ func (c *Cluster) Stop(i int) {
 		}
 		n.valve.close()
 		n.stopped = true
-		if c.leader != nobody && c.healthy() < majority {
+		if c.leader != noNode && c.healthy() < majority {
 			c.vacate()
 		}
 		n.missed = c.term
@@ -149,7 +149,7 @@ func (c *Cluster) move(change func() string) {
 	if refused != "" {
 		c.t.Errorf("The command to the cluster makes no sense: %s.", refused)
 	}
-	if before != nobody && before != after {
+	if before != noNode && before != after {
 		c.nodes[before].stepDown()
 	}
 }
@@ -164,14 +164,14 @@ func (c *Cluster) lead(to int) string {
 	case c.healthy() < majority:
 		return "too few nodes run"
 	}
-	c.leader, c.deposed = to, nobody
+	c.leader, c.deposed = to, noNode
 	c.term++
 	return ""
 }
 
 // vacate leaves the cluster without a leader. The caller holds mu.
 func (c *Cluster) vacate() {
-	c.leader, c.deposed = nobody, nobody
+	c.leader, c.deposed = noNode, noNode
 	c.term++
 	c.upheaval++
 }
@@ -192,15 +192,15 @@ func (c *Cluster) fell(n *node) {
 	before := c.leader
 	n.running = false
 	if c.deposed == n.number {
-		c.deposed = nobody
+		c.deposed = noNode
 	}
-	if c.leader == n.number || c.leader != nobody && c.healthy() < majority {
+	if c.leader == n.number || c.leader != noNode && c.healthy() < majority {
 		c.vacate()
 	}
 	c.touch()
 	after := c.leader
 	c.mu.Unlock()
-	if before != nobody && before != after && before != n.number {
+	if before != noNode && before != after && before != n.number {
 		c.nodes[before].stepDown()
 	}
 }

@@ -44,7 +44,7 @@ func (n *node) membersLocked() []esdbserver.Member {
 		switch {
 		case i == c.deposed, i == c.leader && c.deposed != n.number:
 			m.State = gossip.MemberInfo_Leader
-		case c.leader == nobody:
+		case c.leader == noNode:
 			m.State = gossip.MemberInfo_Unknown
 		}
 		list = append(list, m)

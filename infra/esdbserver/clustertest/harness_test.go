@@ -196,7 +196,7 @@ func isConfirmation(m *streams.ReadResp) bool { return m.GetConfirmation() != ni
 
 func isCaughtUp(m *streams.ReadResp) bool { return m.GetCaughtUp() != nil }
 
-// is says that a message brings the event with an id.
+// is reports whether a message brings the event with an id.
 func is(id uuid.UUID) func(*streams.ReadResp) bool {
 	return func(m *streams.ReadResp) bool { return m.GetEvent().GetEvent().GetId().GetString_() == id.String() }
 }
@@ -223,7 +223,7 @@ func wantDeadline(t *testing.T, what string, err error) {
 	}
 }
 
-// gossiped is what a node tells in gossip: "Leader, Follower, dead".
+// gossiped returns what a node tells in gossip: "Leader, Follower, dead".
 func gossiped(t *testing.T, c *clustertest.Cluster, node int) (states [clustertest.Nodes]string) {
 	t.Helper()
 	info, err := gossip.NewGossipClient(dial(t, c.Address(node)).ClientConn).Read(within(t, patience), &shared.Empty{})

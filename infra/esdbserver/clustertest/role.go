@@ -1,6 +1,6 @@
 package clustertest
 
-// role is what a node is in the cluster, as it knows it.
+// role is the role of a node in the cluster, as the node sees it.
 type role uint8
 
 const (
@@ -30,7 +30,7 @@ func (n *node) roleLocked() now {
 	switch {
 	case c.deposed == n.number:
 		of.role = deposed
-	case c.leader == nobody || !n.running:
+	case c.leader == noNode || !n.running:
 		of.role = orphaned
 	case c.leader == n.number:
 		of.role = leads

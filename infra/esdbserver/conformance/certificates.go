@@ -16,7 +16,7 @@ import (
 )
 
 // certificateLife is how long the certificates are good for: far longer than
-// any run, and short enough that nobody keeps them.
+// any run, and short enough not to be reused.
 const certificateLife = 24 * time.Hour
 
 // WriteCertificates makes the certificates that the suite looks for, fresh,

@@ -124,7 +124,7 @@ func show(t *testing.T, test string, runs []conformance.Run) {
 	}
 }
 
-// rounds is how often all runs are made.
+// rounds returns how often all runs are made.
 func rounds(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("CONFORMANCE_ROUNDS")
@@ -225,7 +225,7 @@ func (b bench) start(t *testing.T, data, certificates string) *conformance.Node 
 // root is the folder of the module, from here.
 var root = filepath.Join("..", "..", "..")
 
-// moduleDir is where the client's module lies.
+// moduleDir returns where the client's module lies.
 func moduleDir(t *testing.T) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", conformance.ClientModule).Output()

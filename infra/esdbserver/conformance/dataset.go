@@ -148,7 +148,7 @@ func filled(stream string, k uint64, number uint64, at uint64) Event {
 	}
 }
 
-// long are the events of longStream: its first 2,000 in one run, the others
+// long returns the events of longStream: its first 2,000 in one run, the others
 // behind shortStream.
 func long() (events []Event) {
 	at := uint64(longAt)
@@ -176,7 +176,7 @@ func short() (events []Event) {
 // was there.
 const askedAt = 3_386
 
-// asked is an event at askedAt, of a stream that nothing else is in.
+// asked returns an event at askedAt, of a stream that nothing else is in.
 func asked() Event {
 	e := filled("asked", 0, 0, askedAt)
 	e.Type = "asked"
@@ -187,7 +187,7 @@ func asked() Event {
 // data, before the recorded end.
 const gapsAt = 19_000_000
 
-// gaps are the events that must have been there, because those of a higher
+// gaps returns the events that must have been there, because those of a higher
 // revision of the same stream were recorded.
 func gaps(events []Event) (missing []Event) {
 	next, at := map[string]uint64{}, uint64(gapsAt)

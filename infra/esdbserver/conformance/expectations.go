@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Expectations is what the judge judges by.
+// Expectations are the tests that must pass and those that may fail.
 type Expectations struct {
 	Leaves  map[string][]string // test → kinds of run in which it must pass
 	Excused map[string]string   // test that cannot pass → why

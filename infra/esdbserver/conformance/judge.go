@@ -14,12 +14,12 @@ type Verdict struct {
 	Problems               []string // what is wrong, a line each, in the order of Failed
 }
 
-// String is the line that the whole ends with.
+// String returns the line that the whole ends with.
 func (v Verdict) String() string {
 	return fmt.Sprintf("conformance: %d passed, %d failed, %d expected to fail", v.Passed, len(v.Failed), v.ExpectedToFail)
 }
 
-// Judge compares runs with what was expected of them. Where there are several
+// Judge compares runs with the expectations. Where there are several
 // runs of a kind, all must be right.
 func Judge(e Expectations, runs ...Run) Verdict {
 	j := judge{Expectations: e, problems: map[string][]string{}}

@@ -157,10 +157,10 @@ func (n *Node) Stop() error {
 	}
 }
 
-// Log is what the node printed last.
+// Log returns what the node printed last.
 func (n *Node) Log() string { return n.log.String() }
 
-// tailBuffer keeps the end of what is written to it.
+// tailBuffer keeps the last bytes written to it.
 type tailBuffer struct {
 	mu   sync.Mutex
 	kept bytes.Buffer

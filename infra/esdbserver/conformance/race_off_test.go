@@ -2,5 +2,5 @@
 
 package conformance_test
 
-// raceEnabled says whether the node is to be built as this test is.
+// raceEnabled reports whether the node is to be built as this test is.
 const raceEnabled = false

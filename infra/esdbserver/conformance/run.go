@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// Outcome is how a test ended, in the words of test2json.
+// Outcome is the result of a test, in the words of test2json.
 type Outcome string
 
 // Outcomes of a test. One that started and never ended has none.
@@ -16,7 +16,7 @@ const (
 	Skipped Outcome = "skip"
 )
 
-// Run is what one execution of the suite did.
+// Run is one execution of the suite.
 type Run struct {
 	Name  string             // the kind of run, as leaf_tests.txt names it: insecure, tls
 	Tests map[string]Outcome // every test that started, groups included

@@ -48,7 +48,7 @@ func Prepare(ctx context.Context, module, cache string, replacement []byte) (Sui
 	if err != nil {
 		return Suite{}, err
 	}
-	defer os.RemoveAll(work) //nolint:errcheck // what is left is found by nobody
+	defer os.RemoveAll(work) //nolint:errcheck // a temporary folder
 	if err := build(ctx, module, work, replacement); err != nil {
 		return Suite{}, err
 	}
@@ -125,7 +125,7 @@ func goTool(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// exactly is the pattern that matches some tests and what is in them.
+// exactly returns the pattern that matches some tests and what is in them.
 func exactly(tests []string) string {
 	patterns := make([]string, len(tests))
 	for i, test := range tests {

@@ -43,10 +43,10 @@ type Finding struct {
 	Text    string `json:"text"`
 }
 
-// Server is one that is looked at.
+// Server is a server under test.
 type Server struct {
 	Conn       grpc.ClientConnInterface
-	Login      string   // of the user, for texts; "" is nobody
+	Login      string   // of the user, for texts; "" if anonymous
 	Stream     string   // its own stream
 	Categories []string // of the streams that orderflow writes
 	Now        func() time.Time
@@ -93,7 +93,7 @@ func (a said) trailer(name string) string {
 	return ""
 }
 
-// words are the failure for a person.
+// words returns the failure for a person.
 func (a said) words() string {
 	switch a.code() { //nolint:exhaustive // the others speak for themselves
 	case codes.DeadlineExceeded:

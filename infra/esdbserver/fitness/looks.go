@@ -19,7 +19,7 @@ const (
 	needBytes = 1 << 20
 	// tooManyParts of needBytes are above what any server can be set to, 16 MiB.
 	tooManyParts = 17
-	// maxClock is how far the clocks may differ: below, nobody notices.
+	// maxClock is how far the clocks may differ: a smaller difference has no effect.
 	maxClock = 2 * time.Second
 	// lookedAt is how many of the newest events are searched for those of projections.
 	lookedAt = 500
@@ -158,7 +158,7 @@ func (s Server) projections(ctx context.Context) []Finding {
 	return one(subject, Fits, "The newest %d events are none of projections; orderflow needs none.", len(list))
 }
 
-// deletes says whether the user may delete; orderflow itself never does.
+// deletes reports whether the user may delete; orderflow itself never does.
 func (s Server) deletes(ctx context.Context) []Finding {
 	const subject = "delete"
 	switch a := s.delete(context.WithoutCancel(ctx)); { // also when the time is up

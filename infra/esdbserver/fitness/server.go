@@ -53,7 +53,7 @@ func Version(ctx context.Context, conn grpc.ClientConnInterface) (text string, f
 	return text, assess(text), nil
 }
 
-// assess says what a version means for orderflow.
+// assess returns what a version means for orderflow.
 func assess(text string) Finding {
 	const subject = "version"
 	v, ok := parse(text)
@@ -77,7 +77,7 @@ func parse(text string) (v version, ok bool) {
 	return v, err == nil && e == nil
 }
 
-// Leader says whether the server at address leads, and else where the leader
+// Leader reports whether the server at address leads, and else where the leader
 // is. No leader is Unavailable: there may be one in a while. What cannot read
 // streams is Internal: it is no EventStoreDB, or one that is broken.
 func (s Server) Leader(ctx context.Context, address string) (leader string, f Finding, err error) {

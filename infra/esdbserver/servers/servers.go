@@ -19,7 +19,7 @@ import (
 // Servers are those of one connection string.
 type Servers struct {
 	Addresses []string
-	Login     string // "" for nobody
+	Login     string // "" for none
 	Password  string
 
 	insecure bool
@@ -58,7 +58,7 @@ func Parse(connection string) (*Servers, error) {
 	return s, nil
 }
 
-// Name says where the servers are, without secrets.
+// Name returns where the servers are, without secrets.
 func (s *Servers) Name() string { return strings.Join(s.Addresses, ",") }
 
 // Insecure reports whether there is no TLS, and so no login either.
@@ -70,7 +70,7 @@ func (s *Servers) Dial(address string) (*grpc.ClientConn, error) {
 	return s.DialAs(address, s.Login, s.Password)
 }
 
-// DialAs is Dial as another user. Without TLS nobody's login is sent.
+// DialAs is Dial as another user. Without TLS no login is sent.
 func (s *Servers) DialAs(address, login, password string) (*grpc.ClientConn, error) {
 	how := insecure.NewCredentials()
 	if !s.insecure {

@@ -82,7 +82,7 @@ func unreached(address string, err error) error {
 	return domain.Wrap(domain.Unavailable, err, "No connection to %s comes about", address)
 }
 
-// plainTrouble says what is wrong with a server that is asked without TLS.
+// plainTrouble returns what is wrong with a server that is asked without TLS.
 func plainTrouble(ctx context.Context, conn net.Conn, address string) error {
 	said, err := answer(conn, preface)
 	switch {
@@ -118,7 +118,7 @@ func handshakeTrouble(ctx context.Context, address string, err error) error {
 	return noEventStore(ctx, address, nil, err)
 }
 
-// withoutTLS says what a server is that answers TLS with something else.
+// withoutTLS returns what a server is that answers TLS with something else.
 func withoutTLS(ctx context.Context, address string) error {
 	conn, err := dial(ctx, address)
 	if err != nil {
@@ -132,7 +132,7 @@ func withoutTLS(ctx context.Context, address string) error {
 	return noEventStore(ctx, address, said, err)
 }
 
-// noEventStore says what answers without HTTP/2: it was asked for that, and has
+// noEventStore returns what answers without HTTP/2: it was asked for that, and has
 // said something, or nothing and failed.
 func noEventStore(ctx context.Context, address string, said []byte, err error) error {
 	switch {

@@ -25,7 +25,7 @@ type Conn interface {
 	Close() error
 }
 
-// Asking says whom questions are put to, and how.
+// Asking is the server that questions are sent to, and how.
 type Asking struct {
 	Conn grpc.ClientConnInterface
 	// As connects to the same server as another user; nil if the server does not
@@ -55,7 +55,7 @@ const (
 	Unasked    Outcome = "unasked"    // Note says why
 )
 
-// Result is one question and what came of it.
+// Result is the result of one question.
 type Result struct {
 	Question
 	Outcome Outcome

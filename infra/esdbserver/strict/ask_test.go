@@ -16,7 +16,7 @@ import (
 	"orderflow/infra/esdbserver/strict"
 )
 
-// hostile is a server that answers every call as it is told.
+// hostile returns a server that answers every call as it is told.
 func hostile(t *testing.T, answer grpc.StreamHandler) string {
 	t.Helper()
 	server := grpc.NewServer(grpc.UnknownServiceHandler(answer))

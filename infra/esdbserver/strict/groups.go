@@ -104,7 +104,7 @@ func updating(change func(*persistent.UpdateReq_Settings)) func(context.Context,
 	}
 }
 
-// newSettings are those of an update that changes none.
+// newSettings returns those of an update that changes none.
 func newSettings() *persistent.UpdateReq_Settings {
 	return &persistent.UpdateReq_Settings{
 		ReadBatchSize: 10, HistoryBufferSize: 20, LiveBufferSize: 20, MinCheckpointCount: 1, MaxCheckpointCount: 1, MaxRetryCount: 10,
@@ -236,7 +236,7 @@ func nowhere(ctx context.Context, s *Session) (string, error) {
 	return dropped(ctx, s, true)
 }
 
-// dropped says how a consumer fares that waits for an event.
+// dropped returns how a consumer fares that waits for an event.
 func dropped(ctx context.Context, s *Session, all bool) (string, error) {
 	c, err := s.consume(ctx, all)
 	if err != nil {

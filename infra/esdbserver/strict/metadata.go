@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// describing is an event that sets metadata.
+// describing returns an event that sets metadata.
 func describing(format string, args ...any) event {
 	return event{kind: "$metadata", data: fmt.Appendf(nil, format, args...)}
 }

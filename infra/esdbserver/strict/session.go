@@ -22,7 +22,7 @@ import (
 // that does not answer has used up the time of the question before.
 const clearTimeout = 2 * time.Second
 
-// Session is what one question works with.
+// Session is the connection and names of one question.
 type Session struct {
 	conn    grpc.ClientConnInterface
 	streams streams.StreamsClient
@@ -46,7 +46,7 @@ func (s *Session) wrote(stream string) {
 	}
 }
 
-// clearing is the time for taking something away, also after the question's own.
+// clearing returns the time for taking something away, also after the question's own.
 func (s *Session) clearing(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), clearTimeout)
 }
@@ -156,7 +156,7 @@ func appended(a *streams.AppendResp, err error) string {
 	return "taken"
 }
 
-// place says where an append ended.
+// place returns where an append ended.
 func place(a *streams.AppendResp, err error) string {
 	if a.GetSuccess() == nil {
 		return appended(a, err)
@@ -168,12 +168,12 @@ func place(a *streams.AppendResp, err error) string {
 	return text
 }
 
-// denied is what a server answers who may not do it.
+// denied is the answer to a caller without the right.
 const denied = "PermissionDenied"
 
 const invalidPosition = "Trying to read from an invalid position."
 
-// refusal is the code of an error, with the words that clients go by.
+// refusal returns the code of an error, with the words that clients go by.
 func refusal(err error) string {
 	if err == nil {
 		return "taken"
@@ -185,7 +185,7 @@ func refusal(err error) string {
 	return of.Code().String()
 }
 
-// reading is a read of all from a position, which change alters.
+// reading returns a read of all from a position, which change alters.
 func reading(commit, prepare uint64, change ...func(*streams.ReadReq_Options)) *streams.ReadReq {
 	o := &streams.ReadReq_Options{
 		StreamOption: &streams.ReadReq_Options_All{All: &streams.ReadReq_Options_AllOptions{

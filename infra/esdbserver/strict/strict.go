@@ -46,7 +46,7 @@ func (q Question) Wanted() string {
 	return q.Want
 }
 
-// Fits says whether an answer is that of a real server or of the node.
+// Fits reports whether an answer is that of a real server or of the node.
 func (q Question) Fits(answer string) bool { return answer == q.Real || answer == q.Wanted() }
 
 // Questions returns all of them.

@@ -29,7 +29,7 @@ const callTimeout = 10 * time.Second
 // It is safe for concurrent use.
 type Client struct {
 	conns    []grpc.ClientConnInterface
-	borrowed bool   // the connections are somebody else's
+	borrowed bool   // the connections belong to the caller
 	name     string // where it leads, without secrets
 	login    string
 	password string
@@ -82,7 +82,7 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Name says whom the client asks, without secrets.
+// Name returns the addresses of the servers, without secrets.
 func (c *Client) Name() string { return c.name }
 
 // ask does something on the first server that can be reached.

@@ -31,7 +31,7 @@ func (c *Client) failure(ctx context.Context, err error) error {
 	case codes.NotFound:
 		return domain.Errorf(domain.NotFound, "The event store at %s says: %s", c.name, said.Message())
 	case codes.FailedPrecondition, codes.AlreadyExists:
-		return domain.Errorf(domain.Conflict, "The user exists with another password, or was just changed by somebody else; look with `orderflow eventstore user list` and repeat.")
+		return domain.Errorf(domain.Conflict, "The user exists with another password, or was changed at the same time; check with `orderflow eventstore user list` and repeat.")
 	case codes.InvalidArgument:
 		return domain.Errorf(domain.Invalid, "%s", said.Message())
 	case codes.Unimplemented:

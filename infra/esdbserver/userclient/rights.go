@@ -44,7 +44,7 @@ func (c *Client) Revoke(ctx context.Context, login string) (changed bool, err er
 	})
 }
 
-// edit writes the list of readers of $all anew, and leaves all other metadata
+// edit replaces the list of readers of $all and leaves all other metadata
 // as it is. Who changes it at the same time is not overwritten: that is Conflict.
 func (c *Client) edit(ctx context.Context, change func(readers []string, said bool) []string) (changed bool, err error) {
 	err = c.ask(ctx, func(ctx context.Context, conn grpc.ClientConnInterface) error {
@@ -136,7 +136,7 @@ func newest(ctx context.Context, c streams.StreamsClient, stream string) (data [
 	}
 }
 
-// write appends metadata of $all if nobody did so after a revision.
+// write appends metadata of $all if its revision is the expected one.
 func write(ctx context.Context, c streams.StreamsClient, data []byte, after *uint64) error {
 	o := &streams.AppendReq_Options{
 		StreamIdentifier:       &shared.StreamIdentifier{StreamName: []byte(metadataOfAll)},
@@ -160,7 +160,7 @@ func write(ctx context.Context, c streams.StreamsClient, data []byte, after *uin
 		return err
 	}
 	if answer.GetWrongExpectedVersion() != nil {
-		return domain.Errorf(domain.Conflict, "Somebody else has just changed the rights to $all; repeat it.")
+		return domain.Errorf(domain.Conflict, "The rights to $all were changed at the same time; repeat the command.")
 	}
 	return nil
 }

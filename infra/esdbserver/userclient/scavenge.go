@@ -41,7 +41,7 @@ func (c *Client) StopScavenge(ctx context.Context, id string) error {
 // scavenge.
 const scavenges = "$scavenges"
 
-// Scavenge is how a scavenge stands.
+// Scavenge is the progress of a scavenge.
 type Scavenge struct {
 	ID     string
 	Result string // Success, Stopped, Errored or Interrupted; empty while it is under way

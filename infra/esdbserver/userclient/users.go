@@ -11,7 +11,7 @@ import (
 	"orderflow/infra/esdbserver/userspb"
 )
 
-// User is what a server tells of a user.
+// User is a user as the server describes it.
 type User struct {
 	Login    string
 	FullName string

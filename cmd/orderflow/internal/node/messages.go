@@ -115,7 +115,7 @@ func (a *App) queues(ctx context.Context) (all []telemetry.Queue, err error) {
 func (a *App) kafkaObserver() kafka.Observer {
 	m := a.metrics.Load()
 	return kafka.Observer{
-		Published: m.MessagePublished, Handled: m.MessageHandled, SetAside: m.MessageSetAside,
+		Published: m.MessagePublished, Handled: m.MessageHandled, DeadLettered: m.MessageSetAside,
 		GroupError: m.GroupFailed, RelayError: m.RelayFailed, Relayed: m.Relayed,
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// kind is what a request is for.
+// kind is the kind of a request.
 type kind uint8
 
 const (
@@ -20,8 +20,8 @@ const (
 	kindTombstone
 )
 
-// request is one write on its way. Whoever moves waiting to false owns its
-// fate: who leads the lane, or the caller that gives it up.
+// request is one write in progress. The goroutine that moves waiting to false
+// decides it: the leader of the write queue, or the caller that gives it up.
 type request struct {
 	kind   kind
 	write  Write
@@ -30,18 +30,18 @@ type request struct {
 	bytes  int
 
 	waiting atomic.Bool
-	done    chan struct{} // closed when written and err stand
+	done    chan struct{} // closed when written and err are set
 
 	at       spot // of the last event
 	unplaced bool // it is answered without a position
-	onDraft  bool // it was judged by what others drafted, and fails with them
+	onDraft  bool // it was checked against drafts of others, and fails with them
 	written  Written
 	err      error
 }
 
 func (r *request) take() bool { return r.waiting.CompareAndSwap(true, false) }
 
-// newRequest checks and packs a write, which needs no lane.
+// newRequest checks and packs a write, without holding a write queue.
 func (e *Engine) newRequest(k kind, w Write) (*request, error) {
 	r := &request{kind: k, write: w, done: make(chan struct{})}
 	r.waiting.Store(true)
@@ -132,7 +132,7 @@ func (e *Engine) submit(k kind, w Write) (await func(context.Context) (Written, 
 	}, nil
 }
 
-// await leads the lane if nobody does, until r is decided.
+// await returns when r is decided; it leads the write queue if no other goroutine does.
 func (e *Engine) await(ctx context.Context, l *writeQueue, r *request) (Written, error) {
 	select {
 	case l.hold <- struct{}{}:
@@ -141,9 +141,9 @@ func (e *Engine) await(ctx context.Context, l *writeQueue, r *request) (Written,
 	case <-r.done:
 	case <-ctx.Done():
 		if r.take() {
-			return Written{}, domain.Wrap(domain.Unavailable, ctx.Err(), "The append was given up while it waited; nothing was stored.")
+			return Written{}, domain.Wrap(domain.Unavailable, ctx.Err(), "The append was given up while it waited; nothing was stored")
 		}
-		return Written{}, domain.Wrap(domain.Unknown, ctx.Err(), "The append was given up while it was being stored; repeat it to find out.")
+		return Written{}, domain.Wrap(domain.Unknown, ctx.Err(), "The append was given up while it was being stored; repeat it to find out")
 	case <-e.closing:
 		if r.take() {
 			return Written{}, errClosing()
@@ -153,9 +153,9 @@ func (e *Engine) await(ctx context.Context, l *writeQueue, r *request) (Written,
 	return r.written, r.err
 }
 
-// lead decides everything that waits in a lane it holds.
+// lead decides all requests of a write queue that it holds.
 func (e *Engine) lead(ctx context.Context, l *writeQueue) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout) // others depend on it
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout) // other requests depend on it
 	defer cancel()
 	for left := l.takeAll(); len(left) > 0; {
 		d := e.newDraft(ctx, l)
@@ -179,7 +179,7 @@ func (e *Engine) lead(ctx context.Context, l *writeQueue) {
 	}
 }
 
-// answer says where the events of r are, or why they are not.
+// answer sets the result of r: the positions of its events, or the error.
 func (d *draft) answer(r *request, failed error) {
 	switch {
 	case failed != nil && (r.onDraft || r.err == nil && d.writeTo(r.at.stream) >= 0):
@@ -305,7 +305,7 @@ func (d *draft) tombstone(r *request) {
 	of := d.of(stream)
 	r.at, r.written.Number = spot{stream, of.last}, DeletedNumber
 	of.last, of.tombstoned = of.last-1, true
-	d.meta = true // whoever follows it must look
+	d.meta = true // subscriptions must check it
 }
 
 // AppendTogether implements API.
@@ -319,7 +319,7 @@ func (e *Engine) AppendTogether(ctx context.Context, writes ...Write) ([]Written
 		}
 		roots = append(roots, rootOf(w.Stream))
 	}
-	slices.Sort(roots) // everybody takes lanes in the same order
+	slices.Sort(roots) // a fixed order prevents deadlock
 	var held []*writeQueue
 	defer func() {
 		for _, l := range held {
@@ -334,7 +334,7 @@ func (e *Engine) AppendTogether(ctx context.Context, writes ...Write) ([]Written
 			held = append(held, l)
 		case <-ctx.Done():
 			e.queues.leave(l)
-			return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "The append was given up while it waited; nothing was stored.")
+			return nil, domain.Wrap(domain.Unavailable, ctx.Err(), "The append was given up while it waited; nothing was stored")
 		case <-e.closing:
 			e.queues.leave(l)
 			return nil, errClosing()
@@ -343,7 +343,7 @@ func (e *Engine) AppendTogether(ctx context.Context, writes ...Write) ([]Written
 	return e.together(ctx, held, requests)
 }
 
-// together writes several requests, all or none; the lanes are held.
+// together writes several requests, all or none; the write queues are held.
 func (e *Engine) together(ctx context.Context, held []*writeQueue, requests []*request) ([]Written, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()

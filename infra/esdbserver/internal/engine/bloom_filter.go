@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 )
 
-// Limits of what is known of the streams that exist.
+// Limits of the Bloom filter of stream names.
 const (
 	// filterBytes hold 5 million streams with 2 % of wrong guesses, which cost
 	// a look-up each; memory that is not used is not taken.
@@ -20,9 +20,8 @@ const (
 	filterWords = filterBytes / 8
 )
 
-// bloomFilter is a Bloom filter of the streams that have events. Most appends
-// begin a stream, and asking the log whether there is one costs as much as all
-// else that an append needs.
+// bloomFilter holds the names of all streams that have events. Most appends begin
+// a stream, and looking one up in the log costs as much as the rest of an append.
 type bloomFilter struct {
 	seed  maphash.Seed
 	words []atomic.Uint64
@@ -43,7 +42,7 @@ func (x *bloomFilter) fill(log Log) {
 	x.done.Go(func() {
 		for r, err := range log.ReadAll(ctx, 0) {
 			if err != nil {
-				return // whoever reads next meets it too
+				return // the next read returns it too
 			}
 			x.add(string(r.Stream))
 		}
@@ -68,7 +67,7 @@ func (x *bloomFilter) add(stream string) {
 	}
 }
 
-// never says that a stream has no events for certain.
+// never reports that a stream certainly has no events.
 func (x *bloomFilter) never(stream string) bool {
 	if !x.whole.Load() {
 		return false

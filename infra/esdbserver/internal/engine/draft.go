@@ -8,7 +8,7 @@ import (
 )
 
 // draft is a write of the log in the making: what the requests of a group add,
-// and where it takes the streams. Later requests are judged by it.
+// and where it takes the streams. Later requests are checked against it.
 type draft struct {
 	engine *Engine
 	ctx    context.Context // of the one call it lives in
@@ -23,14 +23,14 @@ type draft struct {
 	meta   bool // it changes metadata
 }
 
-// drafted is where a stream is: mostly there are two, it and its metastream.
+// drafted is the state of a stream in a draft: mostly the stream and its metastream.
 type drafted struct {
 	stream      string
 	stored      streamState // before the draft
 	streamState             // with it
 }
 
-// spot is where an event is.
+// spot is the stream and number of an event.
 type spot struct {
 	stream string
 	number int64
@@ -40,7 +40,7 @@ func (e *Engine) newDraft(ctx context.Context, lanes ...*writeQueue) *draft {
 	return &draft{engine: e, ctx: ctx, lanes: lanes, heads: make([]drafted, 0, 2)}
 }
 
-// of returns a stream of which the head was asked before; nil if it was not.
+// of returns a stream of which the state was asked before; nil if it was not.
 func (d *draft) of(stream string) *drafted {
 	for i := range d.heads {
 		if d.heads[i].stream == stream {
@@ -50,7 +50,7 @@ func (d *draft) of(stream string) *drafted {
 	return nil
 }
 
-// head returns where a stream is with what is drafted.
+// head returns the state of a stream, drafted events included.
 func (d *draft) head(stream string) (streamState, error) {
 	if known := d.of(stream); known != nil {
 		return known.streamState, nil
@@ -73,7 +73,7 @@ func (d *draft) find(id eventlog.EventID) (stream string, number int64, ok bool,
 	return string(r.Stream), int64(r.Version) - 1, ok, err
 }
 
-// list brings named up to what is drafted.
+// list adds the drafted events to named.
 func (d *draft) list() map[eventlog.EventID]spot {
 	for i, w := range d.writes {
 		for ; d.listed[i] < len(w.Events); d.listed[i]++ {
@@ -115,7 +115,7 @@ func (d *draft) writeTo(stream string) int {
 	return slices.IndexFunc(d.writes, func(w eventlog.Write) bool { return string(w.Stream) == stream })
 }
 
-// add drafts events at the end of a stream, of which the head was asked before.
+// add drafts events at the end of a stream, of which the state was asked before.
 func (d *draft) add(stream string, events ...eventlog.Pending) {
 	of, i := d.of(stream), d.writeTo(stream)
 	if i < 0 {
@@ -139,7 +139,7 @@ func (d *draft) describe(metastream string, data []byte) {
 	d.meta = true
 }
 
-// commit writes what is drafted and tells everybody who has to know.
+// commit writes the draft and notifies subscriptions and caches.
 func (d *draft) commit() (err error) {
 	if len(d.writes) == 0 {
 		return nil

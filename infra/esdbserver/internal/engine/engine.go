@@ -28,7 +28,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// Log is what a node keeps its events in. Its positions are 1, 2, 3 and so on,
+// Log is the event log of a node. Its positions are 1, 2, 3 and so on,
 // so that every number up to the end is one; that is all the node demands beyond
 // the contracts of eventlog. Clients see other positions.
 type Log interface {
@@ -55,14 +55,14 @@ type Event struct {
 // DeletedNumber is the number of the event that ends a stream for ever.
 const DeletedNumber int64 = math.MaxInt64
 
-// Resolved is what a reader gets: an event, and the link that led to it if
+// Resolved is one result of a reading: an event, and the link that led to it if
 // there was one. Event is nil if the link leads nowhere.
 type Resolved struct {
 	Event *Event
 	Link  *Event
 }
 
-// Original is what positions, numbers and acknowledgements are about.
+// Original returns what positions, numbers and acknowledgements are about.
 func (r Resolved) Original() *Event {
 	if r.Link != nil {
 		return r.Link
@@ -79,7 +79,7 @@ type Proposed struct {
 	Metadata []byte
 }
 
-// Expected says where a writer believes a stream to be: at a number, or one of these.
+// Expected is the version that a writer expects of a stream: a number, or one of these.
 type Expected int64
 
 // The expectations that are not numbers, with the numbers that the protocol gives them.
@@ -96,14 +96,14 @@ type Write struct {
 	Events   []Proposed
 }
 
-// Written says where an append ended.
+// Written is the end of an append.
 type Written struct {
 	Number      int64  // of the last event of the append; -1 in a stream that stays empty
 	Position    uint64 // of that event
 	HasPosition bool
 }
 
-// Span says what to read of a stream or of all.
+// Span selects the events to read of a stream or of all.
 type Span struct {
 	Backwards    bool
 	Max          uint64 // events at most
@@ -117,14 +117,14 @@ type Message struct {
 	Checkpoint uint64 // everything that matches up to this position was yielded
 }
 
-// Filter says whether a subscriber wants an event; nil wants all.
+// Filter reports whether a subscriber wants an event; nil wants all.
 type Filter func(*Event) bool
 
 // Checkpoints says how often a filtered subscription tells how far it is: after
 // that many events considered, and when it has caught up. 0 is never.
 type Checkpoints struct{ Every uint64 }
 
-// API is what the services of a node ask of it; *Engine is the only one there is.
+// API is the interface between the services of a node and its engine.
 // All errors that a client can cause are those of errors.go.
 type API interface {
 	// Append stores events at the end of a stream, all or none, by the rules of
@@ -173,7 +173,7 @@ const (
 	NewestPosition uint64 = math.MaxUint64
 )
 
-// Metadata is what a metastream says of its stream. A field that is not set is
+// Metadata is the content of a metastream. A field that is not set is
 // zero; values that make no sense count as not set.
 type Metadata struct {
 	MaxCount       int64
@@ -183,7 +183,7 @@ type Metadata struct {
 	Raw            []byte
 }
 
-// Gone says that the stream was deleted and not begun again.
+// Gone reports whether the stream was deleted and not begun again.
 func (m Metadata) Gone() bool { return m.TruncateBefore == DeletedNumber }
 
 // ACL lists who may do what: names of users and of groups, "$all" for everybody.

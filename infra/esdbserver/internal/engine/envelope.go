@@ -52,7 +52,7 @@ func likeMeta(metadata []byte) bool {
 	return false
 }
 
-// shortMeta says that every field is within the limit that [eventlog.Meta] has.
+// shortMeta reports whether every field is within the limit that [eventlog.Meta] has.
 func shortMeta(m eventlog.Meta) bool {
 	return max(len(m.Command), len(m.Correlation), len(m.Causation), len(m.Actor), len(m.Trace), len(m.Recorded)) <= domain.MaxNameBytes
 }
@@ -90,7 +90,7 @@ func unpack(r *eventlog.Recorded) (*Event, error) {
 	}
 	flags, metadata, data, err := openEnvelope(r.Data)
 	if err != nil {
-		return nil, domain.Wrap(domain.Internal, err, "The event at position %d cannot be read.", r.Position)
+		return nil, domain.Wrap(domain.Internal, err, "The event at position %d cannot be read", r.Position)
 	}
 	e.JSON, e.Data, e.Metadata = flags&flagJSON != 0, data, metadata
 	if flags&flagTombstone != 0 {
@@ -99,7 +99,7 @@ func unpack(r *eventlog.Recorded) (*Event, error) {
 	return e, nil
 }
 
-// isTombstone says that r ends its stream.
+// isTombstone reports whether r ends its stream.
 func isTombstone(r *eventlog.Recorded) bool {
 	return r.Type == tombstoneType && len(r.Data) >= envelopeBytes && r.Data[0] == envelopeMark && r.Data[2]&flagTombstone != 0
 }

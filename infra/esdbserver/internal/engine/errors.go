@@ -2,7 +2,7 @@ package engine
 
 import "fmt"
 
-// WrongExpectedError says that a stream is not where the writer believed.
+// WrongExpectedError is the error for an append whose expected version is wrong.
 type WrongExpectedError struct {
 	Stream   string
 	Expected Expected
@@ -13,17 +13,17 @@ func (e *WrongExpectedError) Error() string {
 	return fmt.Sprintf("%s is at %d, not %d", e.Stream, e.Actual, e.Expected)
 }
 
-// DeletedError says that a stream ended for ever.
+// DeletedError is the error for a stream with a tombstone.
 type DeletedError struct{ Stream string }
 
 func (e *DeletedError) Error() string { return fmt.Sprintf("%s is deleted for ever", e.Stream) }
 
-// NotFoundError says that a stream has no events, or none since it was deleted.
+// NotFoundError is the error for a stream without events, or without events since it was deleted.
 type NotFoundError struct{ Stream string }
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("there is no stream %s", e.Stream) }
 
-// TooLargeError says that an append is over what a node takes.
+// TooLargeError is the error for an append above the limit of the node.
 type TooLargeError struct{ MaxBytes int }
 
 func (e *TooLargeError) Error() string {

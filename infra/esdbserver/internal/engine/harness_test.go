@@ -83,7 +83,7 @@ func must(t testing.TB, e *engine.Engine, stream string, expected engine.Expecte
 	return w
 }
 
-// metadata is an event of a metastream.
+// metadata returns an event of a metastream.
 func metadata(data string) []engine.Proposed {
 	return []engine.Proposed{{ID: id(data + time.Now().String()), Type: engine.MetadataType, JSON: true, Data: []byte(data)}}
 }

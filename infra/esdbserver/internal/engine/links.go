@@ -21,7 +21,7 @@ func ParseLink(data []byte) (stream string, number int64, ok bool) {
 	return string(after), number, true
 }
 
-// Link is the data of a link to an event.
+// Link returns the data of a link to an event.
 func Link(e *Event) []byte {
 	return append(strconv.AppendInt(nil, e.Number, 10), "@"+e.Stream...)
 }

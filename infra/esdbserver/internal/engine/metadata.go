@@ -21,13 +21,13 @@ const (
 // maxAgeSeconds bounds $maxAge to what a duration holds.
 const maxAgeSeconds = int64(math.MaxInt64 / time.Second)
 
-// MetastreamOf is the stream that holds the metadata of a stream.
+// MetastreamOf returns the stream that holds the metadata of a stream.
 func MetastreamOf(stream string) string { return metaPrefix + stream }
 
-// IsMetastream says whether a stream holds the metadata of another.
+// IsMetastream reports whether a stream holds the metadata of another.
 func IsMetastream(stream string) bool { return strings.HasPrefix(stream, metaPrefix) }
 
-// rootOf is the stream that a metastream, or the metastream of one, is about.
+// rootOf returns the stream that a metastream, or the metastream of one, is about.
 func rootOf(stream string) string {
 	for IsMetastream(stream) && len(stream) > len(metaPrefix) {
 		stream = stream[len(metaPrefix):]
@@ -123,7 +123,7 @@ func withTruncateBefore(data []byte, number int64) []byte {
 	return raw
 }
 
-// DefaultACLs are what $settings says of streams without a list of their own.
+// DefaultACLs are the rights of streams without a list of their own, from $settings.
 type DefaultACLs struct {
 	User, System *ACL // nil: as if nothing was set
 }

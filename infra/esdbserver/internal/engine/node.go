@@ -45,7 +45,7 @@ type Options struct {
 	// More than [MaxAppendTotalBytes] is that.
 	MaxAppendBytes int
 	// Removed is called with the events that a scavenge has just removed, step by
-	// step, and must not block; nil is for nobody.
+	// step, and must not block; may be nil.
 	Removed func(events int64)
 }
 
@@ -101,8 +101,8 @@ func (e *Engine) Close() {
 	})
 }
 
-// MetadataWrites counts the changes of metadata and settings: whoever decides
-// by them again and again need not look while it stands still.
+// MetadataWrites counts the changes of metadata and settings. A cache of rights is
+// valid as long as the count is unchanged.
 func (e *Engine) MetadataWrites() uint64 { return e.metadataWrites.Load() }
 
 // End implements API.

@@ -48,7 +48,7 @@ func submit(e *engine.Engine, s step) (func(context.Context) (engine.Written, er
 	}
 }
 
-// told is what a writer is answered, without positions: these depend on what
+// told returns what a writer is answered, without positions: these depend on what
 // was written together.
 func told(w engine.Written, err error) string {
 	if err != nil {
@@ -57,7 +57,7 @@ func told(w engine.Written, err error) string {
 	return fmt.Sprint(w.Number)
 }
 
-// stored is all that a log holds of the two streams.
+// stored returns all that a log holds of the two streams.
 func stored(t *rapid.T, log engine.Log) string {
 	var b strings.Builder
 	for _, stream := range []eventlog.Stream{"s", "$$s"} {

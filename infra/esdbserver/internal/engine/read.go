@@ -62,7 +62,7 @@ func (e *Engine) ReadStream(ctx context.Context, stream string, from int64, span
 	}
 }
 
-// readable is where a stream is that has something to read, or once had.
+// readable returns where a stream is that has something to read, or once had.
 func (e *Engine) readable(ctx context.Context, stream string) (streamInfo, error) {
 	s, err := e.streamInfo(ctx, stream)
 	switch {
@@ -76,7 +76,7 @@ func (e *Engine) readable(ctx context.Context, stream string) (streamInfo, error
 	return s, nil
 }
 
-// oldest is the time before which events are not shown.
+// oldest returns the time before which events are not shown.
 func (e *Engine) oldest(m Metadata) (t time.Time) {
 	if m.MaxAge > 0 {
 		t = e.clock().Add(-m.MaxAge)
@@ -156,7 +156,7 @@ func wanted(r *eventlog.Recorded, filter Filter) (*Event, error) {
 	return event, nil
 }
 
-// hidden says that readers of all never see a stream: what groups that follow
+// hidden reports whether readers of all never see a stream: what groups that follow
 // all note about themselves, or following would never end.
 func hidden(stream string) bool {
 	const groups = "$persistentsubscription-$all::"

@@ -2,17 +2,17 @@ package engine
 
 import "orderflow/domain/eventlog"
 
-// outcome is what becomes of a write.
+// outcome is the decision on a write.
 type outcome uint8
 
 const (
 	accepted outcome = iota // it is to be written
 	repeated                // it was written before
-	wrong                   // the stream is not where the writer believes
+	wrong                   // wrong expected version
 	ended                   // the stream takes no writes, for ever or until it is begun again
 )
 
-// place is where a stream is, as far as the rules go by it.
+// place is the part of a stream's state that the rules depend on.
 type place struct {
 	last      int64 // number of the last event, -1 if there never was one
 	deleted   bool  // for ever
@@ -20,7 +20,7 @@ type place struct {
 	described bool  // its metastream has events
 }
 
-// book is what the rules look up.
+// book gives the rules access to stored events.
 type book interface {
 	// find returns where the newest event with an id is.
 	find(id eventlog.EventID) (stream string, number int64, ok bool, err error)
@@ -28,8 +28,8 @@ type book interface {
 	ids(stream string, from int64, n int) ([]eventlog.EventID, error)
 }
 
-// checkExpected applies the rules of expectation and idempotency to a write with these
-// ids. end is the number of the last event of a repeated write.
+// checkExpected applies the rules of optimistic concurrency and idempotency to a
+// write with these ids. end is the number of the last event of a repeated write.
 func checkExpected(p place, stream string, expected Expected, ids []eventlog.EventID, b book) (v outcome, end int64, err error) {
 	if p.deleted {
 		return ended, 0, nil
@@ -71,8 +71,8 @@ func checkExpected(p place, stream string, expected Expected, ids []eventlog.Eve
 	return repeated, end, nil
 }
 
-// checkRepeated is for a writer that expects the stream where it was once: right
-// only if the events that came next are these.
+// checkRepeated decides a write that expects a version below the present one: it is
+// a repetition if the events after that version have the same ids, else wrong.
 func checkRepeated(p place, stream string, expected Expected, ids []eventlog.EventID, b book) (v outcome, end int64, err error) {
 	if len(ids) == 0 {
 		return wrong, 0, nil

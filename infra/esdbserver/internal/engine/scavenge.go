@@ -12,7 +12,7 @@ import (
 // is hidden: metadata may have changed, and a client may have ended it.
 const scavengeStep = 1_024
 
-// Scavenged is what a scavenge did, or has done so far.
+// Scavenged is the result of a scavenge so far.
 type Scavenged struct {
 	Streams int64 // that have metadata or were deleted; a stream and its metastream count as one
 	Events  int64 // removed

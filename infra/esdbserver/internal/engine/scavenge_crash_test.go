@@ -86,7 +86,7 @@ func fillCrashing(t *testing.T, e *engine.Engine) {
 	}
 }
 
-// everythingShown is what readers get of the streams, both ways.
+// everythingShown returns what readers get of the streams, both ways.
 func everythingShown(e *engine.Engine) (all []string) {
 	for _, s := range crashStreams {
 		for _, name := range []string{s.name, "$$" + s.name} {

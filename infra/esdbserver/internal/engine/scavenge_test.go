@@ -16,7 +16,7 @@ import (
 	"orderflow/infra/pebblelog"
 )
 
-// shown is what readers of the streams s and $$s get, forwards and backwards.
+// shown returns what readers of the streams s and $$s get, forwards and backwards.
 func shown(e *engine.Engine) (all []string) {
 	for _, stream := range []string{"s", "$$s"} {
 		for _, span := range []engine.Span{{Max: 100}, {Max: 100, Backwards: true}} {

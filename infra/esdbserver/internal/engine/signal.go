@@ -12,7 +12,7 @@ const (
 // keeps the newest events as well, so that many followers read the log once.
 type topic struct {
 	mu      sync.Mutex
-	grown   chan struct{} // closed and replaced at every growth; nil while nobody waits
+	grown   chan struct{} // closed and replaced at every growth; nil without waiters
 	waiters int           // that hold a topic of topics
 
 	reading sync.Mutex
@@ -51,7 +51,7 @@ func (t *topic) after(number int64, load func() ([]*Event, error)) ([]*Event, er
 
 func newTopic() *topic { return &topic{} }
 
-// wait returns what is closed at the next growth. To miss none, ask before looking.
+// wait returns a channel that is closed at the next growth. To miss none, ask before looking.
 func (t *topic) wait() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -71,7 +71,7 @@ func (t *topic) grew() {
 	}
 }
 
-// topics are those of single streams; one exists while somebody follows the stream.
+// topics are those of single streams; one exists while the stream has a subscription.
 type topics struct {
 	mu     sync.RWMutex
 	byName map[string]*topic

@@ -7,7 +7,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// cachedState returns where a stream is; l is the lane of its root.
+// cachedState returns the state of a stream; l is the write queue of its root.
 func (e *Engine) cachedState(ctx context.Context, l *writeQueue, stream string) (streamState, error) {
 	h, ok, generation := l.known(stream)
 	if ok {
@@ -23,7 +23,7 @@ func (e *Engine) cachedState(ctx context.Context, l *writeQueue, stream string) 
 	return h, err
 }
 
-// load asks the log.
+// load reads the state of a stream from the log.
 func (e *Engine) load(ctx context.Context, stream string) (streamState, error) {
 	for r, err := range e.log.ReadBack(ctx, eventlog.Stream(stream), eventlog.NewestVersion) {
 		if err != nil {
@@ -46,16 +46,16 @@ func (e *Engine) load(ctx context.Context, stream string) (streamState, error) {
 	return streamState{last: -1}, nil
 }
 
-// streamInfo is what readers need to know of a stream.
+// streamInfo is the state of a stream and the metadata that readers need.
 type streamInfo struct {
 	place
 	metadata Metadata
 }
 
-// stateLookup finds a head, drafted or stored.
+// stateLookup returns the state of a stream, drafted or stored.
 type stateLookup func(stream string) (streamState, error)
 
-// streamInfoOf puts together what a stream and its metastream say.
+// streamInfoOf combines the states of a stream and its metastream.
 func streamInfoOf(stream string, of stateLookup) (streamInfo, error) {
 	h, err := of(stream)
 	if err != nil {
@@ -84,7 +84,7 @@ func streamInfoOf(stream string, of stateLookup) (streamInfo, error) {
 	return s, nil
 }
 
-// streamInfo returns where a stream is now.
+// streamInfo returns the present state of a stream.
 func (e *Engine) streamInfo(ctx context.Context, stream string) (streamInfo, error) {
 	l := e.queues.enter(rootOf(stream))
 	defer e.queues.leave(l)
@@ -108,7 +108,7 @@ func (e *Engine) Shown(ctx context.Context, stream string) (first, last int64, e
 	return s.first(), s.last, nil
 }
 
-// first is the number of the first event that is shown.
+// first returns the number of the first event that is shown.
 func (s streamInfo) first() int64 {
 	first := s.metadata.TruncateBefore
 	if n := s.metadata.MaxCount; n > 0 {

@@ -7,7 +7,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// A subscription keeps nothing but its place: woken by whoever appends, it
+// A subscription keeps nothing but its place: woken by appends, it
 // reads on in the log, at the pace of its subscriber. So it loses nothing,
 // keeps the order and needs no buffer.
 
@@ -228,7 +228,7 @@ func (f *allFollower) catchUp(ctx context.Context) (more bool) {
 	return f.checkpoint() && f.yield(Message{CaughtUp: true}, nil)
 }
 
-// checkpoint tells how far it is, unless it has told.
+// checkpoint returns how far it is, unless it has told.
 func (f *allFollower) checkpoint() bool {
 	if f.every == 0 || f.considered == 0 {
 		return true

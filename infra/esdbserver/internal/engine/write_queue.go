@@ -2,27 +2,27 @@ package engine
 
 import "sync"
 
-// writeQueue is the one way on which a stream and its metastream are written. Who
-// wants to append queues up; who holds the lane decides for all that wait, in
-// order, and writes once:
+// writeQueue serialises the writes of a stream and its metastream (group commit).
+// Appends enqueue a request; the goroutine that holds the queue decides all
+// waiting requests in order and writes once:
 //
-//	append ─► queue ─► whoever gets hold first: take all, decide each, one write, answer each
+//	append ─► queue ─► first to get hold: take all, decide each, one write, answer each
 //
-// What is known of the streams is kept here while the lane is remembered.
+// It also caches the states of its streams.
 type writeQueue struct {
 	root string
-	hold chan struct{} // holds one token while somebody decides
+	hold chan struct{} // holds one token while a goroutine decides
 
 	mu         sync.Mutex
 	queue      []*request
 	states     map[string]streamState
-	generation uint64 // moves when what is known is forgotten
-	storing    bool   // a write is on its way: readers may see more of it in the log than is known here
+	generation uint64 // grows when cached states are dropped
+	storing    bool   // a write is in progress: the log may be ahead of states
 
-	users int // guarded by lanes.mu
+	users int // guarded by writeQueues.mu
 }
 
-// streamState is where a stream is.
+// streamState is the end of a stream.
 type streamState struct {
 	last       int64 // number of the last event before a tombstone, -1 if there is none
 	tombstoned bool
@@ -33,9 +33,9 @@ func newWriteQueue(root string) *writeQueue {
 	return &writeQueue{root: root, hold: make(chan struct{}, 1), states: map[string]streamState{}}
 }
 
-// known returns what is remembered of a stream, and the generation to store
-// under. While a write is on its way nothing is: whoever was woken by its event
-// must find that, and the log is asked.
+// known returns the cached state of a stream, and the generation to pass to cache.
+// During a write it returns none, because a subscription that was woken by the
+// write's event must see that event: the log is read instead.
 func (l *writeQueue) known(stream string) (h streamState, ok bool, generation uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -46,15 +46,15 @@ func (l *writeQueue) known(stream string) (h streamState, ok bool, generation ui
 	return h, ok, l.generation
 }
 
-// store says that a write begins, whose end is moved or forget.
+// store begins a write; call moved or invalidate when it ends.
 func (l *writeQueue) store() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.storing = true
 }
 
-// cache remembers what was loaded, unless something newer is known or all was
-// forgotten meanwhile.
+// cache stores a loaded state, unless a newer one is cached or the generation has
+// changed.
 func (l *writeQueue) cache(stream string, h streamState, generation uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,20 +63,20 @@ func (l *writeQueue) cache(stream string, h streamState, generation uint64) {
 	}
 }
 
-// moved remembers where streams are after a write.
+// moved stores the states of streams after a write.
 func (l *writeQueue) moved(heads []drafted) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.storing = false
 	l.generation++ // what was loaded meanwhile may be from before
 	for _, h := range heads {
-		if rootOf(h.stream) == l.root { // a write may go to several lanes
+		if rootOf(h.stream) == l.root { // a write may go to several queues
 			l.states[h.stream] = h.streamState
 		}
 	}
 }
 
-// invalidate is for a write of which nobody knows what became of it.
+// invalidate drops the cached states after a write with unknown outcome.
 func (l *writeQueue) invalidate() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -100,13 +100,13 @@ func (l *writeQueue) takeAll() []*request {
 	return taken
 }
 
-// writeQueues remembers those used last, in two generations: when the young one is
-// full it becomes the old one, and what was not used meanwhile is forgotten,
-// unless somebody is in it.
+// writeQueues caches the queues used last, in two generations: when the young one is
+// full it becomes the old one, and queues of the old one are dropped unless they
+// are in use.
 type writeQueues struct {
 	mu         sync.Mutex
 	young, old map[string]*writeQueue
-	weight     int // of the young ones: a lane counts once, and once more per KiB of its name
+	weight     int // of the young ones: a queue counts once, and once more per KiB of its name
 	limit      int
 }
 
@@ -114,7 +114,7 @@ func newWriteQueues(limit int) *writeQueues {
 	return &writeQueues{young: map[string]*writeQueue{}, limit: limit}
 }
 
-// enter returns the lane of a root; leave must be called once.
+// enter returns the write queue of a root; call leave once.
 func (l *writeQueues) enter(root string) *writeQueue {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -112,7 +112,7 @@ func (m *Machine) leave(id ClientID) {
 		return
 	}
 	gone := m.clients[at]
-	m.change(gone, func() { gone.stalled = true }) // what it gives back makes nobody free
+	m.change(gone, func() { gone.stalled = true }) // its events free no other client
 	m.clients = append(m.clients[:at], m.clients[at+1:]...)
 	if m.turn > at {
 		m.turn--

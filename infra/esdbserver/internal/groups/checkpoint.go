@@ -1,6 +1,6 @@
 package groups
 
-// urgency is how much it takes to write something.
+// urgency is the threshold for writing a checkpoint.
 type urgency int
 
 const (
@@ -9,7 +9,7 @@ const (
 	always                     // everything that was not written yet
 )
 
-// save writes what has to be written, unless a write is still on its way.
+// save starts a write if one is due and none is in progress.
 //
 // The link of a parked event and the checkpoint that passes the event are one
 // write, so that no crash can come between them.
@@ -33,7 +33,7 @@ func (m *Machine) save(u urgency) {
 	}
 }
 
-// done is the place up to which every event is finished, or will be with the
+// done returns the place up to which every event is finished, or will be with the
 // write that is being put together.
 func (m *Machine) done() (Place, uint64) {
 	for e := m.open.Front(); e != nil; e = e.Next() {

@@ -6,7 +6,7 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// Peer is who is behind a client, for those who ask about the group.
+// Peer is the connection and user of a client, for info about the group.
 type Peer struct{ Address, User, Connection string }
 
 // Client is one of those that share a group. Close it when it is gone.
@@ -19,7 +19,7 @@ type Client struct {
 	err        error // set before dropped is closed
 }
 
-// Deliveries are the client's events. The channel holds as many as the client
+// Deliveries returns the client's events. The channel holds as many as the client
 // takes, and is never closed.
 func (c *Client) Deliveries() <-chan Delivery { return c.deliveries }
 
@@ -29,12 +29,12 @@ func (c *Client) Dropped() <-chan struct{} { return c.dropped }
 // Err is why the client was dropped, to be asked after that.
 func (c *Client) Err() error { return c.err }
 
-// Ack says that events are done with.
+// Ack acknowledges events.
 func (c *Client) Ack(ctx context.Context, ids []eventlog.EventID) error {
 	return c.group.ask(ctx, func() { c.group.step(Ack{IDs: ids}) })
 }
 
-// Nack says that events were not dealt with.
+// Nack reports events that the client did not handle.
 func (c *Client) Nack(ctx context.Context, ids []eventlog.EventID, action Action, reason string) error {
 	return c.group.ask(ctx, func() { c.group.step(Nack{IDs: ids, Action: action, Reason: reason}) })
 }

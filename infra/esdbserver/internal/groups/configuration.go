@@ -175,7 +175,7 @@ func (f *storedFilter) decode() (*Filter, error) {
 	return filter, nil
 }
 
-// milliseconds is a duration of that many, within what a duration holds.
+// milliseconds returns a duration of that many, within what a duration holds.
 func milliseconds(n int64) time.Duration {
 	const most = int64(1<<63-1) / int64(time.Millisecond)
 	return time.Duration(max(0, min(n, most))) * time.Millisecond

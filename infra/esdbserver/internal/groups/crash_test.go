@@ -220,7 +220,7 @@ func work(ctx context.Context, client *groups.Client, rng *rand.Rand, known *boo
 	}
 }
 
-// parkedOnce says whether an event is parked more than once.
+// parkedOnce reports whether an event is parked more than once.
 func (c *computer) parkedOnce() error {
 	seen := map[string]bool{}
 	for r, err := range c.engine.ReadStream(context.Background(), ordersParked, 0, engine.Span{Max: 1 << 20}) {

@@ -27,7 +27,7 @@
 //
 //	$persistentSubscriptionConfig                             all groups, one event for each change
 //	$persistentsubscription-{stream}::{group}-checkpoint      "12", or "C:12/P:12" for a group on all
-//	$persistentsubscription-{stream}::{group}-parked          a link to each event nobody could deal with
+//	$persistentsubscription-{stream}::{group}-parked          a link to each event no client could handle
 //
 // # What differs from EventStoreDB
 //

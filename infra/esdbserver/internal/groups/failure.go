@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Kind is what is wrong with a request about a group.
+// Kind is the kind of an [Error].
 type Kind int
 
 // The kinds.
@@ -19,7 +19,7 @@ const (
 	Invalid        // an argument is out of its range; Reason says which
 )
 
-// Error is how a request about a group fails. Other errors are the engine's.
+// Error is the error of a request about a group. Other errors are the engine's.
 type Error struct {
 	Kind   Kind
 	Key    Key
@@ -38,7 +38,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// KindOf is the kind of an [Error], 0 for any other.
+// KindOf returns the kind of an [Error], 0 for any other.
 func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind

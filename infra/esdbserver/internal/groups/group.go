@@ -16,7 +16,7 @@ const (
 	tickInterval = time.Second
 	// stopTimeout bounds how long a group that ends waits for its last write.
 	stopTimeout = 5 * time.Second
-	// maxRequests wait for a group before whoever asks has to.
+	// maxRequests wait for a group before callers block.
 	maxRequests = 64
 )
 
@@ -50,7 +50,7 @@ type group struct {
 	asked   rates
 }
 
-// quitting is how a group is to end.
+// quitting is the way a group is to end.
 type quitting struct {
 	reason Kind
 	flush  bool
@@ -231,7 +231,7 @@ func (g *group) dropAll(reason Kind) {
 	}
 }
 
-// end drops the clients and writes what is worth it.
+// end drops the clients and writes the state that is worth writing.
 func (g *group) end(q quitting, cancel context.CancelFunc) {
 	g.feeding()
 	if g.feeder != nil {
@@ -269,7 +269,7 @@ type rates struct {
 
 func newRates(now time.Time) rates { return rates{at: now, clients: map[ClientID]uint64{}} }
 
-// info describes the group, and begins to count anew.
+// info describes the group, and resets its counts.
 func (g *group) info() Info {
 	info, before, now := g.machine.Info(), g.asked, time.Now()
 	info.Key, info.Settings = g.configured.Key, g.configured.Settings

@@ -45,7 +45,7 @@ func Open(ctx context.Context, api engine.API, o Options) (*Groups, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, c := range configured { // nobody else knows gs yet
+	for i, c := range configured { // gs is not shared yet
 		gs.start(c, filters[i])
 	}
 	return gs, nil
@@ -224,7 +224,7 @@ func (gs *Groups) deletions(ctx context.Context, key Key) (writes []engine.Write
 	return writes, nil
 }
 
-// configured is the configuration as it is.
+// configured returns the configuration as it is.
 func (gs *Groups) configured() []Configured {
 	gs.mu.RLock()
 	defer gs.mu.RUnlock()

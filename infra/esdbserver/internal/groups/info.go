@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Info is what a group tells of itself.
+// Info describes a group.
 type Info struct {
 	Key      Key
 	Settings Settings
@@ -26,7 +26,7 @@ type Info struct {
 	Parked      int64
 }
 
-// ClientInfo is what a group tells of one of its clients.
+// ClientInfo describes one client of a group.
 type ClientInfo struct {
 	ID        ClientID
 	Peer      Peer

@@ -8,7 +8,7 @@ import (
 	"orderflow/infra/esdbserver/internal/engine"
 )
 
-// Event is what a group hands to one of its clients.
+// Event is an event that a group delivers to a client.
 type Event struct {
 	ID       eventlog.EventID // by which it is acknowledged
 	Place    Place
@@ -20,7 +20,7 @@ type Event struct {
 // ClientID names a client within its group; the caller never uses one again.
 type ClientID uint64
 
-// Input is what a machine is told.
+// Input is an input of the state machine.
 type Input interface{ input() }
 
 // The inputs.
@@ -48,9 +48,9 @@ type (
 		Client ClientID
 		ID     eventlog.EventID
 	}
-	// Ack says that events are done with. Ids that are not in flight are passed over.
+	// Ack acknowledges events. Ids that are not in flight are passed over.
 	Ack struct{ IDs []eventlog.EventID }
-	// Nack says that events were not dealt with.
+	// Nack reports events that the client did not handle.
 	Nack struct {
 		IDs    []eventlog.EventID
 		Action Action
@@ -78,7 +78,7 @@ type (
 	Flush struct{}
 )
 
-// Action is what a client wants done with an event it could not deal with.
+// Action is a client's choice for an event that it did not handle.
 type Action int
 
 // The actions. Stop does not stop anything: it drops the event, as EventStoreDB does.
@@ -104,7 +104,7 @@ func (Wrote) input()    {}
 func (Tick) input()     {}
 func (Flush) input()    {}
 
-// Outputs are what a machine wants done, all of it, in this order.
+// Outputs are the effects that the machine requests, to be executed in this order.
 type Outputs struct {
 	Deliveries []Delivery // valid until the next step
 	Write      *Write     // there is never more than one that is not answered by [Wrote]
@@ -128,7 +128,7 @@ type Write struct {
 	upTo uint64 // the count of events at the checkpoint
 }
 
-// Park is an event that nobody could deal with.
+// Park is an event that no client could handle.
 type Park struct {
 	Event  Event
 	Reason string
@@ -149,7 +149,7 @@ type Entry struct {
 	Gone   bool // what it points to was deleted
 }
 
-// Memory is what a group knew before. One that never ran has read up to [Nowhere],
+// Memory is the stored state of a group. One that never ran has read up to [Nowhere],
 // or up to where it is to start.
 type Memory struct {
 	Checkpoint  Place // after which it goes on reading
@@ -223,7 +223,7 @@ func NewMachine(now time.Time, s Settings, m Memory) *Machine {
 	}
 }
 
-// Room says whether the machine takes another event of the source.
+// Room reports whether the machine takes another event of the source.
 func (m *Machine) Room() bool {
 	limit := m.settings.history()
 	if m.caughtUp {
@@ -232,7 +232,7 @@ func (m *Machine) Room() bool {
 	return m.fresh.len() < limit && m.held < MaxHeldBytes && len(m.parking) < maxParkingEvents
 }
 
-// Pulled is the place after which the source is to be read.
+// Pulled returns the place after which the source is to be read.
 func (m *Machine) Pulled() Place { return m.pulled }
 
 // Step takes an input at a time and says what follows from it.

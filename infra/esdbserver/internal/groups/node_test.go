@@ -110,7 +110,7 @@ func (n *node) info(key groups.Key) groups.Info {
 	return info
 }
 
-// stream is the data of all events of a stream.
+// stream returns the data of all events of a stream.
 func (n *node) stream(name string) (texts []string) {
 	n.t.Helper()
 	for r, err := range n.engine.ReadStream(context.Background(), name, 0, engine.Span{Max: 1 << 20}) {
@@ -122,7 +122,7 @@ func (n *node) stream(name string) (texts []string) {
 	return texts
 }
 
-// received are the events that a client has got, as text and retries.
+// received returns the events that a client has got, as text and retries.
 func received(c *groups.Client) (texts []string, ids []eventlog.EventID) {
 	synctest.Wait()
 	for {

@@ -71,7 +71,7 @@ func Bucket(s Strategy, r engine.Resolved) uint16 {
 	return uint16(h.Sum32() % Buckets)
 }
 
-// sourceStream is the stream an event was first written to, also if all there
+// sourceStream returns the stream an event was first written to, also if all there
 // is of it is a link.
 func sourceStream(r engine.Resolved) string {
 	e := r.Event

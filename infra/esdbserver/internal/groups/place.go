@@ -5,14 +5,14 @@ import (
 	"strconv"
 )
 
-// Place is where an event stands in what a group reads: its number in the
+// Place is the position of an event in the source of a group: its number in the
 // stream, or its position in [AllStream]. Places only ever grow.
 type Place int64
 
 // Nowhere is before every event.
 const Nowhere Place = -1
 
-// Text is the form in which places are stored and shown: "12", or "C:12/P:12"
+// Text returns the form in which places are stored and shown: "12", or "C:12/P:12"
 // in [AllStream].
 func (p Place) Text(all bool) string {
 	if all {
@@ -44,7 +44,7 @@ func ParsePlace(text string, all bool) (Place, error) {
 	return Place(commit), nil
 }
 
-// Start is where a group begins to read. The zero value is the first event.
+// Start is the place from which a group reads. The zero value is the first event.
 type Start struct {
 	End bool  // with what comes after the group was made
 	At  Place // with the event there, or the first one after it
@@ -55,7 +55,7 @@ type Start struct {
 	Invalid string
 }
 
-// Text is the form in which starts are stored and shown.
+// Text returns the form in which starts are stored and shown.
 func (s Start) Text(all bool) string {
 	if s.End {
 		return Nowhere.Text(all)

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// replay is what a machine knows of the parked stream.
+// replay is the machine's state of the parked stream.
 //
 //	 first          next            until        end
 //	───┬──────────────┬───────────────┬────────────┬─────▶ numbers of the parked stream
@@ -50,7 +50,7 @@ func (m *Machine) startReplay(in Replay) {
 	r.again = kept
 }
 
-// unpark takes back what was not written yet.
+// unpark removes parked events that were not written yet.
 func (m *Machine) unpark() {
 	written := 0
 	for written < len(m.parking) && m.parking[written].writing {
@@ -133,7 +133,7 @@ func (m *Machine) truncateParked(w *Write, u urgency) {
 	w.TruncateTo = to
 }
 
-// replaying says whether parked events are being delivered.
+// replaying reports whether parked events are being delivered.
 func (r *replay) replaying() bool { return r.next < r.until || r.open.Len() > 0 }
 
 // parked counts the events that are parked and not being delivered.

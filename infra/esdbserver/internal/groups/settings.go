@@ -12,7 +12,7 @@ type Key struct{ Stream, Group string }
 // AllStream is the source that is every stream.
 const AllStream = "$all"
 
-// String is the id of the subscription, which is part of the names of the
+// String returns the id of the subscription, which is part of the names of the
 // streams that keep its state.
 func (k Key) String() string { return k.Stream + "::" + k.Group }
 
@@ -21,7 +21,7 @@ func (k Key) checkpointStream() string {
 }
 func (k Key) parkedStream() string { return "$persistentsubscription-" + k.String() + "-parked" }
 
-// Strategy is how a group chooses the client that gets an event.
+// Strategy selects the client that gets an event.
 type Strategy string
 
 // The strategies, by the names that clients give them.
@@ -32,7 +32,7 @@ const (
 	PinnedByCorrelation Strategy = "PinnedByCorrelation"
 )
 
-// Valid says whether s is one of the strategies.
+// Valid reports whether s is one of the strategies.
 func (s Strategy) Valid() bool {
 	switch s {
 	case RoundRobin, DispatchToSingle, Pinned, PinnedByCorrelation:
@@ -43,8 +43,8 @@ func (s Strategy) Valid() bool {
 
 func (s Strategy) pins() bool { return s == Pinned || s == PinnedByCorrelation }
 
-// Settings are what a client wants of a group, as it wrote them: they are shown
-// to whoever asks. What they mean within the limits of a node is in the methods.
+// Settings are the settings of a group as a client wrote them. The methods return
+// their values within the limits of a node.
 type Settings struct {
 	Start           Start
 	Filter          *Filter // of a group on [AllStream]; nil wants all
@@ -69,7 +69,7 @@ type Filter struct {
 	Prefixes  []string // any of them
 }
 
-// Compiled is how a [Filter] becomes a question to an event.
+// Compiled is a [Filter] as a function of an event.
 type Compiled func(Filter) (engine.Filter, error)
 
 // Limits of a node, whatever clients ask for.

@@ -24,7 +24,7 @@ const (
 	maxSkips = 1 << 20
 )
 
-// barred says that the group cannot read, and drops its clients: its stream ended
+// barred reports whether the group cannot read, and drops its clients: its stream ended
 // for ever, or no event has the position at which it was to begin and it has no
 // checkpoint to go on from.
 func (g *group) barred() bool {
@@ -88,7 +88,7 @@ func (g *group) subscribe(ctx context.Context, after Place) iter.Seq2[engine.Mes
 	return g.api.SubscribeAll(ctx, uint64(max(after, 0)), c.Settings.ResolveLinks, g.filter, every)
 }
 
-// input is what a message means to the machine; nil if nothing.
+// input returns what a message means to the machine; nil if nothing.
 func (g *group) input(m engine.Message, skips []Place) (Input, []Place) {
 	switch {
 	case m.CaughtUp:
@@ -170,7 +170,7 @@ func (g *group) load() error {
 	return nil
 }
 
-// missing says that a stream has nothing to read.
+// missing reports whether a stream has nothing to read.
 func missing(err error) bool {
 	_, absent := errors.AsType[*engine.NotFoundError](err)
 	_, ended := errors.AsType[*engine.DeletedError](err)

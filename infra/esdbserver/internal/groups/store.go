@@ -8,7 +8,7 @@ import (
 )
 
 // write stores what the machine wants, in one append, and goes on trying until
-// that succeeds or the group ends. It never makes the events anew: of an append
+// that succeeds or the group ends. It never makes new events: of an append
 // whose answer was lost, the same ids tell that it was stored.
 func (g *group) write(w Write) {
 	writes, err := g.writes(w, time.Now())
@@ -53,7 +53,7 @@ func (g *group) append(ctx context.Context, writes []engine.Write) (end int64, e
 	return written[0].Number + 1, nil // which matters only if the first one parks
 }
 
-// writes are the appends of a write, the one that parks first.
+// writes returns the appends of a write, the one that parks first.
 func (g *group) writes(w Write, at time.Time) (all []engine.Write, err error) {
 	key := g.configured.Key
 	if len(w.Parks) > 0 {

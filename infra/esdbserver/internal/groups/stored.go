@@ -44,7 +44,7 @@ func decodeCheckpoint(data []byte, all bool) (Place, error) {
 	return p, nil
 }
 
-// parkedMetadata is what a parked link says beside its target. EventStoreDB has
+// parkedMetadata is the metadata of a parked link. EventStoreDB has
 // the first three; the number is the event's in the stream it is in.
 type parkedMetadata struct {
 	Added                   time.Time `json:"added"`
@@ -55,7 +55,7 @@ type parkedMetadata struct {
 	SubscriptionPosition *int64 `json:"subscriptionPosition,omitempty"`
 }
 
-// parkedLink is the event that parks another one. It points to the event
+// parkedLink returns the event that parks another one. It points to the event
 // itself, or to whatever an event points to that is a link to nothing.
 func parkedLink(id eventlog.EventID, p Park, at time.Time) (engine.Proposed, error) {
 	place := int64(p.Event.Place)
@@ -70,7 +70,7 @@ func parkedLink(id eventlog.EventID, p Park, at time.Time) (engine.Proposed, err
 	return engine.Proposed{ID: id, Type: engine.LinkType, Data: engine.Link(target), Metadata: metadata}, err
 }
 
-// parkedPlace is the place of a parked event in what its group reads; [Nowhere]
+// parkedPlace returns the place of a parked event in what its group reads; [Nowhere]
 // if the link does not say.
 func parkedPlace(metadata []byte) Place {
 	var m parkedMetadata

@@ -178,7 +178,7 @@ func (w *world) delivered(t *rapid.T, d groups.Delivery) {
 	w.newest = d.Event.Place
 }
 
-// heldBack says whether an event may be overtaken: it was dealt with already,
+// heldBack reports whether an event may be overtaken: it was dealt with already,
 // or its id has a twin.
 func (w *world) heldBack(e *sourced) bool {
 	i := w.indexOf(e.Place)
