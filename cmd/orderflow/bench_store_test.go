@@ -22,7 +22,7 @@ import (
 // benchOn is a bench on a store that is done in no time.
 func benchOn(t *testing.T, store string) *bench.Bench {
 	t.Helper()
-	b, err := bench.NewBench(bench.MinScale, store, io.Discard)
+	b, err := bench.New(bench.MinScale, store, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestBenchOfAStoreWritesItsOwnStreams(t *testing.T) {
 		if audit.IsSystem(r) {
 			continue
 		}
-		if events++; r.Stream.Category() != bench.BenchCategory {
+		if events++; r.Stream.Category() != bench.Category {
 			t.Fatalf("an event of %s was written", r.Stream)
 		}
 	}
@@ -108,10 +108,10 @@ func TestBenchImportsIntoAnEmptyStoreOnly(t *testing.T) {
 	}
 	work(t, node.Config{Data: t.TempDir(), EventStore: store}, "one")
 	var out bytes.Buffer
-	c := bench.BenchCmd{Names: []string{"import"}, Scale: bench.MinScale}
+	c := bench.Command{Names: []string{"import"}, Scale: bench.MinScale}
 	c.EventStore = store
 	wantKind(t, c.Run(t.Context(), terminal.Streams{Out: &out, Err: io.Discard}, slog.New(slog.DiscardHandler)), domain.Rejected, "measured on an empty one")
-	h := bench.BenchHistory()
+	h := bench.History()
 	if len(h.Invoices) != bench.StoreOrders || h.Rows < bench.StoreOrders*bench.StoreLines*9/10 || h.Rows > bench.StoreOrders*bench.StoreLines*11/10 {
 		t.Errorf("%d orders of %d lines in all", len(h.Invoices), h.Rows)
 	}

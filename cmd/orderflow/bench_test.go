@@ -28,7 +28,7 @@ func TestBenchmarksAreMeasuredInTheirOrder(t *testing.T) {
 		{"append nothing", "", ""},
 		{"streams", "", ""},
 	} {
-		cmd := bench.BenchCmd{Names: strings.Fields(c.named), Scale: bench.MinScale}
+		cmd := bench.Command{Names: strings.Fields(c.named), Scale: bench.MinScale}
 		cmd.EventStore = c.store
 		var names []string
 		var err error
@@ -59,7 +59,7 @@ func TestBenchPreparesALog(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = log.Close() })
-	b, err := bench.NewBench(bench.MinScale, storeOn(t, log), io.Discard)
+	b, err := bench.New(bench.MinScale, storeOn(t, log), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestBenchPreparesALog(t *testing.T) {
 			t.Fatal(err)
 		}
 		var types []string
-		for r, err := range log.Read(t.Context(), catalog.Stream(bench.BenchSKU(0)), 0) {
+		for r, err := range log.Read(t.Context(), catalog.Stream(bench.SKU(0)), 0) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -31,7 +31,7 @@ type cli struct {
 
 	Serve       serveCmd           `cmd:"" help:"Run the order system on embedded stores."`
 	Eventstore  eventstoreCommands `cmd:"" help:"Run an EventStoreDB node on an embedded log, and look after its users."`
-	Demo        demo.DemoCmd       `cmd:"" help:"Start everything, place realistic orders and show what happens to them."`
+	Demo        demo.Command       `cmd:"" help:"Start everything, place realistic orders and show what happens to them."`
 	Import      importCmd          `cmd:"" help:"Import orders that were placed elsewhere."`
 	Order       orderCmd           `cmd:"" help:"Place, follow, cancel and return orders."`
 	Stock       stockCmd           `cmd:"" help:"Receive and list stock."`
@@ -42,7 +42,7 @@ type cli struct {
 	Poison      poisonCmd          `cmd:"" help:"Show and replay messages that could not be read or handled."`
 	Probe       probeCmd           `cmd:"" help:"Ask a process whether it is live, ready or started."`
 	Token       tokenCmd           `cmd:"" help:"Give out a token of the development issuer."`
-	Bench       bench.BenchCmd     `cmd:"" help:"Measure this machine against the budgets."`
+	Bench       bench.Command     `cmd:"" help:"Measure this machine against the budgets."`
 	Version     versionCmd         `cmd:"" help:"Say which build this is."`
 }
 

@@ -243,7 +243,7 @@ func (r *clusterRun) round(ctx context.Context, n int, u upheaval) {
 	var buyers sync.WaitGroup
 	buyers.Go(func() {
 		err := bench.InParallel(ctx, clusterOrders, clusterBuyers, func(i int) error {
-			c := bench.BenchOrder(fmt.Sprintf("round-%d", n), i)
+			c := bench.Order(fmt.Sprintf("round-%d", n), i)
 			r.mu.Lock()
 			r.sent[c.OrderID()] = time.Now()
 			r.mu.Unlock()
@@ -399,7 +399,7 @@ func (r *clusterRun) outage(ctx context.Context, n, to int) (time.Time, func()) 
 			if node.WaitFor(ctx, time.Duration(k)*longLost/clusterKeepers/2) != nil { // behind one another
 				return
 			}
-			c := commands.ReceiveStock{Receipt: fmt.Sprintf("round-%d-%d", n, k), Units: []inventory.Units{{SKU: bench.BenchSKU(0), Quantity: 1}}}
+			c := commands.ReceiveStock{Receipt: fmt.Sprintf("round-%d-%d", n, k), Units: []inventory.Units{{SKU: bench.SKU(0), Quantity: 1}}}
 			if err := r.send(ctx, c); err != nil {
 				r.t.Error(err)
 			}

@@ -171,7 +171,7 @@ func (c *eventstoreCmd) show(s terminal.Streams, address string, private *node.L
 		view.Connection += "?tls=false"
 		fmt.Fprintln(s.Err, "The event store is insecure: whoever is on this machine may do everything.")
 	}
-	if err := tell(c.Tell, view); err != nil {
+	if err := writeJSONFile(c.Tell, view); err != nil {
 		return err
 	}
 	if c.JSON {

@@ -95,7 +95,7 @@ func TestHiddenWhileItWorks(t *testing.T) {
 			{"order deleted", order.Stream, remove, func(id domain.OrderID) commands.Command { return commands.CancelOrder{Order: id} }},
 			{"order limited", order.Stream, limit, func(id domain.OrderID) commands.Command { return commands.CancelOrder{Order: id} }},
 		} {
-			id := bench.BenchOrder("hidden", i).OrderID()
+			id := bench.Order("hidden", i).OrderID()
 			if err := c.hide(ctx, c.stream(id)); err != nil {
 				return err
 			}
@@ -145,7 +145,7 @@ func TestATombstoneAtTheEnd(t *testing.T) {
 	c := node.Config{Data: t.TempDir(), EventStore: connection}
 	work(t, c, "one")
 	stranger := strangerTo(t, connection)
-	for i, s := range []string{"foreign-1", string(payment.Stream(bench.BenchOrder("one", 0).OrderID())), "foreign-2"} {
+	for i, s := range []string{"foreign-1", string(payment.Stream(bench.Order("one", 0).OrderID())), "foreign-2"} {
 		tombstone := func() error {
 			_, err := stranger.TombstoneStream(t.Context(), s, esdb.TombstoneStreamOptions{ExpectedRevision: esdb.Any{}})
 			return err

@@ -92,7 +92,7 @@ func (c *logVerifyCmd) Run(ctx context.Context, s terminal.Streams, logger *slog
 func (c *logVerifyCmd) look(ctx context.Context, s terminal.Streams, logger *slog.Logger) (r admin.LogReport, err error) {
 	switch at := c.ServerURL(); {
 	case at != "":
-		r, err = admin.NewAdmin(at).VerifyLog(ctx)
+		r, err = admin.New(at).VerifyLog(ctx)
 	case c.EventStore != "":
 		return looksAtServed(ctx, c.Source, s, logger)
 	default:
@@ -160,7 +160,7 @@ func (c *logBackupCmd) Run(ctx context.Context, s terminal.Streams, logger *slog
 
 func (c *logBackupCmd) copyLog(ctx context.Context, logger *slog.Logger) (made admin.LogCopied, err error) {
 	if at := c.ServerURL(); at != "" {
-		return admin.NewAdmin(at).BackUp(ctx, c.To)
+		return admin.New(at).BackUp(ctx, c.To)
 	}
 	log, err := c.OpenLog(ctx, logger)
 	if err != nil {

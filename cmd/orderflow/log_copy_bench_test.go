@@ -55,7 +55,7 @@ func plainAppends(b *testing.B, log eventlog.Store, writers int) float64 {
 	err := bench.InParallel(b.Context(), writers, writers, func(w int) error {
 		s := eventlog.Stream("bench-" + string(rune('A'+w)) + begun.String())
 		for v := eventlog.Version(0); time.Since(begun) < time.Second; v++ {
-			if _, err := log.Append(b.Context(), s, v, bench.BenchEvent(s, int(v), make([]byte, 300))); err != nil {
+			if _, err := log.Append(b.Context(), s, v, bench.Event(s, int(v), make([]byte, 300))); err != nil {
 				return err
 			}
 			appends.Add(1)

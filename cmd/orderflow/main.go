@@ -10,6 +10,6 @@ import (
 )
 
 func main() {
-	node.CollectSeldom()
+	node.TuneGC()
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }

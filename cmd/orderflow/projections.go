@@ -36,7 +36,7 @@ func withViews(ctx context.Context, n target.Source, logger *slog.Logger, use fu
 		return err
 	}
 	if at := n.ServerURL(); at != "" {
-		return use(admin.NewAdmin(at))
+		return use(admin.New(at))
 	}
 	c := n.Config()
 	if err := c.Exists(); err != nil {
@@ -52,7 +52,7 @@ func withViews(ctx context.Context, n target.Source, logger *slog.Logger, use fu
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	keeper, err := node.OpenKeeper(ctx, c, logger)
+	keeper, err := node.OpenBackend(ctx, c, logger)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (c *serveCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Log
 		fmt.Fprintf(s.Out, "The log is in EventStoreDB at %s.\n", remote.Name())
 	}
 	app.ShowAddresses(s)
-	if err := tell(c.Tell, map[string]string{"api": app.URL(), "private": app.PrivateURL(), "peers": app.Peers.URL()}); err != nil {
+	if err := writeJSONFile(c.Tell, map[string]string{"api": app.URL(), "private": app.PrivateURL(), "peers": app.Peers.URL()}); err != nil {
 		return errors.Join(err, app.Close())
 	}
 	logger.InfoContext(ctx, "serving", "data", c.Data, "started_in", time.Since(begun).Round(time.Millisecond).String())
@@ -72,7 +72,7 @@ func (c *serveCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Log
 }
 
 // tell writes where the node is, whole or not at all, to a file if one is named.
-func tell(file string, v any) error {
+func writeJSONFile(file string, v any) error {
 	if file == "" {
 		return nil
 	}

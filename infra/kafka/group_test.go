@@ -268,7 +268,7 @@ func TestAnInterruptedLookIsRepeatedByTheNext(t *testing.T) {
 	for _, begun := range []chan struct{}{inside, beside} {
 		select {
 		case <-begun:
-		case <-time.After(patience):
+		case <-time.After(eventuallyWithin):
 			t.Fatal("no look began")
 		}
 	}
@@ -289,7 +289,7 @@ func TestAFeedKeepsTheOrderOfEachOrder(t *testing.T) {
 	const orders, events = 40, 4_000
 	history(t, log, orders, events)
 	running(t, kafka.Relay{Kafka: k, Log: log, Checkpoints: &memory.Checkpoints{}}.Run)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), eventuallyWithin)
 	defer cancel()
 	feed, next, n := k.Feed("ordered"), map[eventlog.Stream]eventlog.Version{}, 0
 	for r, err := range feed.Subscribe(ctx, 0, order.Category) {
@@ -316,7 +316,7 @@ func TestAFeedPassesOverWhatItIsNotFor(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), eventuallyWithin)
 	defer cancel()
 	feed := k.Feed("orders")
 	for r, err := range feed.Subscribe(ctx, 0, order.Category) {

@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/eapache/go-resiliency/breaker.(*Breaker).timer")) // sarama's; ends by itself after 10 s
 }
 
-// patience bounds every wait of a test.
-const patience = 30 * time.Second
+// eventuallyWithin bounds every wait of a test.
+const eventuallyWithin = 30 * time.Second
 
 // brokers returns the real brokers, with topics that no other test has; change
 // may set more of the configuration.
@@ -79,7 +79,7 @@ func running(t testing.TB, f func(context.Context) error) (stop func() error) {
 // eventually waits until a condition holds; what says what it waited for.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	within(t, patience, what, holds)
+	within(t, eventuallyWithin, what, holds)
 }
 
 func within(t testing.TB, limit time.Duration, what string, holds func() bool) {

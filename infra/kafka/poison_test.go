@@ -113,7 +113,7 @@ func TestPoisonIsSetAsideAndReplayed(t *testing.T) {
 		}
 		limit := moveOn
 		if i == 0 {
-			limit = patience // the group has yet to form
+			limit = eventuallyWithin // the group has yet to form
 		}
 		within(t, limit, "the partition moves on after "+p.name, func() bool { return seen.times(after) == 1 })
 		if i > 0 {

@@ -138,7 +138,7 @@ func TestEveryFailureOfTheLog(t *testing.T) {
 				if domain.KindOf(err) != kind || !strings.Contains(err.Error(), "relay") || !strings.Contains(err.Error(), "it broke") {
 					t.Errorf("it ended with %v", err)
 				}
-			case <-time.After(patience):
+			case <-time.After(eventuallyWithin):
 				t.Error("it goes on for ever")
 			}
 		})
@@ -153,7 +153,7 @@ func TestRelayEndsWhenTheLogRefusesItsPlace(t *testing.T) {
 	for range following.MaxRewinds + 1 {
 		log.Fail(domain.Errorf(domain.Invalid, "no position of the log"))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), eventuallyWithin)
 	defer cancel()
 	err := kafka.Relay{Kafka: k, Log: log, Checkpoints: places}.Run(ctx)
 	if domain.KindOf(err) != domain.Invalid || !strings.Contains(err.Error(), "no position") {

@@ -64,7 +64,7 @@ func next(t *testing.T, in <-chan *message.Message) *message.Message {
 	select {
 	case m := <-in:
 		return m
-	case <-time.After(patience):
+	case <-time.After(eventuallyWithin):
 		t.Fatal("no message came")
 		return nil
 	}

@@ -16,44 +16,44 @@ import (
 )
 
 // admin asks a running server for an operator's work.
-type admin struct{ base string }
+type Client struct{ base string }
 
-func NewAdmin(base string) admin { return admin{strings.TrimRight(base, "/")} }
+func New(base string) Client { return Client{strings.TrimRight(base, "/")} }
 
 // Status implements views.
-func (a admin) Status(ctx context.Context) (all []projections.Status, err error) {
-	return all, a.ask(ctx, http.MethodGet, AdminStatus, &all)
+func (a Client) Status(ctx context.Context) (all []projections.Status, err error) {
+	return all, a.ask(ctx, http.MethodGet, StatusPath, &all)
 }
 
 // Rebuild implements views; how far it has come is not told over the network.
-func (a admin) Rebuild(ctx context.Context, group string, _ func(projections.Progress)) (r projections.Rebuilt, err error) {
-	return r, a.ask(ctx, http.MethodPost, groupPath(AdminRebuild, group), &r)
+func (a Client) Rebuild(ctx context.Context, group string, _ func(projections.Progress)) (r projections.Rebuilt, err error) {
+	return r, a.ask(ctx, http.MethodPost, groupPath(RebuildPath, group), &r)
 }
 
 // Verify implements views; how far it has come is not told over the network.
-func (a admin) Verify(ctx context.Context, group string, _ func(projections.Progress)) (r projections.Report, err error) {
-	return r, a.ask(ctx, http.MethodPost, groupPath(AdminVerify, group), &r)
+func (a Client) Verify(ctx context.Context, group string, _ func(projections.Progress)) (r projections.Report, err error) {
+	return r, a.ask(ctx, http.MethodPost, groupPath(VerifyPath, group), &r)
 }
 
 func AskReplay(ctx context.Context, base string) (r audit.Replayed, err error) {
-	return r, NewAdmin(base).ask(ctx, http.MethodPost, AdminReplay, &r)
+	return r, New(base).ask(ctx, http.MethodPost, ReplayPath, &r)
 }
 
 // VerifyLog asks the server to read its whole log.
-func (a admin) VerifyLog(ctx context.Context) (r LogReport, err error) {
-	return r, a.ask(ctx, http.MethodPost, AdminLog, &r)
+func (a Client) VerifyLog(ctx context.Context) (r LogReport, err error) {
+	return r, a.ask(ctx, http.MethodPost, LogPath, &r)
 }
 
 // BackUp asks the server to copy its log.
-func (a admin) BackUp(ctx context.Context, to string) (made LogCopied, err error) {
-	return made, a.ask(ctx, http.MethodPost, AdminBackup+"?to="+url.QueryEscape(to), &made)
+func (a Client) BackUp(ctx context.Context, to string) (made LogCopied, err error) {
+	return made, a.ask(ctx, http.MethodPost, BackupPath+"?to="+url.QueryEscape(to), &made)
 }
 
 func groupPath(pattern, group string) string {
 	return strings.Replace(pattern, "{group}", url.PathEscape(group), 1)
 }
 
-func (a admin) ask(ctx context.Context, method, path string, out any) error {
+func (a Client) ask(ctx context.Context, method, path string, out any) error {
 	r, err := http.NewRequestWithContext(ctx, method, a.base+path, nil)
 	if err != nil {
 		return domain.Wrap(domain.Invalid, err, "%q is not the address of a server", a.base)
@@ -74,7 +74,7 @@ func (a admin) ask(ctx context.Context, method, path string, out any) error {
 	if answer.StatusCode == http.StatusOK {
 		return body.Decode(out)
 	}
-	var failed AdminError
+	var failed Error
 	if body.Decode(&failed) != nil || failed.Text == "" {
 		return domain.Errorf(client.KindOfStatus(answer.StatusCode), "%s answered %s, which is not from orderflow: is the address right?", a.base, answer.Status)
 	}

@@ -19,7 +19,7 @@ type LogReport struct {
 }
 
 // AdminError is how an error of administration is answered.
-type AdminError struct {
+type Error struct {
 	Kind domain.Kind `json:"kind"`
 	Text string      `json:"text"`
 }
@@ -27,13 +27,13 @@ type AdminError struct {
 // The paths of administration. Only this program asks there; the answers are
 // projections' own types as JSON.
 const (
-	AdminRoot    = "/admin/"
-	AdminStatus  = "/admin/projections"
-	AdminRebuild = "/admin/projections/{group}/rebuild"
-	AdminVerify  = "/admin/projections/{group}/verify"
-	AdminReplay  = "/admin/audit/replay"
-	AdminLog     = "/admin/log/verify"
-	AdminBackup  = "/admin/log/backup" // ?to=, a data directory on the machine of the server
+	Root    = "/admin/"
+	StatusPath  = "/admin/projections"
+	RebuildPath = "/admin/projections/{group}/rebuild"
+	VerifyPath  = "/admin/projections/{group}/verify"
+	ReplayPath  = "/admin/audit/replay"
+	LogPath     = "/admin/log/verify"
+	BackupPath  = "/admin/log/backup" // ?to=, a data directory on the machine of the server
 )
 
 // ServedReport is what can be said of a log that an EventStoreDB keeps.

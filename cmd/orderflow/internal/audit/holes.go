@@ -71,14 +71,14 @@ func (h Holes) Show(w io.Writer) {
 	}
 }
 
-// span is a run of events of one stream without a hole.
-type span struct {
+// Span is a run of events of one stream without a hole.
+type Span struct {
 	stream   eventlog.Stream
 	from, to eventlog.Version
 }
 
 // SpansOf returns the runs of events of each stream of ours, in their order.
-func SpansOf(events []eventlog.Recorded) (all []span) {
+func SpansOf(events []eventlog.Recorded) (all []Span) {
 	last := make(map[eventlog.Stream]int, len(events)/4)
 	for _, r := range events {
 		if !Ours(r.Stream.Category()) {
@@ -89,33 +89,33 @@ func SpansOf(events []eventlog.Recorded) (all []span) {
 			continue
 		}
 		last[r.Stream] = len(all)
-		all = append(all, span{r.Stream, r.Version, r.Version})
+		all = append(all, Span{r.Stream, r.Version, r.Version})
 	}
 	return all
 }
 
-// continuity follows the versions of all streams of a log and finds those that
+// Continuity follows the versions of all streams of a log and finds those that
 // lack events. It keeps some 40 bytes for each stream, by a hash of its name.
-type continuity struct {
+type Continuity struct {
 	seeds [2]maphash.Seed
 	Last  map[[2]uint64]eventlog.Version
 	holed map[[2]uint64]struct{}
 	Holes Holes
 }
 
-func NewContinuity() *continuity {
-	return &continuity{
+func NewContinuity() *Continuity {
+	return &Continuity{
 		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 		Last:  map[[2]uint64]eventlog.Version{}, holed: map[[2]uint64]struct{}{},
 	}
 }
 
-func (c *continuity) key(s eventlog.Stream) [2]uint64 {
+func (c *Continuity) key(s eventlog.Stream) [2]uint64 {
 	return [2]uint64{maphash.String(c.seeds[0], string(s)), maphash.String(c.seeds[1], string(s))}
 }
 
 // Take adds the spans that follow in the log.
-func (c *continuity) Take(all []span) {
+func (c *Continuity) Take(all []Span) {
 	for _, s := range all {
 		key := c.key(s.stream)
 		if last := c.Last[key]; s.from > last+1 {
@@ -133,7 +133,7 @@ func versions(from, to eventlog.Version) string {
 }
 
 // found notes that a stream lacks events, once.
-func (c *continuity) found(key [2]uint64, s eventlog.Stream, missing string) {
+func (c *Continuity) found(key [2]uint64, s eventlog.Stream, missing string) {
 	if _, known := c.holed[key]; known {
 		return
 	}
@@ -146,7 +146,7 @@ func (c *continuity) found(key [2]uint64, s eventlog.Stream, missing string) {
 // Ask adds the streams of which the store says that it hides events: until a
 // scavenge they still are in the log as a whole, and only a read of the stream
 // misses them.
-func (c *continuity) Ask(ctx context.Context, log eventlog.Store) error {
+func (c *Continuity) Ask(ctx context.Context, log eventlog.Store) error {
 	store, ok := log.(eventlog.Truncations)
 	if !ok {
 		return nil
@@ -172,7 +172,7 @@ func (c *continuity) Ask(ctx context.Context, log eventlog.Store) error {
 }
 
 // missing reads the beginning of a stream and says what is not there.
-func (c *continuity) missing(ctx context.Context, log eventlog.Store, s eventlog.Truncated) (string, error) {
+func (c *Continuity) missing(ctx context.Context, log eventlog.Store, s eventlog.Truncated) (string, error) {
 	for _, err := range log.Read(ctx, s.Stream, 0) {
 		switch {
 		case err == nil:

@@ -81,8 +81,8 @@ type stretch struct {
 }
 
 type tallyErr struct {
-	tally *tally
-	spans []span // of the streams, for what follows them
+	tally *Tally
+	spans []Span // of the streams, for what follows them
 	err   error
 }
 

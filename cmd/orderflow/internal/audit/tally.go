@@ -24,9 +24,9 @@ type units struct {
 	Returned  int64 `json:"returned"`
 }
 
-// tally is what a stretch of the log adds up to. It shares no code with the
+// Tally is what a stretch of the log adds up to. It shares no code with the
 // views, so that the two can be held against each other.
-type tally struct {
+type Tally struct {
 	events   int64
 	foreign  int64             // events of other programs, which are counted apart
 	position eventlog.Position // of the last event
@@ -42,14 +42,14 @@ type turn struct {
 	status order.Status
 }
 
-func NewTally() *tally {
-	return &tally{captured: map[string]int64{}, refunded: map[string]int64{}}
+func NewTally() *Tally {
+	return &Tally{captured: map[string]int64{}, refunded: map[string]int64{}}
 }
 
 // take reads one event and adds it. One of ours that no codec knows or can read
 // is an error: an audit that steps over something is none. What other programs
 // write into the same EventStoreDB is counted apart.
-func (t *tally) take(r eventlog.Recorded) error {
+func (t *Tally) take(r eventlog.Recorded) error {
 	category := r.Stream.Category()
 	if !Ours(category) {
 		t.foreign++
@@ -97,7 +97,7 @@ func errUnread(r eventlog.Recorded) error {
 	return domain.Errorf(domain.Internal, "The event at position %d, %s of %s, is of a type this build does not know; use a newer one.", r.Position, r.Type, r.Stream)
 }
 
-func (t *tally) TakeOrder(r eventlog.Recorded, e order.Event) {
+func (t *Tally) TakeOrder(r eventlog.Recorded, e order.Event) {
 	s := r.Stream
 	switch e := e.(type) {
 	case order.Placed:
@@ -120,7 +120,7 @@ func (t *tally) TakeOrder(r eventlog.Recorded, e order.Event) {
 	}
 }
 
-func (t *tally) takeStock(e inventory.Event) error {
+func (t *Tally) takeStock(e inventory.Event) error {
 	switch e := e.(type) {
 	case inventory.Received:
 		return addUnits(&t.units.Received, e.Units)
@@ -137,7 +137,7 @@ func (t *tally) takeStock(e inventory.Event) error {
 	return nil
 }
 
-func (t *tally) TakePayment(e payment.Event) error {
+func (t *Tally) TakePayment(e payment.Event) error {
 	switch e := e.(type) {
 	case payment.Captured:
 		return domain.Accumulate(t.captured, e.Amount.Currency, e.Amount.Minor)
@@ -167,7 +167,7 @@ func addTo(total *int64, n int64) error {
 
 // Add adds the stretch that follows t in the log. A total that does not fit is
 // Exhausted: no answer is better than a wrong one.
-func (t *tally) Add(o *tally) error {
+func (t *Tally) Add(o *Tally) error {
 	t.events += o.events
 	t.foreign += o.foreign
 	t.position = max(t.position, o.position)
@@ -205,7 +205,7 @@ type Replayed struct {
 	Holes
 }
 
-func (t *tally) Result(orders map[order.Status]int64) Replayed {
+func (t *Tally) Result(orders map[order.Status]int64) Replayed {
 	captured, refunded := maps.Clone(t.captured), maps.Clone(t.refunded)
 	for _, sum := range []map[string]int64{t.captured, t.refunded} {
 		for currency := range sum { // a currency with money in one has its zero in the other

@@ -59,7 +59,7 @@ func TestReplayIsExactOrRefuses(t *testing.T) {
 
 // TestTalliesThatDoNotFit are two stretches each of which fits.
 func TestTalliesThatDoNotFit(t *testing.T) {
-	half := func() *tally {
+	half := func() *Tally {
 		t := NewTally()
 		t.captured["GBP"], t.refunded["GBP"], t.units.Committed = math.MaxInt64/2+1, 1, 1
 		return t

@@ -17,7 +17,7 @@ import (
 )
 
 // BenchCmd measures this machine against the budgets.
-type BenchCmd struct {
+type Command struct {
 	Names []string `arg:"" optional:"" name:"NAME" help:"accept, confirm, append, read, rebuild, replay, start, memory, growth; all if none is named. With --eventstore: ${storebench}."`
 	target.EventStoreFlag
 	Scale int    `help:"Orders stored for memory and growth." default:"${scale}"`
@@ -26,11 +26,11 @@ type BenchCmd struct {
 }
 
 // Help is shown under the subcommand's own --help.
-func (c *BenchCmd) Help() string {
+func (c *Command) Help() string {
 	return terminal.Usage("Everything runs on fresh nodes in a temporary directory, the load included. A limit is measured in the same run " +
 		"(an empty handler, a bare database) or is the budget itself. Nothing is stored: what is printed was measured just now.\n\n" +
 		"With --eventstore any server is measured, a node or a cluster: the same figures for each, and no budget, for those are of the embedded log. " +
-		"append (by 1, 8 and 64 writers), streams and catch-up write only to streams of the category " + BenchCategory + ", which stay. " +
+		"append (by 1, 8 and 64 writers), streams and catch-up write only to streams of the category " + Category + ", which stay. " +
 		"import places 3,588 orders and needs a store without orders. confirm, read, accept and replay have to be named: they place orders too, or read what is there, " +
 		"and can be run again. Where the server is on this machine, its processor time is printed beside that of this process.\n\n" +
 		"What the wire itself costs is measured by `go test -run xxx -bench Append ./infra/esdbserver`.")
@@ -79,7 +79,7 @@ func benchmarks() []benchmark {
 }
 
 // Run measures.
-func (c *BenchCmd) Run(ctx context.Context, s terminal.Streams, _ *slog.Logger) error {
+func (c *Command) Run(ctx context.Context, s terminal.Streams, _ *slog.Logger) error {
 	if c.EventStore != "" {
 		return c.runOnStore(ctx, s)
 	}
@@ -87,7 +87,7 @@ func (c *BenchCmd) Run(ctx context.Context, s terminal.Streams, _ *slog.Logger) 
 	if err != nil {
 		return err
 	}
-	b, err := NewBench(c.Scale, c.EventStore, s.Err)
+	b, err := New(c.Scale, c.EventStore, s.Err)
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func profile(path string) (stop func(), err error) {
 	}, nil
 }
 
-func (c *BenchCmd) Choose() ([]benchmark, error) {
+func (c *Command) Choose() ([]benchmark, error) {
 	if c.Scale < MinScale {
 		return nil, domain.Errorf(domain.Invalid, "A scale below %d orders says nothing.", MinScale)
 	}

@@ -29,7 +29,7 @@ const (
 )
 
 // ran is what a run of orders showed.
-type ran struct {
+type Outcome struct {
 	PerSecond float64
 	p99       time.Duration
 	last      domain.OrderID
@@ -46,7 +46,7 @@ func (b *Bench) confirm(ctx context.Context) (Figure, error) {
 	if b.store != "" {
 		orders, pace = orders/storeShare, pace/storeShare
 	}
-	var full, paced ran
+	var full, paced Outcome
 	err = app.While(ctx, func(ctx context.Context) error {
 		if _, err := RunOrders(ctx, app, b.Run+"warm", orders/10, confirmWindow); err != nil {
 			return err
@@ -69,7 +69,7 @@ func (b *Bench) confirm(ctx context.Context) (Figure, error) {
 
 // RunOrders places n orders, window of them under way at a time, and returns
 // when all are confirmed and the views have them.
-func RunOrders(ctx context.Context, app *node.App, run string, n, window int) (ran, error) {
+func RunOrders(ctx context.Context, app *node.App, run string, n, window int) (Outcome, error) {
 	return watchOrders(ctx, app, run, n, func(ctx context.Context, place func(i int) error, done <-chan struct{}) error {
 		slots := make(chan struct{}, window)
 		go func() {
@@ -89,7 +89,7 @@ func RunOrders(ctx context.Context, app *node.App, run string, n, window int) (r
 }
 
 // paceOrders places n orders at a steady rate, however the node fares.
-func paceOrders(ctx context.Context, app *node.App, run string, n, perSecond int) (ran, error) {
+func paceOrders(ctx context.Context, app *node.App, run string, n, perSecond int) (Outcome, error) {
 	return watchOrders(ctx, app, run, n, func(ctx context.Context, place func(i int) error, _ <-chan struct{}) error {
 		begun, interval := time.Now(), time.Second/time.Duration(perSecond)
 		return InParallel(ctx, n, confirmWindow, func(i int) error {
@@ -107,17 +107,17 @@ func paceOrders(ctx context.Context, app *node.App, run string, n, perSecond int
 // order that is confirmed and in the views.
 func watchOrders(
 	ctx context.Context, app *node.App, run string, n int, load func(ctx context.Context, place func(int) error, done <-chan struct{}) error,
-) (ran, error) {
+) (Outcome, error) {
 	above, err := app.Log.End(ctx)
 	if err != nil {
-		return ran{}, err
+		return Outcome{}, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	placedAt := make([]time.Time, n)
 	index := make(map[eventlog.Stream]int, n)
 	for i := range n {
-		index[order.Stream(BenchOrder(run, i).OrderID())] = i
+		index[order.Stream(Order(run, i).OrderID())] = i
 	}
 	done := make(chan struct{}, n)
 	delays := make([]time.Duration, 0, n)
@@ -139,7 +139,7 @@ func watchOrders(
 	})
 	place := func(i int) error {
 		placedAt[i] = time.Now()
-		_, err := app.Bus.Send(ctx, BenchOrder(run, i))
+		_, err := app.Bus.Send(ctx, Order(run, i))
 		return err
 	}
 	err = load(ctx, place, done)
@@ -148,11 +148,11 @@ func watchOrders(
 	}
 	watching.Wait()
 	if err := audit.FirstErr(err, watchErr); err != nil {
-		return ran{}, err
+		return Outcome{}, err
 	}
 	took := time.Since(begun)
 	slices.Sort(delays)
-	return ran{PerSecond: float64(n) / took.Seconds(), p99: delays[(n-1)*99/100], last: BenchOrder(run, n-1).OrderID()}, nil
+	return Outcome{PerSecond: float64(n) / took.Seconds(), p99: delays[(n-1)*99/100], last: Order(run, n-1).OrderID()}, nil
 }
 
 // followConfirmed tells each order that is confirmed once the view of orders
@@ -168,7 +168,7 @@ func followConfirmed(ctx context.Context, app *node.App, above eventlog.Position
 		case r.Type != confirmed:
 			continue
 		}
-		if err := app.Follows.Await(ctx, projections.Orders, r.Position); err != nil {
+		if err := app.ViewProgress.Await(ctx, projections.Orders, r.Position); err != nil {
 			return err
 		}
 		if !told(r.Stream) {

@@ -47,7 +47,7 @@ func (b *Bench) read(ctx context.Context) (Figure, error) {
 		return Figure{}, err
 	}
 	value, limit, err := b.against(ctx, dir, func(base string, i int64) (*http.Request, error) {
-		id := BenchOrder(b.Run+"fill", 1+int(i*7919)%(benchStored-1)).OrderID()        // all over the table
+		id := Order(b.Run+"fill", 1+int(i*7919)%(benchStored-1)).OrderID()        // all over the table
 		return http.NewRequest(http.MethodGet, base+client.OrderPath(string(id)), nil) //nolint:noctx // hammer gives it one
 	})
 	return Figure{
@@ -92,7 +92,7 @@ func (b *Bench) against(ctx context.Context, dir string, build ask) (value, limi
 func placeAsk(run string) ask {
 	body := client.PlaceBody{Customer: benchCustomer, PaymentToken: "tok_visa"}
 	for l := range benchLines {
-		body.Lines = append(body.Lines, client.PlaceLine{SKU: string(BenchSKU(l)), Quantity: 1})
+		body.Lines = append(body.Lines, client.PlaceLine{SKU: string(SKU(l)), Quantity: 1})
 	}
 	data, err := json.Marshal(body)
 	return func(base string, i int64) (*http.Request, error) {

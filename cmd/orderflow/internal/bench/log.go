@@ -30,7 +30,7 @@ const (
 // append measures appends through the port against bare commits of the same
 // bytes, in turns.
 func (b *Bench) append(ctx context.Context) (Figure, error) {
-	data, err := json.Marshal(BenchOrder("append", 0))
+	data, err := json.Marshal(Order("append", 0))
 	if err != nil {
 		return Figure{}, err
 	}

@@ -48,7 +48,7 @@ type Bench struct {
 	nodes  int
 }
 
-func NewBench(scale int, store string, w io.Writer) (*Bench, error) {
+func New(scale int, store string, w io.Writer) (*Bench, error) {
 	dir, err := os.MkdirTemp("", "orderflow-bench-")
 	if err != nil {
 		return nil, err
@@ -97,17 +97,17 @@ func (b *Bench) openLog(ctx context.Context, dir string) (node.EventLog, error) 
 	return node.OpenLog(ctx, node.Config{Data: dir, EventStore: b.store}, slog.New(slog.DiscardHandler), node.LogHooks{})
 }
 
-func BenchSKU(i int) domain.SKU { return domain.SKU(fmt.Sprintf("BENCH-%03d", i)) }
+func SKU(i int) domain.SKU { return domain.SKU(fmt.Sprintf("BENCH-%03d", i)) }
 
 // Furnish lists what an order of the benchmark holds, and stocks more than it will ever sell.
 func Furnish(ctx context.Context, bus commands.Bus) error {
 	var delivery []inventory.Units
 	for i := range benchLines {
-		c := commands.ListProduct{SKU: BenchSKU(i), Name: "An article of the benchmark", Price: domain.GBP(199)}
+		c := commands.ListProduct{SKU: SKU(i), Name: "An article of the benchmark", Price: domain.GBP(199)}
 		if _, err := bus.Send(ctx, c); err != nil {
 			return err
 		}
-		delivery = append(delivery, inventory.Units{SKU: BenchSKU(i), Quantity: domain.MaxQuantity})
+		delivery = append(delivery, inventory.Units{SKU: SKU(i), Quantity: domain.MaxQuantity})
 	}
 	const deliveries = 100 // ten million units of each
 	for i := range deliveries {
@@ -119,12 +119,12 @@ func Furnish(ctx context.Context, bus commands.Bus) error {
 }
 
 // BenchOrder is the i-th order: ten lines, one unit each.
-func BenchOrder(run string, i int) commands.PlaceOrder {
+func Order(run string, i int) commands.PlaceOrder {
 	c := commands.PlaceOrder{
 		Customer: benchCustomer, IdempotencyKey: fmt.Sprintf("%s-%d", run, i), PaymentToken: "tok_visa", PlacedAt: time.Now().UTC(),
 	}
 	for l := range benchLines {
-		c.Lines = append(c.Lines, commands.OrderLine{SKU: BenchSKU(l), Quantity: 1})
+		c.Lines = append(c.Lines, commands.OrderLine{SKU: SKU(l), Quantity: 1})
 	}
 	return c
 }
@@ -160,7 +160,7 @@ func (b *Bench) fill(ctx context.Context, app *node.App, n int) error {
 	writers, ctx2 := errgroup.WithContext(ctx)
 	writers.SetLimit(fillWriters)
 	for i := 1; i < n; i++ {
-		id := BenchOrder(b.Run+"fill", i).OrderID()
+		id := Order(b.Run+"fill", i).OrderID()
 		writers.Go(func() error { return copyOrder(ctx2, app.Log, model, id, events, stock) })
 		bar.Set(int64(i))
 	}

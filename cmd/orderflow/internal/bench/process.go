@@ -162,14 +162,14 @@ func (p *process) end() {
 
 // command sends the cheapest command there is.
 func (p *process) command(ctx context.Context, key string) error {
-	body := client.ReceiptBody{Units: []client.PlaceLine{{SKU: string(BenchSKU(0)), Quantity: 1}}}
+	body := client.ReceiptBody{Units: []client.PlaceLine{{SKU: string(SKU(0)), Quantity: 1}}}
 	return p.api.Do(ctx, client.Request{Method: http.MethodPost, Path: "/v1/stock/receipts", Body: body, Key: key}, nil)
 }
 
 // work reads and places orders, so that caches fill.
 func (p *process) work(ctx context.Context, stored int) error {
 	err := InParallel(ctx, memoryReads, httpClients, func(i int) error {
-		_, err := p.api.Order(ctx, string(BenchOrder("fill", 1+i*7919%(stored-1)).OrderID()), nil)
+		_, err := p.api.Order(ctx, string(Order("fill", 1+i*7919%(stored-1)).OrderID()), nil)
 		return err
 	})
 	if err != nil {
@@ -177,10 +177,10 @@ func (p *process) work(ctx context.Context, stored int) error {
 	}
 	body := client.PlaceBody{Customer: benchCustomer, PaymentToken: "tok_visa"}
 	for l := range benchLines {
-		body.Lines = append(body.Lines, client.PlaceLine{SKU: string(BenchSKU(l)), Quantity: 1})
+		body.Lines = append(body.Lines, client.PlaceLine{SKU: string(SKU(l)), Quantity: 1})
 	}
 	return InParallel(ctx, memoryOrders, httpClients, func(i int) error {
-		return p.api.Do(ctx, client.Request{Method: http.MethodPost, Path: "/v1/orders", Body: body, Key: fmt.Sprint("memory-", i), Wait: client.DemoWait}, nil)
+		return p.api.Do(ctx, client.Request{Method: http.MethodPost, Path: "/v1/orders", Body: body, Key: fmt.Sprint("memory-", i), Wait: client.OutcomeWait}, nil)
 	})
 }
 

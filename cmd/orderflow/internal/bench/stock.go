@@ -71,7 +71,7 @@ func (c *stockCopier) flush(ctx context.Context) error {
 // touch sends the warehouse a command, which reads what was copied.
 func (c *stockCopier) touch(ctx context.Context) error {
 	r, err := c.bus.Send(ctx, commands.ReceiveStock{
-		Receipt: fmt.Sprint("bench-at-", c.version), Units: []inventory.Units{{SKU: BenchSKU(0), Quantity: 1}},
+		Receipt: fmt.Sprint("bench-at-", c.version), Units: []inventory.Units{{SKU: SKU(0), Quantity: 1}},
 	})
 	c.version, c.touched = r.Version, r.Version
 	return err

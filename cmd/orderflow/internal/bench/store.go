@@ -16,8 +16,8 @@ import (
 	"orderflow/domain/catalog"
 )
 
-// storeBenchmark is one measurement of an event store.
-type storeBenchmark struct {
+// StoreBenchmark is one measurement of an event store.
+type StoreBenchmark struct {
 	Name    string
 	Always  bool // also if it is not named
 	Measure func(*Bench, context.Context) (Figure, error)
@@ -25,12 +25,12 @@ type storeBenchmark struct {
 
 // StoreBenchmarks lists what can be measured on a log that others serve, in an
 // order in which none works on what another left undone.
-func StoreBenchmarks() []storeBenchmark {
-	list := []storeBenchmark{}
+func StoreBenchmarks() []StoreBenchmark {
+	list := []StoreBenchmark{}
 	for _, writers := range storeWriters() {
-		list = append(list, storeBenchmark{fmt.Sprintf("append-%d", writers), true, func(b *Bench, ctx context.Context) (Figure, error) { return b.StoreAppend(ctx, writers) }})
+		list = append(list, StoreBenchmark{fmt.Sprintf("append-%d", writers), true, func(b *Bench, ctx context.Context) (Figure, error) { return b.StoreAppend(ctx, writers) }})
 	}
-	return append(list, []storeBenchmark{
+	return append(list, []StoreBenchmark{
 		{"streams", true, (*Bench).storeStreams},
 		{"catch-up", true, (*Bench).storeCatchUp},
 		{"import", true, (*Bench).storeImport},
@@ -51,7 +51,7 @@ func StoreNames() []string {
 }
 
 // ChooseOnStore returns what is measured, in its order.
-func (c *BenchCmd) ChooseOnStore() (chosen []storeBenchmark, err error) {
+func (c *Command) ChooseOnStore() (chosen []StoreBenchmark, err error) {
 	for _, name := range c.Names {
 		if !slices.Contains(StoreNames(), name) {
 			return nil, domain.Errorf(domain.Invalid, "%s cannot be measured with --eventstore; %s can.", name, strings.Join(StoreNames(), ", "))
@@ -86,12 +86,12 @@ type StoreReport struct {
 }
 
 // runOnStore measures an event store.
-func (c *BenchCmd) runOnStore(ctx context.Context, s terminal.Streams) error {
+func (c *Command) runOnStore(ctx context.Context, s terminal.Streams) error {
 	chosen, err := c.ChooseOnStore()
 	if err != nil {
 		return err
 	}
-	b, err := NewBench(c.Scale, c.EventStore, s.Err)
+	b, err := New(c.Scale, c.EventStore, s.Err)
 	if err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (b *Bench) Prepare(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	goods := catalog.Stream(BenchSKU(benchLines - 1))
+	goods := catalog.Stream(SKU(benchLines - 1))
 	listed := false
 	for _, err = range app.Log.Read(ctx, goods, 0) {
 		listed = true

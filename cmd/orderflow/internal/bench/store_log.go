@@ -21,7 +21,7 @@ import (
 // What an event store is measured with.
 const (
 	// BenchCategory is that of all streams that are not orders.
-	BenchCategory = "bench"
+	Category = "bench"
 	// storeReaders read the streams of [storeSizes].
 	storeReaders     = 8
 	StoreBatchEvents = 100 // in an append that fills them
@@ -47,13 +47,13 @@ func defaultStoreSizes() StoreSizes {
 func storeWriters() []int { return []int{1, 8, 64} }
 
 // BenchEvent is an event of the size of an order.
-func BenchEvent(s eventlog.Stream, i int, data []byte) eventlog.Pending {
+func Event(s eventlog.Stream, i int, data []byte) eventlog.Pending {
 	return eventlog.Pending{ID: eventlog.NewEventID("bench", s, i), Type: "bench.v1", Data: data}
 }
 
 // onStore calls use with the log and the data of an event.
 func (b *Bench) onStore(ctx context.Context, use func(log node.EventLog, data []byte) (Figure, error)) (f Figure, err error) {
-	data, err := json.Marshal(BenchOrder("append", 0))
+	data, err := json.Marshal(Order("append", 0))
 	if err != nil {
 		return f, err
 	}
@@ -73,10 +73,10 @@ func (b *Bench) StoreAppend(ctx context.Context, writers int) (Figure, error) {
 		var appends, micros atomic.Int64
 		begun := time.Now()
 		err := InParallel(ctx, writers, writers, func(w int) error {
-			s := eventlog.Stream(fmt.Sprintf("%s-%sappend-%d-%d", BenchCategory, b.Run, writers, w))
+			s := eventlog.Stream(fmt.Sprintf("%s-%sappend-%d-%d", Category, b.Run, writers, w))
 			for v := eventlog.Version(0); limit.Err() == nil; v++ {
 				at := time.Now()
-				if _, err := log.Append(ctx, s, v, BenchEvent(s, int(v), data)); err != nil {
+				if _, err := log.Append(ctx, s, v, Event(s, int(v), data)); err != nil {
 					return err
 				}
 				micros.Add(time.Since(at).Microseconds())
@@ -99,13 +99,13 @@ func (b *Bench) fillStreams(ctx context.Context, log node.EventLog, name string,
 		return nil, 0, err
 	}
 	for i := range b.Sizes.Streams {
-		list = append(list, eventlog.Stream(fmt.Sprintf("%s-%s%s-%d", BenchCategory, b.Run, name, i)))
+		list = append(list, eventlog.Stream(fmt.Sprintf("%s-%s%s-%d", Category, b.Run, name, i)))
 	}
 	return list, before, InParallel(ctx, b.Sizes.Streams, storeReaders, func(i int) error {
 		for v := 0; v < b.Sizes.Events; v += StoreBatchEvents {
 			events := make([]eventlog.Pending, StoreBatchEvents)
 			for j := range events {
-				events[j] = BenchEvent(list[i], v+j, data)
+				events[j] = Event(list[i], v+j, data)
 			}
 			if _, err := log.Append(ctx, list[i], eventlog.Version(v), events...); err != nil {
 				return err
@@ -153,7 +153,7 @@ func (b *Bench) storeCatchUp(ctx context.Context) (Figure, error) {
 		}
 		want := int64(b.Sizes.Streams * b.Sizes.Events)
 		begun, events := time.Now(), int64(0)
-		for _, err := range log.Subscribe(ctx, before, BenchCategory) {
+		for _, err := range log.Subscribe(ctx, before, Category) {
 			if err != nil {
 				return Figure{}, err
 			}
@@ -170,7 +170,7 @@ func (b *Bench) storeCatchUp(ctx context.Context) (Figure, error) {
 
 // storeImport measures orders that go their whole way, as an import brings them.
 func (b *Bench) storeImport(ctx context.Context) (Figure, error) {
-	h := BenchHistory()
+	h := History()
 	begun := time.Now()
 	r, err := node.ImportHistory(ctx, node.Config{Data: b.Folder(), EventStore: b.store}, retail.Import{}, h, b.err, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -186,7 +186,7 @@ func (b *Bench) storeImport(ctx context.Context) (Figure, error) {
 }
 
 // BenchHistory returns the orders that are imported: the same ones in every run.
-func BenchHistory() (h retail.History) {
+func History() (h retail.History) {
 	chance := rand.New(rand.NewPCG(StoreOrders, StoreLines)) //nolint:gosec // reproducible chance
 	for i := range storeArticles {
 		sku := domain.SKU(fmt.Sprintf("STORE-%03d", i))

@@ -1,2 +1,2 @@
-// Package build says which build of the program this is.
+// package build says which build of the program this is.
 package build

@@ -27,7 +27,7 @@ const (
 )
 
 // DemoCmd shows the system at work.
-type DemoCmd struct {
+type Command struct {
 	Orders int    `help:"How many orders to place." default:"300"`
 	Exit   bool   `help:"End when everything has settled instead of serving on."`
 	Data   string `help:"Keep the data here; by default it is thrown away at the end." type:"path" placeholder:"DIR"`
@@ -38,14 +38,14 @@ type DemoCmd struct {
 }
 
 // Help is shown under the subcommand's own --help.
-func (c *DemoCmd) Help() string {
+func (c *Command) Help() string {
 	return terminal.Usage("Everything runs in this process, on embedded stores and a simulated payment gateway and carrier. " +
 		"The orders go through the public API. In the middle the gateway has an outage: orders are taken all the same and settle when it is over.\n\n" +
 		"With --eventstore the log is there; give it an empty one, for at the end the whole log is held against the gateway's own ledger.")
 }
 
 // Run demonstrates.
-func (c *DemoCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) (err error) {
+func (c *Command) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) (err error) {
 	if c.Orders < 1 || c.Orders > maxDemoOrders {
 		return domain.Errorf(domain.Invalid, "A demonstration places 1 to %d orders, not %d.", maxDemoOrders, c.Orders)
 	}
@@ -82,7 +82,7 @@ func (c *DemoCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logg
 }
 
 // open opens the node, on other ports if the usual ones are in use.
-func (c *DemoCmd) open(ctx context.Context, logger *slog.Logger) (*node.App, error) {
+func (c *Command) open(ctx context.Context, logger *slog.Logger) (*node.App, error) {
 	wanted := node.Config{Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private, BreakerOpen: demoBreakerOpen}
 	app, err := node.New(ctx, wanted, logger)
 	if _, inUse := errors.AsType[*node.PortError](err); inUse {
@@ -93,7 +93,7 @@ func (c *DemoCmd) open(ctx context.Context, logger *slog.Logger) (*node.App, err
 }
 
 // play is the demonstration, scene by scene.
-func (c *DemoCmd) play(ctx context.Context, s terminal.Streams, app *node.App, p *play) error {
+func (c *Command) play(ctx context.Context, s terminal.Streams, app *node.App, p *play) error {
 	if err := p.furnish(ctx, s, c.Orders); err != nil {
 		return err
 	}

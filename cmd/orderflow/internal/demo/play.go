@@ -74,7 +74,7 @@ func (p *play) placeAll(ctx context.Context, n int, bar *terminal.Progress) erro
 
 func (p *play) place(ctx context.Context, body client.PlaceBody, key string, bar *terminal.Progress) error {
 	var r client.Result
-	if err := p.api.Do(ctx, client.Request{Method: http.MethodPost, Path: "/v1/orders", Body: body, Key: key, Wait: client.DemoWait}, &r); err != nil {
+	if err := p.api.Do(ctx, client.Request{Method: http.MethodPost, Path: "/v1/orders", Body: body, Key: key, Wait: client.OutcomeWait}, &r); err != nil {
 		return err
 	}
 	p.mu.Lock()

@@ -89,7 +89,7 @@ func SameSums(a, b map[string]int64) bool {
 }
 
 func showHealth(ctx context.Context, a *node.App, s terminal.Streams) error {
-	status, err := a.Follows.Status(ctx)
+	status, err := a.ViewProgress.Status(ctx)
 	if err != nil {
 		return err
 	}

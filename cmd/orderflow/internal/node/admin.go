@@ -18,7 +18,7 @@ import (
 func (a *App) publicHandler() http.Handler {
 	administration := adminsOnly(a.adminHandler())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, admin.AdminRoot) {
+		if strings.HasPrefix(r.URL.Path, admin.Root) {
 			administration.ServeHTTP(w, r)
 			return
 		}
@@ -30,22 +30,22 @@ func (a *App) publicHandler() http.Handler {
 // not be able to start a rebuild, so requests from other origins are refused.
 func (a *App) adminHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+admin.AdminStatus, func(w http.ResponseWriter, r *http.Request) {
-		answer(w, func() (any, error) { return a.Follows.Status(r.Context()) })
+	mux.HandleFunc("GET "+admin.StatusPath, func(w http.ResponseWriter, r *http.Request) {
+		answer(w, func() (any, error) { return a.ViewProgress.Status(r.Context()) })
 	})
-	mux.HandleFunc("POST "+admin.AdminRebuild, func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST "+admin.RebuildPath, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return a.Runner.Rebuild(r.Context(), r.PathValue("group"), ignore) })
 	})
-	mux.HandleFunc("POST "+admin.AdminVerify, func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST "+admin.VerifyPath, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return a.Runner.Verify(r.Context(), r.PathValue("group"), ignore) })
 	})
-	mux.HandleFunc("POST "+admin.AdminReplay, func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST "+admin.ReplayPath, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return audit.Replay(r.Context(), a.Log, func(eventlog.Position, int64) {}) })
 	})
-	mux.HandleFunc("POST "+admin.AdminLog, func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST "+admin.LogPath, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return a.verifyLog(r.Context()) })
 	})
-	mux.HandleFunc("POST "+admin.AdminBackup, func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST "+admin.BackupPath, func(w http.ResponseWriter, r *http.Request) {
 		answer(w, func() (any, error) { return BackUp(r.Context(), a.Log, r.URL.Query().Get("to")) })
 	})
 	return http.NewCrossOriginProtection().Handler(mux)
@@ -63,7 +63,7 @@ func answer(w http.ResponseWriter, ask func() (any, error)) {
 	v, err := ask()
 	if err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
-		v = admin.AdminError{Kind: domain.KindOf(err), Text: err.Error()}
+		v = admin.Error{Kind: domain.KindOf(err), Text: err.Error()}
 	}
 	_ = json.NewEncoder(w).Encode(v) // whoever asked is gone
 }

@@ -36,7 +36,7 @@ type App struct {
 	Bus       commands.Bus
 	Views     viewStore
 	Runner    *projections.Runner  // rebuilds and verifies; runs where the views are kept
-	Follows   follows              // how far the views are
+	ViewProgress   viewProgress              // how far the views are
 	Simulator *simulator.Simulator // nil without a role that needs it
 	API       *httpapi.API         // nil without the role gateway
 
@@ -44,7 +44,7 @@ type App struct {
 	Carrier *resilience.Carrier // nil without the role shipping
 
 	local      *commands.Local
-	keeper     keeper
+	backend     backend
 	leases     leases
 	kafka      *kafka.Kafka // nil without brokers
 	redis      *redis.Redis // nil without one
@@ -99,17 +99,17 @@ func (a *App) openStores(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(a.Log.Close)
-	if a.keeper, err = OpenKeeper(ctx, a.Config, a.Logger); err != nil {
+	if a.backend, err = OpenBackend(ctx, a.Config, a.Logger); err != nil {
 		return err
 	}
-	a.onClose(a.keeper.Close)
-	if a.Views, err = a.keeper.OpenViews(ctx); err != nil {
+	a.onClose(a.backend.Close)
+	if a.Views, err = a.backend.OpenViews(ctx); err != nil {
 		return err
 	}
-	if a.logKnown, err = CheckViews(ctx, a.keeper, a.Log, a.Views); err != nil {
+	if a.logKnown, err = CheckViews(ctx, a.backend, a.Log, a.Views); err != nil {
 		return err
 	}
-	if a.leases, err = a.keeper.leases(ctx); err != nil {
+	if a.leases, err = a.backend.leases(ctx); err != nil {
 		return err
 	}
 	if !a.Config.Roles.has(rolePayment) && !a.Config.Roles.has(roleShipping) {
@@ -154,8 +154,8 @@ func (a *App) assemble(ctx context.Context) (err error) {
 
 // follow connects whoever projects and whoever wants to know how far that is.
 func (a *App) follow() {
-	follows, run := a.keeper.follower(a.Runner, a.Log)
-	a.Follows = follows
+	follows, run := a.backend.follower(a.Runner, a.Log)
+	a.ViewProgress = follows
 	if run != nil {
 		a.runs("view reader", run)
 	}
@@ -180,7 +180,7 @@ func (a *App) assembleAPI() error {
 	a.API = httpapi.New(httpapi.Config{
 		Bus: a.Bus, Log: a.Log, Holes: a.Views, Hidden: hidden.Holes,
 		Orders: a.orders(), Payments: a.Views, Fulfilments: a.Views, Stock: a.stocks(), Products: a.Views, Sales: a.Views,
-		Await: a.Follows.Await, Changes: a.Follows.Changes(), Ready: a.Ready,
+		Await: a.ViewProgress.Await, Changes: a.ViewProgress.Changes(), Ready: a.Ready,
 		CursorKey: key, Version: build.ReadBuild().Version, Logger: a.Logger, Observer: a.apiObserver(),
 	})
 	return nil

@@ -16,17 +16,17 @@ func (a *App) AwaitViews(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	groups, err := a.Follows.Status(ctx)
+	groups, err := a.ViewProgress.Status(ctx)
 	if err != nil {
 		return err
 	}
 	for _, group := range groups {
 		for at := group.Position; ; {
-			err := a.Follows.Await(ctx, group.Group, end)
+			err := a.ViewProgress.Await(ctx, group.Group, end)
 			if err == nil {
 				break
 			}
-			now, statusErr := a.Follows.Status(ctx)
+			now, statusErr := a.ViewProgress.Status(ctx)
 			if statusErr != nil {
 				return errors.Join(err, statusErr)
 			}

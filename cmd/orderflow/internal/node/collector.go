@@ -19,7 +19,7 @@ const (
 
 // CollectSeldom lets a small heap grow to roomBytes before it is collected; a
 // large one is collected as usual. GOGC, if set, stands.
-func CollectSeldom() {
+func TuneGC() {
 	if os.Getenv("GOGC") == "" {
 		afterCollection(&metrics.Sample{Name: "/gc/heap/live:bytes"})
 	}

@@ -94,7 +94,7 @@ func adminsOnly(next http.Handler) http.Handler {
 		if c, checked := commands.CallerOf(r.Context()); checked && !c.May(commands.ScopeAdmin) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusForbidden)
-			_ = json.NewEncoder(w).Encode(admin.AdminError{Kind: domain.Invalid, Text: "Administration needs a token with the scope " + commands.ScopeAdmin + "."}) // whoever asked is gone
+			_ = json.NewEncoder(w).Encode(admin.Error{Kind: domain.Invalid, Text: "Administration needs a token with the scope " + commands.ScopeAdmin + "."}) // whoever asked is gone
 			return
 		}
 		next.ServeHTTP(w, r)

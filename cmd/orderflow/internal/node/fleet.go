@@ -83,7 +83,7 @@ func (a *App) newBus() (commands.Bus, error) {
 		return a.local, nil
 	}
 	at := map[string][]string{}
-	for _, d := range duties() {
+	for _, d := range roleSpecs() {
 		for _, c := range d.decides {
 			at[c.CommandName()] = a.Config.Peers[d.role]
 		}
@@ -120,7 +120,7 @@ func (a *App) listenToPeers(ctx context.Context) error {
 	if a.Config.PeerListen == "" {
 		return nil
 	}
-	handler, err := peers.Handler(taken{a}, a.Config.PeerSecret, a.Logger, a.metrics.Load().PeerCommand)
+	handler, err := peers.Handler(roleFilter{a}, a.Config.PeerSecret, a.Logger, a.metrics.Load().PeerCommand)
 	if err != nil {
 		return err
 	}
@@ -133,10 +133,10 @@ func (a *App) listenToPeers(ctx context.Context) error {
 
 // taken refuses what this process has no role for, so that a command is never
 // sent round in a circle.
-type taken struct{ *App }
+type roleFilter struct{ *App }
 
 // Send implements commands.Bus.
-func (t taken) Send(ctx context.Context, c commands.Command) (commands.Reply, error) {
+func (t roleFilter) Send(ctx context.Context, c commands.Command) (commands.Reply, error) {
 	if !t.Config.Roles.decides(c.CommandName()) {
 		return commands.Nobody{}.Send(ctx, c)
 	}

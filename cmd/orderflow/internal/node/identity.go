@@ -80,7 +80,7 @@ func (is identity) begins(ctx context.Context, log EventLog, first eventlog.Posi
 
 // CheckViews refuses views that follow another log. It says whether the log
 // has an identity yet; see [App.keepToLog].
-func CheckViews(ctx context.Context, k keeper, log EventLog, views projections.Views) (known bool, err error) {
+func CheckViews(ctx context.Context, k backend, log EventLog, views projections.Views) (known bool, err error) {
 	now, _, err := Identify(ctx, log)
 	if err != nil {
 		return false, err
@@ -112,21 +112,21 @@ func CheckViews(ctx context.Context, k keeper, log EventLog, views projections.V
 	return now.FirstEvent != "", k.identify(ctx, now)
 }
 
-func errOtherLog(k keeper, before, now identity) error {
+func errOtherLog(k backend, before, now identity) error {
 	was := before.Log
 	if was == "" {
 		was = embeddedLog
 	}
 	if was == now.Log {
 		return domain.Errorf(domain.Conflict, "The views in %s follow another log than %s holds now: it was replaced there. To have them computed anew, %s.",
-			k.where(), now.Log, k.instead())
+			k.where(), now.Log, k.recoveryHint())
 	}
-	return domain.Errorf(domain.Conflict, "The views in %s follow another log, %s, and not %s: %s to have them computed anew.", k.where(), was, now.Log, k.instead())
+	return domain.Errorf(domain.Conflict, "The views in %s follow another log, %s, and not %s: %s to have them computed anew.", k.where(), was, now.Log, k.recoveryHint())
 }
 
-func errAhead(k keeper, at, end eventlog.Position, now identity) error {
+func errAhead(k backend, at, end eventlog.Position, now identity) error {
 	return domain.Errorf(domain.Conflict, "The views in %s are at position %d and %s ends at %d: it was set back, or it is another one. "+
-		"To have them computed anew, %s.", k.where(), at, now.Log, end, k.instead())
+		"To have them computed anew, %s.", k.where(), at, now.Log, end, k.recoveryHint())
 }
 
 // WarnOfDoubts says which views were computed from events that the log does not
@@ -176,7 +176,7 @@ func (a *App) keepToLog(ctx context.Context) error {
 		return nil // nobody else can open it
 	}
 	var ours identity
-	if err := a.untilDone(ctx, func(ctx context.Context) (err error) { ours, _, err = a.keeper.identity(ctx); return err }); err != nil {
+	if err := a.untilDone(ctx, func(ctx context.Context) (err error) { ours, _, err = a.backend.identity(ctx); return err }); err != nil {
 		return ended(ctx, err)
 	}
 	every := time.NewTicker(logCheckEvery)
@@ -193,7 +193,7 @@ func (a *App) keepToLog(ctx context.Context) error {
 		now, at, err := Identify(ctx, a.Log)
 		first = at
 		if err == nil && !now.same(ours) { // one that cannot be reached is told of elsewhere
-			return errOtherLog(a.keeper, ours, now)
+			return errOtherLog(a.backend, ours, now)
 		}
 	}
 }
@@ -226,7 +226,7 @@ func (a *App) rememberLog(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return a.keeper.identify(ctx, now)
+		return a.backend.identify(ctx, now)
 	}
 	return nil
 }
@@ -265,7 +265,7 @@ func (e *embedded) identityFile() string { return filepath.Join(e.dir, IdentityN
 
 func (e *embedded) where() string { return e.dir }
 
-func (e *embedded) instead() string {
+func (e *embedded) recoveryHint() string {
 	return "choose another directory with --data, or remove " + e.dir
 }
 
@@ -276,7 +276,7 @@ func (p *onPostgres) identity(ctx context.Context) (is identity, found bool, err
 		return is, false, err
 	}
 	if json.Unmarshal([]byte(text), &is) != nil {
-		return is, false, domain.Errorf(domain.Internal, "The note in PostgreSQL of which log the views follow is damaged; %s.", p.instead())
+		return is, false, domain.Errorf(domain.Internal, "The note in PostgreSQL of which log the views follow is damaged; %s.", p.recoveryHint())
 	}
 	return is, true, nil
 }
@@ -292,6 +292,6 @@ func (p *onPostgres) identify(ctx context.Context, is identity) error {
 
 func (p *onPostgres) where() string { return "PostgreSQL" }
 
-func (p *onPostgres) instead() string {
+func (p *onPostgres) recoveryHint() string {
 	return "choose another database with --postgres, or drop those of this one"
 }

@@ -99,7 +99,7 @@ func (a *App) newLocal(ctx context.Context) (*commands.Local, error) {
 	if snapshots, ok := a.Log.(eventlog.Snapshots); ok {
 		return commands.NewLocalSingleWriter(a.Log, snapshots), nil
 	}
-	states, err := a.keeper.states(ctx)
+	states, err := a.backend.states(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (a *App) Ready(ctx context.Context) error {
 	if a.draining.Load() {
 		return domain.Errorf(domain.Unavailable, "The process is ending.")
 	}
-	if err := a.keeper.ping(ctx); err != nil {
+	if err := a.backend.ping(ctx); err != nil {
 		return err
 	}
 	if err := a.viewsReady(ctx); err != nil {
@@ -139,7 +139,7 @@ func (a *App) viewsReady(ctx context.Context) error {
 			return err
 		}
 	}
-	if reader, ok := a.Follows.(*projections.Reader); ok && a.Config.Roles.serves() {
+	if reader, ok := a.ViewProgress.(*projections.Reader); ok && a.Config.Roles.serves() {
 		return reader.Ready(ctx)
 	}
 	return nil

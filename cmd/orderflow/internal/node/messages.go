@@ -52,7 +52,7 @@ func (a *App) relay(ctx context.Context) error {
 	if a.kafka == nil || !a.Config.Roles.relays() {
 		return nil
 	}
-	checkpoints, err := a.keeper.checkpoints(ctx, string(roleOrder))
+	checkpoints, err := a.backend.checkpoints(ctx, string(roleOrder))
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 // newMetrics returns metrics that look at the node's parts when asked.
 func (a *App) newMetrics() *telemetry.Metrics {
 	sources := telemetry.Sources{
-		Projections: a.Follows.Status,
+		Projections: a.ViewProgress.Status,
 		Sagas:       a.sagaHealth,
 		Providers:   a.providers(),
 		Log:         a.logFigures,

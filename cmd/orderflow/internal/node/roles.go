@@ -26,7 +26,7 @@ const (
 )
 
 // duty is what a process does that has a role.
-type duty struct {
+type roleSpec struct {
 	role     role
 	help     string
 	decides  []commands.Command // it takes these, by name, from whoever sends them
@@ -37,8 +37,8 @@ type duty struct {
 }
 
 // duties is the one table of roles. Every command has one role, and every saga.
-func duties() []duty {
-	return []duty{
+func roleSpecs() []roleSpec {
+	return []roleSpec{
 		{role: roleGateway, help: "serves the public API", serves: true},
 		{role: roleOrder, help: "decides about orders and carries them through", saga: fulfilling.Name, decides: []commands.Command{
 			commands.PlaceOrder{},
@@ -77,7 +77,7 @@ type Roles []role
 func parseRoles(names []string) (Roles, error) {
 	var r Roles
 	for _, name := range names {
-		i := slices.IndexFunc(duties(), func(d duty) bool { return string(d.role) == name })
+		i := slices.IndexFunc(roleSpecs(), func(d roleSpec) bool { return string(d.role) == name })
 		switch {
 		case i < 0:
 			return nil, domain.Errorf(domain.Invalid, "There is no role %q; there are %s.", name, RoleNames())
@@ -91,39 +91,39 @@ func parseRoles(names []string) (Roles, error) {
 
 func RoleNames() string {
 	var all []string
-	for _, d := range duties() {
+	for _, d := range roleSpecs() {
 		all = append(all, string(d.role))
 	}
 	return strings.Join(all, ", ")
 }
 
 // all says whether the process is the whole system.
-func (r Roles) all() bool { return r == nil || len(r) == len(duties()) }
+func (r Roles) all() bool { return r == nil || len(r) == len(roleSpecs()) }
 
 // has says whether a process has a role.
 func (r Roles) has(want role) bool { return r.all() || slices.Contains(r, want) }
 
 // duties are those of the process.
-func (r Roles) duties() []duty {
-	return slices.DeleteFunc(duties(), func(d duty) bool { return !r.has(d.role) })
+func (r Roles) duties() []roleSpec {
+	return slices.DeleteFunc(roleSpecs(), func(d roleSpec) bool { return !r.has(d.role) })
 }
 
 // any says whether one of the duties is such.
-func (r Roles) any(such func(duty) bool) bool { return slices.ContainsFunc(r.duties(), such) }
+func (r Roles) any(such func(roleSpec) bool) bool { return slices.ContainsFunc(r.duties(), such) }
 
-func (r Roles) serves() bool   { return r.any(func(d duty) bool { return d.serves }) }
-func (r Roles) projects() bool { return r.any(func(d duty) bool { return d.projects }) }
-func (r Roles) relays() bool   { return r.any(func(d duty) bool { return d.relays }) }
+func (r Roles) serves() bool   { return r.any(func(d roleSpec) bool { return d.serves }) }
+func (r Roles) projects() bool { return r.any(func(d roleSpec) bool { return d.projects }) }
+func (r Roles) relays() bool   { return r.any(func(d roleSpec) bool { return d.relays }) }
 
 // decides says whether the process takes a command.
 func (r Roles) decides(name string) bool {
-	return r.any(func(d duty) bool {
+	return r.any(func(d roleSpec) bool {
 		return slices.ContainsFunc(d.decides, func(c commands.Command) bool { return c.CommandName() == name })
 	})
 }
 
 // drives says whether the process drives a saga.
-func (r Roles) drives(saga string) bool { return r.any(func(d duty) bool { return d.saga == saga }) }
+func (r Roles) drives(saga string) bool { return r.any(func(d roleSpec) bool { return d.saga == saga }) }
 
 // String lists the roles.
 func (r Roles) String() string {

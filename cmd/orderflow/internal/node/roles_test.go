@@ -13,7 +13,7 @@ import (
 
 func TestEveryCommandAndEverySagaHasOneRole(t *testing.T) {
 	var decided, driven []string
-	for _, d := range duties() {
+	for _, d := range roleSpecs() {
 		for _, c := range d.decides {
 			decided = append(decided, c.CommandName())
 		}

@@ -25,7 +25,7 @@ func (a *App) sagaDrivers(ctx context.Context) (all []*sagas.Driver, err error) 
 		if d.saga == "" {
 			continue
 		}
-		checkpoints, err := a.keeper.checkpoints(ctx, string(d.role))
+		checkpoints, err := a.backend.checkpoints(ctx, string(d.role))
 		if err != nil {
 			return nil, err
 		}

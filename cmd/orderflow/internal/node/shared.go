@@ -38,7 +38,7 @@ func (a *App) orders() readmodels.Orders {
 	if a.redis == nil {
 		return a.Views
 	}
-	return a.redis.Orders(a.Views, a.Follows.Stands)
+	return a.redis.Orders(a.Views, a.ViewProgress.Stands)
 }
 
 // stocks answers about stock likewise.
@@ -46,7 +46,7 @@ func (a *App) stocks() readmodels.Stocks {
 	if a.redis == nil {
 		return a.Views
 	}
-	return a.redis.Stocks(a.Views, a.Follows.Stands)
+	return a.redis.Stocks(a.Views, a.ViewProgress.Stands)
 }
 
 // limiter bounds how often somebody may ask: of all processes together where

@@ -26,7 +26,7 @@ type viewStore interface {
 }
 
 // follows tells how far the views are, whoever moves them.
-type follows interface {
+type viewProgress interface {
 	Await(ctx context.Context, group string, at eventlog.Position) error
 	Changes() *projections.Changes
 	Stands(group string) eventlog.Position
@@ -35,13 +35,13 @@ type follows interface {
 
 // keeper opens what a node keeps beside the log. The services are those that
 // have a place of their own: see postgres.Server.
-type keeper interface {
+type backend interface {
 	OpenViews(ctx context.Context) (viewStore, error)
 	checkpoints(ctx context.Context, service string) (sagas.Checkpoints, error)
 	states(ctx context.Context) (eventlog.Snapshots, error)
 	leases(ctx context.Context) (leases, error)
 	// follower tells how far the views are, once they are open; run, if not nil, keeps it knowing.
-	follower(r *projections.Runner, log projections.Log) (f follows, run func(context.Context) error)
+	follower(r *projections.Runner, log projections.Log) (f viewProgress, run func(context.Context) error)
 	ping(ctx context.Context) error
 	Close() error
 
@@ -49,11 +49,11 @@ type keeper interface {
 	identity(ctx context.Context) (is identity, found bool, err error)
 	identify(ctx context.Context, is identity) error
 	where() string   // the views are, for people
-	instead() string // what to do about views of another log
+	recoveryHint() string // what to do about views of another log
 }
 
 // OpenKeeper is the embedded keeper, or the one that a configuration names.
-func OpenKeeper(ctx context.Context, c Config, logger *slog.Logger) (keeper, error) {
+func OpenBackend(ctx context.Context, c Config, logger *slog.Logger) (backend, error) {
 	if c.Postgres == "" {
 		return &embedded{dir: c.ViewsDir(), logger: logger}, nil
 	}
@@ -101,7 +101,7 @@ func (e *embedded) states(ctx context.Context) (eventlog.Snapshots, error) {
 
 func (e *embedded) leases(context.Context) (leases, error) { return alone{}, nil }
 
-func (e *embedded) follower(r *projections.Runner, _ projections.Log) (follows, func(context.Context) error) {
+func (e *embedded) follower(r *projections.Runner, _ projections.Log) (viewProgress, func(context.Context) error) {
 	return r, nil
 }
 
@@ -140,7 +140,7 @@ func (p *onPostgres) states(ctx context.Context) (eventlog.Snapshots, error) { r
 func (p *onPostgres) leases(ctx context.Context) (leases, error) { return p.Leases(ctx) }
 
 // follower asks the database, also where this process projects: another one may hold the lease.
-func (p *onPostgres) follower(_ *projections.Runner, log projections.Log) (follows, func(context.Context) error) {
+func (p *onPostgres) follower(_ *projections.Runner, log projections.Log) (viewProgress, func(context.Context) error) {
 	r := projections.NewReader(projections.ReaderConfig{Log: log, Views: p.moved, Logger: p.logger})
 	return r, r.Run
 }

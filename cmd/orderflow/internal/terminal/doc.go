@@ -1,3 +1,3 @@
-// Package terminal writes what subcommands show: tables, progress, JSON, errors and
+// package terminal writes what subcommands show: tables, progress, JSON, errors and
 // exit codes.
 package terminal

@@ -28,13 +28,13 @@ func PrintJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// table writes rows in aligned columns, under a heading if there is one.
-type table struct {
+// Table writes rows in aligned columns, under a heading if there is one.
+type Table struct {
 	w *tabwriter.Writer
 }
 
-func NewTable(w io.Writer, heading ...string) *table {
-	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+func NewTable(w io.Writer, heading ...string) *Table {
+	t := &Table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
 	if len(heading) == 0 {
 		return t
 	}
@@ -46,7 +46,7 @@ func NewTable(w io.Writer, heading ...string) *table {
 	return t
 }
 
-func (t *table) Row(cells ...any) {
+func (t *Table) Row(cells ...any) {
 	for i, c := range cells {
 		if i > 0 {
 			fmt.Fprint(t.w, "\t")
@@ -56,7 +56,7 @@ func (t *table) Row(cells ...any) {
 	fmt.Fprintln(t.w)
 }
 
-func (t *table) Flush() error { return t.w.Flush() }
+func (t *Table) Flush() error { return t.w.Flush() }
 
 // Amount writes minor units with two decimals and the currency.
 func Amount(minor int64, currency string) string {

@@ -1,3 +1,0 @@
-package client
-
-const DemoWait = "10" // seconds a customer waits for an outcome
