@@ -42,7 +42,7 @@ type cli struct {
 	Poison      poisonCmd          `cmd:"" help:"Show and replay messages that could not be read or handled."`
 	Probe       probeCmd           `cmd:"" help:"Ask a process whether it is live, ready or started."`
 	Token       tokenCmd           `cmd:"" help:"Give out a token of the development issuer."`
-	Bench       bench.Command     `cmd:"" help:"Measure this machine against the budgets."`
+	Bench       bench.Command      `cmd:"" help:"Measure this machine against the budgets."`
 	Version     versionCmd         `cmd:"" help:"Say which build this is."`
 }
 

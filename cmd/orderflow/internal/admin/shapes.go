@@ -27,7 +27,7 @@ type Error struct {
 // The paths of administration. Only this program asks there; the answers are
 // projections' own types as JSON.
 const (
-	Root    = "/admin/"
+	Root        = "/admin/"
 	StatusPath  = "/admin/projections"
 	RebuildPath = "/admin/projections/{group}/rebuild"
 	VerifyPath  = "/admin/projections/{group}/verify"

@@ -47,7 +47,7 @@ func (b *Bench) read(ctx context.Context) (Figure, error) {
 		return Figure{}, err
 	}
 	value, limit, err := b.against(ctx, dir, func(base string, i int64) (*http.Request, error) {
-		id := Order(b.Run+"fill", 1+int(i*7919)%(benchStored-1)).OrderID()        // all over the table
+		id := Order(b.Run+"fill", 1+int(i*7919)%(benchStored-1)).OrderID()             // all over the table
 		return http.NewRequest(http.MethodGet, base+client.OrderPath(string(id)), nil) //nolint:noctx // hammer gives it one
 	})
 	return Figure{

@@ -32,19 +32,19 @@ type App struct {
 	Config Config
 	Logger *slog.Logger
 
-	Log       EventLog
-	Bus       commands.Bus
-	Views     viewStore
-	Runner    *projections.Runner  // rebuilds and verifies; runs where the views are kept
-	ViewProgress   viewProgress              // how far the views are
-	Simulator *simulator.Simulator // nil without a role that needs it
-	API       *httpapi.API         // nil without the role gateway
+	Log          EventLog
+	Bus          commands.Bus
+	Views        viewStore
+	Runner       *projections.Runner  // rebuilds and verifies; runs where the views are kept
+	ViewProgress viewProgress         // how far the views are
+	Simulator    *simulator.Simulator // nil without a role that needs it
+	API          *httpapi.API         // nil without the role gateway
 
 	Gateway *resilience.Gateway // nil without the role payment
 	Carrier *resilience.Carrier // nil without the role shipping
 
 	local      *commands.Local
-	backend     backend
+	backend    backend
 	leases     leases
 	kafka      *kafka.Kafka // nil without brokers
 	redis      *redis.Redis // nil without one

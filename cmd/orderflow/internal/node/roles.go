@@ -123,7 +123,9 @@ func (r Roles) decides(name string) bool {
 }
 
 // drives says whether the process drives a saga.
-func (r Roles) drives(saga string) bool { return r.any(func(d roleSpec) bool { return d.saga == saga }) }
+func (r Roles) drives(saga string) bool {
+	return r.any(func(d roleSpec) bool { return d.saga == saga })
+}
 
 // String lists the roles.
 func (r Roles) String() string {

@@ -48,7 +48,7 @@ type backend interface {
 	// identity is which log the views follow, if that is written down.
 	identity(ctx context.Context) (is identity, found bool, err error)
 	identify(ctx context.Context, is identity) error
-	where() string   // the views are, for people
+	where() string        // the views are, for people
 	recoveryHint() string // what to do about views of another log
 }
 
