@@ -46,7 +46,7 @@ func newPassword(s terminal.Streams) (string, error) {
 }
 
 // usersOf returns the users of a data directory: those of a node in this
-// process that nobody else can reach. end closes it.
+// process that no other can reach. end closes it.
 func usersOf(ctx context.Context, data string, logger *slog.Logger) (c *userclient.Client, end func() error, err error) {
 	conf := node.Config{Data: data}
 	if err := conf.Exists(); err != nil {

@@ -25,7 +25,7 @@ type importCmd struct {
 }
 
 // importRetailCmd imports invoices in process: history brings its own prices
-// and times, which the public API takes from nobody.
+// and times, which the public API never takes.
 type importRetailCmd struct {
 	File  string `arg:"" help:"The invoices as CSV, plain or gzip." type:"path"`
 	Stock string `help:"Units to receive first of each article; auto receives what the file sells." default:"auto" placeholder:"auto|N"`

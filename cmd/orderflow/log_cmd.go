@@ -31,7 +31,7 @@ func refuseServed(n target.Source) error {
 	return nil
 }
 
-// looksAt verifies the log of a data directory that nobody works on.
+// looksAt verifies the log of a data directory that no process has open.
 func looksAt(ctx context.Context, c node.Config, s terminal.Streams, logger *slog.Logger) (r pebblelog.Report, err error) {
 	if err := c.Exists(); err != nil {
 		return r, err

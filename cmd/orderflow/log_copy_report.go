@@ -183,7 +183,7 @@ func (l *lister) end(r *copyReport) error {
 	return err
 }
 
-// copyLogEvery is how often a copy that nobody watches says how far it is.
+// copyLogEvery is how often a copy without a terminal logs its progress.
 const copyLogEvery = 30 * time.Second
 
 // watchedBy draws progress on a terminal, and logs it elsewhere.

@@ -13,7 +13,7 @@ import (
 	"orderflow/domain"
 )
 
-// probeTimeout bounds a probe: whoever asks does so again soon.
+// probeTimeout bounds a probe; probes are repeated soon.
 const probeTimeout = 5 * time.Second
 
 // probeCmd asks a process how it is, where there is no other program to ask with.

@@ -134,7 +134,7 @@ func (c *projectionsListCmd) Run(ctx context.Context, s terminal.Streams, logger
 	})
 }
 
-// stateInWords says of a group that nobody moves that this is no fault.
+// stateInWords describes a state; a group that no process moves is not at fault.
 func stateInWords(state string) string {
 	if state == string(projections.Stopped) {
 		return "not running: no node works on this directory"

@@ -71,7 +71,7 @@ func (c *serveCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Log
 	return err
 }
 
-// tell writes where the node is, whole or not at all, to a file if one is named.
+// writeJSONFile writes where the node is, whole or not at all, to a file if one is named.
 func writeJSONFile(file string, v any) error {
 	if file == "" {
 		return nil

@@ -124,7 +124,7 @@ func hammer(ctx context.Context, base string, build ask, asked, answered *atomic
 			if err := roundTrip(transport, r.WithContext(ctx)); err != nil {
 				return err
 			}
-			if limit.Err() == nil { // what ends too late counts for nobody
+			if limit.Err() == nil { // what ends too late does not count
 				answered.Add(1)
 			}
 		}

@@ -118,7 +118,7 @@ func Furnish(ctx context.Context, bus commands.Bus) error {
 	return nil
 }
 
-// BenchOrder is the i-th order: ten lines, one unit each.
+// Order returns the i-th order: ten lines, one unit each.
 func Order(run string, i int) commands.PlaceOrder {
 	c := commands.PlaceOrder{
 		Customer: benchCustomer, IdempotencyKey: fmt.Sprintf("%s-%d", run, i), PaymentToken: "tok_visa", PlacedAt: time.Now().UTC(),

@@ -65,5 +65,5 @@ func answer(w http.ResponseWriter, ask func() (any, error)) {
 		w.WriteHeader(http.StatusInternalServerError)
 		v = admin.Error{Kind: domain.KindOf(err), Text: err.Error()}
 	}
-	_ = json.NewEncoder(w).Encode(v) // whoever asked is gone
+	_ = json.NewEncoder(w).Encode(v) // an error means that the client is gone
 }

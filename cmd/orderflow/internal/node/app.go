@@ -24,7 +24,7 @@ import (
 	"orderflow/sagas"
 )
 
-// App is one node: the log, whoever decides, the sagas, the views and the API,
+// App is one node: the log, the handler of commands, the sagas, the views and the API,
 // as far as its roles need them. It is a value: a process may have many.
 //
 //	New opens everything and listens, Run works until it is told to end, Close lets go
@@ -56,7 +56,7 @@ type App struct {
 	metrics    atomic.Pointer[telemetry.Metrics]
 	started    atomic.Bool // what it follows was reached once
 	draining   atomic.Bool
-	edge       *edge.Edge // nil if nobody stands before the API
+	edge       *edge.Edge // nil without authentication and limits before the API
 	Public     *Listener  // nil without an API on the network
 	private    *Listener  // nil without metrics on the network
 	Peers      *Listener  // nil without commands of other processes
@@ -152,7 +152,7 @@ func (a *App) assemble(ctx context.Context) (err error) {
 	return a.assembleAPI()
 }
 
-// follow connects whoever projects and whoever wants to know how far that is.
+// follow connects the projectors and those that wait for their progress.
 func (a *App) follow() {
 	follows, run := a.backend.follower(a.Runner, a.Log)
 	a.ViewProgress = follows
@@ -268,7 +268,7 @@ func (a *App) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// showDraining leaves whoever sends requests here the time to see that it is not ready.
+// showDraining gives load balancers the time to see that the node is not ready.
 func (a *App) showDraining(failed context.Context) {
 	if a.Config.DrainWait <= 0 {
 		return
@@ -293,7 +293,7 @@ func (a *App) runs(name string, run func(context.Context) error) {
 }
 
 // until runs the part until ctx is done. If it ends before, by an error or
-// without one, that is an error of the node: nobody else would notice.
+// without one, that is an error of the node: it would go unnoticed.
 func (p part) until(ctx context.Context) error {
 	err := p.run(ctx)
 	switch {

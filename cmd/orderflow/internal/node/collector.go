@@ -13,11 +13,11 @@ const (
 	// every 50 ms under load; one with a million lives in more than half of
 	// this, and for it nothing changes.
 	roomBytes = 160 << 20
-	// usualPercent is how much garbage may come to what lives, as Go has it.
+	// usualPercent is the default of GOGC, in percent of the live heap.
 	usualPercent = 100
 )
 
-// CollectSeldom lets a small heap grow to roomBytes before it is collected; a
+// TuneGC lets a small heap grow to roomBytes before it is collected; a
 // large one is collected as usual. GOGC, if set, stands.
 func TuneGC() {
 	if os.Getenv("GOGC") == "" {

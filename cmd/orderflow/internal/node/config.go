@@ -29,7 +29,7 @@ type Config struct {
 	EventStore   string            // the connection string of an EventStoreDB that has the log; empty keeps it in Data. A secret: never printed
 	Listen       string            // of the API; empty serves none
 	Private      string            // of metrics and administration; empty serves none
-	PrivateToken string            // whoever reads metrics brings it; needed where Private is reachable from elsewhere. A secret
+	PrivateToken string            // the bearer token for metrics; needed where Private is reachable from elsewhere. A secret
 	DrainWait    time.Duration     // how long the process says that it is not ready before it takes no more requests
 	BreakerOpen  time.Duration     // how long a provider's breaker stays open; 0 is resilience.DefaultOpenFor
 	Simulator    simulator.Options // how the gateway and the carrier behave

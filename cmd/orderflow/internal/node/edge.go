@@ -54,7 +54,7 @@ func (f AuthFlags) Config() (authConfig, error) {
 // on says that callers are told apart, so that others than this machine may ask.
 func (c authConfig) on() bool { return cmp.Or(c.Auth, authOff) != authOff }
 
-// Says is for whom a node serves, for a person.
+// Says describes who may use the API, for the start-up message.
 func (c authConfig) Says() string {
 	switch c.Auth {
 	case authDev:
@@ -94,7 +94,7 @@ func adminsOnly(next http.Handler) http.Handler {
 		if c, checked := commands.CallerOf(r.Context()); checked && !c.May(commands.ScopeAdmin) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusForbidden)
-			_ = json.NewEncoder(w).Encode(admin.Error{Kind: domain.Invalid, Text: "Administration needs a token with the scope " + commands.ScopeAdmin + "."}) // whoever asked is gone
+			_ = json.NewEncoder(w).Encode(admin.Error{Kind: domain.Invalid, Text: "Administration needs a token with the scope " + commands.ScopeAdmin + "."}) // an error means that the client is gone
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -76,8 +76,8 @@ func (c Fleet) check(eventStore string) error {
 	return nil
 }
 
-// newBus is whoever decides: this process about what its roles take, and about
-// the rest the processes that have those roles.
+// newBus routes commands: to this process those that its roles take, and
+// the rest to the processes that have those roles.
 func (a *App) newBus() (commands.Bus, error) {
 	if a.Config.Roles.all() {
 		return a.local, nil
@@ -131,7 +131,7 @@ func (a *App) listenToPeers(ctx context.Context) error {
 	return nil
 }
 
-// taken refuses what this process has no role for, so that a command is never
+// roleFilter refuses what this process has no role for, so that a command is never
 // sent round in a circle.
 type roleFilter struct{ *App }
 

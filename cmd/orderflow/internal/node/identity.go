@@ -173,7 +173,7 @@ func (a *App) keepToLog(ctx context.Context) error {
 		}
 	}
 	if _, remote := a.Log.(Pinged); !remote {
-		return nil // nobody else can open it
+		return nil // the lock keeps other processes out
 	}
 	var ours identity
 	if err := a.untilDone(ctx, func(ctx context.Context) (err error) { ours, _, err = a.backend.identity(ctx); return err }); err != nil {

@@ -13,7 +13,7 @@ type leases interface {
 	Hold(ctx context.Context, name string, work func(ctx context.Context, token int64) error) error
 }
 
-// alone holds every lease at once: nobody else could.
+// alone holds every lease: there is no other process.
 type alone struct{}
 
 // Hold implements leases.

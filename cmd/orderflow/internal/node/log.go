@@ -32,7 +32,7 @@ type (
 	measured interface {
 		Stats(ctx context.Context) pebblelog.Stats
 	}
-	// Pinged is a log that somebody else serves.
+	// Pinged is a log in another process.
 	Pinged interface {
 		Ping(ctx context.Context) error
 		Name() string
@@ -93,7 +93,7 @@ func LockData(c Config) (io.Closer, error) {
 	return lock, nil
 }
 
-// newLocal returns whoever decides in this process on the node's log. An embedded log is ours
+// newLocal returns the handler of commands in this process. An embedded log is ours
 // alone; to one that is served others append too, and it keeps no snapshots.
 func (a *App) newLocal(ctx context.Context) (*commands.Local, error) {
 	if snapshots, ok := a.Log.(eventlog.Snapshots); ok {

@@ -138,7 +138,7 @@ func (a *App) providerObserver(provider string, closed chan<- struct{}) resilien
 			if to == resilience.Closed {
 				select {
 				case closed <- struct{}{}:
-				default: // nobody listens, or it is told already
+				default: // no listener, or it was told already
 				}
 			}
 		},

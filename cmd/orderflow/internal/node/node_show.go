@@ -16,5 +16,5 @@ func (a *App) ShowAddresses(s terminal.Streams) {
 	if a.private != nil {
 		t.Row("metrics", a.PrivateURL()+"/metrics")
 	}
-	_ = t.Flush() // there is nobody to tell
+	_ = t.Flush() // there is no reader
 }

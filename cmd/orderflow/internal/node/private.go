@@ -15,7 +15,7 @@ import (
 // an orchestrator restarts what is not live, sends nothing to what is not
 // ready, and leaves alone what has not started.
 const (
-	liveProbe    = "/healthz/live"    // the process answers; it asks nobody else
+	liveProbe    = "/healthz/live"    // the process answers; it asks no other service
 	ReadyProbe   = "/healthz/ready"   // it can do its work now: what it needs answers, and it is not ending
 	startedProbe = "/healthz/started" // what it follows was reached once
 )
@@ -23,7 +23,7 @@ const (
 // minTokenBytes bounds the token of the private listener from below.
 const minTokenBytes = 32
 
-// privateHandler serves the probes, and metrics and profiles to whoever brings
+// privateHandler serves the probes, and metrics and profiles to requests with
 // the token, if there is one.
 func (a *App) privateHandler() http.Handler {
 	mux := http.NewServeMux()

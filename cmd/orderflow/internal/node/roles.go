@@ -25,18 +25,18 @@ const (
 	roleRelay     role = "relay"
 )
 
-// duty is what a process does that has a role.
+// roleSpec is what a process does that has a role.
 type roleSpec struct {
 	role     role
 	help     string
-	decides  []commands.Command // it takes these, by name, from whoever sends them
+	decides  []commands.Command // the commands it takes, by name, from any process
 	saga     string             // it drives this one
 	serves   bool               // the public API
 	projects bool               // it keeps the views
 	relays   bool               // it tells Kafka what is in the log
 }
 
-// duties is the one table of roles. Every command has one role, and every saga.
+// roleSpecs is the one table of roles. Every command has one role, and every saga.
 func roleSpecs() []roleSpec {
 	return []roleSpec{
 		{role: roleGateway, help: "serves the public API", serves: true},
@@ -103,7 +103,7 @@ func (r Roles) all() bool { return r == nil || len(r) == len(roleSpecs()) }
 // has says whether a process has a role.
 func (r Roles) has(want role) bool { return r.all() || slices.Contains(r, want) }
 
-// duties are those of the process.
+// roleSpecs are those of the process.
 func (r Roles) duties() []roleSpec {
 	return slices.DeleteFunc(roleSpecs(), func(d roleSpec) bool { return !r.has(d.role) })
 }

@@ -25,7 +25,7 @@ func (a *App) openRedis(ctx context.Context) (err error) {
 	return nil
 }
 
-// mirror is shown the rows that are committed; nil for nobody.
+// mirror is shown the rows that are committed; nil without a mirror.
 func (a *App) mirror() projections.Mirror {
 	if a.redis == nil || !a.Config.Roles.projects() {
 		return nil
@@ -49,7 +49,7 @@ func (a *App) stocks() readmodels.Stocks {
 	return a.redis.Stocks(a.Views, a.ViewProgress.Stands)
 }
 
-// limiter bounds how often somebody may ask: of all processes together where
+// limiter bounds the rate of requests of a caller: over all processes where
 // they share Redis, else of this one.
 func (a *App) limiter() commands.Limiter {
 	if a.redis == nil {

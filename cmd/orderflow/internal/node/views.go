@@ -25,7 +25,7 @@ type viewStore interface {
 	readmodels.Holes
 }
 
-// follows tells how far the views are, whoever moves them.
+// viewProgress tells how far the views are, in this process or in another.
 type viewProgress interface {
 	Await(ctx context.Context, group string, at eventlog.Position) error
 	Changes() *projections.Changes
@@ -33,7 +33,7 @@ type viewProgress interface {
 	Status(ctx context.Context) ([]projections.Status, error)
 }
 
-// keeper opens what a node keeps beside the log. The services are those that
+// backend opens what a node keeps beside the log. The services are those that
 // have a place of their own: see postgres.Server.
 type backend interface {
 	OpenViews(ctx context.Context) (viewStore, error)
@@ -52,7 +52,7 @@ type backend interface {
 	recoveryHint() string // what to do about views of another log
 }
 
-// OpenKeeper is the embedded keeper, or the one that a configuration names.
+// OpenBackend is the embedded backend, or the one that a configuration names.
 func OpenBackend(ctx context.Context, c Config, logger *slog.Logger) (backend, error) {
 	if c.Postgres == "" {
 		return &embedded{dir: c.ViewsDir(), logger: logger}, nil

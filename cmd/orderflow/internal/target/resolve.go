@@ -15,14 +15,14 @@ import (
 	"orderflow/domain"
 )
 
-// WhomHelp is the one rule of whom a subcommand asks; README says it too.
+// WhomHelp is the rule by which a subcommand chooses its target; README states it too.
 const WhomHelp = `Whom a command asks: the server named with --server, or in process the directory named with --data. ` +
 	`With neither it asks the default server if one answers, else it works on the default data directory if there is a log in it.`
 
 // lookTime bounds the wait for a default server to say that it is there.
 const lookTime = 2 * time.Second
 
-// Resolve settles whom to ask when neither is named; see whomHelp. A directory
+// Resolve chooses the target when neither is named; see [WhomHelp]. A directory
 // that is named comes before a server that the environment names.
 func (n Source) Resolve(ctx context.Context, logger *slog.Logger) (Source, error) {
 	switch {

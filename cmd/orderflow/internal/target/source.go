@@ -33,7 +33,7 @@ func (n Source) Config() node.Config {
 	return node.Config{Data: cmp.Or(n.Data, n.Home), EventStore: n.EventStore, Fleet: node.Fleet{Postgres: n.Postgres}}
 }
 
-// OpenLog opens the log alone. A folder without one is refused: whoever asks
+// OpenLog opens the log alone. A folder without one is refused: a question
 // about a log does not want a new one.
 func (n Source) OpenLog(ctx context.Context, logger *slog.Logger) (node.EventLog, error) {
 	c := n.Config()

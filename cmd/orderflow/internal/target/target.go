@@ -12,7 +12,7 @@ import (
 	"orderflow/domain"
 )
 
-// Target is whom a subcommand asks by the public API.
+// Target is the system that a subcommand asks by the public API.
 type Target struct {
 	Source
 	JSON bool `help:"Print JSON for programs."`

@@ -19,7 +19,7 @@ const (
 // Progress draws one line that is drawn over and over, and nothing at all
 // unless a person watches. It is used from one goroutine.
 type Progress struct {
-	w     io.Writer // nil: nobody watches
+	w     io.Writer // nil without a terminal
 	label string
 	Total int64 // 0: not known
 	Begun time.Time
