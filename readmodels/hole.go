@@ -31,7 +31,7 @@ func (h Hole) Reason() string {
 	switch h.How {
 	case "":
 	case "deleted": // the server answers the first metadata with a limit of its own, which the second takes away
-		return fmt.Sprintf("The stream %s was deleted in the event store. Until a scavenge its events come back when its metadata is written twice, both times without a limit; then resume the order. Else restore them from a backup, or settle the order by hand.", h.Stream)
+		return fmt.Sprintf("The event store hides events of the stream %s (deleted). Until a scavenge they come back when its metadata is written twice, both times without a limit; then resume the order. Else restore them from a backup, or settle the order by hand.", h.Stream)
 	default:
 		return fmt.Sprintf("The event store hides events of the stream %s (%s). Take the limit out of its metadata or restore the stream, or settle the order by hand.", h.Stream, h.How)
 	}

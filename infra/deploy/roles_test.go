@@ -47,9 +47,13 @@ var flagVariable = regexp.MustCompile(`(?:env:|= )"(ORDERFLOW_\w+)"`)
 
 // TestTheBinaryReadsWhatItIsTold finds variables that nothing would read.
 func TestTheBinaryReadsWhatItIsTold(t *testing.T) {
-	sources, err := filepath.Glob(filepath.Join(root, "cmd/orderflow/*.go"))
-	if err != nil {
-		t.Fatal(err)
+	var sources []string
+	for _, folder := range []string{"cmd/orderflow", "cmd/orderflow/internal/*"} {
+		found, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, found...)
 	}
 	read := readAll(t, sources)
 	known := []string{"ORDERFLOW_ENV"} // infra/edge reads it

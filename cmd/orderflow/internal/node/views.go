@@ -149,7 +149,7 @@ func (p *onPostgres) ping(ctx context.Context) error { return p.Ping(ctx) }
 
 func (p *onPostgres) Close() error {
 	if p.moved == nil {
-		return p.Close()
+		return p.Server.Close()
 	}
-	return errors.Join(p.moved.Close(), p.Close())
+	return errors.Join(p.moved.Close(), p.Server.Close())
 }
