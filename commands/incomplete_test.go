@@ -57,17 +57,17 @@ func TestCommandsOnTruncatedStreams(t *testing.T) {
 			l, log := shop(t)
 			id := confirm(t, l, place("k1", line("holder", 2)))
 			log.Scavenge(tc.cut(id), 2)
-			before := end(t, log)
+			before := aggregatetest.End(t, log)
 			fresh := commands.NewLocal(log, nil)
 			defer fresh.Close()
 			for _, c := range tc.send(id) {
 				_, err := fresh.Send(ctx(), c)
-				wantIncomplete(t, c.CommandName(), err)
+				aggregatetest.WantIncomplete(t, c.CommandName(), err)
 				if err != nil && !strings.Contains(err.Error(), string(tc.cut(id))) {
 					t.Errorf("%s does not name the stream: %v", c.CommandName(), err)
 				}
 			}
-			if end(t, log) != before {
+			if aggregatetest.End(t, log) != before {
 				t.Error("something was appended")
 			}
 		})
@@ -88,6 +88,6 @@ func TestDeletedShipmentOfConfirmedOrder(t *testing.T) {
 	defer l.Close()
 	for _, c := range []commands.Command{commands.CancelOrder{Order: id}, commands.DispatchShipment{Order: id}, commands.DeliverShipment{Order: id}} {
 		_, err := l.Send(ctx(), c)
-		wantIncomplete(t, c.CommandName(), err)
+		aggregatetest.WantIncomplete(t, c.CommandName(), err)
 	}
 }

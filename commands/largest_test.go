@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"orderflow/commands"
+	"orderflow/commands/aggregate/aggregatetest"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/inventory"
@@ -20,7 +21,7 @@ import (
 func TestLargestOrderOnTheEmbeddedLog(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	log, err := pebblelog.Open(dir, pebblelog.Options{})
-	must(t, err)
+	aggregatetest.Must(t, err)
 	l := commands.NewLocal(log, log)
 	price := int64(domain.MaxTotalMinor / domain.MaxLines / domain.MaxQuantity)
 	c := commands.PlaceOrder{
@@ -42,10 +43,10 @@ func TestLargestOrderOnTheEmbeddedLog(t *testing.T) {
 		t.Fatalf("%d articles are short", len(r.Short))
 	}
 	l.Close()
-	must(t, log.Close())
+	aggregatetest.Must(t, log.Close())
 
 	log, err = pebblelog.Open(dir, pebblelog.Options{})
-	must(t, err)
+	aggregatetest.Must(t, err)
 	defer log.Close() //nolint:errcheck // it was only read
 	l = commands.NewLocal(log, log)
 	defer l.Close()
@@ -63,7 +64,7 @@ func TestLargestOrderOnTheEmbeddedLog(t *testing.T) {
 	}
 	largest := 0
 	for r, err := range log.ReadAll(ctx(), 0) {
-		must(t, err)
+		aggregatetest.Must(t, err)
 		largest = max(largest, len(r.Data))
 	}
 	if largest < 7<<20 || largest > eventlog.MaxEventBytes { // else this is no longer the largest order

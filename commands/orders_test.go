@@ -47,7 +47,7 @@ func do(t testing.TB, b commands.Bus, c commands.Command) commands.Reply {
 func refused(t testing.TB, b commands.Bus, c commands.Command, kind domain.Kind, text string) {
 	t.Helper()
 	_, err := b.Send(ctx(), c)
-	wantKind(t, err, kind)
+	aggregatetest.WantKind(t, err, kind)
 	if err != nil && !strings.Contains(err.Error(), text) {
 		t.Errorf("%s: %q does not say %q", c.CommandName(), err, text)
 	}
@@ -70,7 +70,7 @@ func TestPlaceOrderTakesPricesAndNamesFromTheCatalogue(t *testing.T) {
 	}
 	for rec := range s.Log.Read(ctx(), order.Stream(id), 0) {
 		e, _, err := order.Codec.Decode(rec)
-		must(t, err)
+		aggregatetest.Must(t, err)
 		got := e.(order.Placed)
 		want := []order.Line{
 			{SKU: "holder", Name: "Holder", Quantity: 2, PriceMinor: 255}, {SKU: "lantern", Name: "Lantern", Quantity: 1, PriceMinor: 339},
@@ -211,7 +211,7 @@ func confirm(t *testing.T, l *commands.Local, c commands.PlaceOrder) domain.Orde
 	id := do(t, l, c).Order
 	do(t, l, commands.ReserveStock{Order: id, Warehouse: "main", Units: []inventory.Units{{SKU: "holder", Quantity: 2}}})
 	_, _, err := l.Shipments.Transact(ctx(), shipment.Stream(id), aggregate.NewCause(id, "test"), shipment.Book(shipment.Booked{Tracking: "t"}))
-	must(t, err)
+	aggregatetest.Must(t, err)
 	do(t, l, commands.ConfirmOrder{Order: id, PaymentReference: "p", Tracking: "t", EstimatedDelivery: noon})
 	do(t, l, commands.CommitStock{Order: id, Warehouse: "main"})
 	return id
@@ -299,7 +299,7 @@ func TestRejectAndResume(t *testing.T) {
 	do(t, l, commands.RejectOrder{Order: id, Reason: domain.OutOfStock})
 	refused(t, l, commands.ConfirmOrder{Order: id}, domain.Rejected, "")
 	_, _, err := l.Fulfilments.Transact(ctx(), fulfilment.Stream(id), aggregate.NewCause(id, "test"), fulfilment.CallAttention(fulfilment.StepCharge, "stuck"))
-	must(t, err)
+	aggregatetest.Must(t, err)
 	refused(t, l, commands.ResumeFulfilment{Order: id}, domain.Invalid, "operator")
 	if r := do(t, l, commands.ResumeFulfilment{Order: id, By: "ann"}); r.Events != 1 {
 		t.Errorf("%+v", r)
@@ -310,7 +310,7 @@ func TestOriginTravelsIntoTheEvents(t *testing.T) {
 	l, s := shop(t)
 	o := commands.Origin{Actor: "operator:ann", Causation: "request-1", Trace: "00-1"}
 	r, err := l.Send(commands.WithOrigin(ctx(), o), commands.RepriceProduct{SKU: "holder", Price: domain.GBP(1)})
-	must(t, err)
+	aggregatetest.Must(t, err)
 	for rec := range s.Log.Read(ctx(), r.Stream, 1) {
 		want := eventlog.Meta{Command: rec.Meta.Command, Actor: o.Actor, Causation: o.Causation, Trace: o.Trace}
 		if rec.Meta != want || rec.Meta.Command == "" {

@@ -17,7 +17,7 @@ func BenchmarkHotWarehouse(b *testing.B) {
 	for _, writers := range []int{1, 16, 256} {
 		b.Run(strconv.Itoa(writers), func(b *testing.B) {
 			log, err := pebblelog.Open(b.TempDir(), pebblelog.Options{})
-			must(b, err)
+			aggregatetest.Must(b, err)
 			defer log.Close() //nolint:errcheck // a temporary log
 			l := commands.NewLocalSingleWriter(log, log)
 			defer l.Close()

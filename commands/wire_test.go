@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"orderflow/commands"
+	"orderflow/commands/aggregate/aggregatetest"
 	"orderflow/domain"
 	"orderflow/domain/inventory"
 	"orderflow/domain/order"
@@ -46,11 +47,11 @@ func TestEveryCommandTravels(t *testing.T) {
 			}
 		}
 		sealed, err := commands.Seal(c, commands.Origin{Actor: "a"})
-		must(t, err)
+		aggregatetest.Must(t, err)
 		data, err := json.Marshal(sealed)
-		must(t, err)
+		aggregatetest.Must(t, err)
 		var arrived commands.Envelope
-		must(t, json.Unmarshal(data, &arrived))
+		aggregatetest.Must(t, json.Unmarshal(data, &arrived))
 		got, err := arrived.Open()
 		if err != nil || !reflect.DeepEqual(got, c) || arrived.Origin.Actor != "a" {
 			t.Errorf("%s arrives as %+v, %v; it was %+v", c.CommandName(), got, err, c)
@@ -82,7 +83,7 @@ func TestWhatIsNoCommandIsInvalid(t *testing.T) {
 			t.Errorf("%s %s opens as %+v", e.Name, e.Data, c)
 			continue
 		}
-		wantKind(t, err, domain.Invalid)
+		aggregatetest.WantKind(t, err, domain.Invalid)
 	}
 }
 
@@ -90,17 +91,17 @@ func TestWhatIsNoCommandIsInvalid(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	for _, c := range everyCommand() {
 		sealed, err := commands.Seal(c, commands.Origin{})
-		must(f, err)
+		aggregatetest.Must(f, err)
 		f.Add(sealed.Name, []byte(sealed.Data))
 	}
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
 		c, err := commands.Envelope{Name: name, Data: data}.Open()
 		if err != nil {
-			wantKind(t, err, domain.Invalid)
+			aggregatetest.WantKind(t, err, domain.Invalid)
 			return
 		}
 		sealed, err := commands.Seal(c, commands.Origin{})
-		must(t, err)
+		aggregatetest.Must(t, err)
 		again, err := sealed.Open()
 		if err != nil || !reflect.DeepEqual(again, c) {
 			t.Fatalf("%+v becomes %+v, %v", c, again, err)

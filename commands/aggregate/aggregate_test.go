@@ -136,8 +136,8 @@ func TestNewStreamCostsOneAppendAndNoRead(t *testing.T) {
 	a := newTally(s, byValue, aggregate.Options[tally]{})
 	defer a.Close()
 	_, r, err := a.Transact(ctx(), "tally-1", aggregate.Cause{Command: "c", Fresh: true}, add("x", 1, 2))
-	must(t, err)
-	if s.Reads.Load() != 0 || s.Appends.Load() != 1 || r != (aggregate.Result{Version: 2, Position: end(t, s), Events: 2}) {
+	aggregatetest.Must(t, err)
+	if s.Reads.Load() != 0 || s.Appends.Load() != 1 || r != (aggregate.Result{Version: 2, Position: aggregatetest.End(t, s), Events: 2}) {
 		t.Errorf("%d reads, %d appends, %+v", s.Reads.Load(), s.Appends.Load(), r)
 	}
 }
@@ -148,7 +148,7 @@ func TestWrongGuessOfANewStreamIsReadAndDecidedAgain(t *testing.T) {
 	defer first.Close()
 	defer second.Close()
 	_, _, err := first.Transact(ctx(), "tally-1", cause("c"), add("x", 5))
-	must(t, err)
+	aggregatetest.Must(t, err)
 	got, r, err := second.Transact(ctx(), "tally-1", aggregate.Cause{Command: "d", Fresh: true}, add("y", 1))
 	if err != nil || got.Sum != 6 || r.Version != 2 {
 		t.Errorf("%+v at %d, %v", got, r.Version, err)
@@ -168,15 +168,15 @@ func TestRepeatedFirstAppendDoesNotHideWhatFollowed(t *testing.T) {
 	fresh := aggregate.Cause{Command: "c", Fresh: true}
 	before := newTally(s, byValue, aggregate.Options[tally]{SingleWriter: true})
 	_, _, err := before.Transact(ctx(), "tally-1", fresh, add("x", 1))
-	must(t, err)
+	aggregatetest.Must(t, err)
 	_, _, err = before.Transact(ctx(), "tally-1", cause("d"), add("y", 1))
-	must(t, err)
+	aggregatetest.Must(t, err)
 	before.Close()
 
 	after := newTally(s, byValue, aggregate.Options[tally]{SingleWriter: true})
 	defer after.Close()
 	_, _, err = after.Transact(ctx(), "tally-1", fresh, add("x", 1))
-	must(t, err)
+	aggregatetest.Must(t, err)
 	if got, version, err := after.Load(ctx(), "tally-1"); err != nil || version != 2 || got.Sum != 2 {
 		t.Errorf("Load = %+v at %d, %v", got, version, err)
 	}
@@ -190,7 +190,7 @@ func TestAloneDoesNotReadWhatItMade(t *testing.T) {
 	defer a.Close()
 	for range 2 { // the second time it is a repeat
 		_, _, err := a.Transact(ctx(), "tally-1", aggregate.Cause{Command: "c", Fresh: true}, add("x", 1))
-		must(t, err)
+		aggregatetest.Must(t, err)
 		got, version, err := a.Load(ctx(), "tally-1")
 		if err != nil || version != 1 || got.Sum != 1 {
 			t.Errorf("Load = %+v at %d, %v", got, version, err)
@@ -210,10 +210,10 @@ func TestSameCommandWithOtherContents(t *testing.T) {
 	defer other.Close()
 	for _, a := range []*aggregate.Aggregate[tally, added]{one, other} {
 		_, _, err := a.Load(ctx(), "tally-1") // both know the stream as empty
-		must(t, err)
+		aggregatetest.Must(t, err)
 	}
 	_, _, err := one.Transact(ctx(), "tally-1", cause("c"), add("x", 1))
-	must(t, err)
+	aggregatetest.Must(t, err)
 	if got, _, err := other.Transact(ctx(), "tally-1", cause("c"), add("x", 2)); err != nil || got.Sum != 1 {
 		t.Errorf("the other process sees %+v, %v; stored was 1", got, err)
 	}
@@ -225,9 +225,9 @@ func TestAloneReadsOnce(t *testing.T) {
 	defer a.Close()
 	for i := range 10 {
 		_, _, err := a.Transact(ctx(), "tally-1", cause(strconv.Itoa(i)), add(strconv.Itoa(i/2), 1))
-		must(t, err)
+		aggregatetest.Must(t, err)
 		_, _, err = a.Load(ctx(), "tally-1")
-		must(t, err)
+		aggregatetest.Must(t, err)
 	}
 	if got := s.Reads.Load(); got != 1 {
 		t.Errorf("%d reads, want 1", got)
@@ -243,20 +243,20 @@ func TestWhoWasWokenByAnEventFindsIt(t *testing.T) {
 		a := newTally(s, byValue, aggregate.Options[tally]{SingleWriter: true})
 		defer a.Close()
 		_, _, err := a.Transact(ctx(), "tally-1", cause("1"), add("a", 1))
-		must(t, err)
+		aggregatetest.Must(t, err)
 		woken := make(chan eventlog.Version, 1)
 		s.OnAppend = func(next func() (eventlog.Appended, error)) (eventlog.Appended, error) {
 			at, err := next() // from here on every reader of the log sees it
 			go func() {
 				_, v, err := a.Load(ctx(), "tally-1")
-				must(t, err)
+				aggregatetest.Must(t, err)
 				woken <- v
 			}()
 			synctest.Wait() // a look that does not wait for the append has ended now
 			return at, err
 		}
 		_, _, err = a.Transact(ctx(), "tally-1", cause("2"), add("b", 1))
-		must(t, err)
+		aggregatetest.Must(t, err)
 		if v := <-woken; v != 2 {
 			t.Errorf("woken by version 2, and found version %d", v)
 		}
@@ -270,7 +270,7 @@ func TestRecentSeldomReads(t *testing.T) {
 	const loads = 1_000
 	for range loads {
 		_, _, err := a.Recent(ctx(), "tally-1")
-		must(t, err)
+		aggregatetest.Must(t, err)
 	}
 	if got := s.Reads.Load(); got > loads/10 {
 		t.Errorf("%d reads for %d loads", got, loads)
@@ -283,14 +283,14 @@ func TestCacheStaysInBounds(t *testing.T) {
 	defer a.Close()
 	for i := range 100 {
 		_, _, err := a.Transact(ctx(), eventlog.Stream(fmt.Sprintf("tally-%d", i)), cause("c"), add("x", 1))
-		must(t, err)
+		aggregatetest.Must(t, err)
 	}
 	if got := a.Stats().Evictions; got < 90 {
 		t.Errorf("%d of 100 states were evicted", got)
 	}
 	reads := s.Reads.Load()
 	_, _, err := a.Load(ctx(), "tally-99")
-	must(t, err)
+	aggregatetest.Must(t, err)
 	if s.Reads.Load() != reads {
 		t.Error("the state used last was evicted")
 	}
@@ -300,7 +300,7 @@ func TestClosedAggregateRefuses(t *testing.T) {
 	a := newTally(aggregatetest.NewStore(), byValue, aggregate.Options[tally]{})
 	a.Close()
 	_, _, err := a.Transact(ctx(), "tally-1", cause("c"), add("x", 1))
-	wantKind(t, err, domain.Unavailable)
+	aggregatetest.WantKind(t, err, domain.Unavailable)
 }
 
 func TestCauseIsBounded(t *testing.T) {
@@ -308,7 +308,7 @@ func TestCauseIsBounded(t *testing.T) {
 	defer a.Close()
 	long := aggregate.Cause{Command: "c", Trace: string(make([]byte, domain.MaxNameBytes+1))}
 	_, _, err := a.Transact(ctx(), "tally-1", long, add("x", 1))
-	wantKind(t, err, domain.Invalid)
+	aggregatetest.WantKind(t, err, domain.Invalid)
 }
 
 func TestMetaTellsWhy(t *testing.T) {
@@ -317,7 +317,7 @@ func TestMetaTellsWhy(t *testing.T) {
 	defer a.Close()
 	c := aggregate.Cause{Command: "c", Correlation: "o", Causation: "e", Actor: "a", Trace: "t"}
 	_, _, err := a.Transact(ctx(), "tally-1", c, add("x", 1))
-	must(t, err)
+	aggregatetest.Must(t, err)
 	for r := range s.Log.Read(ctx(), "tally-1", 0) {
 		if r.Meta != (eventlog.Meta{Command: "c", Correlation: "o", Causation: "e", Actor: "a", Trace: "t"}) {
 			t.Errorf("meta = %+v", r.Meta)
@@ -331,7 +331,7 @@ func TestDoneContextIsRefusedAtOnce(t *testing.T) {
 	done, cancel := context.WithCancel(ctx())
 	cancel()
 	_, _, err := a.Transact(done, "tally-1", cause("c"), add("x", 1))
-	wantKind(t, err, domain.Unavailable)
+	aggregatetest.WantKind(t, err, domain.Unavailable)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("err = %v does not say why", err)
 	}

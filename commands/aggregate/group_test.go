@@ -39,7 +39,7 @@ func get(t testing.TB, c <-chan answer) answer {
 	select {
 	case a := <-c:
 		return a
-	case <-time.After(limit):
+	case <-time.After(aggregatetest.Patience):
 		t.Fatal("no answer")
 		return answer{}
 	}
@@ -50,7 +50,7 @@ func get(t testing.TB, c <-chan answer) answer {
 func busy(t *testing.T, a *aggregate.Aggregate[tally, added], g aggregatetest.Gate, decisions ...decider.Decision[tally, added]) (first <-chan answer, others []<-chan answer) {
 	t.Helper()
 	first = send(ctx(), a, "first", add("first", 1))
-	within(t, "the first append", g.Entered)
+	aggregatetest.Within(t, "the first append", g.Entered)
 	for i, d := range decisions {
 		others = append(others, send(ctx(), a, "c"+strconv.Itoa(i), d))
 		aggregate.AwaitWaiting(a, "tally-1", i+1)
@@ -71,7 +71,7 @@ func TestWaitingCommandsShareOneAppend(t *testing.T) {
 			if got := get(t, first); got.err != nil || got.Version != 1 {
 				t.Errorf("first: %+v", got)
 			}
-			within(t, "the shared append", g.Entered)
+			aggregatetest.Within(t, "the shared append", g.Entered)
 			for i, c := range others {
 				select {
 				case got := <-c:
@@ -79,7 +79,7 @@ func TestWaitingCommandsShareOneAppend(t *testing.T) {
 						t.Errorf("command %d was answered before anything was durable: %+v", i, got)
 					}
 					others[i] = nil
-					wantKind(t, got.err, domain.Internal)
+					aggregatetest.WantKind(t, got.err, domain.Internal)
 				default:
 				}
 			}
@@ -97,10 +97,10 @@ func TestWaitingCommandsShareOneAppend(t *testing.T) {
 				}
 				got := get(t, others[i])
 				if want.err != nil {
-					wantKind(t, got.err, domain.KindOf(want.err))
+					aggregatetest.WantKind(t, got.err, domain.KindOf(want.err))
 					continue
 				}
-				if got.err != nil || got.state.Sum != want.state.Sum || got.Version != want.Version || got.Events != want.Events || got.Position != end(t, s) {
+				if got.err != nil || got.state.Sum != want.state.Sum || got.Version != want.Version || got.Events != want.Events || got.Position != aggregatetest.End(t, s) {
 					t.Errorf("command %d: %+v, want %+v", i, got, want)
 				}
 			}
@@ -133,10 +133,10 @@ func TestRefusedAppend(t *testing.T) {
 				a := newTally(s, d, aggregate.Options[tally]{SingleWriter: true})
 				defer a.Close()
 				_, _, err := a.Transact(ctx(), "tally-1", cause("0"), add("zero", 10))
-				must(t, err)
+				aggregatetest.Must(t, err)
 				s.FailOnce(tc.err, tc.stored)
 				_, _, err = a.Transact(ctx(), "tally-1", cause("1"), add("one", 1))
-				wantKind(t, err, tc.want)
+				aggregatetest.WantKind(t, err, tc.want)
 				reads := s.Reads.Load()
 				got, r, err := a.Transact(ctx(), "tally-1", cause("1"), add("one", 1))
 				if err != nil || got.Sum != 11 || r.Version != 2 || (r.Events == 0) != tc.stored {
@@ -165,9 +165,9 @@ func TestEveryoneWaitingGetsTheErrorOfTheAppend(t *testing.T) {
 		return eventlog.Appended{}, domain.Errorf(domain.Unknown, "lost")
 	}
 	g.Pass <- struct{}{}
-	must(t, get(t, first).err)
+	aggregatetest.Must(t, get(t, first).err)
 	for _, c := range others {
-		wantKind(t, get(t, c).err, domain.Unknown)
+		aggregatetest.WantKind(t, get(t, c).err, domain.Unknown)
 	}
 }
 
@@ -177,10 +177,10 @@ func TestFailedReadHarmsNobodyForLong(t *testing.T) {
 	defer a.Close()
 	s.ReadErr = errors.New("no connection")
 	_, _, err := a.Transact(ctx(), "tally-1", cause("c"), add("x", 1))
-	wantKind(t, err, domain.Unavailable)
+	aggregatetest.WantKind(t, err, domain.Unavailable)
 	s.ReadErr = nil
 	_, _, err = a.Transact(ctx(), "tally-1", cause("c"), add("x", 1))
-	must(t, err)
+	aggregatetest.Must(t, err)
 }
 
 func TestGivingUp(t *testing.T) {
@@ -191,16 +191,16 @@ func TestGivingUp(t *testing.T) {
 	inFlight, cancelInFlight := context.WithCancel(ctx())
 	queued, cancelQueued := context.WithCancel(ctx())
 	first := send(inFlight, a, "a", add("a", 1))
-	within(t, "the append", g.Entered)
+	aggregatetest.Within(t, "the append", g.Entered)
 	second := send(queued, a, "b", add("b", 1))
 	aggregate.AwaitWaiting(a, "tally-1", 1)
 
 	cancelQueued()
 	got := get(t, second)
-	wantKind(t, got.err, domain.Unavailable)
+	aggregatetest.WantKind(t, got.err, domain.Unavailable)
 	cancelInFlight()
 	got = get(t, first)
-	wantKind(t, got.err, domain.Unknown)
+	aggregatetest.WantKind(t, got.err, domain.Unknown)
 	if !errors.Is(got.err, context.Canceled) {
 		t.Errorf("err = %v does not say why", got.err)
 	}
@@ -223,11 +223,11 @@ func TestLargeGroupIsSplit(t *testing.T) {
 	for range 3 {
 		g.Pass <- struct{}{}
 	}
-	must(t, get(t, first).err)
+	aggregatetest.Must(t, get(t, first).err)
 	for _, c := range others[:3] {
-		must(t, get(t, c).err)
+		aggregatetest.Must(t, get(t, c).err)
 	}
-	wantKind(t, get(t, others[3]).err, domain.Invalid)
+	aggregatetest.WantKind(t, get(t, others[3]).err, domain.Invalid)
 	if got := s.Appends.Load(); got != 3 {
 		t.Errorf("%d appends, want 3", got)
 	}
@@ -243,13 +243,13 @@ func TestRestOfAGroupKeepsItsPlace(t *testing.T) {
 	half := make([]int, aggregate.MaxAppendEvents/2+1)
 	first, others := busy(t, a, g, add("a", half...), add("b", half...))
 	g.Pass <- struct{}{}
-	must(t, get(t, first).err)
-	within(t, "the append of a", g.Entered)
+	aggregatetest.Must(t, get(t, first).err)
+	aggregatetest.Within(t, "the append of a", g.Entered)
 
 	other := newTally(s.Log, byValue, aggregate.Options[tally]{})
 	defer other.Close()
 	_, _, err := other.Transact(ctx(), "tally-1", cause("x"), add("x", 1)) // a's append will be refused
-	must(t, err)
+	aggregatetest.Must(t, err)
 	last := send(ctx(), a, "c", add("c", 1))
 	aggregate.AwaitWaiting(a, "tally-1", 1)
 	for range 3 {
@@ -269,12 +269,12 @@ func TestConflictReadsOnlyTheTail(t *testing.T) {
 			defer one.Close()
 			defer other.Close()
 			_, _, err := one.Transact(ctx(), "tally-1", cause("a"), add("a", 5))
-			must(t, err)
+			aggregatetest.Must(t, err)
 			_, _, err = other.Transact(ctx(), "tally-1", cause("b"), add("b", -5))
-			must(t, err)
+			aggregatetest.Must(t, err)
 			reads := s.Reads.Load()
 			_, _, err = one.Transact(ctx(), "tally-1", cause("c"), add("c", -1))
-			wantKind(t, err, domain.Rejected)
+			aggregatetest.WantKind(t, err, domain.Rejected)
 			got, r, err := one.Transact(ctx(), "tally-1", cause("d"), add("d", 1))
 			if err != nil || got.Sum != 1 || r.Version != 3 {
 				t.Errorf("%+v at %d, %v", got, r.Version, err)
@@ -291,13 +291,13 @@ func TestEndlessConflictEnds(t *testing.T) {
 	a := newTally(s, inPlace, aggregate.Options[tally]{})
 	defer a.Close()
 	_, _, err := a.Transact(ctx(), "tally-1", cause("b"), add("y", 1))
-	must(t, err)
+	aggregatetest.Must(t, err)
 	s.OnAppend = func(func() (eventlog.Appended, error)) (eventlog.Appended, error) {
 		return eventlog.Appended{}, eventlog.ErrConflict("tally-1", 1, 2)
 	}
 	before := s.Appends.Load()
 	_, _, err = a.Transact(ctx(), "tally-1", cause("c"), add("x", 1))
-	wantKind(t, err, domain.Conflict)
+	aggregatetest.WantKind(t, err, domain.Conflict)
 	if got := s.Appends.Load() - before; got != aggregate.MaxAttempts {
 		t.Errorf("%d attempts", got)
 	}
@@ -315,9 +315,9 @@ func TestBrokenFoldRefusesAndRecovers(t *testing.T) {
 	a := newTally(aggregatetest.NewStore(), d, aggregate.Options[tally]{})
 	defer a.Close()
 	_, _, err := a.Transact(ctx(), "tally-1", cause("a"), add("a", 1))
-	must(t, err)
+	aggregatetest.Must(t, err)
 	_, _, err = a.Transact(ctx(), "tally-1", cause("b"), add("bad", 1))
-	wantKind(t, err, domain.Internal)
+	aggregatetest.WantKind(t, err, domain.Internal)
 	got, _, err := a.Transact(ctx(), "tally-1", cause("c"), add("c", 1))
 	if err != nil || !same(got, tally{Sum: 2, IDs: map[string]int{"a": 1, "c": 1}}) {
 		t.Errorf("after a broken fold: %+v, %v", got, err)
@@ -328,10 +328,10 @@ func TestReturnedStateIsNotTheLiveOne(t *testing.T) {
 	a := newTally(aggregatetest.NewStore(), inPlace, aggregate.Options[tally]{SingleWriter: true})
 	defer a.Close()
 	got, _, err := a.Transact(ctx(), "tally-1", cause("a"), add("a", 1))
-	must(t, err)
+	aggregatetest.Must(t, err)
 	got.IDs["mine"] = 1
 	loaded, _, err := a.Load(ctx(), "tally-1")
-	must(t, err)
+	aggregatetest.Must(t, err)
 	loaded.IDs["mine too"] = 1
 	if again, _, err := a.Load(ctx(), "tally-1"); err != nil || len(again.IDs) != 1 {
 		t.Errorf("%+v, %v", again, err)

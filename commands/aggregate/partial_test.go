@@ -44,7 +44,7 @@ func TestLongStreamsAreReadInSeveralRounds(t *testing.T) {
 			const events, perRead = 100, 30
 			for i := range events {
 				_, _, err := writer.Transact(ctx(), "tally-1", cause(fmt.Sprint("w", i)), add(fmt.Sprint(i), 1))
-				must(t, err)
+				aggregatetest.Must(t, err)
 			}
 			a := newTally(tiring{s, perRead}, d, aggregate.Options[tally]{})
 			defer a.Close()

@@ -31,8 +31,8 @@ func TestWhoIsRefusedIsToldWhy(t *testing.T) {
 				synctest.Wait()
 				second := send(ctx(), a, "second", add("second", 1))
 				one, two := <-first, <-second
-				wantKind(t, one.err, domain.Unknown)
-				wantKind(t, two.err, c.kind)
+				aggregatetest.WantKind(t, one.err, domain.Unknown)
+				aggregatetest.WantKind(t, two.err, c.kind)
 				if !strings.Contains(one.err.Error(), c.first) || !strings.Contains(two.err.Error(), c.second) {
 					t.Errorf("the first is told %v, the second %v", one.err, two.err)
 				}

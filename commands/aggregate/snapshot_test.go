@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"orderflow/commands/aggregate"
+	"orderflow/commands/aggregate/aggregatetest"
 	"orderflow/domain/eventlog"
 	"orderflow/infra/memory"
 )
@@ -15,24 +16,24 @@ import (
 const long = eventlog.Stream("tally-1")
 
 // grow appends n events through an aggregate that keeps snapshots.
-func grow(t tester, s eventlog.Store, keep *aggregate.Snapshotting[tally], from, n int) aggregate.Stats {
+func grow(t aggregatetest.Tester, s eventlog.Store, keep *aggregate.Snapshotting[tally], from, n int) aggregate.Stats {
 	t.Helper()
 	a := newTally(s, inPlace, aggregate.Options[tally]{Snapshots: keep, SingleWriter: true})
 	for i := range n {
 		id := strconv.Itoa(from + i)
 		_, err := a.Do(ctx(), long, cause(id), add(id, 1), nil)
-		must(t, err)
+		aggregatetest.Must(t, err)
 	}
 	a.Close()
 	return a.Stats()
 }
 
-func load(t tester, s eventlog.Store, keep *aggregate.Snapshotting[tally]) (tally, eventlog.Version, aggregate.Stats) {
+func load(t aggregatetest.Tester, s eventlog.Store, keep *aggregate.Snapshotting[tally]) (tally, eventlog.Version, aggregate.Stats) {
 	t.Helper()
 	a := newTally(s, inPlace, aggregate.Options[tally]{Snapshots: keep})
 	defer a.Close()
 	got, version, err := a.Load(ctx(), long)
-	must(t, err)
+	aggregatetest.Must(t, err)
 	return got, version, a.Stats()
 }
 
@@ -67,7 +68,7 @@ func TestSnapshotThatDoesNotFitIsIgnored(t *testing.T) {
 			return s, keep
 		},
 		"too short": func(t *testing.T, s *memory.Log, keep *aggregate.Snapshotting[tally]) (eventlog.Store, *aggregate.Snapshotting[tally]) {
-			must(t, s.SaveSnapshot(ctx(), long, "1", 10, []byte("short")))
+			aggregatetest.Must(t, s.SaveSnapshot(ctx(), long, "1", 10, []byte("short")))
 			return s, keep
 		},
 		"another history": func(t *testing.T, _ *memory.Log, keep *aggregate.Snapshotting[tally]) (eventlog.Store, *aggregate.Snapshotting[tally]) {

@@ -27,7 +27,7 @@ func truncatedStreamIsNotDecidedOn(t *testing.T, d decider.Decider[tally, added]
 	grow := func(from, to int) {
 		for i := from; i < to; i++ {
 			_, _, err := knows.Transact(ctx(), long, cause(string(rune('a'+i))), add(string(rune('a'+i)), 1))
-			must(t, err)
+			aggregatetest.Must(t, err)
 		}
 	}
 	grow(0, 3)
@@ -39,18 +39,18 @@ func truncatedStreamIsNotDecidedOn(t *testing.T, d decider.Decider[tally, added]
 	for range 2 { // at the second time nothing may be left from the first
 		fresh := newTally(log, d, aggregate.Options[tally]{})
 		for name, a := range map[string]*aggregate.Aggregate[tally, added]{"fresh": fresh, "behind": behind} {
-			appended := end(t, log)
+			appended := aggregatetest.End(t, log)
 			_, _, err := a.Load(ctx(), long)
-			wantIncomplete(t, name+" load", err)
+			aggregatetest.WantIncomplete(t, name+" load", err)
 			_, _, err = a.Recent(ctx(), long)
-			wantIncomplete(t, name+" recent", err)
+			aggregatetest.WantIncomplete(t, name+" recent", err)
 			_, _, err = a.Transact(ctx(), long, cause("x"), add("x", 1))
-			wantIncomplete(t, name+" transact", err)
+			aggregatetest.WantIncomplete(t, name+" transact", err)
 			_, _, err = a.Transact(ctx(), long, cause("a"), add("a", 1)) // a repeat
-			wantIncomplete(t, name+" repeat", err)
+			aggregatetest.WantIncomplete(t, name+" repeat", err)
 			_, _, err = a.Transact(ctx(), long, aggregate.Cause{Command: "y", Fresh: true}, add("y", 1))
-			wantIncomplete(t, name+" fresh", err)
-			if end(t, log) != appended {
+			aggregatetest.WantIncomplete(t, name+" fresh", err)
+			if aggregatetest.End(t, log) != appended {
 				t.Errorf("%s: something was appended", name)
 			}
 		}
@@ -61,12 +61,12 @@ func truncatedStreamIsNotDecidedOn(t *testing.T, d decider.Decider[tally, added]
 		t.Errorf("the process that knew it: %+v at %d, %v", got, version, err)
 	}
 	knows.Forget(long) // it was told
-	appended := end(t, log)
+	appended := aggregatetest.End(t, log)
 	_, _, err = knows.Recent(ctx(), long)
-	wantIncomplete(t, "recent, after it was told", err)
+	aggregatetest.WantIncomplete(t, "recent, after it was told", err)
 	_, _, err = knows.Transact(ctx(), long, cause("z"), add("z", 1))
-	wantIncomplete(t, "transact, after it was told", err)
-	if end(t, log) != appended {
+	aggregatetest.WantIncomplete(t, "transact, after it was told", err)
+	if aggregatetest.End(t, log) != appended {
 		t.Error("after it was told, something was appended")
 	}
 }
@@ -94,7 +94,7 @@ func TestTruncatedStreamAndItsSnapshot(t *testing.T) {
 				t.Errorf("%+v at %d, %v", got, version, err)
 			}
 			if !tc.whole {
-				wantIncomplete(t, "load", err)
+				aggregatetest.WantIncomplete(t, "load", err)
 			}
 		})
 	}
@@ -107,21 +107,21 @@ func TestDeletedStreamIsNotBegunAgain(t *testing.T) {
 		log := aggregatetest.NewHiding()
 		one := newTally(log, inPlace, aggregate.Options[tally]{})
 		_, _, err := one.Transact(ctx(), long, cause("a"), add("a", 1))
-		must(t, err)
+		aggregatetest.Must(t, err)
 		log.Delete(t, long)
 		two := newTally(log, inPlace, aggregate.Options[tally]{})
 		_, _, err = two.Transact(ctx(), long, aggregate.Cause{Command: "b", Fresh: fresh}, add("b", 1))
-		wantIncomplete(t, "the first append", err)
-		after := end(t, log)
+		aggregatetest.WantIncomplete(t, "the first append", err)
+		after := aggregatetest.End(t, log)
 		for name, a := range map[string]*aggregate.Aggregate[tally, added]{"the one that appended": two, "the one that knew it": one} {
 			for range 2 {
 				_, _, err = a.Transact(ctx(), long, aggregate.Cause{Command: "c", Fresh: fresh}, add("c", 1))
-				wantIncomplete(t, name, err)
+				aggregatetest.WantIncomplete(t, name, err)
 				_, _, err = a.Load(ctx(), long)
-				wantIncomplete(t, name+" load", err)
+				aggregatetest.WantIncomplete(t, name+" load", err)
 			}
 		}
-		if end(t, log) != after {
+		if aggregatetest.End(t, log) != after {
 			t.Error("it was appended to again")
 		}
 		log.Restore(long)
@@ -142,7 +142,7 @@ func TestHiddenStreamThatConflictsIsIncomplete(t *testing.T) {
 	a := newTally(log, inPlace, aggregate.Options[tally]{})
 	defer a.Close()
 	_, _, err := a.Transact(ctx(), long, cause("a"), add("a", 1))
-	wantIncomplete(t, "transact", err)
+	aggregatetest.WantIncomplete(t, "transact", err)
 	_, _, err = a.Transact(ctx(), long, aggregate.Cause{Command: "a", Fresh: true}, add("a", 1))
-	wantIncomplete(t, "fresh", err)
+	aggregatetest.WantIncomplete(t, "fresh", err)
 }

@@ -1,4 +1,4 @@
-// Package aggregatetest is logs that misbehave, for the tests of aggregates and of
+// Package aggregatetest has helpers and logs that misbehave, for the tests of aggregates and of
 // the commands on them: one that fails or waits when told to, one that hangs, and
 // one that hides the events of deleted streams.
 package aggregatetest
