@@ -84,9 +84,17 @@ func want(t *testing.T, f fitness.Finding, state fitness.State, text string) {
 // faulty is a connection on which some calls fail, and expected revisions are lost.
 type faulty struct {
 	grpc.ClientConnInterface
-	all    error // of reads of $all
-	orders error // of appends to order-…
-	lost   bool  // of expected revisions
+	all     error // of reads of $all
+	orders  error // of appends to order-…
+	deletes error
+	lost    bool // of expected revisions
+}
+
+func (c faulty) Invoke(ctx context.Context, method string, args, reply any, o ...grpc.CallOption) error {
+	if _, isDelete := args.(*streams.DeleteReq); isDelete && c.deletes != nil {
+		return c.deletes
+	}
+	return c.ClientConnInterface.Invoke(ctx, method, args, reply, o...)
 }
 
 func (c faulty) NewStream(ctx context.Context, d *grpc.StreamDesc, method string, o ...grpc.CallOption) (grpc.ClientStream, error) {
@@ -163,6 +171,12 @@ func TestWhatIsMissing(t *testing.T) {
 		"no login": {esdbserver.Options{}, func(s *fitness.Server) {
 			s.Conn = faulty{ClientConnInterface: s.Conn, all: denied()}
 		}, "user", fitness.Lacks, "the connection string names none"},
+		"no login, and no delete": {esdbserver.Options{}, func(s *fitness.Server) {
+			s.Conn = faulty{ClientConnInterface: s.Conn, all: denied(), deletes: denied()}
+		}, "delete", fitness.Unknown, "does not let it in"},
+		"no right to delete": {esdbserver.Options{}, func(s *fitness.Server) {
+			s.Login, s.Conn = "ada", faulty{ClientConnInterface: s.Conn, deletes: denied()}
+		}, "delete", fitness.Fits, "may not delete streams"},
 		"$all breaks": {esdbserver.Options{}, func(s *fitness.Server) {
 			s.Conn = faulty{ClientConnInterface: s.Conn, all: status.Error(codes.Unknown, "thrown")}
 		}, "read $all", fitness.Unknown, "thrown"},

@@ -164,6 +164,8 @@ func (s Server) deletes(ctx context.Context) []Finding {
 	switch a := s.delete(context.WithoutCancel(ctx)); { // also when the time is up
 	case a.err == nil:
 		return one(subject, Fits, "The user may delete streams; orderflow does not.")
+	case a.code() == codes.Unauthenticated, a.denied() && s.Login == "":
+		return one(subject, Unknown, "Whether the user may delete streams is not known: the server does not let it in.")
 	case a.denied():
 		return one(subject, Fits, "The user may not delete streams, and orderflow does not; the stream %s stays.", s.Stream)
 	default:

@@ -1,13 +1,17 @@
 package userclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 
+	"orderflow/domain"
 	"orderflow/infra/esdbserver/userspb"
 )
 
@@ -23,9 +27,39 @@ type User struct {
 // ticksPerSecond are the steps of 100 ns that the wire counts from 1970.
 const ticksPerSecond = 10_000_000
 
-// Add makes a user. One that exists with this password is no error; with
-// another one it is Conflict.
+// Add makes a user. One that exists with this password and these groups is no
+// error; with others, or disabled, it is Conflict.
 func (c *Client) Add(ctx context.Context, u User, password string) error {
+	if err := c.create(ctx, u, password); err != nil {
+		return err
+	}
+	all, err := c.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, there := range all { // a server takes a second user of the same login and password for the first
+		switch {
+		case there.Login != u.Login:
+		case there.Disabled:
+			return domain.Errorf(domain.Conflict, "The user %s exists and is disabled; let it in again with `orderflow eventstore user enable %s`.", u.Login, u.Login)
+		case !sameGroups(there.Groups, u.Groups):
+			return domain.Errorf(domain.Conflict, "The user %s exists in other groups: it is in %s, not in %s. Remove it with `orderflow eventstore user rm %s` and add it again.",
+				u.Login, groupNames(there.Groups), groupNames(u.Groups), u.Login)
+		}
+	}
+	return nil
+}
+
+func sameGroups(a, b []string) bool {
+	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	return slices.Equal(slices.Compact(a), slices.Compact(b))
+}
+
+func groupNames(groups []string) string {
+	return cmp.Or(strings.Join(groups, ", "), "none")
+}
+
+func (c *Client) create(ctx context.Context, u User, password string) error {
 	return c.ask(ctx, func(ctx context.Context, conn grpc.ClientConnInterface) error {
 		_, err := userspb.NewUsersClient(conn).Create(ctx, &userspb.CreateReq{Options: &userspb.CreateReq_Options{
 			LoginName: u.Login, Password: password, FullName: u.FullName, Groups: u.Groups,

@@ -20,8 +20,14 @@ func TestUsers(t *testing.T) {
 		}
 	}
 	must(admin.Add(t.Context(), userclient.User{Login: "ada", FullName: "Ada", Groups: []string{"$ops"}}, "secret"))
-	must(admin.Add(t.Context(), userclient.User{Login: "ada"}, "secret")) // a repeated request
+	must(admin.Add(t.Context(), userclient.User{Login: "ada", Groups: []string{"$ops"}}, "secret")) // a repeated request
+	if err := admin.Add(t.Context(), userclient.User{Login: "ada"}, "secret"); domain.KindOf(err) != domain.Conflict || !strings.Contains(err.Error(), "$ops") {
+		t.Errorf("of no group, and there is one in $ops: %v, want kind conflict", err)
+	}
 	must(admin.Disable(t.Context(), "ada"))
+	if err := admin.Add(t.Context(), userclient.User{Login: "ada", Groups: []string{"$ops"}}, "secret"); domain.KindOf(err) != domain.Conflict || !strings.Contains(err.Error(), "disabled") {
+		t.Errorf("a disabled one: %v, want kind conflict", err)
+	}
 	all, err := admin.List(t.Context())
 	if err != nil || len(all) != 3 || all[0].Login != "ada" || all[0].FullName != "Ada" || !all[0].Disabled || all[0].Changed.IsZero() || strings.Join(all[0].Groups, "") != "$ops" {
 		t.Errorf("%+v, %v", all, err)
