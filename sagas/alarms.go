@@ -12,8 +12,9 @@ import (
 type alarm struct {
 	order domain.OrderID
 	at    time.Time
-	tries int // failed looks so far
-	index int // in the heap; -1 when taken out
+	tries int  // failed looks so far
+	retry bool // brought forward: the cause of the wait may be gone
+	index int  // in the heap; -1 when taken out
 }
 
 // wake has order reacted to at once, or again if a reaction is under way.
@@ -70,9 +71,18 @@ func (l *lanes) retryAll() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, a := range l.due {
-		a.at = time.Time{} // all equal: still a heap
+		a.at, a.retry = time.Time{}, true // all equal: still a heap
 	}
 	l.signalChanged()
+}
+
+func (l *lanes) retryOne() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.due) > 0 {
+		l.due[0].at, l.due[0].retry = time.Time{}, true // still the earliest
+		l.signalChanged()
+	}
 }
 
 func (l *lanes) counts() (busy, timers int) {

@@ -104,9 +104,9 @@ func (d *Driver) Health() following.Health { return d.follower.Health() }
 // startLook starts a reaction to order in a lane of its own, or marks the lane of order
 // to react again. It fails only if ctx is done first.
 func (d *Driver) startLook(ctx context.Context, looks *sync.WaitGroup, order domain.OrderID, event eventlog.Mark) error {
-	tries, started, err := d.lanes.enter(ctx, order, event)
+	t, started, err := d.lanes.enter(ctx, order, event)
 	if err == nil && started {
-		d.workers.run(ctx, looks, task{order, tries}, d.lookUntilDone)
+		d.workers.run(ctx, looks, t, d.lookUntilDone)
 	}
 	return err
 }
@@ -114,7 +114,8 @@ func (d *Driver) startLook(ctx context.Context, looks *sync.WaitGroup, order dom
 // lookUntilDone reacts to an order, and again while events of it have come meanwhile.
 func (d *Driver) lookUntilDone(ctx context.Context, t task) {
 	for {
-		later, err := d.react(ctx, t.order)
+		later, err := d.react(ctx, t)
+		t.retry = false
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return // the lane stays taken, so the checkpoint stays before its event
@@ -137,9 +138,9 @@ func (d *Driver) lookUntilDone(ctx context.Context, t task) {
 	}
 }
 
-func (d *Driver) react(ctx context.Context, order domain.OrderID) (again time.Time, err error) {
-	start := time.Now()
-	again, err = d.Saga.React(ctx, order)
+func (d *Driver) react(ctx context.Context, t task) (again time.Time, err error) {
+	start, order := time.Now(), t.order
+	again, err = d.Saga.React(ctx, order, t.retry)
 	if d.Observer.Reacted != nil {
 		d.Observer.Reacted(d.Saga.Name, err, time.Since(start))
 	}

@@ -48,31 +48,32 @@ func newLanes(n int) *lanes {
 
 // enter takes a lane for order because of an event (zero: no event), and waits until
 // one is free. started is false if the order has a lane already; it is then reacted
-// to again.
-func (l *lanes) enter(ctx context.Context, order domain.OrderID, event eventlog.Mark) (tries int, started bool, err error) {
+// to again. The task takes over the alarm of the order.
+func (l *lanes) enter(ctx context.Context, order domain.OrderID, event eventlog.Mark) (t task, started bool, err error) {
+	t.order = order
 	if l.join(order, event) {
-		return 0, false, nil
+		return t, false, nil
 	}
 	select {
 	case l.slots <- struct{}{}:
 	case <-ctx.Done():
-		return 0, false, ctx.Err()
+		return t, false, ctx.Err()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.joinLocked(order, event) { // another call took a lane during the wait
 		<-l.slots
-		return 0, false, nil
+		return t, false, nil
 	}
 	l.busy[order] = &lane{before: l.noteRead(event)}
 	if l.tracksEvents && event.Position > 0 {
 		l.busy[order].held = []eventlog.Position{event.Position}
 	}
 	if a := l.waiting[order]; a != nil {
-		tries = a.tries
+		t.tries, t.retry = a.tries, a.retry
 		l.drop(a)
 	}
-	return tries, true, nil
+	return t, true, nil
 }
 
 // noteRead records that an event was read, and returns the resume point before it.

@@ -158,7 +158,7 @@ func (c *tally) check(t *testing.T, log eventlog.Store) {
 			want[f.Reason]++
 		}
 	}
-	if !maps.Equal(c.deferred, want) || want[charging.CircuitOpen] == 0 {
+	if !maps.Equal(c.deferred, want) || want[sagas.CircuitOpen] == 0 {
 		t.Errorf("deferrals told: %v; the log says %v", c.deferred, want)
 	}
 	for _, step := range []string{"reserve", "charge", "ship", charging.Capture, charging.Lookup, dispatching.Book} {

@@ -58,8 +58,9 @@ type Saga struct {
 	Wakes      func(eventType string) bool // which of their events do
 	// React does the next steps for an order. It may be repeated at any time. It
 	// returns when to call it again; zero means at the next event. After an error it
-	// is retried with backoff.
-	React func(ctx context.Context, order domain.OrderID) (again time.Time, err error)
+	// is retried with backoff. With retry, the cause for which the order waits may be
+	// gone: a time that was recorded to wait for need not be waited out.
+	React func(ctx context.Context, order domain.OrderID, retry bool) (again time.Time, err error)
 }
 
 // Feed delivers events in order per order, at least once. An eventlog.Store is one.
@@ -171,6 +172,10 @@ func (d *Driver) following() following.Config {
 // RetryAll reacts at once to every order that waits for a time: the cause of the
 // wait, such as an open breaker, may be gone.
 func (d *Driver) RetryAll() { d.lanes.retryAll() }
+
+// RetryOne reacts at once to the order that waits for the earliest time, to find out
+// whether the cause of the wait is gone.
+func (d *Driver) RetryOne() { d.lanes.retryOne() }
 
 // Wake reacts to an order now, because it can go on. If a reaction is under way,
 // another one follows it. Before Run it waits for Run.

@@ -14,7 +14,8 @@ const maxIdle = 128
 // task is an order to react to; it has a lane.
 type task struct {
 	order domain.OrderID
-	tries int // failed reactions so far
+	tries int  // failed reactions so far
+	retry bool // the cause for which it waited may be gone
 }
 
 // workerPool reuses goroutines: a new one has to grow its stack step by step, which

@@ -10,9 +10,10 @@ import (
 // Decision is about the money of one order.
 type Decision = decider.Decision[State, Event]
 
-// Start records that a gateway is about to be called. If the outcome of
-// an attempt is open it returns no events: the outcome must be looked up first.
-func Start(gateway, key string, amount domain.Money) Decision {
+// Start records that a gateway is about to be called, under a claim in a fleet. It
+// returns no events if the outcome of an attempt is open, which must be looked up first,
+// or if another process has a claim at now: then the caller must not call the gateway.
+func Start(gateway, key string, amount domain.Money, claim domain.Claim, now time.Time) Decision {
 	return func(s State) ([]Event, error) {
 		switch s.Status {
 		case StatusAttempting, StatusUnknown, StatusCaptured:
@@ -21,10 +22,40 @@ func Start(gateway, key string, amount domain.Money) Decision {
 			if amount.Minor < 0 {
 				return nil, domain.Errorf(domain.Invalid, "The amount %s cannot be charged.", amount)
 			}
-			return []Event{AttemptStarted{Attempt: s.Attempts + 1, Gateway: gateway, Key: key, Amount: amount}}, nil
+			if s.Claim.Excludes(claim.By, now) {
+				return nil, nil
+			}
+			started := AttemptStarted{Attempt: s.Attempts + 1, Gateway: gateway, Key: key, Amount: amount}
+			if claim != (domain.Claim{}) {
+				started.Claim = &claim
+			}
+			return []Event{started}, nil
 		case StatusDeclined, StatusVoided:
 		}
 		return nil, domain.Errorf(domain.Rejected, "The payment is %s and cannot be tried again.", s.Status)
+	}
+}
+
+// TakeClaim records a claim. If another process has one at now, it returns no events;
+// then State.Claim tells whose.
+func TakeClaim(claim domain.Claim, now time.Time) Decision {
+	return func(s State) ([]Event, error) {
+		if s.Claim.Excludes(claim.By, now) || s.Claim == claim {
+			return nil, nil
+		}
+		return []Event{Claimed{Claim: claim}}, nil
+	}
+}
+
+// Holding returns decide for the process that has the claim, or had it last. If another
+// process has taken it since, or has come to a result, it returns no events: what the
+// caller learnt from its own call is older.
+func Holding(by string, decide Decision) Decision {
+	return func(s State) ([]Event, error) {
+		if s.Claim.By != by {
+			return nil, nil
+		}
+		return decide(s)
 	}
 }
 
@@ -96,6 +127,17 @@ func Defer(gateway, reason string, retryAt time.Time) Decision {
 	}
 }
 
+// Postpone records that a gateway is not called now. If an attempt was made meanwhile, it
+// returns no events.
+func Postpone(gateway, reason string, retryAt time.Time) Decision {
+	return func(s State) ([]Event, error) {
+		if s.Status != StatusNone && s.Status != StatusDeferred {
+			return nil, nil
+		}
+		return Defer(gateway, reason, retryAt)(s)
+	}
+}
+
 // Void records that nothing was captured and nothing will be.
 func Void(reason string) Decision {
 	return func(s State) ([]Event, error) {
@@ -107,6 +149,17 @@ func Void(reason string) Decision {
 		case StatusCaptured:
 		}
 		return nil, domain.Errorf(domain.Rejected, "The money was captured; it can only be refunded.")
+	}
+}
+
+// VoidUnattempted records that nothing was captured and nothing will be, because no
+// gateway was called. If one may have been called meanwhile, it returns no events.
+func VoidUnattempted(reason string) Decision {
+	return func(s State) ([]Event, error) {
+		if s.Attempts > 0 && !s.Amount.IsZero() {
+			return nil, nil
+		}
+		return Void(reason)(s)
 	}
 }
 
@@ -172,6 +225,14 @@ func FailRefund(id, reason string) Decision {
 			return nil
 		}
 		return []Event{RefundFailed{Refund: id, Reason: reason}}
+	})
+}
+
+// FailRefundAgain records, at a time, that the gateway refused a refund that it had
+// refused before and that was asked for again after an operator resumed the order.
+func FailRefundAgain(id, reason string, at time.Time) Decision {
+	return onRefund(id, func(Refund) []Event {
+		return []Event{RefundDeferred{Refund: id, Reason: "resumed", RetryAt: at}, RefundFailed{Refund: id, Reason: reason}}
 	})
 }
 

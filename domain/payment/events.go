@@ -20,16 +20,17 @@ type Event interface {
 // Codec lists every event a payment stream may hold; add cases, never edit them.
 var Codec = eventlog.NewCodec[Event](
 	AttemptStarted{}, Captured{}, Declined{}, OutcomeUnknown{}, Deferred{}, Voided{},
-	RefundStarted{}, Refunded{}, RefundDeferred{}, RefundFailed{}, VoidDeferred{},
+	RefundStarted{}, Refunded{}, RefundDeferred{}, RefundFailed{}, VoidDeferred{}, Claimed{},
 )
 
 // AttemptStarted is recorded before a gateway is called. The key belongs to
 // the order and not to the attempt: a gateway that knows it charges nothing more.
 type AttemptStarted struct {
-	Attempt int          `json:"attempt"` // counts from 1
-	Gateway string       `json:"gateway"`
-	Key     string       `json:"key"`
-	Amount  domain.Money `json:"amount"`
+	Attempt int           `json:"attempt"` // counts from 1
+	Gateway string        `json:"gateway"`
+	Key     string        `json:"key"`
+	Amount  domain.Money  `json:"amount"`
+	Claim   *domain.Claim `json:"claim,omitempty"` // of the process that calls the gateway, in a fleet
 }
 
 // Captured says the money is ours.
@@ -100,6 +101,12 @@ type RefundFailed struct {
 	Reason string `json:"reason"`
 }
 
+// Claimed is recorded, in a fleet, before a gateway is called for a charge that was
+// started before, a void or a refund: one process makes the call.
+type Claimed struct {
+	Claim domain.Claim `json:"claim"`
+}
+
 func (AttemptStarted) EventType() string { return "payment.attempt_started.v1" }
 func (Captured) EventType() string       { return "payment.captured.v1" }
 func (Declined) EventType() string       { return "payment.declined.v1" }
@@ -111,6 +118,7 @@ func (Refunded) EventType() string       { return "payment.refunded.v1" }
 func (RefundDeferred) EventType() string { return "payment.refund_deferred.v1" }
 func (RefundFailed) EventType() string   { return "payment.refund_failed.v1" }
 func (VoidDeferred) EventType() string   { return "payment.void_deferred.v1" }
+func (Claimed) EventType() string        { return "payment.claimed.v1" }
 
 func (AttemptStarted) isPayment() {}
 func (Captured) isPayment()       {}
@@ -123,6 +131,7 @@ func (Refunded) isPayment()       {}
 func (RefundDeferred) isPayment() {}
 func (RefundFailed) isPayment()   {}
 func (VoidDeferred) isPayment()   {}
+func (Claimed) isPayment()        {}
 
 // Category is the category of payment streams.
 const Category = "payment"

@@ -46,6 +46,8 @@ type State struct {
 	Tries     int       // deferrals and lost answers so far
 	Refunds   []Refund
 
+	Claim domain.Claim // of the process that calls a gateway now; cleared by a result of the call
+
 	VoidTries   int       // voids that did not come to an answer
 	VoidRetryAt time.Time // when to try again
 	VoidReason  string    // why the last one did not
@@ -58,10 +60,18 @@ func evolve(s State, e Event) State {
 	if s.ended() && begins(e) {
 		return s
 	}
+	if concludes(e) {
+		s.Claim = domain.Claim{}
+	}
 	switch e := e.(type) {
 	case AttemptStarted:
 		s.Status, s.Gateway, s.Key, s.Attempts, s.Amount = StatusAttempting, e.Gateway, e.Key, e.Attempt, e.Amount
 		s.RetryAt = time.Time{}
+		if e.Claim != nil {
+			s.Claim = *e.Claim
+		}
+	case Claimed:
+		s.Claim = e.Claim
 	case Captured:
 		s.Status, s.Gateway, s.Reference, s.Amount, s.Reason, s.RetryAt = StatusCaptured, e.Gateway, e.Reference, e.Amount, "", time.Time{}
 	case Declined:
@@ -101,7 +111,17 @@ func begins(e Event) bool {
 	switch e.(type) {
 	case AttemptStarted, OutcomeUnknown, Deferred, Declined, Voided, VoidDeferred:
 		return true
-	case Captured, RefundStarted, Refunded, RefundDeferred, RefundFailed:
+	case Captured, RefundStarted, Refunded, RefundDeferred, RefundFailed, Claimed:
+	}
+	return false
+}
+
+// concludes reports whether e is the result of a call, which ends the claim to make it.
+func concludes(e Event) bool {
+	switch e.(type) {
+	case Captured, Declined, OutcomeUnknown, Deferred, Voided, VoidDeferred, Refunded, RefundDeferred, RefundFailed:
+		return true
+	case AttemptStarted, RefundStarted, Claimed:
 	}
 	return false
 }

@@ -1,12 +1,53 @@
 package shipment
 
 import (
+	"time"
+
 	"orderflow/domain"
 	"orderflow/domain/decider"
 )
 
 // Decision is about one parcel.
 type Decision = decider.Decision[State, Event]
+
+// StartBooking records that a carrier is about to be asked, under a claim in a fleet. It
+// returns no events if the outcome is known, or if another process has a claim at now:
+// then the caller must not call the carrier.
+func StartBooking(carrier, key string, claim domain.Claim, now time.Time) Decision {
+	return func(s State) ([]Event, error) {
+		if s.Status != StatusNone && s.Status != StatusDeferred || s.Claim.Excludes(claim.By, now) {
+			return nil, nil
+		}
+		started := BookingStarted{Carrier: carrier, Key: key}
+		if claim != (domain.Claim{}) {
+			started.Claim = &claim
+		}
+		return []Event{started}, nil
+	}
+}
+
+// TakeClaim records a claim. If another process has one at now, it returns no events;
+// then State.Claim tells whose.
+func TakeClaim(claim domain.Claim, now time.Time) Decision {
+	return func(s State) ([]Event, error) {
+		if s.Claim.Excludes(claim.By, now) || s.Claim == claim {
+			return nil, nil
+		}
+		return []Event{Claimed{Claim: claim}}, nil
+	}
+}
+
+// Holding returns decide for the process that has the claim, or had it last. If another
+// process has taken it since, or has come to a result, it returns no events: what the
+// caller learnt from its own call is older.
+func Holding(by string, decide Decision) Decision {
+	return func(s State) ([]Event, error) {
+		if s.Claim.By != by {
+			return nil, nil
+		}
+		return decide(s)
+	}
+}
 
 // Book records that a carrier will come.
 func Book(b Booked) Decision {

@@ -17,7 +17,21 @@ type Event interface {
 }
 
 // Codec lists every event a shipment stream may hold; add cases, never edit them.
-var Codec = eventlog.NewCodec[Event](Booked{}, Refused{}, Deferred{}, Cancelled{}, Dispatched{}, Delivered{})
+var Codec = eventlog.NewCodec[Event](Booked{}, Refused{}, Deferred{}, Cancelled{}, Dispatched{}, Delivered{}, BookingStarted{}, Claimed{})
+
+// BookingStarted is recorded before a carrier is asked to fetch the parcel. The key
+// belongs to the order: a carrier that knows it books nothing more.
+type BookingStarted struct {
+	Carrier string        `json:"carrier"`
+	Key     string        `json:"key"`
+	Claim   *domain.Claim `json:"claim,omitempty"` // of the process that calls the carrier, in a fleet
+}
+
+// Claimed is recorded, in a fleet, before a carrier is asked to cancel: one process
+// makes the call.
+type Claimed struct {
+	Claim domain.Claim `json:"claim"`
+}
 
 // Booked says a carrier will fetch the parcel. Booking repeats safely under the order's key.
 type Booked struct {
@@ -58,12 +72,21 @@ func (Cancelled) EventType() string  { return "shipment.cancelled.v1" }
 func (Dispatched) EventType() string { return "shipment.dispatched.v1" }
 func (Delivered) EventType() string  { return "shipment.delivered.v1" }
 
+// EventType names the stored form.
+func (BookingStarted) EventType() string { return "shipment.booking_started.v1" }
+
+// EventType names the stored form.
+func (Claimed) EventType() string { return "shipment.claimed.v1" }
+
 func (Booked) isShipment()     {}
 func (Refused) isShipment()    {}
 func (Deferred) isShipment()   {}
 func (Cancelled) isShipment()  {}
 func (Dispatched) isShipment() {}
 func (Delivered) isShipment()  {}
+
+func (BookingStarted) isShipment() {}
+func (Claimed) isShipment()        {}
 
 // Category is the category of shipment streams.
 const Category = "shipment"

@@ -3,6 +3,7 @@ package shipment
 import (
 	"time"
 
+	"orderflow/domain"
 	"orderflow/domain/decider"
 )
 
@@ -23,13 +24,15 @@ const (
 // State is what decisions about a parcel need to know.
 type State struct {
 	Status            Status
-	Carrier           string
+	Carrier           string // the one that was asked last, or has the parcel
+	Started           int    // bookings that a carrier was asked for
 	Tracking          string
 	EstimatedDelivery time.Time
 	Reason            string
 	RetryAt           time.Time // of a deferred booking or cancellation
 	Deferrals         int
-	CancelTries       int // the deferrals of the cancellation, included in Deferrals
+	CancelTries       int          // the deferrals of the cancellation, included in Deferrals
+	Claim             domain.Claim // of the process that calls a carrier now; cleared by a result of the call
 }
 
 // Decider folds the events of one parcel.
@@ -37,6 +40,16 @@ var Decider = decider.Decider[State, Event]{Evolve: evolve}
 
 func evolve(s State, e Event) State {
 	switch e := e.(type) {
+	case BookingStarted:
+		s.Carrier = e.Carrier
+		s.Started++
+		if e.Claim != nil {
+			s.Claim = *e.Claim
+		}
+		return s
+	case Claimed:
+		s.Claim = e.Claim
+		return s
 	case Booked:
 		s.Status, s.Carrier, s.Tracking, s.EstimatedDelivery = StatusBooked, e.Carrier, e.Tracking, e.EstimatedDelivery
 		s.Deferrals, s.RetryAt = 0, time.Time{}
@@ -58,5 +71,6 @@ func evolve(s State, e Event) State {
 	case Delivered:
 		s.Status = StatusDelivered
 	}
+	s.Claim = domain.Claim{} // the result of a call ends the claim to make it
 	return s
 }

@@ -11,7 +11,7 @@ import (
 	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
 	"orderflow/domain/payment"
-	"orderflow/sagas/charging"
+	"orderflow/sagas"
 )
 
 // Headers of a message in the retry queue.
@@ -69,7 +69,7 @@ func why(r eventlog.Recorded) (reason string, ok bool) {
 		reason = e.Reason
 	}
 	switch {
-	case reason == charging.CircuitOpen && r.Type == (payment.Deferred{}).EventType():
+	case reason == sagas.CircuitOpen && r.Type == (payment.Deferred{}).EventType():
 		return circuitBreakerOpen, true
 	case reason == timeout:
 		return timeout, true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"orderflow/sagas"
 	"orderflow/sagas/dispatching"
 )
 
@@ -13,7 +14,10 @@ type Carrier struct {
 	carrier dispatching.Carrier
 }
 
-var _ dispatching.Carrier = (*Carrier)(nil)
+var (
+	_ dispatching.Carrier = (*Carrier)(nil)
+	_ sagas.Ready         = (*Carrier)(nil)
+)
 
 // NewCarrier guards c, which must return soon after its context ends.
 func NewCarrier(c dispatching.Carrier, o Options) *Carrier {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"orderflow/sagas"
 	"orderflow/sagas/charging"
 )
 
@@ -15,7 +16,7 @@ type Gateway struct {
 
 var (
 	_ charging.Gateway = (*Gateway)(nil)
-	_ charging.Ready   = (*Gateway)(nil)
+	_ sagas.Ready      = (*Gateway)(nil)
 )
 
 // NewGateway guards g, which must return soon after its context ends.

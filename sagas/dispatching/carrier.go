@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderflow/domain"
+	"orderflow/domain/shipment"
 )
 
 // Booking asks for a parcel to be fetched. The key belongs to the order: a
@@ -41,3 +42,28 @@ type Carrier interface {
 type Failure struct{ Reason string } //nolint:errname // it is why a call failed, carried inside an error
 
 func (f Failure) Error() string { return f.Reason }
+
+// Carriers are the carriers that the saga can call, by the names that events record.
+type Carriers struct {
+	First string // of a new parcel
+	Named map[string]Carrier
+}
+
+// OneCarrier returns the carriers of a saga that has one.
+func OneCarrier(name string, c Carrier) Carriers {
+	return Carriers{First: name, Named: map[string]Carrier{name: c}}
+}
+
+// of returns the carrier of a parcel: the one that was asked for it first, which alone
+// knows its key. It is Unavailable if the process does not have that one.
+func (c Carriers) of(id domain.OrderID, p shipment.State) (string, Carrier, error) {
+	name := p.Carrier
+	if name == "" {
+		name = c.First
+	}
+	carrier, ok := c.Named[name]
+	if !ok {
+		return "", nil, domain.Errorf(domain.Unavailable, "The parcel of order %s was asked for at the carrier %q, which this process does not have; name it in --carriers.", id, name)
+	}
+	return name, carrier, nil
+}

@@ -30,8 +30,8 @@ const (
 
 // Saga books and cancels the parcels of orders.
 type Saga struct {
-	Carrier     Carrier
-	CarrierName string // as recorded in events
+	Carriers    Carriers
+	Claims      sagas.Claims // in a fleet, one process calls a carrier for an order
 	Orders      *aggregate.Aggregate[order.State, order.Event]
 	Shipments   *aggregate.Aggregate[shipment.State, shipment.Event]
 	Fulfilments *aggregate.Aggregate[fulfilment.State, fulfilment.Event] // what is asked for
@@ -58,8 +58,19 @@ func New(s Saga) sagas.Saga {
 	}
 }
 
-// React does the next step for an order's parcel.
-func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
+// run is one reaction to the parcel of one order.
+type run struct {
+	Saga
+	id      domain.OrderID
+	f       fulfilment.State
+	p       shipment.State
+	name    string // of the parcel's carrier, as recorded in events
+	carrier Carrier
+}
+
+// React does the next step for an order's parcel. With retry it does not wait out the
+// pause after a failed call: the carrier may answer again.
+func (s Saga) React(ctx context.Context, id domain.OrderID, retry bool) (time.Time, error) {
 	f, _, err := s.Fulfilments.Load(ctx, fulfilment.Stream(id))
 	if err != nil {
 		return time.Time{}, err
@@ -68,116 +79,178 @@ func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
 	if next != fulfilment.StepShip && next != fulfilment.StepCancelShipment {
 		return time.Time{}, nil
 	}
-	again, err := s.step(ctx, id, f, next)
+	l := run{Saga: s, id: id, f: f}
+	again, err := l.step(ctx, next, retry)
 	if reason, ok := sagas.Incomplete(err); ok {
-		return time.Time{}, s.attention(ctx, id, next, reason)
+		return time.Time{}, l.attention(ctx, next, reason)
 	}
 	return again, err
 }
 
 // step does the step that the fulfilment waits for.
-func (s Saga) step(ctx context.Context, id domain.OrderID, f fulfilment.State, next fulfilment.Step) (time.Time, error) {
-	p, _, err := s.Shipments.Load(ctx, shipment.Stream(id))
-	switch {
-	case err != nil:
+func (l *run) step(ctx context.Context, next fulfilment.Step, retry bool) (_ time.Time, err error) {
+	if l.p, _, err = l.Shipments.Load(ctx, shipment.Stream(l.id)); err != nil {
 		return time.Time{}, err
-	case p.Status == shipment.StatusNone && f.HasParcel():
-		return time.Time{}, sagas.ErrGone(shipment.Stream(id))
 	}
-	if !p.RetryAt.IsZero() && time.Now().Before(p.RetryAt) {
-		return p.RetryAt, nil
+	if l.p.Status == shipment.StatusNone && l.f.HasParcel() {
+		return time.Time{}, sagas.ErrGone(shipment.Stream(l.id))
+	}
+	if l.name, l.carrier, err = l.Carriers.of(l.id, l.p); err != nil {
+		return time.Time{}, err
+	}
+	waits := l.p.Reason == sagas.CircuitOpen && !l.p.RetryAt.IsZero()
+	_, retryAt, closed := sagas.NotReady(l.carrier)
+	switch now := time.Now(); {
+	case closed && waits: // for that; it is recorded
+		return later(retryAt, l.pause(l.p.Deferrals)), nil
+	case !retry && !waits && now.Before(l.p.RetryAt):
+		return l.p.RetryAt, nil
+	case l.p.Claim.Excludes(l.Claims.Process, now):
+		return l.p.Claim.Until, nil
 	}
 	if next == fulfilment.StepShip {
-		return s.book(ctx, id, p)
+		return l.book(ctx)
 	}
-	return s.cancel(ctx, id, f, p)
+	return l.cancel(ctx)
 }
 
-func (s Saga) book(ctx context.Context, id domain.OrderID, p shipment.State) (time.Time, error) {
-	if p.Status != shipment.StatusNone && p.Status != shipment.StatusDeferred {
+func (l *run) book(ctx context.Context) (time.Time, error) {
+	if l.p.Status != shipment.StatusNone && l.p.Status != shipment.StatusDeferred {
 		return time.Time{}, nil
 	}
-	o, err := s.order(ctx, id)
+	o, err := l.order(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
 	units := int64(0)
-	for _, l := range o.Lines {
-		units += l.Quantity
+	for _, line := range o.Lines {
+		units += line.Quantity
 	}
+	now := time.Now()
+	p, recorded, err := l.append(ctx, shipment.StartBooking(l.name, l.key(), l.Claims.ForStart(now), now))
+	if err != nil || !recorded { // another process was first: look again when it has ended
+		return p.Claim.Until, err
+	}
+	l.p = p
+	call, cancel := sagas.Within(ctx, l.p.Claim)
+	defer cancel()
 	begun := time.Now()
-	parcel, err := s.Carrier.Book(ctx, Booking{Order: id, Key: key(id), Warehouse: o.Warehouse, Units: units})
-	s.Steps.Observe(Book, err, begun)
+	parcel, err := l.carrier.Book(call, Booking{Order: l.id, Key: l.key(), Warehouse: o.Warehouse, Units: units})
+	l.Steps.Observe(Book, err, begun)
 	switch {
 	case err == nil:
-		return time.Time{}, s.record(ctx, id, shipment.Book(shipment.Booked{
-			Carrier: s.CarrierName, Tracking: parcel.Tracking, EstimatedDelivery: parcel.EstimatedDelivery,
+		return time.Time{}, l.conclude(ctx, shipment.Book(shipment.Booked{
+			Carrier: l.name, Tracking: parcel.Tracking, EstimatedDelivery: parcel.EstimatedDelivery,
 		}))
 	case ctx.Err() != nil:
 		return time.Time{}, ctx.Err()
 	case domain.KindOf(err) == domain.Rejected:
-		return time.Time{}, s.record(ctx, id, shipment.Refuse(s.CarrierName, reason(err)))
+		return time.Time{}, l.conclude(ctx, shipment.Refuse(l.name, reason(err)))
 	}
-	return s.deferUntil(ctx, id, p.Deferrals, shipment.Deferred{Reason: reason(err)})
+	return l.deferUntil(ctx, l.p.Deferrals, shipment.Deferred{Reason: reason(err)})
 }
 
 // order returns the order for which a carrier is about to be called. One that is
 // not there as a whole is Incomplete.
-func (s Saga) order(ctx context.Context, id domain.OrderID) (order.State, error) {
-	o, _, err := s.Orders.Load(ctx, order.Stream(id))
+func (l *run) order(ctx context.Context) (order.State, error) {
+	o, _, err := l.Orders.Load(ctx, order.Stream(l.id))
 	if err == nil && o.Status == order.StatusNew {
-		err = sagas.ErrGone(order.Stream(id))
+		err = sagas.ErrGone(order.Stream(l.id))
 	}
 	return o, err
 }
 
 // cancel makes sure that no parcel is fetched, whether a booking is known or
 // may still come.
-func (s Saga) cancel(ctx context.Context, id domain.OrderID, f fulfilment.State, p shipment.State) (time.Time, error) {
-	switch p.Status {
+func (l *run) cancel(ctx context.Context) (time.Time, error) {
+	switch l.p.Status {
 	case shipment.StatusCancelled, shipment.StatusRefused, shipment.StatusDispatched, shipment.StatusDelivered:
 		return time.Time{}, nil
 	case shipment.StatusNone, shipment.StatusDeferred, shipment.StatusBooked:
 	}
-	if p.CancelTries >= MaxCancels*(f.Resumes+1) {
-		return time.Time{}, s.attention(ctx, id, fulfilment.StepCancelShipment, "the carrier neither calls the parcel off nor refuses to: "+p.Reason)
+	if l.p.CancelTries >= MaxCancels*(l.f.Resumes+1) {
+		return time.Time{}, l.attention(ctx, fulfilment.StepCancelShipment, "the carrier neither calls the parcel off nor refuses to: "+l.p.Reason)
 	}
-	if _, err := s.order(ctx, id); err != nil {
+	if _, err := l.order(ctx); err != nil {
 		return time.Time{}, err
 	}
+	if mine, again, err := l.claim(ctx); !mine {
+		return again, err
+	}
+	call, cancel := sagas.Within(ctx, l.p.Claim)
+	defer cancel()
 	begun := time.Now()
-	err := s.Carrier.Cancel(ctx, key(id))
-	s.Steps.Observe(Cancel, err, begun)
+	err := l.carrier.Cancel(call, l.key())
+	l.Steps.Observe(Cancel, err, begun)
 	switch {
 	case err == nil:
-		return time.Time{}, s.record(ctx, id, shipment.Cancel("the order is undone"))
+		return time.Time{}, l.conclude(ctx, shipment.Cancel("the order is undone"))
 	case ctx.Err() != nil:
 		return time.Time{}, ctx.Err()
 	case domain.KindOf(err) == domain.Rejected: // the carrier has it: a person must look
-		return time.Time{}, s.attention(ctx, id, fulfilment.StepCancelShipment, "the carrier does not call the parcel off: "+reason(err))
+		return time.Time{}, l.attention(ctx, fulfilment.StepCancelShipment, "the carrier does not call the parcel off: "+reason(err))
 	}
-	return s.deferUntil(ctx, id, p.CancelTries, shipment.Deferred{Reason: reason(err), Compensating: true})
+	return l.deferUntil(ctx, l.p.CancelTries, shipment.Deferred{Reason: reason(err), Compensating: true})
 }
 
-func (s Saga) attention(ctx context.Context, id domain.OrderID, step fulfilment.Step, why string) error {
-	_, _, err := s.Fulfilments.Transact(ctx, fulfilment.Stream(id), aggregate.NewCause(id, "saga:"+Name),
+// claim gets the right to call the carrier for the parcel, and reads the parcel again.
+// Unless mine, it returns when to look again.
+func (l *run) claim(ctx context.Context) (mine bool, again time.Time, err error) {
+	now := time.Now()
+	if l.Claims.Covers(l.p.Claim, now) {
+		return true, time.Time{}, nil
+	}
+	before := l.p
+	if l.p, _, err = l.append(ctx, shipment.TakeClaim(l.Claims.New(now), now)); err != nil {
+		return false, time.Time{}, err
+	}
+	switch {
+	case l.p.Claim.Excludes(l.Claims.Process, now):
+		return false, l.p.Claim.Until, nil
+	case l.p.Status != before.Status || l.p.Deferrals != before.Deferrals: // it has moved: look again
+		return false, now, nil
+	}
+	return true, time.Time{}, nil
+}
+
+func (l *run) attention(ctx context.Context, step fulfilment.Step, why string) error {
+	_, _, err := l.Fulfilments.Transact(ctx, fulfilment.Stream(l.id), aggregate.NewCause(l.id, "saga:"+Name),
 		fulfilment.CallAttention(step, why))
 	return err
 }
 
 // deferUntil records that the carrier is asked again, after a backoff.
-func (s Saga) deferUntil(ctx context.Context, id domain.OrderID, tries int, d shipment.Deferred) (time.Time, error) {
-	d.Carrier, d.RetryAt = s.CarrierName, time.Now().Add(min(FirstPause<<min(tries, 10), LastPause))
-	return d.RetryAt, s.record(ctx, id, shipment.Defer(d))
+func (l *run) deferUntil(ctx context.Context, tries int, d shipment.Deferred) (time.Time, error) {
+	d.Carrier, d.RetryAt = l.name, time.Now().Add(l.pause(tries))
+	return d.RetryAt, l.conclude(ctx, shipment.Defer(d))
 }
 
-func (s Saga) record(ctx context.Context, id domain.OrderID, decide shipment.Decision) error {
-	_, _, err := s.Shipments.Transact(ctx, shipment.Stream(id), aggregate.NewCause(id, "saga:"+Name), decide)
+// conclude records the result of a call, unless another process has claimed the parcel
+// since.
+func (l *run) conclude(ctx context.Context, result shipment.Decision) error {
+	_, _, err := l.append(ctx, shipment.Holding(l.p.Claim.By, result))
 	return err
 }
 
+// append records a decision. It returns the state after it, and whether there was
+// anything to record.
+func (l *run) append(ctx context.Context, decide shipment.Decision) (p shipment.State, recorded bool, err error) {
+	p, r, err := l.Shipments.Transact(ctx, shipment.Stream(l.id), aggregate.NewCause(l.id, "saga:"+Name), decide)
+	return p, r.Events > 0, err
+}
+
+// pause doubles with every try.
+func (l *run) pause(tries int) time.Duration { return min(FirstPause<<min(tries, 10), LastPause) }
+
+func later(t time.Time, atLeast time.Duration) time.Time {
+	if soon := time.Now().Add(atLeast); t.Before(soon) {
+		return soon
+	}
+	return t.Add(atLeast / 4)
+}
+
 // key names the parcel of the order; every attempt has the same.
-func key(id domain.OrderID) string { return "parcel-" + string(id) }
+func (l *run) key() string { return "parcel-" + string(l.id) }
 
 func reason(err error) string {
 	if f, ok := errors.AsType[Failure](err); ok {

@@ -67,7 +67,7 @@ type run struct {
 }
 
 // React does everything that can be done for an order now.
-func (s Saga) React(ctx context.Context, id domain.OrderID) (time.Time, error) {
+func (s Saga) React(ctx context.Context, id domain.OrderID, _ bool) (time.Time, error) {
 	for range maxSteps {
 		l := run{Saga: s, id: id}
 		begun, err := time.Now(), l.load(ctx)
