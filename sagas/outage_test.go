@@ -53,7 +53,7 @@ func TestOutageIsWaitedOut(t *testing.T) {
 		send(commands.ListProduct{SKU: "A", Name: "Article", Price: domain.GBP(price)})
 		send(commands.ReceiveStock{Receipt: "r", Units: []inventory.Units{{SKU: "A", Quantity: orders}}})
 
-		sim.SetOutage(simulator.Payment, simulator.Hang)
+		sim.SetOutage(simulator.Payment, simulator.Default, simulator.Hang)
 		for i := range orders {
 			send(commands.PlaceOrder{
 				Customer: "c", IdempotencyKey: fmt.Sprint(i), PaymentToken: "tok_visa",
@@ -67,7 +67,7 @@ func TestOutageIsWaitedOut(t *testing.T) {
 		if waiting := count(t, log, payment.Deferred{}.EventType()); waiting < orders {
 			t.Fatalf("only %d payments say that they wait", waiting)
 		}
-		sim.SetOutage(simulator.Payment, simulator.Work)
+		sim.SetOutage(simulator.Payment, simulator.Default, simulator.Work)
 		// One call tries the half-open breaker, and then all that wait for it
 		// come at once; those whose charge is in doubt ask when their pause is over.
 		time.Sleep(charging.LastPause/4 + resilience.DefaultOpenFor)
@@ -99,7 +99,7 @@ func TestOutageIsWaitedOut(t *testing.T) {
 func drive(ctx context.Context, running *sync.WaitGroup, log *memory.Log, bus *commands.Local, sim *simulator.Simulator) *tally {
 	told := &tally{deferred: map[string]int{}, steps: map[string]int{}}
 	var charge *sagas.Driver
-	gateway := resilience.NewGateway(sim.Gateway(), resilience.Options{Observer: resilience.Observer{
+	gateway := resilience.NewGateway(sim.Gateway(simulator.Default), resilience.Options{Observer: resilience.Observer{
 		BreakerChanged: func(_, to resilience.State) {
 			if to == resilience.Closed {
 				charge.RetryAll()
@@ -115,7 +115,7 @@ func drive(ctx context.Context, running *sync.WaitGroup, log *memory.Log, bus *c
 			Bus: bus, Orders: bus.Orders, Payments: bus.Payments, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments, Steps: told.stepped,
 		})}),
 		sagas.NewDriver(sagas.Driver{Feed: log, Saga: dispatching.New(dispatching.Saga{
-			Carrier: resilience.NewCarrier(sim.Carrier(), resilience.Options{}), CarrierName: "sim",
+			Carrier: resilience.NewCarrier(sim.Carrier(simulator.Default), resilience.Options{}), CarrierName: "sim",
 			Orders: bus.Orders, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments, Steps: told.stepped,
 		})}),
 	}

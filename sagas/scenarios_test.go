@@ -40,13 +40,13 @@ func returnOne(ctx context.Context, _ *world, p *process, id domain.OrderID) err
 
 // from makes a provider behave from the start.
 func from(p simulator.Provider, b simulator.Behaviour) func(*simulator.Simulator) {
-	return func(sim *simulator.Simulator) { sim.SetOutage(p, b) }
+	return func(sim *simulator.Simulator) { sim.SetOutage(p, simulator.Default, b) }
 }
 
 // set makes a provider behave from now on.
 func set(p simulator.Provider, b simulator.Behaviour) func(context.Context, *world, *process, domain.OrderID) error {
 	return func(_ context.Context, w *world, _ *process, _ domain.OrderID) error {
-		w.sim.SetOutage(p, b)
+		w.sim.SetOutage(p, simulator.Default, b)
 		return nil
 	}
 }
@@ -54,7 +54,7 @@ func set(p simulator.Provider, b simulator.Behaviour) func(context.Context, *wor
 // next scripts the next calls of an operation.
 func next(op simulator.Op, b ...simulator.Behaviour) func(context.Context, *world, *process, domain.OrderID) error {
 	return func(_ context.Context, w *world, _ *process, _ domain.OrderID) error {
-		w.sim.Next(op, simulator.AnyKey, b...)
+		w.sim.Next(op, simulator.Default, simulator.AnyKey, b...)
 		return nil
 	}
 }

@@ -115,7 +115,7 @@ func TestVoidsThatNeverSucceedWaitForAPerson(t *testing.T) {
 // inDoubt places an order and waits until the outcome of its charge is unknown.
 func inDoubt(t *testing.T, w *world, p *process, capture simulator.Behaviour) domain.OrderID {
 	t.Helper()
-	w.sim.SetOutage(simulator.Payment, capture)
+	w.sim.SetOutage(simulator.Payment, simulator.Default, capture)
 	must(t, p, commands.ListProduct{SKU: "A", Name: "Article", Price: domain.GBP(price)})
 	must(t, p, commands.ReceiveStock{Receipt: "r", Units: []inventory.Units{{SKU: "A", Quantity: received}}})
 	place := commands.PlaceOrder{
@@ -125,7 +125,7 @@ func inDoubt(t *testing.T, w *world, p *process, capture simulator.Behaviour) do
 	for readSeen(t, w, place.OrderID()).p.Status != payment.StatusUnknown {
 		time.Sleep(time.Millisecond)
 	}
-	w.sim.SetOutage(simulator.Payment, simulator.Work)
+	w.sim.SetOutage(simulator.Payment, simulator.Default, simulator.Work)
 	return place.OrderID()
 }
 

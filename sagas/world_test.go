@@ -141,7 +141,7 @@ func (w *world) start(t *testing.T) *process {
 	w.dead = dead
 	w.mu.Unlock()
 	out := outside{world: w, dead: dead}
-	local, inner, parcels := commands.NewLocal(out, nil), w.sim.Gateway(), w.sim.Carrier()
+	local, inner, parcels := commands.NewLocal(out, nil), w.sim.Gateway(simulator.Default), w.sim.Carrier(simulator.Default)
 	if w.wrap != nil {
 		inner = w.wrap(inner)
 	}

@@ -109,7 +109,7 @@ func importInto(w *world, t *testing.T, h retail.History) (retail.Report, error)
 // An order that stands still ends the import with its name and not never.
 func TestAnOrderThatStandsStillIsNamed(t *testing.T) {
 	w := newWorld(t, simulator.Options{})
-	w.simulator.SetOutage(simulator.Shipping, simulator.Unavailable)
+	w.simulator.SetOutage(simulator.Shipping, simulator.Default, simulator.Unavailable)
 	_, err := retail.Import{Bus: w.bus, Log: w.log, StallAfter: stallSoon}.Run(t.Context(), read(t, table("4711 x 5 1 7")))
 	if domain.KindOf(err) != domain.Unavailable || !contains(err, "4711") {
 		t.Errorf("the import says %v", err)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"errors"
 	"hash/fnv"
 	"math/rand/v2"
 	"strings"
@@ -24,7 +25,7 @@ const (
 	Unavailable       Behaviour = "unavailable"        // the connection is refused
 )
 
-// Provider is one of the two that are simulated.
+// Provider is one of the two kinds of provider that are simulated; see [Names].
 type Provider string
 
 // The providers.
@@ -75,6 +76,20 @@ func (r Rates) list() [7]chance {
 	}
 }
 
+// NamedRates are the rates of the gateway and the carrier of one name.
+type NamedRates struct{ Payment, Shipping Rates }
+
+func (r NamedRates) of(p Provider) Rates {
+	if p == Shipping {
+		return r.Shipping
+	}
+	return r.Payment
+}
+
+func (r NamedRates) check() error {
+	return errors.Join(r.Payment.check(Payment), r.Shipping.check(Shipping))
+}
+
 type chance struct {
 	behaviour Behaviour
 	rate      float64
@@ -94,8 +109,9 @@ func (r Rates) check(p Provider) error {
 	return nil
 }
 
-// draw gives the same answer for the same seed, operation, key and attempt.
-func (r Rates) draw(seed uint64, op Op, key string, attempt int) Behaviour {
+// draw returns the same behaviour for the same seed, operation, provider, key and
+// attempt. The name is as in the ledger.
+func (r Rates) draw(seed uint64, op Op, name, key string, attempt int) Behaviour {
 	if r == (Rates{}) {
 		return Work
 	}
@@ -103,6 +119,10 @@ func (r Rates) draw(seed uint64, op Op, key string, attempt int) Behaviour {
 	h.Write([]byte(op))
 	h.Write([]byte{0})
 	h.Write([]byte(key))
+	if name != "" {
+		h.Write([]byte{0})
+		h.Write([]byte(name))
+	}
 	at := rand.New(rand.NewPCG(seed, h.Sum64()+uint64(attempt)<<32)).Float64() //nolint:gosec // reproducible chance is the purpose
 	for _, c := range r.list() {
 		if at -= c.rate; at < 0 {

@@ -41,7 +41,7 @@ func TestEveryBehaviourOfACapture(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 					defer cancel()
 					start := time.Now()
-					_, err := s.Gateway().Capture(ctx, charge("a", token, minor))
+					_, err := s.Gateway(simulator.Default).Capture(ctx, charge("a", token, minor))
 					want(t, err, c.kind, c.reason)
 					if took := time.Since(start); took != c.took {
 						t.Errorf("took %s, want %s", took, c.took)
@@ -55,31 +55,31 @@ func TestEveryBehaviourOfACapture(t *testing.T) {
 		name, none := string(c.behaviour), func(*simulator.Simulator) {}
 		t.Run(name+"/token", ask("tok_"+name, 100, none))
 		t.Run(name+"/amount", ask("tok_visa", 50_000+c.number, none))
-		t.Run(name+"/script", ask("tok_visa", 100, func(s *simulator.Simulator) { s.Next(simulator.Capture, "a", c.behaviour) }))
-		t.Run(name+"/outage", ask("tok_visa", 100, func(s *simulator.Simulator) { s.SetOutage(simulator.Payment, c.behaviour) }))
+		t.Run(name+"/script", ask("tok_visa", 100, func(s *simulator.Simulator) { s.Next(simulator.Capture, simulator.Default, "a", c.behaviour) }))
+		t.Run(name+"/outage", ask("tok_visa", 100, func(s *simulator.Simulator) { s.SetOutage(simulator.Payment, simulator.Default, c.behaviour) }))
 	}
 }
 
 func TestTwiceDeliversTwoRowsAndOneEffect(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, simulator.Options{})
-	want(t, only(s.Gateway().Capture(t.Context(), charge("a", "tok_twice", 100))), 0, "")
-	s.Next(simulator.Book, simulator.AnyKey, simulator.Twice)
-	want(t, only(s.Carrier().Book(t.Context(), booking("a", 1))), 0, "")
+	want(t, only(s.Gateway(simulator.Default).Capture(t.Context(), charge("a", "tok_twice", 100))), 0, "")
+	s.Next(simulator.Book, simulator.Default, simulator.AnyKey, simulator.Twice)
+	want(t, only(s.Carrier(simulator.Default).Book(t.Context(), booking("a", 1))), 0, "")
 	if sum := ledger(t, dir); sum.Rows != 4 || sum.Captures["a"] != 1 || sum.Bookings != 1 {
 		t.Errorf("ledger %+v", sum)
 	}
 }
 
 func TestAmountsAreNotMagicUnlessAsked(t *testing.T) {
-	g := open(t, t.TempDir(), simulator.Options{}).Gateway()
+	g := open(t, t.TempDir(), simulator.Options{}).Gateway(simulator.Default)
 	for n := range int64(10) {
 		want(t, only(g.Capture(t.Context(), charge(fmt.Sprint(n), "tok_visa", 9000+n))), 0, "")
 	}
 }
 
 func TestUnitsAreMagicForTheCarrier(t *testing.T) {
-	c := open(t, t.TempDir(), simulator.Options{Magic: true}).Carrier()
+	c := open(t, t.TempDir(), simulator.Options{Magic: true}).Carrier(simulator.Default)
 	want(t, only(c.Book(t.Context(), booking("a", 9001))), domain.Rejected, "undeliverable")
 	want(t, only(c.Book(t.Context(), booking("a", 9001))), domain.Rejected, "undeliverable")
 	want(t, only(c.Book(t.Context(), booking("b", 9008))), domain.Unavailable, "connection_refused")
@@ -88,7 +88,7 @@ func TestUnitsAreMagicForTheCarrier(t *testing.T) {
 
 func TestOnceFailsAndThenWorks(t *testing.T) {
 	dir := t.TempDir()
-	g, ctx := open(t, dir, simulator.Options{}).Gateway(), t.Context()
+	g, ctx := open(t, dir, simulator.Options{}).Gateway(simulator.Default), t.Context()
 	want(t, only(g.Capture(ctx, charge("a", "tok_fail_once", 100))), domain.Unknown, "server_error")
 	want(t, only(g.Lookup(ctx, "a")), domain.NotFound, "unknown_key")
 	want(t, only(g.Capture(ctx, charge("a", "tok_fail_once", 100))), 0, "")
@@ -101,11 +101,11 @@ func TestOnceFailsAndThenWorks(t *testing.T) {
 
 func TestScriptsRunInOrderAndAreCounted(t *testing.T) {
 	s := open(t, t.TempDir(), simulator.Options{})
-	g, c, ctx := s.Gateway(), s.Carrier(), t.Context()
+	g, c, ctx := s.Gateway(simulator.Default), s.Carrier(simulator.Default), t.Context()
 	want(t, only(g.Capture(ctx, charge("a", "tok_visa", 100))), 0, "")
-	s.Next(simulator.Refund, "r", simulator.Fail, simulator.Decline, simulator.Work)
-	s.Next(simulator.Void, "v", simulator.Decline)
-	s.Next(simulator.Cancel, simulator.AnyKey, simulator.Decline)
+	s.Next(simulator.Refund, simulator.Default, "r", simulator.Fail, simulator.Decline, simulator.Work)
+	s.Next(simulator.Void, simulator.Default, "v", simulator.Decline)
+	s.Next(simulator.Cancel, simulator.Default, simulator.AnyKey, simulator.Decline)
 	if s.Scripted() != 5 {
 		t.Fatalf("%d scripted, want 5", s.Scripted())
 	}
@@ -124,11 +124,11 @@ func TestScriptsRunInOrderAndAreCounted(t *testing.T) {
 
 func TestAnOutageConcernsOneProviderAndEnds(t *testing.T) {
 	s := open(t, t.TempDir(), simulator.Options{})
-	s.SetOutage(simulator.Payment, simulator.Unavailable)
-	want(t, only(s.Gateway().Capture(t.Context(), charge("a", "tok_visa", 100))), domain.Unavailable, "connection_refused")
-	want(t, only(s.Carrier().Book(t.Context(), booking("a", 1))), 0, "")
-	s.SetOutage(simulator.Payment, simulator.Work)
-	want(t, only(s.Gateway().Capture(t.Context(), charge("a", "tok_visa", 100))), 0, "")
+	s.SetOutage(simulator.Payment, simulator.Default, simulator.Unavailable)
+	want(t, only(s.Gateway(simulator.Default).Capture(t.Context(), charge("a", "tok_visa", 100))), domain.Unavailable, "connection_refused")
+	want(t, only(s.Carrier(simulator.Default).Book(t.Context(), booking("a", 1))), 0, "")
+	s.SetOutage(simulator.Payment, simulator.Default, simulator.Work)
+	want(t, only(s.Gateway(simulator.Default).Capture(t.Context(), charge("a", "tok_visa", 100))), 0, "")
 }
 
 // A seed misbehaves alike whatever the order of the calls, and about as often
@@ -142,7 +142,7 @@ func TestASeedReproduces(t *testing.T) {
 			if backwards {
 				n = orders - 1 - n
 			}
-			if _, err := s.Gateway().Capture(t.Context(), charge(fmt.Sprint(n), "visa", 100)); err != nil {
+			if _, err := s.Gateway(simulator.Default).Capture(t.Context(), charge(fmt.Sprint(n), "visa", 100)); err != nil {
 				outcomes[n] = err.Error()
 				misbehaved++
 			}
@@ -169,13 +169,13 @@ func TestDelayComesBeforeEveryCall(t *testing.T) {
 		dir := t.TempDir()
 		s := open(t, dir, simulator.Options{Delay: 100 * time.Millisecond})
 		start := time.Now()
-		want(t, only(s.Carrier().Book(t.Context(), booking("a", 1))), 0, "")
+		want(t, only(s.Carrier(simulator.Default).Book(t.Context(), booking("a", 1))), 0, "")
 		if took := time.Since(start); took != 100*time.Millisecond {
 			t.Errorf("took %s", took)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		want(t, only(s.Gateway().Capture(ctx, charge("a", "tok_visa", 1))), domain.Unknown, "timeout")
+		want(t, only(s.Gateway(simulator.Default).Capture(ctx, charge("a", "tok_visa", 1))), domain.Unknown, "timeout")
 		if sum := ledger(t, dir); sum.Rows != 1 {
 			t.Errorf("ledger %+v", sum)
 		}

@@ -26,7 +26,7 @@ func BenchmarkCapture(b *testing.B) {
 			b.SetParallelism(max(callers/runtime.GOMAXPROCS(0), 1))
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					if _, err := s.Gateway().Capture(b.Context(), charge(fmt.Sprint("pay_ord_0123456789abcdefgh", n.Add(1)), "tok_visa", 100)); err != nil {
+					if _, err := s.Gateway(simulator.Default).Capture(b.Context(), charge(fmt.Sprint("pay_ord_0123456789abcdefgh", n.Add(1)), "tok_visa", 100)); err != nil {
 						b.Error(err)
 					}
 				}

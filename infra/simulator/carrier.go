@@ -8,28 +8,31 @@ import (
 	"orderflow/sagas/dispatching"
 )
 
-type carrier struct{ s *Simulator }
+type carrier struct {
+	s    *Simulator
+	name string // as in the ledger
+}
 
 func (c carrier) Book(ctx context.Context, b dispatching.Booking) (dispatching.Parcel, error) {
-	row := Row{Op: Book, Key: b.Key, Order: b.Order, Warehouse: b.Warehouse, Units: b.Units}
+	row := Row{Name: c.name, Op: Book, Key: b.Key, Order: b.Order, Warehouse: b.Warehouse, Units: b.Units}
 	if no := c.s.call(ctx, &row); no != nil {
 		return dispatching.Parcel{}, shippingError(no)
 	}
-	return dispatching.Parcel{Tracking: reference("trk_", b.Key), EstimatedDelivery: c.s.promised(b.Key)}, nil
+	return dispatching.Parcel{Tracking: reference("trk_", c.name, b.Key), EstimatedDelivery: c.s.promised(c.name, b.Key)}, nil
 }
 
 func (c carrier) Cancel(ctx context.Context, key string) error {
-	if no := c.s.call(ctx, &Row{Op: Cancel, Key: key}); no != nil {
+	if no := c.s.call(ctx, &Row{Name: c.name, Op: Cancel, Key: key}); no != nil {
 		return shippingError(no)
 	}
 	return nil
 }
 
 // promised counts from the first booking, so that a repeat is promised the same.
-func (s *Simulator) promised(key string) time.Time {
+func (s *Simulator) promised(name, key string) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return time.Unix(s.state.bookings[digestOf(key)].booked, 0).UTC().Add(deliveryTime)
+	return time.Unix(s.states[name].bookings[digestOf(key)].booked, 0).UTC().Add(deliveryTime)
 }
 
 func shippingError(no *refusal) error {

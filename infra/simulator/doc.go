@@ -1,4 +1,4 @@
-// Package simulator is a payment provider and a carrier that live beside the
+// Package simulator is payment providers and carriers that live beside the
 // system and keep a ledger of their own, so that a run can be judged by what
 // the outside world saw and not by what the system says of itself.
 //
@@ -10,6 +10,14 @@
 // Every call that arrives is one row of the ledger (a call delivered twice is
 // two), and a call is answered only when its row is on the disk. Opening the
 // ledger again brings back every key the provider ever answered.
+//
+// # The providers
+//
+// There are two gateways and two carriers, named by [Names], so that a change from
+// one to another can be tried. Each has keys, tombstones, outages, rates and scripts
+// of its own: a key that one has seen is new to the other. All of them write to one
+// ledger, which therefore shows an order that was charged at both. Package remote
+// serves them to other processes, so that a fleet has one ledger too.
 //
 // # The provider's rules
 //
@@ -26,7 +34,7 @@
 //
 //  1. [Simulator.Next]: the script for one operation and key, one call per entry.
 //
-//  2. [Simulator.SetOutage]: everything a provider is asked.
+//  2. [Simulator.SetOutage]: every call to one provider.
 //
 //  3. The token of a capture: "tok_" and a [Behaviour]. With "_once" behind it
 //     only the first capture under the key misbehaves:
@@ -44,7 +52,7 @@
 //
 //     It is off by default: the amounts of real invoices end in anything.
 //
-//  5. [Options.Payment] and [Options.Shipping]: by chance, drawn from the seed,
-//     the operation, the key and the number of the attempt, so that a seed
-//     misbehaves alike in every run whatever the order of the calls.
+//  5. [Options.Payment] and [Options.Shipping], or [Options.Named]: by chance, drawn
+//     from the seed, the operation, the name, the key and the number of the attempt,
+//     so that a seed misbehaves alike in every run whatever the order of the calls.
 package simulator

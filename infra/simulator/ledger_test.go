@@ -20,19 +20,19 @@ import (
 // story makes one call of every kind and outcome.
 func story(t *testing.T, s *simulator.Simulator) {
 	t.Helper()
-	g, c, ctx := s.Gateway(), s.Carrier(), t.Context()
+	g, c, ctx := s.Gateway(simulator.Default), s.Carrier(simulator.Default), t.Context()
 	for _, token := range []string{"tok_visa", "tok_decline", "tok_insufficient_funds", "tok_fail_once", "tok_lose_reply", "tok_twice", "tok_unavailable"} {
 		_, _ = g.Capture(ctx, charge(token, token, 100))
 		_, _ = g.Lookup(ctx, token)
 	}
 	want(t, only(g.Refund(ctx, back("r1", "tok_visa", 60))), 0, "")
 	want(t, g.Void(ctx, "v1"), 0, "")
-	s.Next(simulator.Refund, "r2", simulator.Decline)
+	s.Next(simulator.Refund, simulator.Default, "r2", simulator.Decline)
 	want(t, only(g.Refund(ctx, back("r2", "tok_visa", 1))), domain.Rejected, "refund_refused")
 	want(t, only(c.Book(ctx, booking("b1", 3))), 0, "")
 	want(t, c.Cancel(ctx, "b1"), 0, "")
 	want(t, c.Cancel(ctx, "b2"), 0, "")
-	s.Next(simulator.Book, "b3", simulator.Decline)
+	s.Next(simulator.Book, simulator.Default, "b3", simulator.Decline)
 	want(t, only(c.Book(ctx, booking("b3", 3))), domain.Rejected, "undeliverable")
 }
 
@@ -40,16 +40,16 @@ func TestEverythingComesBack(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, simulator.Options{})
 	story(t, s)
-	first, err := s.Gateway().Lookup(t.Context(), "tok_visa")
+	first, err := s.Gateway(simulator.Default).Lookup(t.Context(), "tok_visa")
 	want(t, err, 0, "")
-	parcel, err := s.Carrier().Book(t.Context(), booking("b4", 1))
+	parcel, err := s.Carrier(simulator.Default).Book(t.Context(), booking("b4", 1))
 	want(t, err, 0, "")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 
 	s = open(t, dir, simulator.Options{})
-	g, c, ctx := s.Gateway(), s.Carrier(), t.Context()
+	g, c, ctx := s.Gateway(simulator.Default), s.Carrier(simulator.Default), t.Context()
 	again, err := g.Capture(ctx, charge("tok_visa", "tok_visa", 100))
 	want(t, err, 0, "")
 	if again != first {
@@ -102,7 +102,7 @@ func TestTornLastLineIsCutOff(t *testing.T) {
 		if now, err := os.Stat(path); err != nil || now.Size() != int64(last) {
 			t.Fatalf("cut at %d: %d bytes after opening, want %d", cut, now.Size(), last)
 		}
-		want(t, only(s.Carrier().Book(t.Context(), booking("b3", 3))), 0, "") // its refusal was torn off
+		want(t, only(s.Carrier(simulator.Default).Book(t.Context(), booking("b3", 3))), 0, "") // its refusal was torn off
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -163,7 +163,7 @@ func TestAnyOtherDamageIsRefused(t *testing.T) {
 // sees a double charge that they could not have made.
 func TestReadLedgerSeesADoubleCharge(t *testing.T) {
 	dir := t.TempDir()
-	g := open(t, dir, simulator.Options{}).Gateway()
+	g := open(t, dir, simulator.Options{}).Gateway(simulator.Default)
 	for _, key := range []string{"a", "a-attempt-2"} {
 		c := charge(key, "tok_visa", 100)
 		c.Order = "ord_1"
@@ -187,10 +187,10 @@ func TestManyCallersOneEffectPerKey(t *testing.T) {
 		wg.Go(func() {
 			for n := range keys {
 				key := fmt.Sprint(n)
-				if _, err := s.Gateway().Capture(t.Context(), charge(key, "tok_visa", 100)); err != nil {
+				if _, err := s.Gateway(simulator.Default).Capture(t.Context(), charge(key, "tok_visa", 100)); err != nil {
 					t.Error(err)
 				}
-				_, _ = s.Gateway().Refund(t.Context(), back(fmt.Sprint("r", n%7, n), key, 30))
+				_, _ = s.Gateway(simulator.Default).Refund(t.Context(), back(fmt.Sprint("r", n%7, n), key, 30))
 			}
 		})
 	}
@@ -252,7 +252,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 	s := open(t, dir, simulator.Options{})
 	for key := range sum.Captures {
-		want(t, only(s.Gateway().Lookup(t.Context(), key)), 0, "")
+		want(t, only(s.Gateway(simulator.Default).Lookup(t.Context(), key)), 0, "")
 		break
 	}
 }
@@ -270,7 +270,7 @@ func captureForEver(t *testing.T, dir string) {
 		wg.Go(func() {
 			for n := 0; ; n++ {
 				key := fmt.Sprintf("k%08d-%08d", os.Getpid(), caller*1_000_000+n)
-				if _, err := s.Gateway().Capture(context.Background(), charge(key, "tok_visa", 100)); err != nil {
+				if _, err := s.Gateway(simulator.Default).Capture(context.Background(), charge(key, "tok_visa", 100)); err != nil {
 					panic(err)
 				}
 				printing.Lock()

@@ -20,6 +20,9 @@ func readOwn(line []byte) (r Row, ok bool) {
 	c.moment(&r.Time)
 	c.expect(`,"provider":"`)
 	r.Provider = Provider(c.text())
+	if c.next(`,"name":"`) {
+		r.Name = c.text()
+	}
 	c.expect(`,"op":"`)
 	r.Op = Op(c.text())
 	c.expect(`,"key":"`)

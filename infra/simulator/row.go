@@ -24,6 +24,7 @@ type Row struct {
 	Seq       int64            `json:"seq"` // counts from 1 without a gap
 	Time      time.Time        `json:"time"`
 	Provider  Provider         `json:"provider"`
+	Name      string           `json:"name,omitempty"` // of the gateway or carrier; empty is [Default]
 	Op        Op               `json:"op"`
 	Key       string           `json:"key"`
 	Order     domain.OrderID   `json:"order,omitempty"`
@@ -56,6 +57,9 @@ func decodeRow(line []byte) (Row, error) {
 			return Row{}, err
 		}
 	}
+	if r.Name == Default {
+		r.Name = "" // it is not written
+	}
 	if r.Amount.IsZero() {
 		r.Amount = domain.Money{} // nothing has no currency; it is not written either
 	}
@@ -64,6 +68,8 @@ func decodeRow(line []byte) (Row, error) {
 		return Row{}, fmt.Errorf("seq is %d", r.Seq)
 	case r.Op.provider() == "" || r.Op.provider() != r.Provider:
 		return Row{}, fmt.Errorf("%q is no operation of provider %q", r.Op, r.Provider)
+	case CheckName(nameOf(r.Name)) != nil:
+		return Row{}, fmt.Errorf("%q is the name of no %s provider", r.Name, r.Provider)
 	case r.Key == "":
 		return Row{}, errors.New("no key")
 	case r.Reply != Sent && r.Reply != Lost && r.Reply != Delay:

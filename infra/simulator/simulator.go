@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -30,17 +31,19 @@ const (
 
 // Options say how the providers behave; the zero value works at once and always.
 type Options struct {
-	Seed     uint64           // of everything that happens by chance
-	Payment  Rates            // chances of the gateway's misbehaviours
-	Shipping Rates            // chances of the carrier's
-	Magic    bool             // amounts and units that end in 9001 … 9008 misbehave, see the package comment
-	Delay    time.Duration    // before every call is served; default none
-	LateBy   time.Duration    // how late a late reply is; default 3 s
-	Now      func() time.Time // the providers' clock; default time.Now
+	Seed     uint64                // of everything that happens by chance
+	Payment  Rates                 // chances of a gateway's misbehaviours
+	Shipping Rates                 // chances of a carrier's
+	Named    map[string]NamedRates // by name, in place of Payment and Shipping
+	Magic    bool                  // amounts and units that end in 9001 … 9008 misbehave, see the package comment
+	Delay    time.Duration         // before every call is served; default none
+	LateBy   time.Duration         // how late a late reply is; default 3 s
+	Now      func() time.Time      // the providers' clock; default time.Now
+	Recorded func(Row)             // called when the row of a call is on the disk and its reply is not sent yet; it must be quick; may be nil
 }
 
-// Simulator is a payment provider and a carrier on one ledger. All its methods
-// may be called at the same time.
+// Simulator is the gateways and the carriers of all [Names] on one ledger. All its
+// methods may be called at the same time.
 type Simulator struct {
 	options Options
 	journal *journal
@@ -49,22 +52,29 @@ type Simulator struct {
 
 	mu      sync.Mutex
 	seq     int64
-	state   *providerState
+	states  map[string]*providerState // by name as in the ledger
 	script  map[scene][]Behaviour
-	outages map[Provider]Behaviour
+	outages map[outage]Behaviour
 	ended   bool
 }
 
+// scene is the calls that a script is for.
 type scene struct {
-	op  Op
-	key string
+	op        Op
+	name, key string // the name as in the ledger
+}
+
+// outage is the provider that is out.
+type outage struct {
+	provider Provider
+	name     string // as in the ledger
 }
 
 // Open opens or creates the ledger in dir and brings back what it says. A
 // ledger in use by another process is Conflict, a damaged one Internal, rates
 // that make no sense Invalid.
 func Open(dir string, opts Options) (*Simulator, error) {
-	if err := errors.Join(opts.Payment.check(Payment), opts.Shipping.check(Shipping)); err != nil {
+	if err := opts.check(); err != nil {
 		return nil, domain.Wrap(domain.Invalid, err, "The simulator's options are wrong")
 	}
 	if opts.LateBy == 0 {
@@ -82,16 +92,27 @@ func Open(dir string, opts Options) (*Simulator, error) {
 	}
 	s := &Simulator{
 		options: opts, lock: lock, closed: make(chan struct{}),
-		state: newProviderState(), script: map[scene][]Behaviour{}, outages: map[Provider]Behaviour{},
+		states: map[string]*providerState{}, script: map[scene][]Behaviour{}, outages: map[outage]Behaviour{},
+	}
+	for _, name := range Names() {
+		s.states[storedName(name)] = newProviderState()
 	}
 	s.journal, err = openJournal(filepath.Join(dir, LedgerFile), func(row Row) error {
 		s.seq = row.Seq
-		return s.state.replay(row)
+		return s.states[row.Name].replay(row)
 	})
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return s, nil
+}
+
+func (o Options) check() error {
+	err := NamedRates{o.Payment, o.Shipping}.check()
+	for name, rates := range o.Named {
+		err = errors.Join(err, CheckName(name), rates.check())
+	}
+	return err
 }
 
 // Close ends the providers: calls that hang are let go, later ones are
@@ -108,21 +129,24 @@ func (s *Simulator) Close() error {
 	return errors.Join(s.journal.close(), s.lock.Close())
 }
 
-// Gateway returns the payment provider.
-func (s *Simulator) Gateway() charging.Gateway { return gateway{s} }
+// Gateway returns the payment provider with that name. One that is not among
+// [Names] is Unavailable for every call.
+func (s *Simulator) Gateway(name string) charging.Gateway { return gateway{s, storedName(name)} }
 
-// Carrier returns the carrier.
-func (s *Simulator) Carrier() dispatching.Carrier { return carrier{s} }
+// Carrier returns the carrier with that name. One that is not among [Names] is
+// Unavailable for every call.
+func (s *Simulator) Carrier(name string) dispatching.Carrier { return carrier{s, storedName(name)} }
 
 // AnyKey in a script stands for whatever key the next call of the operation has.
 const AnyKey = ""
 
-// Next scripts the next calls of op under key, one behaviour each; more calls
-// to Next add to the script. A script for the key comes before one for [AnyKey].
-func (s *Simulator) Next(op Op, key string, behaviours ...Behaviour) {
+// Next scripts the next calls of op at the provider with that name under key, one
+// behaviour each; more calls to Next add to the script. A script for the key comes
+// before one for [AnyKey].
+func (s *Simulator) Next(op Op, name, key string, behaviours ...Behaviour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := scene{op, key}
+	at := scene{op, storedName(name), key}
 	s.script[at] = append(s.script[at], behaviours...)
 }
 
@@ -138,18 +162,22 @@ func (s *Simulator) Scripted() int {
 	return n
 }
 
-// SetOutage makes a provider treat every call alike until it is set to [Work].
-func (s *Simulator) SetOutage(p Provider, b Behaviour) {
+// SetOutage makes the provider with that name treat every call alike until it is
+// set to [Work].
+func (s *Simulator) SetOutage(p Provider, name string, b Behaviour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.outages[p] = b
+	s.outages[outage{p, storedName(name)}] = b
 }
 
 // call serves one request: chosen behaviour, provider's rules, ledger, reply.
 // It fills in row as it was recorded.
 func (s *Simulator) call(ctx context.Context, row *Row) *refusal {
 	if ctx.Err() != nil {
-		return &refusal{kind: domain.Unavailable, reason: "canceled"} // never sent
+		return &refusal{kind: domain.Unavailable, reason: ReasonCanceled} // never sent
+	}
+	if s.states[row.Name] == nil {
+		return &refusal{kind: domain.Unavailable, reason: ReasonUnknownProvider}
 	}
 	row.Provider = row.Op.provider()
 	if ended := s.pause(ctx, s.options.Delay); ended != nil {
@@ -161,15 +189,17 @@ func (s *Simulator) call(ctx context.Context, row *Row) *refusal {
 	}
 	switch {
 	case errors.Is(err, errClosed):
-		return &refusal{kind: domain.Unavailable, reason: "closed"}
+		return &refusal{kind: domain.Unavailable, reason: ReasonClosed}
 	case err != nil: // the ledger may or may not have the row: as with any provider's 5xx
-		return &refusal{kind: domain.Unknown, reason: "ledger_broken"}
+		return &refusal{kind: domain.Unknown, reason: ReasonLedgerBroken}
+	case s.options.Recorded != nil && row.Seq > 0:
+		s.options.Recorded(*row)
 	}
 	switch how {
 	case Hang:
 		return s.pause(ctx, forever)
 	case LoseReply:
-		return &refusal{kind: domain.Unknown, reason: "connection_lost"}
+		return &refusal{kind: domain.Unknown, reason: ReasonConnectionLost}
 	case Late:
 		if ended := s.pause(ctx, s.options.LateBy); ended != nil {
 			return ended
@@ -188,13 +218,13 @@ func (s *Simulator) receive(row *Row) (how Behaviour, answer *refusal, written *
 		return Work, nil, nil, errClosed
 	}
 	if !wellFormed(row) {
-		return Work, &refusal{kind: domain.Rejected, reason: "invalid_request"}, settled(), nil
+		return Work, &refusal{kind: domain.Rejected, reason: ReasonInvalidRequest}, settled(), nil
 	}
 	row.Time = s.options.Now().UTC()
 	asked, times := *row, 1
 	for n := 0; n < times; n++ {
 		*row = asked
-		attempt := s.state.count(*row)
+		attempt := s.states[row.Name].count(*row)
 		if n == 0 {
 			if how = s.choose(row, attempt); how == Twice {
 				times = 2
@@ -222,19 +252,19 @@ func (s *Simulator) serve(row *Row, how Behaviour) *refusal {
 		return &refusal{kind: domain.Unknown, reason: row.Result}
 	case Unavailable:
 		row.Result, row.Reply = "unavailable", Lost
-		return &refusal{kind: domain.Unavailable, reason: "connection_refused"}
+		return &refusal{kind: domain.Unavailable, reason: ReasonConnectionRefused}
 	case LoseReply:
 		row.Reply = Lost
 	case Late:
 		row.Reply = Delay
 	case Work, Decline, InsufficientFunds, Twice:
 	}
-	return s.state.apply(row, how)
+	return s.states[row.Name].apply(row, how)
 }
 
 // choose follows the order of the package comment.
 func (s *Simulator) choose(row *Row, attempt int) Behaviour {
-	for _, at := range []scene{{row.Op, row.Key}, {row.Op, AnyKey}} {
+	for _, at := range []scene{{row.Op, row.Name, row.Key}, {row.Op, row.Name, AnyKey}} {
 		if left := s.script[at]; len(left) > 0 {
 			if s.script[at] = left[1:]; len(left) == 1 {
 				delete(s.script, at)
@@ -242,7 +272,7 @@ func (s *Simulator) choose(row *Row, attempt int) Behaviour {
 			return left[0]
 		}
 	}
-	if b := s.outages[row.Provider]; b != "" && b != Work {
+	if b := s.outages[outage{row.Provider, row.Name}]; b != "" && b != Work {
 		return b
 	}
 	if row.Op == Capture {
@@ -255,11 +285,11 @@ func (s *Simulator) choose(row *Row, attempt int) Behaviour {
 			return b
 		}
 	}
-	rates := s.options.Payment
-	if row.Provider == Shipping {
-		rates = s.options.Shipping
+	rates, named := s.options.Named[nameOf(row.Name)]
+	if !named {
+		rates = NamedRates{s.options.Payment, s.options.Shipping}
 	}
-	return rates.draw(s.options.Seed, row.Op, row.Key, attempt)
+	return rates.of(row.Provider).draw(s.options.Seed, row.Op, row.Name, row.Key, attempt)
 }
 
 const forever time.Duration = 1<<63 - 1
@@ -275,24 +305,25 @@ func (s *Simulator) pause(ctx context.Context, d time.Duration) *refusal {
 	case <-timer.C:
 		return nil
 	case <-s.closed:
-		return &refusal{kind: domain.Unknown, reason: "connection_lost"}
+		return &refusal{kind: domain.Unknown, reason: ReasonConnectionLost}
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return &refusal{kind: domain.Unknown, reason: "timeout"}
+			return &refusal{kind: domain.Unknown, reason: ReasonTimeout}
 		}
-		return &refusal{kind: domain.Unknown, reason: "canceled"}
+		return &refusal{kind: domain.Unknown, reason: ReasonCanceled}
 	}
 }
 
 // wellFormed refuses names that would not come back from the ledger as they
 // went in. Such a request is turned away at the door and leaves no row.
 func wellFormed(row *Row) bool {
-	for _, name := range []string{row.Key, string(row.Order), row.Of, row.Token, string(row.Warehouse)} {
-		if len(name) > MaxNameBytes || !utf8.ValidString(name) {
-			return false
-		}
-	}
-	return row.Key != ""
+	return row.Key != "" && WellFormed(row.Key, string(row.Order), row.Of, row.Token, string(row.Warehouse))
+}
+
+// WellFormed reports whether every name of a request is valid UTF-8 and no longer
+// than [MaxNameBytes], so that it can be stored and sent unchanged.
+func WellFormed(names ...string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool { return len(name) > MaxNameBytes || !utf8.ValidString(name) })
 }
 
 // settled returns a batch that needs no waiting.

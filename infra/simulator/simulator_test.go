@@ -78,7 +78,7 @@ func only[A any](_ A, err error) error { return err }
 func TestAKeyHasOneEffectAndOneAnswer(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, simulator.Options{})
-	g, ctx := s.Gateway(), t.Context()
+	g, ctx := s.Gateway(simulator.Default), t.Context()
 	first, err := g.Capture(ctx, charge("a", "tok_visa", 1000))
 	want(t, err, 0, "")
 	again, err := g.Capture(ctx, charge("a", "tok_visa", 1000))
@@ -98,7 +98,7 @@ func TestAKeyHasOneEffectAndOneAnswer(t *testing.T) {
 
 func TestRefundsNeverExceedTheCapture(t *testing.T) {
 	dir := t.TempDir()
-	g, ctx := open(t, dir, simulator.Options{}).Gateway(), t.Context()
+	g, ctx := open(t, dir, simulator.Options{}).Gateway(simulator.Default), t.Context()
 	want(t, only(g.Refund(ctx, back("r0", "a", 1))), domain.NotFound, "unknown_key")
 	want(t, only(g.Capture(ctx, charge("a", "tok_visa", 1000))), 0, "")
 	want(t, only(g.Refund(ctx, back("r1", "a", 600))), 0, "")
@@ -120,7 +120,7 @@ func TestRefundsNeverExceedTheCapture(t *testing.T) {
 func TestTombstonesStopWhatComesLate(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, simulator.Options{})
-	g, c, ctx := s.Gateway(), s.Carrier(), t.Context()
+	g, c, ctx := s.Gateway(simulator.Default), s.Carrier(simulator.Default), t.Context()
 	want(t, g.Void(ctx, "a"), 0, "")
 	want(t, g.Void(ctx, "a"), 0, "")
 	want(t, only(g.Capture(ctx, charge("a", "tok_visa", 5))), domain.Rejected, "voided")
@@ -139,7 +139,7 @@ func TestCarrierPromisesTheSameAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		s := open(t, dir, simulator.Options{})
-		c, ctx := s.Carrier(), t.Context()
+		c, ctx := s.Carrier(simulator.Default), t.Context()
 		first, err := c.Book(ctx, booking("a", 3))
 		want(t, err, 0, "")
 		time.Sleep(time.Hour)
@@ -158,7 +158,7 @@ func TestCarrierPromisesTheSameAgain(t *testing.T) {
 
 func TestRequestsThatWouldNotComeBackAreRefused(t *testing.T) {
 	dir := t.TempDir()
-	g := open(t, dir, simulator.Options{}).Gateway()
+	g := open(t, dir, simulator.Options{}).Gateway(simulator.Default)
 	for _, key := range []string{"", "bad\xff", string(make([]byte, simulator.MaxNameBytes+1))} {
 		want(t, only(g.Capture(t.Context(), charge(key, "tok_visa", 5))), domain.Rejected, "invalid_request")
 	}
@@ -171,15 +171,17 @@ func TestRequestsThatWouldNotComeBackAreRefused(t *testing.T) {
 func TestCloseLetsGoAndRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, t.TempDir(), simulator.Options{})
-		s.SetOutage(simulator.Payment, simulator.Hang)
+		s.SetOutage(simulator.Payment, simulator.Default, simulator.Hang)
 		hung := make(chan error, 1)
-		go func() { hung <- only(s.Gateway().Capture(context.Background(), charge("a", "tok_visa", 5))) }()
+		go func() {
+			hung <- only(s.Gateway(simulator.Default).Capture(context.Background(), charge("a", "tok_visa", 5)))
+		}()
 		synctest.Wait()
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 		want(t, <-hung, domain.Unknown, "connection_lost")
-		want(t, s.Gateway().Void(t.Context(), "a"), domain.Unavailable, "closed")
+		want(t, s.Gateway(simulator.Default).Void(t.Context(), "a"), domain.Unavailable, "closed")
 	})
 }
 

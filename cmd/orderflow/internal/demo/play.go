@@ -87,8 +87,8 @@ func (p *play) place(ctx context.Context, body client.PlaceBody, key string, bar
 // outage places n orders while the payment gateway refuses every connection:
 // the breaker opens, and the orders wait for their payment.
 func (p *play) outage(ctx context.Context, app *node.App, n int, bar *terminal.Progress) error {
-	app.Simulator.SetOutage(simulator.Payment, simulator.Unavailable)
-	defer app.Simulator.SetOutage(simulator.Payment, simulator.Work)
+	app.Simulator.SetOutage(simulator.Payment, simulator.Default, simulator.Unavailable)
+	defer app.Simulator.SetOutage(simulator.Payment, simulator.Default, simulator.Work)
 	return p.placeAll(ctx, n, bar)
 }
 

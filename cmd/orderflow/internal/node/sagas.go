@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"orderflow/infra/resilience"
+	"orderflow/infra/simulator"
 	"orderflow/infra/telemetry"
 	"orderflow/sagas"
 	"orderflow/sagas/charging"
@@ -53,7 +54,7 @@ func (a *App) fulfilling() sagas.Saga {
 
 func (a *App) charging(checkpoints sagas.Checkpoints) *sagas.Driver {
 	closed := make(chan struct{}, 1)
-	a.Gateway = resilience.NewGateway(a.Simulator.Gateway(), resilience.Options{
+	a.Gateway = resilience.NewGateway(a.Simulator.Gateway(simulator.Default), resilience.Options{
 		Name: telemetry.Payment, OpenFor: a.Config.BreakerOpen, Observer: a.providerObserver(telemetry.Payment, closed),
 	})
 	m := a.metrics.Load()
@@ -67,7 +68,7 @@ func (a *App) charging(checkpoints sagas.Checkpoints) *sagas.Driver {
 }
 
 func (a *App) dispatching() sagas.Saga {
-	a.Carrier = resilience.NewCarrier(a.Simulator.Carrier(), resilience.Options{
+	a.Carrier = resilience.NewCarrier(a.Simulator.Carrier(simulator.Default), resilience.Options{
 		Name: shipping, OpenFor: a.Config.BreakerOpen, Observer: a.providerObserver(shipping, nil),
 	})
 	return dispatching.New(dispatching.Saga{
