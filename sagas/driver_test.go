@@ -29,7 +29,7 @@ type bench struct {
 	feed  sagas.Feed // nil: the log
 	marks *checkpoints
 	watch standing
-	react func(ctx context.Context, id domain.OrderID) (time.Time, error)
+	react func(ctx context.Context, id domain.OrderID, retry bool) (time.Time, error)
 
 	logger   *slog.Logger // nil discards
 	observer sagas.Observer
@@ -143,7 +143,7 @@ func TestOneLookAtATimePerOrder(t *testing.T) {
 		var mu sync.Mutex
 		at, looks := map[domain.OrderID]int{}, map[domain.OrderID]int{}
 		slow := make(chan struct{})
-		b.react = func(_ context.Context, id domain.OrderID) (time.Time, error) {
+		b.react = func(_ context.Context, id domain.OrderID, _ bool) (time.Time, error) {
 			mu.Lock()
 			at[id]++
 			looks[id]++
@@ -185,7 +185,7 @@ func TestOneLookAtATimePerOrder(t *testing.T) {
 func TestCheckpointWaitsForTheSlowest(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		hold := make(chan struct{})
-		b.react = func(_ context.Context, id domain.OrderID) (time.Time, error) {
+		b.react = func(_ context.Context, id domain.OrderID, _ bool) (time.Time, error) {
 			if id == "held" {
 				<-hold
 			}
@@ -213,7 +213,7 @@ func TestCheckpointWaitsForTheSlowest(t *testing.T) {
 func TestCheckpointStaysBeforeTheFirstThatCame(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		let := make(chan struct{})
-		b.react = func(ctx context.Context, _ domain.OrderID) (time.Time, error) {
+		b.react = func(ctx context.Context, _ domain.OrderID, _ bool) (time.Time, error) {
 			select {
 			case <-let:
 			case <-ctx.Done():
@@ -241,7 +241,7 @@ func TestCheckpointStaysBeforeTheFirstThatCame(t *testing.T) {
 func TestInterruptedLookIsRepeated(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		looks := 0
-		b.react = func(ctx context.Context, _ domain.OrderID) (time.Time, error) {
+		b.react = func(ctx context.Context, _ domain.OrderID, _ bool) (time.Time, error) {
 			looks++
 			if looks == 1 {
 				<-ctx.Done()
@@ -267,7 +267,7 @@ func TestFailuresBackOff(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		var pauses []time.Duration
 		last := time.Now()
-		b.react = func(context.Context, domain.OrderID) (time.Time, error) {
+		b.react = func(context.Context, domain.OrderID, bool) (time.Time, error) {
 			pauses = append(pauses, time.Since(last))
 			last = time.Now()
 			return time.Time{}, errors.New("no")
@@ -291,7 +291,7 @@ func TestFailuresBackOff(t *testing.T) {
 func TestMomentsAndHurry(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		var looks []time.Time
-		b.react = func(context.Context, domain.OrderID) (time.Time, error) {
+		b.react = func(context.Context, domain.OrderID, bool) (time.Time, error) {
 			looks = append(looks, time.Now())
 			if len(looks) < 3 {
 				return time.Now().Add(time.Hour), nil
@@ -319,7 +319,7 @@ func TestMomentsAndHurry(t *testing.T) {
 func TestWatchdogFindsWhatStandsStill(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		var looks atomic.Int64
-		b.react = func(_ context.Context, id domain.OrderID) (time.Time, error) {
+		b.react = func(_ context.Context, id domain.OrderID, _ bool) (time.Time, error) {
 			if id == "forgotten" {
 				looks.Add(1)
 			}
@@ -346,7 +346,7 @@ func TestEveryOrderIsLookedAtAfterItsLastEvent(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		var mu sync.Mutex
 		seen := map[domain.OrderID]eventlog.Version{}
-		b.react = func(ctx context.Context, id domain.OrderID) (time.Time, error) {
+		b.react = func(ctx context.Context, id domain.OrderID, _ bool) (time.Time, error) {
 			var v eventlog.Version
 			for r, err := range b.log.Read(ctx, order.Stream(id), 0) {
 				if err != nil {

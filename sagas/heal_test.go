@@ -29,7 +29,7 @@ type looked struct {
 	orders []domain.OrderID
 }
 
-func (l *looked) react(_ context.Context, id domain.OrderID) (time.Time, error) {
+func (l *looked) react(_ context.Context, id domain.OrderID, _ bool) (time.Time, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.orders = append(l.orders, id)
@@ -160,9 +160,9 @@ func TestAPositionOfTheVersionBefore(t *testing.T) {
 		b.place("c")
 		b.marks.at = eventlog.Checkpoint{Event: eventlog.Mark{Position: at.Position}}
 		hold := make(chan struct{})
-		b.react = func(ctx context.Context, id domain.OrderID) (time.Time, error) {
+		b.react = func(ctx context.Context, id domain.OrderID, _ bool) (time.Time, error) {
 			<-hold
-			return l.react(ctx, id)
+			return l.react(ctx, id, false)
 		}
 		_, stop := b.run()
 		time.Sleep(2 * sagas.CheckpointEvery)
@@ -183,7 +183,7 @@ func TestAPositionOfTheVersionBefore(t *testing.T) {
 // kept a node from ever starting again.
 func TestAStopWithOrdersUnderWay(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		b.react = func(ctx context.Context, id domain.OrderID) (time.Time, error) {
+		b.react = func(ctx context.Context, id domain.OrderID, _ bool) (time.Time, error) {
 			if id == "b" {
 				<-ctx.Done()
 			}
@@ -226,7 +226,7 @@ func (h hasty) Subscribe(context.Context, eventlog.Position, ...string) iter.Seq
 // the feed yields what lies behind it.
 func TestAStopWhileAnEventWaitsForALane(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		b.react = func(ctx context.Context, _ domain.OrderID) (time.Time, error) {
+		b.react = func(ctx context.Context, _ domain.OrderID, _ bool) (time.Time, error) {
 			<-ctx.Done()
 			return time.Time{}, nil // it was about to end
 		}
@@ -257,11 +257,11 @@ func TestTheLogIsReplacedUnderTheSaga(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			healing(t, func(b *bench, feed *sagastest.Unsteady, l *looked, said *bytes.Buffer) {
 				hold := make(chan struct{})
-				b.react = func(ctx context.Context, id domain.OrderID) (time.Time, error) {
+				b.react = func(ctx context.Context, id domain.OrderID, _ bool) (time.Time, error) {
 					if id == "held" {
 						<-hold
 					}
-					return l.react(ctx, id)
+					return l.react(ctx, id, false)
 				}
 				_, stop := b.run()
 				for _, id := range []domain.OrderID{"a", "held", "b"} {

@@ -41,7 +41,7 @@ func TestATruncatedStream(t *testing.T) {
 			defer mu.Unlock()
 			return looks[id]
 		}
-		b.react = func(ctx context.Context, id domain.OrderID) (time.Time, error) {
+		b.react = func(ctx context.Context, id domain.OrderID, _ bool) (time.Time, error) {
 			mu.Lock()
 			looks[id]++
 			mu.Unlock()
@@ -115,7 +115,7 @@ func TestTheSagaSeesThatAnOrderIsTruncated(t *testing.T) {
 		fresh := commands.NewLocal(log, nil) // which has not read the order before
 		defer fresh.Close()
 		saga := fulfilling.New(fulfilling.Saga{Bus: fresh, Orders: fresh.Orders, Payments: fresh.Payments, Shipments: fresh.Shipments, Fulfilments: fresh.Fulfilments})
-		if _, err := saga.React(t.Context(), place.OrderID()); err != nil {
+		if _, err := saga.React(t.Context(), place.OrderID(), false); err != nil {
 			t.Fatal(err)
 		}
 		f, _, err := fresh.Fulfilments.Load(t.Context(), fulfilment.Stream(place.OrderID()))

@@ -47,7 +47,7 @@ func (i *interleaving) fail(format string, args ...any) {
 	}
 }
 
-func (i *interleaving) react(ctx context.Context, id domain.OrderID) (time.Time, error) {
+func (i *interleaving) react(ctx context.Context, id domain.OrderID, _ bool) (time.Time, error) {
 	i.mu.Lock()
 	i.inLook[id] = append([]eventlog.Position(nil), i.open[id]...)
 	let := make(chan error, 1)

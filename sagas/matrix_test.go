@@ -2,6 +2,7 @@ package sagas_test
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -52,24 +53,49 @@ const (
 )
 
 // TestCrashMatrix runs every scenario once to learn the points it passes, and
-// then once for every fault at every one of them. What must have been struck
-// at the end is not learnt but taken from the code: see steps_test.go.
+// then once for every fault at every one of them: with one process, and with two
+// that have the same roles. What must have been struck at the end is not learnt but
+// taken from the code: see steps_test.go.
 func TestCrashMatrix(t *testing.T) {
-	m := matrix{struck: map[strike]bool{}}
-	for _, sc := range scenarios() {
-		t.Run(sc.name, func(t *testing.T) {
-			points := sc.run(t, point{}, "")
-			m.passed = append(m.passed, sc.name+": "+names(points))
-			for _, p := range points {
-				for _, how := range faults(p) {
-					if m.skips(p, how) {
-						continue
-					}
-					t.Run(p.name+"/"+how, func(t *testing.T) { sc.run(t, p, how) })
-					m.strike(p, how)
-				}
+	m, alone := matrix{struck: map[strike]bool{}}, map[string]map[string]int{}
+	for _, fleet := range []bool{false, true} {
+		for _, sc := range scenarios() {
+			name := sc.name
+			if fleet {
+				name += ", two processes"
 			}
-		})
+			t.Run(name, func(t *testing.T) {
+				learnt := sc.run(t, fleet, point{}, "")
+				points := learnt.points
+				if !fleet {
+					alone[sc.name] = learnt.calls
+				} else if sc.begin == nil && len(sc.acts) == 0 && !maps.Equal(learnt.calls, alone[sc.name]) {
+					t.Errorf("two processes made the calls %v, one %v", learnt.calls, alone[sc.name])
+				}
+				if !fleet {
+					m.passed = append(m.passed, name+": "+names(points))
+				}
+				for _, p := range points {
+					for _, how := range faults(p, fleet) {
+						if m.skips(p, how) {
+							continue
+						}
+						t.Run(p.name+"/"+how, func(t *testing.T) {
+							got := sc.run(t, fleet, p, how)
+							if stopped := how == stopBefore || how == stopAfter; stopped && got.attentions > learnt.attentions {
+								t.Errorf("a person was called %d times, %d without the fault", got.attentions, learnt.attentions)
+							}
+							switch {
+							case got.hits == 1:
+								m.strike(p, how)
+							case got.hits > 1 || !fleet: // which way two processes go differs from run to run
+								t.Errorf("the fault struck %d times", got.hits)
+							}
+						})
+					}
+				}
+			})
+		}
 	}
 	t.Logf("%d faults struck", m.runs)
 	if !t.Failed() {
@@ -77,8 +103,16 @@ func TestCrashMatrix(t *testing.T) {
 	}
 }
 
+// outcome is what happened in a run of a scenario.
+type outcome struct {
+	points     []point        // that were reached
+	hits       int            // of the fault
+	attentions int            // calls for a person
+	calls      map[string]int // to providers, by operation
+}
+
 // run lets the scenario happen with one fault, and judges the end.
-func (sc scenario) run(t *testing.T, strike point, how string) (reached []point) {
+func (sc scenario) run(t *testing.T, fleet bool, strike point, how string) (o outcome) {
 	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
@@ -87,7 +121,7 @@ func (sc scenario) run(t *testing.T, strike point, how string) (reached []point)
 			t.Fatal(err)
 		}
 		defer sim.Close() //nolint:errcheck // closed below unless the test failed before
-		w := &world{log: memory.New(), sim: sim, strike: strike, how: how}
+		w := &world{log: memory.New(), sim: sim, strike: strike, how: how, shared: fleet, calls: map[string]int{}}
 		if sc.begin != nil {
 			sc.begin(sim)
 		}
@@ -96,16 +130,13 @@ func (sc scenario) run(t *testing.T, strike point, how string) (reached []point)
 		if err := sim.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if how != "" && w.hits != 1 {
-			t.Fatalf("the fault struck %d times", w.hits)
-		}
 		for _, wrong := range w.wrongs {
 			t.Error(wrong)
 		}
 		sc.judge(t, filepath.Join(dir, simulator.LedgerFile), id, end)
-		reached = w.reached
+		o = outcome{w.reached, w.hits, count(t, w.log, fulfilment.NeedsAttention{}.EventType()), w.calls}
 	})
-	return reached
+	return o
 }
 
 // patience is how long, in the bubble's time, an order may take.
@@ -129,15 +160,25 @@ func (sc scenario) drive(t *testing.T, w *world) (domain.OrderID, seen) {
 		place,
 	}
 	acts, wait, end := sc.acts, quick, eventlog.Position(0)
-	p := w.start(t)
-	defer func() { p.stop() }()
-	for start := time.Now(); time.Since(start) < patience; {
-		select {
-		case <-p.dead:
+	running := []*process{w.start(t)}
+	if w.shared {
+		running = append(running, w.start(t))
+	}
+	defer func() {
+		for _, p := range running {
 			p.stop()
-			p = w.start(t)
-		default:
 		}
+	}()
+	for start := time.Now(); time.Since(start) < patience; {
+		for i, p := range running {
+			select {
+			case <-p.dead:
+				p.stop()
+				running[i] = w.start(t)
+			default:
+			}
+		}
+		p := running[0]
 		now := readSeen(t, w, id)
 		switch {
 		case len(setup) > 0:

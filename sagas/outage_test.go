@@ -26,6 +26,10 @@ import (
 	"orderflow/sagas/fulfilling"
 )
 
+// settledWithin is how soon after an outage of the gateway every order is settled, those
+// whose charge is in doubt among them.
+const settledWithin = time.Minute
+
 // While the gateway hangs, orders are taken and wait; when it is back they
 // settle by themselves, soon after the breaker closes and not each when its
 // own pause is over. No order is charged twice.
@@ -64,25 +68,27 @@ func TestOutageIsWaitedOut(t *testing.T) {
 		if n := count(t, log, order.Confirmed{}.EventType()); n != 0 {
 			t.Fatalf("%d orders were confirmed in the outage", n)
 		}
-		if waiting := count(t, log, payment.Deferred{}.EventType()); waiting < orders {
-			t.Fatalf("only %d payments say that they wait", waiting)
-		}
-		sim.SetOutage(simulator.Payment, simulator.Default, simulator.Work)
-		// One call tries the half-open breaker, and then all that wait for it
-		// come at once; those whose charge is in doubt ask when their pause is over.
-		time.Sleep(charging.LastPause/4 + resilience.DefaultOpenFor)
-		soon, inDoubt := having(t, log, order.Confirmed{}.EventType()), having(t, log, payment.OutcomeUnknown{}.EventType())
+		waiting, inDoubt := having(t, log, payment.Deferred{}.EventType()), having(t, log, payment.OutcomeUnknown{}.EventType())
 		if len(inDoubt) > orders/4 { // a bulkhead full of calls, and those that tried the half-open breaker
 			t.Errorf("%d of %d charges were in doubt; the breaker lets through too much", len(inDoubt), orders)
 		}
-		for id := range having(t, log, order.Placed{}.EventType()) {
-			if !soon[id] && !inDoubt[id] {
-				t.Errorf("%s only waited for the breaker and was not confirmed soon after the outage", id)
-			}
+		maps.Copy(waiting, inDoubt)
+		if len(waiting) != orders {
+			t.Fatalf("only %d payments say that they wait", len(waiting))
 		}
-		time.Sleep(charging.LastPause)
+		recorded, at := 0, position(t, log)
+		time.Sleep(20 * time.Minute)
+		for range log.ReadAll(ctx, at) {
+			recorded++
+		}
+		// Each half-open breaker lets one call try, of which at most three events tell.
+		if most := 3 * int(20*time.Minute/resilience.DefaultOpenFor); recorded > most {
+			t.Errorf("%d events were recorded by %d orders that only wait, more than %d", recorded, orders, most)
+		}
+		sim.SetOutage(simulator.Payment, simulator.Default, simulator.Work)
+		time.Sleep(settledWithin)
 		if n := count(t, log, order.Confirmed{}.EventType()); n != orders {
-			t.Errorf("%d of %d orders were confirmed after the outage", n, orders)
+			t.Errorf("%d of %d orders were confirmed %s after the outage", n, orders, settledWithin)
 		}
 		sum, err := simulator.ReadLedger(filepath.Join(dir, simulator.LedgerFile))
 		if err != nil {
@@ -98,16 +104,9 @@ func TestOutageIsWaitedOut(t *testing.T) {
 // drive runs the three sagas behind guards as the embedded node does.
 func drive(ctx context.Context, running *sync.WaitGroup, log *memory.Log, bus *commands.Local, sim *simulator.Simulator) *tally {
 	told := &tally{deferred: map[string]int{}, steps: map[string]int{}}
-	var charge *sagas.Driver
-	gateway := resilience.NewGateway(sim.Gateway(simulator.Default), resilience.Options{Observer: resilience.Observer{
-		BreakerChanged: func(_, to resilience.State) {
-			if to == resilience.Closed {
-				charge.RetryAll()
-			}
-		},
-	}})
-	charge = sagas.NewDriver(sagas.Driver{Feed: log, Saga: charging.New(charging.Saga{
-		Gateway: gateway, GatewayName: "sim", Orders: bus.Orders, Payments: bus.Payments, Fulfilments: bus.Fulfilments, Steps: told.stepped, Deferred: told.put,
+	gateway := resilience.NewGateway(sim.Gateway(simulator.Default), resilience.Options{})
+	charge := sagas.NewDriver(sagas.Driver{Feed: log, Saga: charging.New(charging.Saga{
+		Gateways: charging.OneGateway("sim", gateway), Orders: bus.Orders, Payments: bus.Payments, Fulfilments: bus.Fulfilments, Steps: told.stepped, Deferred: told.put,
 	})})
 	drivers := []*sagas.Driver{
 		charge,
@@ -115,13 +114,14 @@ func drive(ctx context.Context, running *sync.WaitGroup, log *memory.Log, bus *c
 			Bus: bus, Orders: bus.Orders, Payments: bus.Payments, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments, Steps: told.stepped,
 		})}),
 		sagas.NewDriver(sagas.Driver{Feed: log, Saga: dispatching.New(dispatching.Saga{
-			Carrier: resilience.NewCarrier(sim.Carrier(simulator.Default), resilience.Options{}), CarrierName: "sim",
-			Orders: bus.Orders, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments, Steps: told.stepped,
+			Carriers: dispatching.OneCarrier("sim", resilience.NewCarrier(sim.Carrier(simulator.Default), resilience.Options{})),
+			Orders:   bus.Orders, Shipments: bus.Shipments, Fulfilments: bus.Fulfilments, Steps: told.stepped,
 		})}),
 	}
 	for _, d := range drivers {
 		running.Go(func() { _ = d.Run(ctx) })
 	}
+	running.Go(func() { _ = gateway.Watch(ctx, charge) })
 	return told
 }
 
@@ -194,4 +194,13 @@ func events(t *testing.T, log eventlog.Store, eventType string) (list []eventlog
 		}
 	}
 	return list
+}
+
+func position(t *testing.T, log *memory.Log) eventlog.Position {
+	t.Helper()
+	end, err := log.End(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return end
 }

@@ -72,7 +72,7 @@ func settlingBench(t *testing.T, test func(feed *settling, d *sagas.Driver, rele
 		feed, release := &settling{in: make(chan eventlog.Recorded)}, make(chan error)
 		d := sagas.NewDriver(sagas.Driver{Feed: feed, Saga: sagas.Saga{
 			Name: "test", Wakes: func(eventType string) bool { return eventType == "wakes" },
-			React: func(ctx context.Context, _ domain.OrderID) (time.Time, error) {
+			React: func(ctx context.Context, _ domain.OrderID, _ bool) (time.Time, error) {
 				select {
 				case err := <-release:
 					return time.Time{}, err
@@ -137,7 +137,7 @@ func TestAFeedIsNotToldOfTooMuch(t *testing.T) {
 func TestWake(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		looks, slow := 0, make(chan struct{})
-		b.react = func(context.Context, domain.OrderID) (time.Time, error) {
+		b.react = func(context.Context, domain.OrderID, bool) (time.Time, error) {
 			if looks++; looks == 2 {
 				<-slow
 			}

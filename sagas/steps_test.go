@@ -39,9 +39,13 @@ type strike struct{ step, how string }
 // compensations are the calls that a provider may refuse.
 func compensations() []string { return []string{"void", "refund", "cancel"} }
 
-// faults lists what can go wrong at a point.
-func faults(p point) []string {
+// faults lists what can go wrong at a point; in a fleet a process can also stand still
+// there while the other goes on.
+func faults(p point, fleet bool) []string {
 	all := []string{crashBefore, crashAfter, replyLost, replyLate, twice, notMade}
+	if fleet {
+		all = append(all, stopBefore, stopAfter)
+	}
 	if p.call {
 		all = append(all, failed)
 	}
@@ -51,12 +55,13 @@ func faults(p point) []string {
 	return all
 }
 
-// skips says whether a fault need not be struck again. A crash is struck at
+// skips says whether a fault need not be struck again. A crash or a stop is struck at
 // every point of every scenario but before an order is there; how a log answers
 // does not depend on the scenario.
 func (m *matrix) skips(p point, how string) bool {
 	setup := []string{catalog.Listed{}.EventType(), inventory.Received{}.EventType(), order.Placed{}.EventType()}
-	if p.call || (how == crashBefore || how == crashAfter) && !slices.Contains(setup, p.name) {
+	everywhere := how == crashBefore || how == crashAfter || how == stopBefore || how == stopAfter
+	if p.call || everywhere && !slices.Contains(setup, p.name) {
 		return false
 	}
 	return m.struck[strike{p.name, how}]
@@ -103,7 +108,7 @@ func elsewhere() []string {
 func (m *matrix) check(t *testing.T) {
 	t.Helper()
 	for _, p := range steps() {
-		for _, how := range faults(p) {
+		for _, how := range faults(p, true) {
 			switch hit := m.struck[strike{p.name, how}]; {
 			case slices.Contains(elsewhere(), p.name):
 				if hit {

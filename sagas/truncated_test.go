@@ -80,7 +80,7 @@ func TestTruncatedStreams(t *testing.T) {
 			continue
 		}
 		t.Run(sc.name, func(t *testing.T) {
-			for _, at := range sc.run(t, point{}, "") {
+			for _, at := range sc.run(t, false, point{}, "").points {
 				for _, kind := range cutKinds() {
 					for i, way := range []string{maxCount, deleted, tombstoned} {
 						for j, how := range []string{cutBefore, cutAfter} {

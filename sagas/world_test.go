@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -36,8 +37,10 @@ const (
 	replyLate   = "reply late"
 	twice       = "twice"
 	notMade     = "not made"
-	failed      = "failed"  // no effect, which the caller cannot know
-	refused     = "refused" // a compensation that the provider says no to, once
+	failed      = "failed"         // no effect, which the caller cannot know
+	refused     = "refused"        // a compensation that the provider says no to, once
+	stopBefore  = "stopped before" // for a minute, while the other process goes on
+	stopAfter   = "stopped after the effect"
 	cutBefore   = "cut before"
 	cutAfter    = "cut after" // and the process ends, so that nothing is in memory
 )
@@ -60,11 +63,13 @@ type world struct {
 	how     string
 	hits    int
 	reached []point
-	dead    chan struct{} // closed when the process now running has crashed
+	shared  bool // two processes run at a time
+	started int  // processes so far
 	late    sync.WaitGroup
 
-	inDoubt bool     // a capture was begun, and what became of it is neither recorded nor asked
-	wrongs  []string // what no gateway may be asked
+	inDoubt bool           // a capture was begun, and what became of it is neither recorded nor asked
+	wrongs  []string       // what no gateway may be asked
+	calls   map[string]int // to providers, by operation; nil counts none
 }
 
 // begun notes a call that the gateway gets. A capture whose outcome is open is
@@ -72,6 +77,9 @@ type world struct {
 func (w *world) begun(op string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.calls != nil {
+		w.calls[op]++
+	}
 	if op != "capture" {
 		return
 	}
@@ -116,16 +124,6 @@ func (w *world) meet(p point) string {
 	return w.how
 }
 
-func (w *world) crash() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	select {
-	case <-w.dead:
-	default:
-		close(w.dead)
-	}
-}
-
 // process is one run of the system on the world; everything it touches ends
 // when it crashes.
 type process struct {
@@ -137,9 +135,10 @@ type process struct {
 func (w *world) start(t *testing.T) *process {
 	t.Helper()
 	w.mu.Lock()
-	dead := make(chan struct{})
-	w.dead = dead
+	w.started++
+	claims := sagas.Claims{Process: "process " + strconv.Itoa(w.started), Shared: w.shared}
 	w.mu.Unlock()
+	dead := make(chan struct{})
 	out := outside{world: w, dead: dead}
 	local, inner, parcels := commands.NewLocal(out, nil), w.sim.Gateway(simulator.Default), w.sim.Carrier(simulator.Default)
 	if w.wrap != nil {
@@ -152,8 +151,14 @@ func (w *world) start(t *testing.T) *process {
 	var running sync.WaitGroup
 	for _, s := range []sagas.Saga{
 		fulfilling.New(fulfilling.Saga{Bus: local, Orders: local.Orders, Payments: local.Payments, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
-		charging.New(charging.Saga{Gateway: gateway{out, inner}, GatewayName: "sim", Orders: local.Orders, Payments: local.Payments, Fulfilments: local.Fulfilments}),
-		dispatching.New(dispatching.Saga{Carrier: carrier{out, parcels}, CarrierName: "sim", Orders: local.Orders, Shipments: local.Shipments, Fulfilments: local.Fulfilments}),
+		charging.New(charging.Saga{
+			Gateways: charging.OneGateway("sim", gateway{out, inner}), Claims: claims,
+			Orders: local.Orders, Payments: local.Payments, Fulfilments: local.Fulfilments,
+		}),
+		dispatching.New(dispatching.Saga{
+			Carriers: dispatching.OneCarrier("sim", carrier{out, parcels}), Claims: claims,
+			Orders: local.Orders, Shipments: local.Shipments, Fulfilments: local.Fulfilments,
+		}),
 	} {
 		running.Go(func() {
 			_ = sagas.NewDriver(sagas.Driver{Saga: s, Feed: out, Observer: sagas.Observer{Reacted: w.reacted}}).Run(ctx)
@@ -176,6 +181,22 @@ func (o outside) gone() error {
 		return nil
 	}
 }
+
+func (o outside) crash() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case <-o.dead:
+	default:
+		close(o.dead)
+	}
+}
+
+// stopFor stops the process as SIGSTOP does: the others go on meanwhile.
+func (o outside) stopFor() { time.Sleep(stopped) }
+
+// stopped is how long a stopped process stands still: longer than a claim lasts.
+const stopped = time.Minute
 
 // Append implements eventlog.Store.
 func (o outside) Append(ctx context.Context, s eventlog.Stream, v eventlog.Version, events ...eventlog.Pending) (eventlog.Appended, error) {
@@ -225,6 +246,12 @@ func (o outside) Append(ctx context.Context, s eventlog.Stream, v eventlog.Versi
 		_, _ = add()
 	case notMade:
 		return eventlog.Appended{}, domain.Errorf(domain.Unavailable, "not stored")
+	case stopBefore:
+		o.stopFor()
+	case stopAfter:
+		at, err := add()
+		o.stopFor()
+		return at, err
 	}
 	return add()
 }
@@ -242,19 +269,19 @@ func (o outside) Subscribe(ctx context.Context, above eventlog.Position, categor
 }
 
 // through makes an outside call, or what a fault makes of it.
-func through[R any](o outside, op, key string, call func() (R, error)) (R, error) {
+func through[R any](ctx context.Context, o outside, op, key string, call func() (R, error)) (R, error) {
 	if err := o.gone(); err != nil {
 		var zero R
 		return zero, err
 	}
 	o.begun(op)
 	o.called(op, key)
-	r, err := faulty(o, op, call)
+	r, err := faulty(ctx, o, op, call)
 	o.answered(op, err)
 	return r, err
 }
 
-func faulty[R any](o outside, op string, call func() (R, error)) (zero R, err error) {
+func faulty[R any](ctx context.Context, o outside, op string, call func() (R, error)) (zero R, err error) {
 	unknown := domain.Wrap(domain.Unknown, charging.Failure{Reason: "connection_lost"}, "no answer")
 	switch o.meet(point{name: op, call: true}) {
 	case crashBefore:
@@ -289,6 +316,15 @@ func faulty[R any](o outside, op string, call func() (R, error)) (zero R, err er
 		return zero, domain.Wrap(domain.Unavailable, charging.Failure{Reason: "circuit_open"}, "not called")
 	case failed:
 		return zero, unknown
+	case stopBefore:
+		o.stopFor()
+		if ctx.Err() != nil { // every client looks before it sends
+			return zero, domain.Wrap(domain.Unavailable, charging.Failure{Reason: "canceled"}, "not called")
+		}
+	case stopAfter:
+		r, err := call()
+		o.stopFor()
+		return r, err
 	case refused:
 		return zero, domain.Wrap(domain.Rejected, charging.Failure{Reason: "refused"}, "no")
 	}
@@ -301,20 +337,20 @@ type gateway struct {
 }
 
 func (g gateway) Capture(ctx context.Context, c charging.Charge) (charging.Receipt, error) {
-	return through(g.outside, "capture", string(c.Order), func() (charging.Receipt, error) { return g.inner.Capture(context.WithoutCancel(ctx), c) })
+	return through(ctx, g.outside, "capture", string(c.Order), func() (charging.Receipt, error) { return g.inner.Capture(context.WithoutCancel(ctx), c) })
 }
 
 func (g gateway) Lookup(ctx context.Context, key string) (charging.Receipt, error) {
-	return through(g.outside, "lookup", key, func() (charging.Receipt, error) { return g.inner.Lookup(context.WithoutCancel(ctx), key) })
+	return through(ctx, g.outside, "lookup", key, func() (charging.Receipt, error) { return g.inner.Lookup(context.WithoutCancel(ctx), key) })
 }
 
 func (g gateway) Void(ctx context.Context, key string) error {
-	_, err := through(g.outside, "void", key, func() (struct{}, error) { return struct{}{}, g.inner.Void(context.WithoutCancel(ctx), key) })
+	_, err := through(ctx, g.outside, "void", key, func() (struct{}, error) { return struct{}{}, g.inner.Void(context.WithoutCancel(ctx), key) })
 	return err
 }
 
 func (g gateway) Refund(ctx context.Context, b charging.RefundRequest) (charging.Receipt, error) {
-	return through(g.outside, "refund", string(b.Order), func() (charging.Receipt, error) { return g.inner.Refund(context.WithoutCancel(ctx), b) })
+	return through(ctx, g.outside, "refund", string(b.Order), func() (charging.Receipt, error) { return g.inner.Refund(context.WithoutCancel(ctx), b) })
 }
 
 type carrier struct {
@@ -323,10 +359,10 @@ type carrier struct {
 }
 
 func (c carrier) Book(ctx context.Context, b dispatching.Booking) (dispatching.Parcel, error) {
-	return through(c.outside, "book", string(b.Order), func() (dispatching.Parcel, error) { return c.inner.Book(context.WithoutCancel(ctx), b) })
+	return through(ctx, c.outside, "book", string(b.Order), func() (dispatching.Parcel, error) { return c.inner.Book(context.WithoutCancel(ctx), b) })
 }
 
 func (c carrier) Cancel(ctx context.Context, key string) error {
-	_, err := through(c.outside, "cancel", key, func() (struct{}, error) { return struct{}{}, c.inner.Cancel(context.WithoutCancel(ctx), key) })
+	_, err := through(ctx, c.outside, "cancel", key, func() (struct{}, error) { return struct{}{}, c.inner.Cancel(context.WithoutCancel(ctx), key) })
 	return err
 }

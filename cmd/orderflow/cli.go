@@ -21,6 +21,7 @@ import (
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/httpapi"
 	"orderflow/infra/peers"
+	"orderflow/infra/simulator"
 )
 
 // cli is the grammar of the command line: one field per subcommand, each in
@@ -85,7 +86,8 @@ func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
 		kong.Writers(stdout, stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.ShortUsageOnError(),
 		kong.Vars{
 			"data": node.DefaultDataDir(os.Getenv), "server": target.DefaultServerURL(os.Getenv), "listen": node.DefaultListen, "private": node.DefaultPrivate,
-			"roles": node.RoleNames(), "secret": strconv.Itoa(peers.MinSecretBytes),
+			"roles": node.RoleNames(), "gateways": node.GatewayNames(), "carriers": node.CarrierNames(),
+			"gateway": simulator.Default, "carrier": simulator.Default, "secret": strconv.Itoa(peers.MinSecretBytes),
 			"eventstore": node.DefaultEventstore, "storebench": strings.Join(bench.StoreNames(), ", "), "maxAppend": strconv.Itoa(esdbserver.MaxAppendTotalBytes), "user_password": userPassword, "scale": strconv.Itoa(bench.DefaultScale), "rows": strconv.Itoa(client.MaxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
 		})
 }

@@ -22,6 +22,7 @@ type serveCmd struct {
 	target.EventStoreFlag
 	node.RoleFlags
 	node.ElsewhereFlags
+	node.ProviderFlags
 	node.AuthFlags
 	Private      string        `help:"Where metrics and profiles listen, on this machine only; none if empty." default:"${private}" env:"ORDERFLOW_PRIVATE"`
 	PrivateToken string        `help:"What whoever reads metrics and profiles must bring as a bearer token; probes need none. Better set the variable." placeholder:"TOKEN" env:"ORDERFLOW_PRIVATE_TOKEN"`
@@ -48,7 +49,7 @@ func (c *serveCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Log
 	}
 	app, err := node.New(ctx, node.Config{
 		Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private, PrivateToken: c.PrivateToken, DrainWait: c.DrainWait,
-		Auth: auth, Fleet: others,
+		Providers: c.Providers(), Auth: auth, Fleet: others,
 	}, logger)
 	if err != nil {
 		return err

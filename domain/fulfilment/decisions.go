@@ -119,6 +119,18 @@ func CallAttention(step Step, reason string) Decision {
 	}
 }
 
+// IfStill returns decide for a fulfilment that waits for the same step as when it was
+// seen. If another process has gone on with it since, or a person has resumed it, it
+// returns no events: what the caller concluded is out of date.
+func IfStill(seen State, decide Decision) Decision {
+	return func(s State) ([]Event, error) {
+		if s.Next() != seen.Next() || s.Resumes != seen.Resumes {
+			return nil, nil
+		}
+		return decide(s)
+	}
+}
+
 // Resume resumes the work that waits for a person. If none waits, it does nothing.
 func Resume(by, note string) Decision {
 	return func(s State) ([]Event, error) {

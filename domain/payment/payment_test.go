@@ -53,7 +53,7 @@ func TestEveryDecisionInEveryStatus(t *testing.T) {
 		event  payment.Event
 		in     in
 	}{
-		{"start", payment.Start("sim", "ord_1", domain.GBP(1000)), started, in{
+		{"start", payment.Start("sim", "ord_1", domain.GBP(1000), domain.Claim{}, time.Time{}), started, in{
 			payment.StatusNone: event, payment.StatusAttempting: none, payment.StatusUnknown: none, payment.StatusCaptured: none,
 		}},
 		{"capture", payment.Capture("sim", "ref_1", domain.GBP(1000)), captured, in{
@@ -99,9 +99,9 @@ func TestEveryDecisionInEveryStatus(t *testing.T) {
 
 func TestAttemptsShareOneKey(t *testing.T) {
 	second := payment.AttemptStarted{Attempt: 2, Gateway: "sim", Key: "ord_1", Amount: domain.GBP(1000)}
-	given(t, started, deferred).When(payment.Start("sim", "ord_1", domain.GBP(1000))).Then(second)
-	given(t).When(payment.Start("sim", "ord_1", domain.GBP(-1))).ThenFails(domain.Invalid)
-	given(t).When(payment.Start("sim", "ord_1", domain.GBP(0))).Then(payment.AttemptStarted{Attempt: 1, Gateway: "sim", Key: "ord_1", Amount: domain.GBP(0)})
+	given(t, started, deferred).When(payment.Start("sim", "ord_1", domain.GBP(1000), domain.Claim{}, time.Time{})).Then(second)
+	given(t).When(payment.Start("sim", "ord_1", domain.GBP(-1), domain.Claim{}, time.Time{})).ThenFails(domain.Invalid)
+	given(t).When(payment.Start("sim", "ord_1", domain.GBP(0), domain.Claim{}, time.Time{})).Then(payment.AttemptStarted{Attempt: 1, Gateway: "sim", Key: "ord_1", Amount: domain.GBP(0)})
 }
 
 func TestOnlyOneCaptureAndOnlyWhatWasAskedFor(t *testing.T) {

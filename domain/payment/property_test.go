@@ -3,6 +3,7 @@ package payment_test
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -63,7 +64,7 @@ func decision(t *rapid.T, i int) payment.Decision {
 	}
 	switch rapid.IntRange(0, 11).Draw(t, "decision") {
 	case 0, 1:
-		return payment.Start("sim", "key", asked)
+		return payment.Start("sim", "key", asked, domain.Claim{}, time.Time{})
 	case 2, 3:
 		return payment.Capture("sim", reference, asked)
 	case 4:

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"orderflow/commands"
 	"orderflow/domain"
@@ -149,7 +150,7 @@ func TestDeletedStreamsOfAnOrderAreAProblem(t *testing.T) {
 func pay(t *testing.T, s *system, p placedOrder) {
 	t.Helper()
 	for _, decide := range []payment.Decision{
-		payment.Start("sim", "key", domain.GBP(500)), payment.Capture("sim", "pay_1", domain.GBP(500)),
+		payment.Start("sim", "key", domain.GBP(500), domain.Claim{}, time.Time{}), payment.Capture("sim", "pay_1", domain.GBP(500)),
 	} {
 		if _, _, err := s.bus.Payments.Transact(t.Context(), payment.Stream(p.OrderID), cause(p.OrderID), decide); err != nil {
 			t.Fatal(err)

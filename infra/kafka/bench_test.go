@@ -70,7 +70,7 @@ func BenchmarkFeed(b *testing.B) {
 		counted := &counting{Feed: k.Feed("bench")}
 		driver := sagas.NewDriver(sagas.Driver{Feed: counted, Saga: sagas.Saga{
 			Name: "bench", Categories: []string{order.Category}, Wakes: func(string) bool { return true },
-			React: func(context.Context, domain.OrderID) (time.Time, error) { return time.Time{}, nil },
+			React: func(context.Context, domain.OrderID, bool) (time.Time, error) { return time.Time{}, nil },
 		}})
 		b.StartTimer()
 		begun := time.Now()

@@ -52,7 +52,7 @@ func (l *looks) all(orders int, v eventlog.Version) bool {
 func watching(log *memory.Log, l *looks) sagas.Saga {
 	return sagas.Saga{
 		Name: "watching", Categories: []string{order.Category}, Wakes: func(string) bool { return true },
-		React: func(ctx context.Context, id domain.OrderID) (time.Time, error) {
+		React: func(ctx context.Context, id domain.OrderID, _ bool) (time.Time, error) {
 			var v eventlog.Version
 			for r, err := range log.Read(ctx, order.Stream(id), 0) {
 				if err != nil {

@@ -224,7 +224,7 @@ func TestALongLookLetsItsPartitionGoOn(t *testing.T) {
 	feed := k.Feed("watching")
 	running(t, sagas.NewDriver(sagas.Driver{Feed: feed, Saga: sagas.Saga{
 		Name: "watching", Categories: []string{order.Category}, Wakes: func(string) bool { return true },
-		React: func(ctx context.Context, id domain.OrderID) (time.Time, error) {
+		React: func(ctx context.Context, id domain.OrderID, _ bool) (time.Time, error) {
 			if id != orderID(0) {
 				others.Add(1)
 				return time.Time{}, nil
@@ -255,7 +255,7 @@ func TestAnInterruptedLookIsRepeatedByTheNext(t *testing.T) {
 	feed := &counting{Feed: k.Feed("watching")}
 	stop := running(t, sagas.NewDriver(sagas.Driver{Feed: feed, Saga: sagas.Saga{
 		Name: "watching", Categories: []string{order.Category}, Wakes: func(string) bool { return true },
-		React: func(ctx context.Context, id domain.OrderID) (time.Time, error) {
+		React: func(ctx context.Context, id domain.OrderID, _ bool) (time.Time, error) {
 			if id != orderID(0) {
 				close(beside)
 				return time.Time{}, nil

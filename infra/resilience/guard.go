@@ -32,6 +32,7 @@ type Guard struct {
 	options Options
 	words   words
 	breaker *breaker
+	closed  chan struct{} // signalled when the breaker has closed
 	slots   bulkhead.Bulkhead[any]
 	inUse   atomic.Int64
 	waiting atomic.Int64
@@ -45,7 +46,17 @@ type words struct {
 
 func newGuard(o Options, w words) *Guard {
 	o = o.withDefaults()
-	return &Guard{options: o, words: w, breaker: newBreaker(o), slots: bulkhead.New[any](o.Concurrent)}
+	closed, told := make(chan struct{}, 1), o.Observer.BreakerChanged
+	o.Observer.BreakerChanged = func(from, to State) {
+		if to == Closed {
+			select {
+			case closed <- struct{}{}:
+			default: // signalled already
+			}
+		}
+		told(from, to)
+	}
+	return &Guard{options: o, words: w, breaker: newBreaker(o), closed: closed, slots: bulkhead.New[any](o.Concurrent)}
 }
 
 // State returns the breaker's state. An open one stays open until a call tries it.

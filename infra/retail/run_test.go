@@ -65,9 +65,9 @@ func (w *world) sagas() []sagas.Saga {
 	b := w.bus
 	return []sagas.Saga{
 		fulfilling.New(fulfilling.Saga{Bus: b, Orders: b.Orders, Payments: b.Payments, Shipments: b.Shipments, Fulfilments: b.Fulfilments}),
-		charging.New(charging.Saga{Gateway: w.simulator.Gateway(simulator.Default), GatewayName: "simulator", Orders: b.Orders, Payments: b.Payments, Fulfilments: b.Fulfilments}),
+		charging.New(charging.Saga{Gateways: charging.OneGateway(simulator.Default, w.simulator.Gateway(simulator.Default)), Orders: b.Orders, Payments: b.Payments, Fulfilments: b.Fulfilments}),
 		dispatching.New(dispatching.Saga{
-			Carrier: w.simulator.Carrier(simulator.Default), CarrierName: "simulator", Orders: b.Orders, Shipments: b.Shipments, Fulfilments: b.Fulfilments,
+			Carriers: dispatching.OneCarrier(simulator.Default, w.simulator.Carrier(simulator.Default)), Orders: b.Orders, Shipments: b.Shipments, Fulfilments: b.Fulfilments,
 		}),
 	}
 }

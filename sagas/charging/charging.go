@@ -151,6 +151,6 @@ func (l run) step(ctx context.Context) (moved bool, again time.Time, err error) 
 }
 
 func (l run) attention(ctx context.Context, step fulfilment.Step, why string) (bool, time.Time, error) {
-	_, _, err := l.Fulfilments.Transact(ctx, fulfilment.Stream(l.id), aggregate.NewCause(l.id, "saga:"+Name), fulfilment.CallAttention(step, why))
+	_, _, err := l.Fulfilments.Transact(ctx, fulfilment.Stream(l.id), aggregate.NewCause(l.id, "saga:"+Name), fulfilment.IfStill(l.f, fulfilment.CallAttention(step, why)))
 	return false, time.Time{}, err
 }

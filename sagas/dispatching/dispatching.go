@@ -215,7 +215,7 @@ func (l *run) claim(ctx context.Context) (mine bool, again time.Time, err error)
 
 func (l *run) attention(ctx context.Context, step fulfilment.Step, why string) error {
 	_, _, err := l.Fulfilments.Transact(ctx, fulfilment.Stream(l.id), aggregate.NewCause(l.id, "saga:"+Name),
-		fulfilment.CallAttention(step, why))
+		fulfilment.IfStill(l.f, fulfilment.CallAttention(step, why)))
 	return err
 }
 

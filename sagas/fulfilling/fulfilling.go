@@ -276,9 +276,15 @@ func (l run) acceptReturns(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-func (l run) settleReturn(ctx context.Context) (bool, error) {
+func (l run) settleReturn(ctx context.Context) (_ bool, err error) {
 	open, _ := l.f.OpenReturn()
 	goods, ok := l.o.Return(open.ID)
+	if !ok { // another process may have accepted it after this one read the order
+		if l.o, _, err = l.Orders.Load(ctx, order.Stream(l.id)); err != nil {
+			return false, err
+		}
+		goods, ok = l.o.Return(open.ID)
+	}
 	if !ok {
 		return l.attention(ctx, fulfilment.StepSettleReturn, "the order knows no return "+open.ID)
 	}
@@ -304,7 +310,7 @@ func (l run) settleReturn(ctx context.Context) (bool, error) {
 }
 
 func (l run) attention(ctx context.Context, step fulfilment.Step, reason string) (bool, error) {
-	return l.record(ctx, fmt.Sprintf("attention-%d", l.f.Resumes), fulfilment.CallAttention(step, reason))
+	return l.record(ctx, fmt.Sprintf("attention-%d", l.f.Resumes), fulfilment.IfStill(l.f, fulfilment.CallAttention(step, reason)))
 }
 
 // record appends what a step led to. The step names the command, so that a

@@ -49,10 +49,14 @@ func (l *run) load(ctx context.Context) (err error) {
 }
 
 // missing calls for a person because a stream lacks events, which cause says; it
-// returns cause where that cannot be recorded. An order that was compensated, and one
-// that a person looks at already, need nothing more.
+// returns cause where that cannot be recorded, and moved if the order must be read again.
+// An order that was compensated, and one that a person looks at already, need nothing
+// more.
 func (l run) missing(ctx context.Context, reason string, cause error) (moved bool, err error) {
+	_, now, err := l.Fulfilments.Load(ctx, fulfilment.Stream(l.id))
 	switch {
+	case err == nil && now != l.begun: // another process has gone on: what was read does not fit together
+		return true, nil
 	case errors.Is(cause, errUnrecordable):
 		return false, cause
 	case l.f.Phase == fulfilment.PhaseCompensated:

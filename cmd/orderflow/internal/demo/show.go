@@ -98,8 +98,8 @@ func showHealth(ctx context.Context, a *node.App, s terminal.Streams) error {
 	for _, st := range status {
 		t.Row("view "+st.Group, fmt.Sprintf("%s, %d events behind", cmp.Or(st.Error, string(st.State)), st.LagEvents))
 	}
-	t.Row("payment gateway", fmt.Sprintf("breaker %s, %d of %d slots in use", a.Gateway.State(), a.Gateway.Status().InUse, a.Gateway.Status().Slots))
-	t.Row("carrier", fmt.Sprintf("breaker %s, %d of %d slots in use", a.Carrier.State(), a.Carrier.Status().InUse, a.Carrier.Status().Slots))
+	t.Row("payment gateway", fmt.Sprintf("breaker %s, %d of %d slots in use", a.Gateway().State(), a.Gateway().Status().InUse, a.Gateway().Status().Slots))
+	t.Row("carrier", fmt.Sprintf("breaker %s, %d of %d slots in use", a.Carrier().State(), a.Carrier().Status().InUse, a.Carrier().Status().Slots))
 	return t.Flush()
 }
 

@@ -17,7 +17,6 @@ import (
 	"orderflow/infra/httpapi"
 	"orderflow/infra/kafka"
 	"orderflow/infra/redis"
-	"orderflow/infra/resilience"
 	"orderflow/infra/simulator"
 	"orderflow/infra/telemetry"
 	"orderflow/projections"
@@ -37,11 +36,13 @@ type App struct {
 	Views        viewStore
 	Runner       *projections.Runner  // rebuilds and verifies; runs where the views are kept
 	ViewProgress viewProgress         // how far the views are
-	Simulator    *simulator.Simulator // nil without a role that needs it
+	Simulator    *simulator.Simulator // nil without a role that needs it, and where it is elsewhere
 	API          *httpapi.API         // nil without the role gateway
 
-	Gateway *resilience.Gateway // nil without the role payment
-	Carrier *resilience.Carrier // nil without the role shipping
+	process   string // names this start of the process
+	simulated simulated
+	gateways  []guardedGateway // in the order of the configuration; none without the role payment
+	carriers  []guardedCarrier // likewise, without the role shipping
 
 	local      *commands.Local
 	backend    backend
@@ -67,10 +68,11 @@ type App struct {
 // configuration), Unavailable (the folder or a port is in use), Internal (the
 // log or a ledger is refused).
 func New(ctx context.Context, c Config, logger *slog.Logger) (_ *App, err error) {
+	c.Providers = c.withDefaults()
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	a := &App{Config: c, Logger: logger}
+	a := &App{Config: c, Logger: logger, process: newProcess()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -112,14 +114,7 @@ func (a *App) openStores(ctx context.Context) (err error) {
 	if a.leases, err = a.backend.leases(ctx); err != nil {
 		return err
 	}
-	if !a.Config.Roles.has(rolePayment) && !a.Config.Roles.has(roleShipping) {
-		return nil
-	}
-	if a.Simulator, err = simulator.Open(a.Config.SimulatorDir(), a.Config.Simulator); err != nil {
-		return err
-	}
-	a.onClose(a.Simulator.Close)
-	return nil
+	return a.openSimulator()
 }
 
 // assemble connects the parts.

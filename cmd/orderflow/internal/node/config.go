@@ -33,6 +33,7 @@ type Config struct {
 	DrainWait    time.Duration     // how long the process says that it is not ready before it takes no more requests
 	BreakerOpen  time.Duration     // how long a provider's breaker stays open; 0 is resilience.DefaultOpenFor
 	Simulator    simulator.Options // how the gateway and the carrier behave
+	Providers                      // the gateways and carriers
 	Auth         authConfig        // who may use the API; the zero value is everybody on this machine
 	Fleet
 }
@@ -53,6 +54,9 @@ func (c Config) Check() error {
 		}
 	}
 	if err := c.checkPrivate(); err != nil {
+		return err
+	}
+	if err := c.Providers.check(c.Roles); err != nil {
 		return err
 	}
 	return c.Fleet.check(c.EventStore)

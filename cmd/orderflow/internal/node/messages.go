@@ -38,9 +38,17 @@ func (a *App) retryQueue(charging *sagas.Driver) {
 		return
 	}
 	a.groups = append(a.groups, kafka.RetryGroup)
-	ready := func() (time.Duration, bool) {
-		_, at, ok := a.Gateway.Ready()
-		return time.Until(at), ok
+	ready := func() (wait time.Duration, ok bool) { // one of the gateways
+		for i, g := range a.gateways {
+			_, at, ok := g.Ready()
+			if ok {
+				return 0, true
+			}
+			if left := time.Until(at); i == 0 || left < wait {
+				wait = left
+			}
+		}
+		return wait, false
 	}
 	a.runs("retry queue", func(ctx context.Context) error {
 		return a.kafka.RetryQueue().Run(ctx, ready, charging.Wake)

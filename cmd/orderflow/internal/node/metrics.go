@@ -42,10 +42,20 @@ func (a *App) newMetrics() *telemetry.Metrics {
 // providers are those that the roles of the process call.
 func (a *App) providers() (all []telemetry.Provider) {
 	if a.Config.Roles.has(rolePayment) {
-		all = append(all, telemetry.Provider{Name: telemetry.Payment, Status: func() telemetry.ProviderFigures { return figures(a.Gateway.Status()) }})
+		for i, name := range a.Config.Gateways {
+			all = append(all, telemetry.Provider{
+				Name:   metricName(telemetry.Payment, name, a.Config.Gateways[0]),
+				Status: func() telemetry.ProviderFigures { return figures(a.gateways[i].Status()) },
+			})
+		}
 	}
 	if a.Config.Roles.has(roleShipping) {
-		all = append(all, telemetry.Provider{Name: shipping, Status: func() telemetry.ProviderFigures { return figures(a.Carrier.Status()) }})
+		for i, name := range a.Config.Carriers {
+			all = append(all, telemetry.Provider{
+				Name:   metricName(shipping, name, a.Config.Carriers[0]),
+				Status: func() telemetry.ProviderFigures { return figures(a.carriers[i].Status()) },
+			})
+		}
 	}
 	return all
 }
@@ -126,21 +136,14 @@ func (a *App) sagaObserver() sagas.Observer {
 	return sagas.Observer{Reacted: m.Reacted, Lanes: m.Lanes, Incomplete: m.Incomplete, FeedFailed: m.FeedFailed, Stalled: m.Stalled}
 }
 
-// providerObserver counts the calls to one provider, and tells closed when its
-// breaker has closed; closed may be nil.
-func (a *App) providerObserver(provider string, closed chan<- struct{}) resilience.Observer {
+// providerObserver counts the calls to one provider and the changes of its breaker.
+func (a *App) providerObserver(provider string) resilience.Observer {
 	m := a.metrics.Load()
 	return resilience.Observer{
 		Called: m.Called(provider),
 		BreakerChanged: func(from, to resilience.State) {
 			m.BreakerChanged(provider, string(to))
 			a.Logger.Warn("circuit breaker", "provider", provider, "from", string(from), "to", string(to))
-			if to == resilience.Closed {
-				select {
-				case closed <- struct{}{}:
-				default: // no listener, or it was told already
-				}
-			}
 		},
 	}
 }

@@ -2,22 +2,16 @@ package node
 
 import (
 	"context"
+	"crypto/rand"
 
-	"orderflow/infra/resilience"
-	"orderflow/infra/simulator"
-	"orderflow/infra/telemetry"
 	"orderflow/sagas"
 	"orderflow/sagas/charging"
 	"orderflow/sagas/dispatching"
 	"orderflow/sagas/fulfilling"
 )
 
-const (
-	// providerName is the gateway's and the carrier's, as events record them.
-	providerName = "simulator"
-	// shipping is the carrier's guard in metrics; the gateway's is telemetry.Payment.
-	shipping = "shipping"
-)
+// shipping is the carrier's guard in metrics; the gateway's is telemetry.Payment.
+const shipping = "shipping"
 
 // sagaDrivers connects the sagas of the process's roles to what wakes them and
 // to the providers, each provider behind a guard of its own.
@@ -37,7 +31,7 @@ func (a *App) sagaDrivers(ctx context.Context) (all []*sagas.Driver, err error) 
 		case charging.Name:
 			driver = a.charging(checkpoints)
 		case dispatching.Name:
-			driver = a.driver(a.dispatching(), checkpoints)
+			driver = a.dispatching(checkpoints)
 		}
 		all = append(all, driver)
 	}
@@ -53,28 +47,35 @@ func (a *App) fulfilling() sagas.Saga {
 }
 
 func (a *App) charging(checkpoints sagas.Checkpoints) *sagas.Driver {
-	closed := make(chan struct{}, 1)
-	a.Gateway = resilience.NewGateway(a.Simulator.Gateway(simulator.Default), resilience.Options{
-		Name: telemetry.Payment, OpenFor: a.Config.BreakerOpen, Observer: a.providerObserver(telemetry.Payment, closed),
-	})
 	m := a.metrics.Load()
 	driver := a.driver(charging.New(charging.Saga{
-		Gateway: a.Gateway, GatewayName: providerName, Orders: a.local.Orders, Payments: a.local.Payments, Fulfilments: a.local.Fulfilments,
+		Gateways: a.openGateways(), Claims: a.claims(),
+		Orders: a.local.Orders, Payments: a.local.Payments, Fulfilments: a.local.Fulfilments,
 		Steps: m.Stepped(charging.Name), Deferred: m.PaymentDeferred,
 	}), checkpoints)
-	a.runs("watch over the gateway's breaker", func(ctx context.Context) error { return hurryAlong(ctx, closed, driver) })
+	for _, g := range a.gateways {
+		a.runs("watch over the breaker of "+g.metric, func(ctx context.Context) error { return g.Watch(ctx, driver) })
+	}
 	a.retryQueue(driver)
 	return driver
 }
 
-func (a *App) dispatching() sagas.Saga {
-	a.Carrier = resilience.NewCarrier(a.Simulator.Carrier(simulator.Default), resilience.Options{
-		Name: shipping, OpenFor: a.Config.BreakerOpen, Observer: a.providerObserver(shipping, nil),
-	})
-	return dispatching.New(dispatching.Saga{
-		Carrier: a.Carrier, CarrierName: providerName, Orders: a.local.Orders, Shipments: a.local.Shipments, Fulfilments: a.local.Fulfilments,
+func (a *App) dispatching(checkpoints sagas.Checkpoints) *sagas.Driver {
+	driver := a.driver(dispatching.New(dispatching.Saga{
+		Carriers: a.openCarriers(), Claims: a.claims(),
+		Orders: a.local.Orders, Shipments: a.local.Shipments, Fulfilments: a.local.Fulfilments,
 		Steps: a.metrics.Load().Stepped(dispatching.Name),
-	})
+	}), checkpoints)
+	for _, c := range a.carriers {
+		a.runs("watch over the breaker of "+c.metric, func(ctx context.Context) error { return c.Watch(ctx, driver) })
+	}
+	return driver
+}
+
+// claims are this process's. A log in an EventStoreDB may have other processes that call
+// providers; the embedded log has this one alone.
+func (a *App) claims() sagas.Claims {
+	return sagas.Claims{Process: a.process, Shared: a.Config.EventStore != ""}
 }
 
 func (a *App) driver(s sagas.Saga, checkpoints sagas.Checkpoints) *sagas.Driver {
@@ -83,15 +84,5 @@ func (a *App) driver(s sagas.Saga, checkpoints sagas.Checkpoints) *sagas.Driver 
 	})
 }
 
-// hurryAlong looks at the orders that wait for the gateway as soon as its
-// breaker has closed, instead of each when its own pause is over.
-func hurryAlong(ctx context.Context, closed <-chan struct{}, d *sagas.Driver) error {
-	for {
-		select {
-		case <-closed:
-			d.RetryAll()
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
+// newProcess names one start of a process.
+func newProcess() string { return rand.Text() }
