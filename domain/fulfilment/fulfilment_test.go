@@ -151,3 +151,13 @@ func TestStoredForm(t *testing.T) {
 	eventlogtest.Golden[fulfilment.Event](t, fulfilment.Codec, held, asked, paid, shipAsked, booked, completed,
 		reverting, cancel, shipOff, moneyBack, freed, reverted, returning, returned, stuck, resumed)
 }
+
+// A conclusion counts only while the fulfilment waits for the step it was drawn at.
+func TestIfStill(t *testing.T) {
+	undo := []fulfilment.Event{fulfilment.Reverting{}}
+	seen := fulfilment.Decider.Fold(fulfilment.State{}, undo...)
+	call := fulfilment.CallAttention(seen.Next(), "why")
+	given(t, undo...).When(fulfilment.IfStill(seen, call)).Then(fulfilment.NeedsAttention{Step: string(seen.Next()), Reason: "why"})
+	given(t, append(undo, fulfilment.NeedsAttention{}, fulfilment.Resumed{})...).When(fulfilment.IfStill(seen, call)).Then()
+	given(t, append(undo, fulfilment.StockReleased{}, fulfilment.Reverted{})...).When(fulfilment.IfStill(seen, call)).Then()
+}

@@ -231,7 +231,10 @@ func FailRefund(id, reason string) Decision {
 // FailRefundAgain records, at a time, that the gateway refused a refund that it had
 // refused before and that was asked for again after an operator resumed the order.
 func FailRefundAgain(id, reason string, at time.Time) Decision {
-	return onRefund(id, func(Refund) []Event {
+	return onRefund(id, func(r Refund) []Event {
+		if r.Failed == reason && r.RetryAt.Equal(at) {
+			return nil
+		}
 		return []Event{RefundDeferred{Refund: id, Reason: "resumed", RetryAt: at}, RefundFailed{Refund: id, Reason: reason}}
 	})
 }

@@ -27,6 +27,10 @@ var (
 	refunded       = payment.Refunded{Refund: "r1", Amount: domain.GBP(400), Reference: "ref_2"}
 	refundDeferred = payment.RefundDeferred{Refund: "r1", Reason: "timeout", RetryAt: soon}
 	refundFailed   = payment.RefundFailed{Refund: "r1", Reason: "account_closed"}
+
+	mine, theirs    = domain.Claim{By: "a", Until: later}, domain.Claim{By: "b", Until: later}
+	claimed         = payment.Claimed{Claim: mine}
+	startedForClaim = payment.AttemptStarted{Attempt: 1, Gateway: "sim", Key: "ord_1", Amount: domain.GBP(1000), Claim: &mine}
 )
 
 // The lives a payment can have led, by the status they end in.
@@ -156,6 +160,8 @@ func TestLifeOfARefund(t *testing.T) {
 		Then(payment.RefundDeferred{Refund: "r1", Reason: "timeout", RetryAt: later})
 	given(t, after(refundFailed)...).When(payment.FailRefund("r1", "account_closed")).Then()
 	given(t, after(refundFailed)...).When(payment.FinishRefund("r1", "ref_2")).Then(refunded)
+	given(t, after(refundFailed)...).When(payment.FailRefundAgain("r1", "account_closed", soon)).
+		Then(payment.RefundDeferred{Refund: "r1", Reason: "resumed", RetryAt: soon}, refundFailed)
 	given(t, after(refunded)...).When(payment.FinishRefund("r1", "ref_3")).Then()
 	given(t, after(refunded)...).When(payment.FailRefund("r1", "late")).Then()
 	given(t, after(refunded)...).When(payment.DeferRefund("r1", "late", later)).Then()
@@ -168,5 +174,38 @@ func TestLifeOfARefund(t *testing.T) {
 
 func TestStoredForms(t *testing.T) {
 	eventlogtest.Golden[payment.Event](t, payment.Codec, started, captured, declined, unknown, deferred, voided,
-		refundStarted, refunded, refundDeferred, refundFailed, voidDeferred)
+		refundStarted, refunded, refundDeferred, refundFailed, voidDeferred, claimed, startedForClaim)
+}
+
+// Of two processes one gets the claim, until it ends or a result is recorded.
+func TestClaims(t *testing.T) {
+	start := func(c domain.Claim, now time.Time) payment.Decision {
+		return payment.Start("sim", "ord_1", domain.GBP(1000), c, now)
+	}
+	given(t).When(start(mine, soon)).Then(startedForClaim)
+	given(t, startedForClaim).When(start(theirs, soon)).Then()
+	given(t, startedForClaim).When(payment.TakeClaim(theirs, soon)).Then()
+	given(t, startedForClaim).When(payment.TakeClaim(theirs, later)).Then(payment.Claimed{Claim: theirs})
+	given(t, startedForClaim).When(payment.TakeClaim(mine, soon)).Then()
+	given(t, startedForClaim, unknown).When(payment.TakeClaim(theirs, soon)).Then(payment.Claimed{Claim: theirs})
+	given(t, startedForClaim, deferred, claimed).When(start(theirs, soon)).Then()
+}
+
+// What a process learns from a call counts only while nobody else has gone on.
+func TestOnlyTheHolderOfTheClaimRecords(t *testing.T) {
+	lose := payment.Defer("sim", "canceled", soon)
+	given(t, startedForClaim).When(payment.Holding("a", lose)).Then(payment.Deferred{Gateway: "sim", Reason: "canceled", RetryAt: soon})
+	given(t, startedForClaim).When(payment.Holding("b", lose)).Then()
+	given(t, startedForClaim, unknown).When(payment.Holding("a", lose)).Then()
+	given(t, started).When(payment.Holding("", lose)).Then(payment.Deferred{Gateway: "sim", Reason: "canceled", RetryAt: soon})
+}
+
+// What is decided without a call must not hide a call that was begun meanwhile.
+func TestWithoutACall(t *testing.T) {
+	given(t).When(payment.Postpone("sim", "circuit_open", soon)).Then(deferred)
+	given(t, started).When(payment.Postpone("sim", "circuit_open", soon)).Then()
+	given(t, started, unknown).When(payment.Postpone("sim", "circuit_open", soon)).Then()
+	given(t).When(payment.VoidUnattempted("reverted")).Then(voided)
+	given(t, deferred).When(payment.VoidUnattempted("reverted")).Then(voided)
+	given(t, started).When(payment.VoidUnattempted("reverted")).Then()
 }

@@ -11,11 +11,13 @@ import (
 type Decision = decider.Decision[State, Event]
 
 // StartBooking records that a carrier is about to be asked, under a claim in a fleet. It
-// returns no events if the outcome is known, or if another process has a claim at now:
-// then the caller must not call the carrier.
+// returns no events if that is recorded already, if the outcome is known, or if another
+// process has a claim at now: the caller may call the carrier if the state after it has
+// the caller's claim.
 func StartBooking(carrier, key string, claim domain.Claim, now time.Time) Decision {
 	return func(s State) ([]Event, error) {
-		if s.Status != StatusNone && s.Status != StatusDeferred || s.Claim.Excludes(claim.By, now) {
+		recorded := s.Asked && s.Claim == claim
+		if recorded || s.Status != StatusNone && s.Status != StatusDeferred || s.Claim.Excludes(claim.By, now) {
 			return nil, nil
 		}
 		started := BookingStarted{Carrier: carrier, Key: key}

@@ -25,7 +25,7 @@ const (
 type State struct {
 	Status            Status
 	Carrier           string // the one that was asked last, or has the parcel
-	Started           int    // bookings that a carrier was asked for
+	Asked             bool   // a booking was started and its result is not recorded
 	Tracking          string
 	EstimatedDelivery time.Time
 	Reason            string
@@ -41,8 +41,7 @@ var Decider = decider.Decider[State, Event]{Evolve: evolve}
 func evolve(s State, e Event) State {
 	switch e := e.(type) {
 	case BookingStarted:
-		s.Carrier = e.Carrier
-		s.Started++
+		s.Carrier, s.Asked = e.Carrier, true
 		if e.Claim != nil {
 			s.Claim = *e.Claim
 		}
@@ -71,6 +70,6 @@ func evolve(s State, e Event) State {
 	case Delivered:
 		s.Status = StatusDelivered
 	}
-	s.Claim = domain.Claim{} // the result of a call ends the claim to make it
+	s.Asked, s.Claim = false, domain.Claim{} // the result of a call ends the claim to make it
 	return s
 }

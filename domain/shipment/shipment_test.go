@@ -109,5 +109,32 @@ func TestOnlyTriesToCallOffCountAsSuch(t *testing.T) {
 }
 
 func TestStoredForms(t *testing.T) {
-	eventlogtest.Golden[shipment.Event](t, shipment.Codec, booked, refused, deferred, undoing, cancelled, dispatched, delivered)
+	eventlogtest.Golden[shipment.Event](t, shipment.Codec, booked, refused, deferred, undoing, cancelled, dispatched, delivered,
+		started, claimed, shipment.BookingStarted{Carrier: "sim", Key: "parcel-1"})
+}
+
+var (
+	noon         = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	mine, theirs = domain.Claim{By: "a", Until: noon.Add(time.Minute)}, domain.Claim{By: "b", Until: noon.Add(time.Minute)}
+	started      = shipment.BookingStarted{Carrier: "sim", Key: "parcel-1", Claim: &mine}
+	claimed      = shipment.Claimed{Claim: mine}
+)
+
+// Of two processes one gets the claim, until it ends or a result is recorded.
+func TestClaims(t *testing.T) {
+	start := func(c domain.Claim, now time.Time) shipment.Decision {
+		return shipment.StartBooking("sim", "parcel-1", c, now)
+	}
+	given := func(events ...shipment.Event) *decidertest.Scenario[shipment.State, shipment.Event] {
+		return decidertest.For(t, shipment.Decider).Given(events...)
+	}
+	given().When(start(mine, noon)).Then(started)
+	given(started).When(start(theirs, noon)).Then()
+	given(started).When(shipment.TakeClaim(theirs, noon)).Then()
+	given(started).When(shipment.TakeClaim(theirs, mine.Until)).Then(shipment.Claimed{Claim: theirs})
+	given(started, deferred).When(start(theirs, noon)).Then(shipment.BookingStarted{Carrier: "sim", Key: "parcel-1", Claim: &theirs})
+	given(started, booked).When(start(theirs, noon)).Then()
+	given(started).When(shipment.Holding("b", shipment.Book(booked))).Then()
+	given(started).When(shipment.Holding("a", shipment.Book(booked))).Then(booked)
+	given(started, booked, claimed).When(shipment.TakeClaim(theirs, noon)).Then()
 }

@@ -127,8 +127,9 @@ func (l *run) book(ctx context.Context) (time.Time, error) {
 		units += line.Quantity
 	}
 	now := time.Now()
-	p, recorded, err := l.append(ctx, shipment.StartBooking(l.name, l.key(), l.Claims.ForStart(now), now))
-	if err != nil || !recorded { // another process was first: look again when it has ended
+	claim := l.Claims.ForStart(now)
+	p, err := l.append(ctx, shipment.StartBooking(l.name, l.key(), claim, now))
+	if err != nil || p.Claim != claim { // another process was first: look again when it has ended
 		return p.Claim.Until, err
 	}
 	l.p = p
@@ -201,7 +202,7 @@ func (l *run) claim(ctx context.Context) (mine bool, again time.Time, err error)
 		return true, time.Time{}, nil
 	}
 	before := l.p
-	if l.p, _, err = l.append(ctx, shipment.TakeClaim(l.Claims.New(now), now)); err != nil {
+	if l.p, err = l.append(ctx, shipment.TakeClaim(l.Claims.New(now), now)); err != nil {
 		return false, time.Time{}, err
 	}
 	switch {
@@ -228,15 +229,14 @@ func (l *run) deferUntil(ctx context.Context, tries int, d shipment.Deferred) (t
 // conclude records the result of a call, unless another process has claimed the parcel
 // since.
 func (l *run) conclude(ctx context.Context, result shipment.Decision) error {
-	_, _, err := l.append(ctx, shipment.Holding(l.p.Claim.By, result))
+	_, err := l.append(ctx, shipment.Holding(l.p.Claim.By, result))
 	return err
 }
 
-// append records a decision. It returns the state after it, and whether there was
-// anything to record.
-func (l *run) append(ctx context.Context, decide shipment.Decision) (p shipment.State, recorded bool, err error) {
-	p, r, err := l.Shipments.Transact(ctx, shipment.Stream(l.id), aggregate.NewCause(l.id, "saga:"+Name), decide)
-	return p, r.Events > 0, err
+// append records a decision, and returns the state after it.
+func (l *run) append(ctx context.Context, decide shipment.Decision) (shipment.State, error) {
+	p, _, err := l.Shipments.Transact(ctx, shipment.Stream(l.id), aggregate.NewCause(l.id, "saga:"+Name), decide)
+	return p, err
 }
 
 // pause doubles with every try.
