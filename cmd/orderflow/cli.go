@@ -21,6 +21,7 @@ import (
 	"orderflow/infra/esdbserver"
 	"orderflow/infra/httpapi"
 	"orderflow/infra/peers"
+	"orderflow/infra/simulator"
 )
 
 // cli is the grammar of the command line: one field per subcommand, each in
@@ -31,6 +32,7 @@ type cli struct {
 
 	Serve       serveCmd           `cmd:"" help:"Run the order system on embedded stores."`
 	Eventstore  eventstoreCommands `cmd:"" help:"Run an EventStoreDB node on an embedded log, and look after its users."`
+	Simulator   simulatorCommands  `cmd:"" help:"Run payment gateways and carriers that can fail, for the processes of a fleet, and add up their ledger."`
 	Demo        demo.Command       `cmd:"" help:"Start everything, place realistic orders and show what happens to them."`
 	Import      importCmd          `cmd:"" help:"Import orders that were placed elsewhere."`
 	Order       orderCmd           `cmd:"" help:"Place, follow, cancel and return orders."`
@@ -86,6 +88,7 @@ func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
 		kong.Vars{
 			"data": node.DefaultDataDir(os.Getenv), "server": target.DefaultServerURL(os.Getenv), "listen": node.DefaultListen, "private": node.DefaultPrivate,
 			"roles": node.RoleNames(), "secret": strconv.Itoa(peers.MinSecretBytes),
+			"simulator": defaultSimulatorListen, "simulators": strings.Join(simulator.Names(), " or "),
 			"eventstore": node.DefaultEventstore, "storebench": strings.Join(bench.StoreNames(), ", "), "maxAppend": strconv.Itoa(esdbserver.MaxAppendTotalBytes), "user_password": userPassword, "scale": strconv.Itoa(bench.DefaultScale), "rows": strconv.Itoa(client.MaxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
 		})
 }

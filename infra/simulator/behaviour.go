@@ -135,6 +135,21 @@ func (r Rates) draw(seed uint64, op Op, name, key string, attempt int) Behaviour
 	return Work
 }
 
+// CheckOutage returns Invalid unless there are such a provider and behaviour.
+func CheckOutage(p Provider, name string, b Behaviour) error {
+	switch p {
+	case Payment, Shipping:
+	default:
+		return domain.Errorf(domain.Invalid, "%q is no kind of provider; say %s or %s.", p, Payment, Shipping)
+	}
+	switch b {
+	case Work, Decline, InsufficientFunds, Hang, Fail, LoseReply, Late, Twice, Unavailable:
+		return CheckName(name)
+	}
+	return domain.Errorf(domain.Invalid, "%q is no behaviour; say %s, %s, %s, %s, %s, %s, %s, %s or %s.",
+		b, Work, Decline, InsufficientFunds, Hang, Fail, LoseReply, Late, Twice, Unavailable)
+}
+
 // byToken reads a magic token; attempt counts from 1.
 func byToken(token string, attempt int) (Behaviour, bool) {
 	name, magic := strings.CutPrefix(token, "tok_")

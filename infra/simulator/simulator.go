@@ -46,6 +46,7 @@ type Options struct {
 // methods may be called at the same time.
 type Simulator struct {
 	options Options
+	ledger  string // its path
 	journal *journal
 	lock    io.Closer
 	closed  chan struct{}
@@ -91,13 +92,13 @@ func Open(dir string, opts Options) (*Simulator, error) {
 		return nil, domain.Wrap(domain.Conflict, err, "The simulator's ledger in %s is in use by another process", dir)
 	}
 	s := &Simulator{
-		options: opts, lock: lock, closed: make(chan struct{}),
+		options: opts, ledger: filepath.Join(dir, LedgerFile), lock: lock, closed: make(chan struct{}),
 		states: map[string]*providerState{}, script: map[scene][]Behaviour{}, outages: map[outage]Behaviour{},
 	}
 	for _, name := range Names() {
 		s.states[storedName(name)] = newProviderState()
 	}
-	s.journal, err = openJournal(filepath.Join(dir, LedgerFile), func(row Row) error {
+	s.journal, err = openJournal(s.ledger, func(row Row) error {
 		s.seq = row.Seq
 		return s.states[row.Name].replay(row)
 	})
@@ -170,6 +171,9 @@ func (s *Simulator) SetOutage(p Provider, name string, b Behaviour) {
 	s.outages[outage{p, storedName(name)}] = b
 }
 
+// Summary adds up the ledger; see [ReadLedger].
+func (s *Simulator) Summary() (Summary, error) { return ReadLedger(s.ledger) }
+
 // call serves one request: chosen behaviour, provider's rules, ledger, reply.
 // It fills in row as it was recorded.
 func (s *Simulator) call(ctx context.Context, row *Row) *refusal {
@@ -217,8 +221,8 @@ func (s *Simulator) receive(row *Row) (how Behaviour, answer *refusal, written *
 	if s.ended {
 		return Work, nil, nil, errClosed
 	}
-	if !wellFormed(row) {
-		return Work, &refusal{kind: domain.Rejected, reason: ReasonInvalidRequest}, settled(), nil
+	if reason := malformed(row); reason != "" {
+		return Work, &refusal{kind: domain.Rejected, reason: reason}, settled(), nil
 	}
 	row.Time = s.options.Now().UTC()
 	asked, times := *row, 1
@@ -314,10 +318,18 @@ func (s *Simulator) pause(ctx context.Context, d time.Duration) *refusal {
 	}
 }
 
-// wellFormed refuses names that would not come back from the ledger as they
-// went in. Such a request is turned away at the door and leaves no row.
-func wellFormed(row *Row) bool {
-	return row.Key != "" && WellFormed(row.Key, string(row.Order), row.Of, row.Token, string(row.Warehouse))
+// malformed returns why a request cannot be stored in the ledger and read back, or "".
+// Such a request is Rejected and leaves no row.
+func malformed(row *Row) string {
+	switch {
+	case row.Key == "" || !WellFormed(row.Key, string(row.Order), row.Of, row.Token, string(row.Warehouse), row.Amount.Currency):
+		return ReasonInvalidRequest
+	case row.Amount.Minor < 0:
+		return "invalid_amount"
+	case row.Units < 0:
+		return "invalid_units"
+	}
+	return ""
 }
 
 // WellFormed reports whether every name of a request is valid UTF-8 and no longer
