@@ -110,7 +110,7 @@ func (r Rates) check(p Provider) error {
 }
 
 // draw returns the same behaviour for the same seed, operation, provider, key and
-// attempt. The name is as in the ledger.
+// attempt.
 func (r Rates) draw(seed uint64, op Op, name, key string, attempt int) Behaviour {
 	if r == (Rates{}) {
 		return Work
@@ -119,7 +119,7 @@ func (r Rates) draw(seed uint64, op Op, name, key string, attempt int) Behaviour
 	h.Write([]byte(op))
 	h.Write([]byte{0})
 	h.Write([]byte(key))
-	if name != "" {
+	if name != Default {
 		h.Write([]byte{0})
 		h.Write([]byte(name))
 	}

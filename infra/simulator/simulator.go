@@ -53,7 +53,7 @@ type Simulator struct {
 
 	mu      sync.Mutex
 	seq     int64
-	states  map[string]*providerState // by name as in the ledger
+	states  map[string]*providerState // by name
 	script  map[scene][]Behaviour
 	outages map[outage]Behaviour
 	ended   bool
@@ -62,13 +62,13 @@ type Simulator struct {
 // scene is the calls that a script is for.
 type scene struct {
 	op        Op
-	name, key string // the name as in the ledger
+	name, key string
 }
 
 // outage is the provider that is out.
 type outage struct {
 	provider Provider
-	name     string // as in the ledger
+	name     string
 }
 
 // Open opens or creates the ledger in dir and brings back what it says. A
@@ -96,11 +96,11 @@ func Open(dir string, opts Options) (*Simulator, error) {
 		states: map[string]*providerState{}, script: map[scene][]Behaviour{}, outages: map[outage]Behaviour{},
 	}
 	for _, name := range Names() {
-		s.states[storedName(name)] = newProviderState()
+		s.states[name] = newProviderState()
 	}
 	s.journal, err = openJournal(s.ledger, func(row Row) error {
 		s.seq = row.Seq
-		return s.states[row.Name].replay(row)
+		return s.states[nameOf(row.Name)].replay(row)
 	})
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -132,11 +132,11 @@ func (s *Simulator) Close() error {
 
 // Gateway returns the payment provider with that name. One that is not among
 // [Names] is Unavailable for every call.
-func (s *Simulator) Gateway(name string) charging.Gateway { return gateway{s, storedName(name)} }
+func (s *Simulator) Gateway(name string) charging.Gateway { return gateway{s, name} }
 
 // Carrier returns the carrier with that name. One that is not among [Names] is
 // Unavailable for every call.
-func (s *Simulator) Carrier(name string) dispatching.Carrier { return carrier{s, storedName(name)} }
+func (s *Simulator) Carrier(name string) dispatching.Carrier { return carrier{s, name} }
 
 // AnyKey in a script stands for whatever key the next call of the operation has.
 const AnyKey = ""
@@ -147,7 +147,7 @@ const AnyKey = ""
 func (s *Simulator) Next(op Op, name, key string, behaviours ...Behaviour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := scene{op, storedName(name), key}
+	at := scene{op, name, key}
 	s.script[at] = append(s.script[at], behaviours...)
 }
 
@@ -168,7 +168,7 @@ func (s *Simulator) Scripted() int {
 func (s *Simulator) SetOutage(p Provider, name string, b Behaviour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.outages[outage{p, storedName(name)}] = b
+	s.outages[outage{p, name}] = b
 }
 
 // Summary adds up the ledger; see [ReadLedger].
@@ -176,14 +176,14 @@ func (s *Simulator) Summary() (Summary, error) { return ReadLedger(s.ledger) }
 
 // call serves one request: chosen behaviour, provider's rules, ledger, reply.
 // It fills in row as it was recorded.
-func (s *Simulator) call(ctx context.Context, row *Row) *refusal {
+func (s *Simulator) call(ctx context.Context, name string, row *Row) *refusal {
 	if ctx.Err() != nil {
 		return &refusal{kind: domain.Unavailable, reason: ReasonCanceled} // never sent
 	}
-	if s.states[row.Name] == nil {
+	if s.states[name] == nil {
 		return &refusal{kind: domain.Unavailable, reason: ReasonUnknownProvider}
 	}
-	row.Provider = row.Op.provider()
+	row.Provider, row.Name = row.Op.provider(), storedName(name)
 	if ended := s.pause(ctx, s.options.Delay); ended != nil {
 		return ended
 	}
@@ -228,7 +228,7 @@ func (s *Simulator) receive(row *Row) (how Behaviour, answer *refusal, written *
 	asked, times := *row, 1
 	for n := 0; n < times; n++ {
 		*row = asked
-		attempt := s.states[row.Name].count(*row)
+		attempt := s.states[nameOf(row.Name)].count(*row)
 		if n == 0 {
 			if how = s.choose(row, attempt); how == Twice {
 				times = 2
@@ -263,12 +263,13 @@ func (s *Simulator) serve(row *Row, how Behaviour) *refusal {
 		row.Reply = Delay
 	case Work, Decline, InsufficientFunds, Twice:
 	}
-	return s.states[row.Name].apply(row, how)
+	return s.states[nameOf(row.Name)].apply(row, how)
 }
 
 // choose follows the order of the package comment.
 func (s *Simulator) choose(row *Row, attempt int) Behaviour {
-	for _, at := range []scene{{row.Op, row.Name, row.Key}, {row.Op, row.Name, AnyKey}} {
+	name := nameOf(row.Name)
+	for _, at := range []scene{{row.Op, name, row.Key}, {row.Op, name, AnyKey}} {
 		if left := s.script[at]; len(left) > 0 {
 			if s.script[at] = left[1:]; len(left) == 1 {
 				delete(s.script, at)
@@ -276,7 +277,7 @@ func (s *Simulator) choose(row *Row, attempt int) Behaviour {
 			return left[0]
 		}
 	}
-	if b := s.outages[outage{row.Provider, row.Name}]; b != "" && b != Work {
+	if b := s.outages[outage{row.Provider, name}]; b != "" && b != Work {
 		return b
 	}
 	if row.Op == Capture {
@@ -289,11 +290,11 @@ func (s *Simulator) choose(row *Row, attempt int) Behaviour {
 			return b
 		}
 	}
-	rates, named := s.options.Named[nameOf(row.Name)]
+	rates, named := s.options.Named[name]
 	if !named {
 		rates = NamedRates{s.options.Payment, s.options.Shipping}
 	}
-	return rates.of(row.Provider).draw(s.options.Seed, row.Op, row.Name, row.Key, attempt)
+	return rates.of(row.Provider).draw(s.options.Seed, row.Op, name, row.Key, attempt)
 }
 
 const forever time.Duration = 1<<63 - 1
