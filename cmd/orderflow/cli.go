@@ -88,7 +88,7 @@ func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
 		kong.Vars{
 			"data": node.DefaultDataDir(os.Getenv), "server": target.DefaultServerURL(os.Getenv), "listen": node.DefaultListen, "private": node.DefaultPrivate,
 			"roles": node.RoleNames(), "secret": strconv.Itoa(peers.MinSecretBytes),
-			"simulator": defaultSimulatorListen, "simulators": strings.Join(simulator.Names(), " or "),
+			"simulator": defaultSimulatorListen, "simulators": strings.Join(simulator.Names(), " or "), "behaviours": behaviourNames(),
 			"eventstore": node.DefaultEventstore, "storebench": strings.Join(bench.StoreNames(), ", "), "maxAppend": strconv.Itoa(esdbserver.MaxAppendTotalBytes), "user_password": userPassword, "scale": strconv.Itoa(bench.DefaultScale), "rows": strconv.Itoa(client.MaxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
 		})
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 
 	"orderflow/cmd/orderflow/internal/node"
 	"orderflow/cmd/orderflow/internal/terminal"
@@ -99,7 +100,15 @@ type simulatorOutageCmd struct {
 	simulatorSecret
 	Provider  string `arg:"" help:"payment or shipping."`
 	Name      string `arg:"" help:"The name of the gateway or carrier: ${simulators}."`
-	Behaviour string `arg:"" help:"How it treats every call: unavailable, fail, hang, lose_reply, late, twice, decline, insufficient_funds; work ends the outage."`
+	Behaviour string `arg:"" help:"How it treats every call: ${behaviours}; work ends the outage."`
+}
+
+func behaviourNames() string {
+	var names []string
+	for _, b := range simulator.Behaviours() {
+		names = append(names, string(b))
+	}
+	return strings.Join(names, ", ")
 }
 
 // Run sets the outage.

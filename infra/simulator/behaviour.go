@@ -4,6 +4,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"orderflow/domain"
@@ -24,6 +25,11 @@ const (
 	Twice             Behaviour = "twice"              // the request is delivered twice
 	Unavailable       Behaviour = "unavailable"        // the connection is refused
 )
+
+// Behaviours returns all of them.
+func Behaviours() []Behaviour {
+	return []Behaviour{Work, Decline, InsufficientFunds, Hang, Fail, LoseReply, Late, Twice, Unavailable}
+}
 
 // Provider is one of the two kinds of provider that are simulated; see [Names].
 type Provider string
@@ -142,12 +148,10 @@ func CheckOutage(p Provider, name string, b Behaviour) error {
 	default:
 		return domain.Errorf(domain.Invalid, "%q is no kind of provider; say %s or %s.", p, Payment, Shipping)
 	}
-	switch b {
-	case Work, Decline, InsufficientFunds, Hang, Fail, LoseReply, Late, Twice, Unavailable:
-		return CheckName(name)
+	if !slices.Contains(Behaviours(), b) {
+		return domain.Errorf(domain.Invalid, "%q is no behaviour; say one of %s.", b, Behaviours())
 	}
-	return domain.Errorf(domain.Invalid, "%q is no behaviour; say %s, %s, %s, %s, %s, %s, %s, %s or %s.",
-		b, Work, Decline, InsufficientFunds, Hang, Fail, LoseReply, Late, Twice, Unavailable)
+	return CheckName(name)
 }
 
 // byToken reads a magic token; attempt counts from 1.
