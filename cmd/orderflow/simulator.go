@@ -72,6 +72,9 @@ func (c *simulatorCmd) Run(ctx context.Context, s terminal.Streams, logger *slog
 	if err != nil {
 		return err
 	}
+	if cut := sim.CutBytes(); cut > 0 {
+		logger.WarnContext(ctx, "the ledger ended in an unfinished row, as after a crash; it was cut off, and its call was not answered", "bytes", cut)
+	}
 	socket, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return errors.Join(domain.Wrap(domain.Unavailable, &node.PortError{Err: err}, "Cannot listen on %s; choose another address with --listen, where port 0 takes a free one", c.Listen), sim.Close())

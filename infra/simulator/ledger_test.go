@@ -103,6 +103,9 @@ func TestTornLastLineIsCutOff(t *testing.T) {
 			t.Fatalf("cut at %d: read %d rows, want %d", cut, sum.Rows, rows-1)
 		}
 		s := open(t, torn, simulator.Options{})
+		if s.CutBytes() != int64(cut-last) {
+			t.Fatalf("cut at %d: Open says that it cut off %d bytes", cut, s.CutBytes())
+		}
 		if now, err := os.Stat(path); err != nil || now.Size() != int64(last) {
 			t.Fatalf("cut at %d: %d bytes after opening, want %d", cut, now.Size(), last)
 		}

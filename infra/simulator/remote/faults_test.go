@@ -151,6 +151,7 @@ func TestRepliesOfOthersAreUnknown(t *testing.T) {
 		"no reference":              {200, `{"key":"a"}`, domain.Unknown},
 		"another status":            {201, `{"key":"a","reference":"ch_1"}`, domain.Unknown},
 		"a redirect":                {307, "", domain.Unknown},
+		"a redirect to a page":      {303, "", domain.Unknown},
 		"a page that is not found":  {404, "404 page not found", domain.Unknown},
 		"a conflict of others":      {409, "{}", domain.Unknown},
 		"too many requests":         {429, "slow down", domain.Unknown},
@@ -324,5 +325,27 @@ func TestNewClientRefusesWhatIsNoAddress(t *testing.T) {
 		if c, err := remote.NewClient(base, secret); domain.KindOf(err) != domain.Invalid || c != nil {
 			t.Errorf("%q: %v", base, err)
 		}
+	}
+}
+
+func TestProbesNeedNoSecret(t *testing.T) {
+	s := serve(t, simulator.Options{})
+	h := remote.Handler(s.sim, secret)
+	probe := func(which string) int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/healthz/"+which, nil))
+		return w.Code
+	}
+	for _, which := range []string{"live", "ready", "started"} {
+		if code := probe(which); code != http.StatusOK {
+			t.Errorf("%s: %d", which, code)
+		}
+	}
+	s.stop()
+	if live, ready := probe("live"), probe("ready"); live != http.StatusOK || ready != http.StatusServiceUnavailable {
+		t.Errorf("of a closed simulator: live %d, ready %d", live, ready)
+	}
+	if code := probe("secret"); code != http.StatusUnauthorized {
+		t.Errorf("another path: %d", code)
 	}
 }

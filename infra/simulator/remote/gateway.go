@@ -84,11 +84,3 @@ func shippingError(f *failure) error {
 	}
 	return f.port(dispatching.Failure{Reason: f.reasonOrKind()})
 }
-
-// reasonOrKind returns the reason; a fault without one has its kind.
-func (f *failure) reasonOrKind() string {
-	if f.reason == "" {
-		return f.kind.String()
-	}
-	return f.reason
-}

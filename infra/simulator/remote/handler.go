@@ -1,13 +1,9 @@
 package remote
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -20,7 +16,8 @@ import (
 )
 
 // Handler returns the service of sim. A caller that does not send the secret gets 401
-// and nothing else; so does every caller if [CheckSecret] refuses the secret.
+// and nothing else; so does every caller if [CheckSecret] refuses the secret. Only the
+// probes below /healthz/ need none.
 func Handler(sim *simulator.Simulator, secret string) http.Handler {
 	h := &handler{sim: sim, secret: sha256.Sum256([]byte(secret)), usable: CheckSecret(secret) == nil}
 	mux := http.NewServeMux()
@@ -29,7 +26,21 @@ func Handler(sim *simulator.Simulator, secret string) http.Handler {
 	}
 	mux.HandleFunc("POST "+outagePath, h.outage)
 	mux.HandleFunc("POST "+summaryPath, h.summary)
-	return h.authenticated(mux)
+	all := http.NewServeMux()
+	all.Handle("/", h.authenticated(mux))
+	for _, probe := range []string{"live", "ready", "started"} {
+		all.HandleFunc("GET /healthz/"+probe, h.health)
+	}
+	return timed(all)
+}
+
+// timed limits the reading of each request, of its body too where net/http skips that
+// after the reply.
+func timed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(ReadTimeout)) // a writer without deadlines is one of a test
+		next.ServeHTTP(w, r)
+	})
 }
 
 // CheckSecret is Invalid for a secret that could be guessed.
@@ -57,6 +68,15 @@ func (h *handler) authenticated(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// health answers a probe: a simulator that cannot write its ledger is not ready.
+func (h *handler) health(w http.ResponseWriter, r *http.Request) {
+	if err := h.sim.Ready(); err != nil && !strings.HasSuffix(r.URL.Path, "/live") {
+		reply(w, http.StatusServiceUnavailable, map[string]string{"status": "unavailable", "reason": "the ledger cannot be written"})
+		return
+	}
+	reply(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
 // call carries out one operation of a gateway or carrier.
@@ -125,73 +145,4 @@ func (h *handler) summary(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, sum.Abridged())
-}
-
-// read decodes the body of a request into v, or replies that it cannot. Such a request
-// has no effect and may be of another version, so it is Unavailable: it is not
-// taken for the provider's refusal.
-func read(w http.ResponseWriter, r *http.Request, v any) bool {
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(ReadTimeout)) // a writer without deadlines is one of a test
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBodyBytes))
-	_ = control.SetReadDeadline(time.Time{}) // what follows watches for the end of the connection
-	if err == nil {
-		decoder := json.NewDecoder(bytes.NewReader(data))
-		decoder.DisallowUnknownFields()
-		if err = decoder.Decode(v); err == nil && decoder.More() {
-			err = errors.New("the body has more than one JSON value")
-		}
-	}
-	if err != nil {
-		reply(w, http.StatusBadRequest, fault{Kind: domain.Unavailable.String(), Reason: reasonUnreadable, Text: "The request cannot be read: " + err.Error()})
-	}
-	return err == nil
-}
-
-// refuse replies with an error, or breaks the connection if no reply is to arrive.
-func refuse(w http.ResponseWriter, err error) {
-	kind, reason := domain.KindOf(err), reasonOf(err)
-	if kind == domain.Unknown {
-		switch reason {
-		case simulator.ReasonConnectionLost, simulator.ReasonTimeout, simulator.ReasonCanceled:
-			panic(http.ErrAbortHandler) // net/http closes the connection without a reply
-		}
-	}
-	text := err.Error()
-	if e, ok := errors.AsType[*domain.Error](err); ok {
-		text = e.Text
-	}
-	reply(w, statusOf(kind), fault{Kind: kind.String(), Reason: reason, Text: text})
-}
-
-func reasonOf(err error) string {
-	if f, ok := errors.AsType[charging.Failure](err); ok {
-		return f.Reason
-	}
-	if f, ok := errors.AsType[dispatching.Failure](err); ok {
-		return f.Reason
-	}
-	return ""
-}
-
-func statusOf(k domain.Kind) int {
-	switch k {
-	case domain.Rejected:
-		return http.StatusConflict
-	case domain.NotFound:
-		return http.StatusNotFound
-	case domain.Invalid:
-		return http.StatusUnprocessableEntity
-	case domain.Unavailable:
-		return http.StatusServiceUnavailable
-	case domain.Internal, domain.Conflict, domain.Mismatch, domain.Unknown, domain.Exhausted, domain.ReadOnly, domain.Incomplete:
-	}
-	return http.StatusInternalServerError
-}
-
-func reply(w http.ResponseWriter, status int, v any) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(WriteTimeout)) // a writer without deadlines is one of a test
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the caller may be gone; it asks again
 }
