@@ -264,7 +264,7 @@ func TestAnotherSecretIsRefused(t *testing.T) {
 	}
 }
 
-// A handler with a secret that could be guessed lets nobody in, not even with it.
+// A handler with a secret that could be guessed answers 401 to every caller, also to one with that secret.
 func TestAHandlerWithoutASecretAnswersNoCall(t *testing.T) {
 	s := serve(t, simulator.Options{})
 	for _, short := range []string{"", "short"} {

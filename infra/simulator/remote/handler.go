@@ -35,7 +35,8 @@ func Handler(sim *simulator.Simulator, secret string) http.Handler {
 }
 
 // timed limits the reading of each request, of its body too where net/http skips that
-// after the reply.
+// after the reply. Once a body is read net/http lifts the limit by itself, to learn when
+// the caller is gone.
 func timed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(ReadTimeout)) // a writer without deadlines is one of a test

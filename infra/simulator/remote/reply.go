@@ -26,9 +26,7 @@ func read(w http.ResponseWriter, r *http.Request, v any) bool {
 			err = errors.New("the body has more than one JSON value")
 		}
 	}
-	if err == nil { // net/http goes on reading to learn when the caller is gone
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-	} else {
+	if err != nil {
 		reply(w, http.StatusBadRequest, fault{Kind: domain.Unavailable.String(), Reason: reasonUnreadable, Text: "The request cannot be read: " + err.Error()})
 	}
 	return err == nil
