@@ -12,7 +12,8 @@
 //	commands/           one file per request; commandstest/ is the suite of its ports
 //	commands/aggregate/ how a decision becomes an append: cached states, batches, snapshots; aggregatetest/ has logs that fail or hang
 //	following/          reading the log for what must keep up with it: what becomes of a failure, and when nothing comes
-//	sagas/              the driver; fulfilling/ charging/ dispatching/ do the work that spans aggregates; sagastest/ is the suite of feeds
+//	sagas/              the driver; fulfilling/ charging/ dispatching/ do the work that spans aggregates; sagastest/ is the suite of feeds,
+//	                    and below those of the ports: chargingtest/ for payment gateways, dispatchingtest/ for carriers
 //	readmodels/         what readers see: one file per view; readmodelstest/ is the suite every store of views passes
 //	projections/        event → change of a view; runner, rebuild, verify; projectionstest/ makes histories and tries stores
 //	infra/memory/       every port in memory: the fake of all tests
@@ -27,7 +28,8 @@
 //	infra/sqlite/       views and checkpoints in SQLite
 //	infra/postgres/     views, checkpoints, snapshots and leases in PostgreSQL, for a fleet
 //	infra/redis/        what a fleet shares to be fast: copies of rows, limiter, results, stock, counters; never the truth
-//	infra/simulator/    a payment gateway and a carrier that can misbehave, with a ledger of their own
+//	infra/simulator/    two payment gateways and two carriers that can misbehave, with one ledger of their own; remote/ serves
+//	                    them to other processes
 //	infra/resilience/   breaker, bulkhead and timeout around every outside call
 //	infra/httpapi/      the public API (OpenAPI 3.1)
 //	infra/edge/         what stands before it: bearer tokens, CORS, security headers, limits on rate

@@ -32,6 +32,7 @@ type cli struct {
 
 	Serve       serveCmd           `cmd:"" help:"Run the order system on embedded stores."`
 	Eventstore  eventstoreCommands `cmd:"" help:"Run an EventStoreDB node on an embedded log, and look after its users."`
+	Simulator   simulatorCommands  `cmd:"" help:"Run payment gateways and carriers that can fail, for the processes of a fleet, and add up their ledger."`
 	Demo        demo.Command       `cmd:"" help:"Start everything, place realistic orders and show what happens to them."`
 	Import      importCmd          `cmd:"" help:"Import orders that were placed elsewhere."`
 	Order       orderCmd           `cmd:"" help:"Place, follow, cancel and return orders."`
@@ -88,6 +89,7 @@ func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
 			"data": node.DefaultDataDir(os.Getenv), "server": target.DefaultServerURL(os.Getenv), "listen": node.DefaultListen, "private": node.DefaultPrivate,
 			"roles": node.RoleNames(), "gateways": node.GatewayNames(), "carriers": node.CarrierNames(),
 			"gateway": simulator.Default, "carrier": simulator.Default, "secret": strconv.Itoa(peers.MinSecretBytes),
+			"simulator": defaultSimulatorListen, "simulators": strings.Join(simulator.Names(), " or "), "behaviours": behaviourNames(),
 			"eventstore": node.DefaultEventstore, "storebench": strings.Join(bench.StoreNames(), ", "), "maxAppend": strconv.Itoa(esdbserver.MaxAppendTotalBytes), "user_password": userPassword, "scale": strconv.Itoa(bench.DefaultScale), "rows": strconv.Itoa(client.MaxRows), "wait": strconv.Itoa(int(httpapi.MaxWait.Seconds())),
 		})
 }

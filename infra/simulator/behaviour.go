@@ -4,6 +4,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"orderflow/domain"
@@ -24,6 +25,11 @@ const (
 	Twice             Behaviour = "twice"              // the request is delivered twice
 	Unavailable       Behaviour = "unavailable"        // the connection is refused
 )
+
+// Behaviours returns all of them.
+func Behaviours() []Behaviour {
+	return []Behaviour{Work, Decline, InsufficientFunds, Hang, Fail, LoseReply, Late, Twice, Unavailable}
+}
 
 // Provider is one of the two kinds of provider that are simulated; see [Names].
 type Provider string
@@ -110,7 +116,7 @@ func (r Rates) check(p Provider) error {
 }
 
 // draw returns the same behaviour for the same seed, operation, provider, key and
-// attempt. The name is as in the ledger.
+// attempt.
 func (r Rates) draw(seed uint64, op Op, name, key string, attempt int) Behaviour {
 	if r == (Rates{}) {
 		return Work
@@ -119,7 +125,7 @@ func (r Rates) draw(seed uint64, op Op, name, key string, attempt int) Behaviour
 	h.Write([]byte(op))
 	h.Write([]byte{0})
 	h.Write([]byte(key))
-	if name != "" {
+	if name != Default {
 		h.Write([]byte{0})
 		h.Write([]byte(name))
 	}
@@ -133,6 +139,19 @@ func (r Rates) draw(seed uint64, op Op, name, key string, attempt int) Behaviour
 		}
 	}
 	return Work
+}
+
+// CheckOutage returns Invalid unless there are such a provider and behaviour.
+func CheckOutage(p Provider, name string, b Behaviour) error {
+	switch p {
+	case Payment, Shipping:
+	default:
+		return domain.Errorf(domain.Invalid, "%q is no kind of provider; say %s or %s.", p, Payment, Shipping)
+	}
+	if !slices.Contains(Behaviours(), b) {
+		return domain.Errorf(domain.Invalid, "%q is no behaviour; say one of %s.", b, Behaviours())
+	}
+	return CheckName(name)
 }
 
 // byToken reads a magic token; attempt counts from 1.

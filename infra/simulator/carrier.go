@@ -10,19 +10,19 @@ import (
 
 type carrier struct {
 	s    *Simulator
-	name string // as in the ledger
+	name string
 }
 
 func (c carrier) Book(ctx context.Context, b dispatching.Booking) (dispatching.Parcel, error) {
-	row := Row{Name: c.name, Op: Book, Key: b.Key, Order: b.Order, Warehouse: b.Warehouse, Units: b.Units}
-	if no := c.s.call(ctx, &row); no != nil {
+	row := Row{Op: Book, Key: b.Key, Order: b.Order, Warehouse: b.Warehouse, Units: b.Units}
+	if no := c.s.call(ctx, c.name, &row); no != nil {
 		return dispatching.Parcel{}, shippingError(no)
 	}
 	return dispatching.Parcel{Tracking: reference("trk_", c.name, b.Key), EstimatedDelivery: c.s.promised(c.name, b.Key)}, nil
 }
 
 func (c carrier) Cancel(ctx context.Context, key string) error {
-	if no := c.s.call(ctx, &Row{Name: c.name, Op: Cancel, Key: key}); no != nil {
+	if no := c.s.call(ctx, c.name, &Row{Op: Cancel, Key: key}); no != nil {
 		return shippingError(no)
 	}
 	return nil

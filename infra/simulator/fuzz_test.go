@@ -36,6 +36,7 @@ func FuzzDecodeRow(f *testing.F) {
 	f.Add([]byte(goldenRow))
 	f.Add([]byte(`{"seq":1,"time":"2023-11-24T00:00:00Z","provider":"shipping","op":"book","key":"b","warehouse":"main","units":3,"effective":true,"result":"booked","reply":"sent"}`))
 	f.Add([]byte(`{"seq":1,"op":"steal"}`))
+	f.Add([]byte(`{"seq":1,"time":"2023-11-24T00:00:00Z","provider":"payment","name":"simulator-b","op":"void","key":"k","effective":true,"result":"voided","reply":"sent"}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		if own, ok := simulator.ReadOwn(line); ok {

@@ -35,6 +35,7 @@ var errClosed = errors.New("the simulator is closed")
 //	add ─┴▶ batch n ──┘   add, add, add ▶ batch n+1  └──▶ …
 type journal struct {
 	file *os.File
+	cut  int64         // bytes of an unfinished last line that were cut off
 	wake chan struct{} // capacity 1: there is something to write
 	done chan struct{} // the writer has ended
 
@@ -78,6 +79,16 @@ func (j *journal) add(r Row) (*batch, error) {
 	default:
 	}
 	return j.next, nil
+}
+
+// failed returns why nothing can be added, or nil.
+func (j *journal) failed() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		return errClosed
+	}
+	return j.err
 }
 
 func (b *batch) wait() error {
@@ -145,6 +156,10 @@ func openJournal(path string, replay func(Row) error) (*journal, error) {
 		return nil, domain.Wrap(domain.Unavailable, err, "The simulator's ledger cannot be opened")
 	}
 	whole, err := scan(file, replay)
+	var size int64
+	if err == nil {
+		size, err = file.Seek(0, io.SeekEnd)
+	}
 	if err == nil {
 		err = file.Truncate(whole)
 	}
@@ -157,7 +172,9 @@ func openJournal(path string, replay func(Row) error) (*journal, error) {
 	if err != nil {
 		return nil, errors.Join(domain.Wrap(domain.Internal, err, "The simulator's ledger %s is damaged; restore it or move it away", path), file.Close())
 	}
-	return newJournal(file), nil
+	j := newJournal(file)
+	j.cut = size - whole
+	return j, nil
 }
 
 // syncFolder makes the name of a new file as durable as its content.

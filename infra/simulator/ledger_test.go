@@ -32,6 +32,8 @@ func story(t *testing.T, s *simulator.Simulator) {
 	want(t, only(c.Book(ctx, booking("b1", 3))), 0, "")
 	want(t, c.Cancel(ctx, "b1"), 0, "")
 	want(t, c.Cancel(ctx, "b2"), 0, "")
+	want(t, only(s.Gateway(simulator.Second).Capture(ctx, charge("tok_visa", "tok_visa", 7))), 0, "")
+	want(t, s.Carrier(simulator.Second).Cancel(ctx, "b4"), 0, "")
 	s.Next(simulator.Book, simulator.Default, "b3", simulator.Decline)
 	want(t, only(c.Book(ctx, booking("b3", 3))), domain.Rejected, "undeliverable")
 }
@@ -59,6 +61,8 @@ func TestEverythingComesBack(t *testing.T) {
 		t.Errorf("before %v, after %v, %v", parcel, same, err)
 	}
 	want(t, only(g.Capture(ctx, charge("tok_visa", "tok_visa", 101))), domain.Rejected, "idempotency_mismatch")
+	want(t, only(s.Gateway(simulator.Second).Capture(ctx, charge("tok_visa", "tok_visa", 7))), 0, "")
+	want(t, only(s.Carrier(simulator.Second).Book(ctx, booking("b4", 1))), domain.Rejected, "canceled")
 	want(t, only(g.Capture(ctx, charge("tok_decline", "tok_decline", 100))), domain.Rejected, "card_declined")
 	want(t, only(g.Lookup(ctx, "tok_insufficient_funds")), domain.Rejected, "insufficient_funds")
 	want(t, only(g.Capture(ctx, charge("tok_fail_once", "tok_fail_once", 100))), 0, "") // its second attempt
@@ -69,7 +73,7 @@ func TestEverythingComesBack(t *testing.T) {
 	want(t, only(c.Book(ctx, booking("b2", 3))), domain.Rejected, "canceled")
 	want(t, only(c.Book(ctx, booking("b3", 3))), domain.Rejected, "undeliverable")
 	sum := ledger(t, dir)
-	if sum.Captured["GBP"] != 400 || sum.Refunded["GBP"] != 60 || sum.Bookings != 2 || sum.Cancellations != 1 || len(sum.DoubleCharged()) != 0 {
+	if sum.Captured["GBP"] != 407 || sum.Refunded["GBP"] != 60 || sum.Bookings != 2 || sum.Cancellations != 1 || len(sum.DoubleCharged()) != 1 {
 		t.Errorf("ledger %+v", sum)
 	}
 }
@@ -99,6 +103,9 @@ func TestTornLastLineIsCutOff(t *testing.T) {
 			t.Fatalf("cut at %d: read %d rows, want %d", cut, sum.Rows, rows-1)
 		}
 		s := open(t, torn, simulator.Options{})
+		if s.CutBytes() != int64(cut-last) {
+			t.Fatalf("cut at %d: Open says that it cut off %d bytes", cut, s.CutBytes())
+		}
 		if now, err := os.Stat(path); err != nil || now.Size() != int64(last) {
 			t.Fatalf("cut at %d: %d bytes after opening, want %d", cut, now.Size(), last)
 		}
@@ -125,15 +132,17 @@ func TestAnyOtherDamageIsRefused(t *testing.T) {
 	}
 	lines := strings.SplitAfter(string(whole), "\n")
 	damaged := map[string]string{
-		"a line is missing":        strings.Join(append(append([]string{}, lines[:3]...), lines[4:]...), ""),
-		"two lines changed places": lines[1] + lines[0] + strings.Join(lines[2:], ""),
-		"a line is there twice":    lines[0] + string(whole),
-		"a line is no JSON":        lines[0] + "{\n" + strings.Join(lines[2:], ""),
-		"the last line is no JSON": strings.Join(lines[:len(lines)-2], "") + "{\n",
-		"an empty line":            lines[0] + "\n" + strings.Join(lines[1:], ""),
-		"an endless line":          lines[0] + strings.Repeat("x", simulator.MaxLineBytes+1),
-		"an unknown operation":     strings.Replace(string(whole), `"op":"capture"`, `"op":"steal"`, 1),
-		"a foreign provider":       strings.Replace(string(whole), `"provider":"payment"`, `"provider":"shipping"`, 1),
+		"a line is missing":          strings.Join(append(append([]string{}, lines[:3]...), lines[4:]...), ""),
+		"two lines changed places":   lines[1] + lines[0] + strings.Join(lines[2:], ""),
+		"a line is there twice":      lines[0] + string(whole),
+		"a line is no JSON":          lines[0] + "{\n" + strings.Join(lines[2:], ""),
+		"the last line is no JSON":   strings.Join(lines[:len(lines)-2], "") + "{\n",
+		"an empty line":              lines[0] + "\n" + strings.Join(lines[1:], ""),
+		"an endless line":            lines[0] + strings.Repeat("x", simulator.MaxLineBytes+1),
+		"an unknown operation":       strings.Replace(string(whole), `"op":"capture"`, `"op":"steal"`, 1),
+		"a provider without a name":  strings.Replace(string(whole), `"name":"simulator-b"`, `"name":"stripe"`, 1),
+		"a row of the other gateway": strings.Replace(string(whole), `"provider":"payment","name":"simulator-b","op":"capture"`, `"provider":"payment","op":"capture"`, 1),
+		"a foreign provider":         strings.Replace(string(whole), `"provider":"payment"`, `"provider":"shipping"`, 1),
 		"a capture that was a repeat": strings.Replace(string(whole), `"effective":false,"result":"repeated"`,
 			`"effective":true,"result":"captured"`, 1),
 		"a refund beyond the capture": strings.Replace(string(whole), `"minor":60`, `"minor":160`, 1),

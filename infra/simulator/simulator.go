@@ -1,15 +1,12 @@
 package simulator
 
 import (
-	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -46,13 +43,14 @@ type Options struct {
 // methods may be called at the same time.
 type Simulator struct {
 	options Options
+	ledger  string // its path
 	journal *journal
 	lock    io.Closer
 	closed  chan struct{}
 
 	mu      sync.Mutex
 	seq     int64
-	states  map[string]*providerState // by name as in the ledger
+	states  map[string]*providerState // by name
 	script  map[scene][]Behaviour
 	outages map[outage]Behaviour
 	ended   bool
@@ -61,13 +59,13 @@ type Simulator struct {
 // scene is the calls that a script is for.
 type scene struct {
 	op        Op
-	name, key string // the name as in the ledger
+	name, key string
 }
 
 // outage is the provider that is out.
 type outage struct {
 	provider Provider
-	name     string // as in the ledger
+	name     string
 }
 
 // Open opens or creates the ledger in dir and brings back what it says. A
@@ -91,15 +89,15 @@ func Open(dir string, opts Options) (*Simulator, error) {
 		return nil, domain.Wrap(domain.Conflict, err, "The simulator's ledger in %s is in use by another process", dir)
 	}
 	s := &Simulator{
-		options: opts, lock: lock, closed: make(chan struct{}),
+		options: opts, ledger: filepath.Join(dir, LedgerFile), lock: lock, closed: make(chan struct{}),
 		states: map[string]*providerState{}, script: map[scene][]Behaviour{}, outages: map[outage]Behaviour{},
 	}
 	for _, name := range Names() {
-		s.states[storedName(name)] = newProviderState()
+		s.states[name] = newProviderState()
 	}
-	s.journal, err = openJournal(filepath.Join(dir, LedgerFile), func(row Row) error {
+	s.journal, err = openJournal(s.ledger, func(row Row) error {
 		s.seq = row.Seq
-		return s.states[row.Name].replay(row)
+		return s.states[nameOf(row.Name)].replay(row)
 	})
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
@@ -131,11 +129,11 @@ func (s *Simulator) Close() error {
 
 // Gateway returns the payment provider with that name. One that is not among
 // [Names] is Unavailable for every call.
-func (s *Simulator) Gateway(name string) charging.Gateway { return gateway{s, storedName(name)} }
+func (s *Simulator) Gateway(name string) charging.Gateway { return gateway{s, name} }
 
 // Carrier returns the carrier with that name. One that is not among [Names] is
 // Unavailable for every call.
-func (s *Simulator) Carrier(name string) dispatching.Carrier { return carrier{s, storedName(name)} }
+func (s *Simulator) Carrier(name string) dispatching.Carrier { return carrier{s, name} }
 
 // AnyKey in a script stands for whatever key the next call of the operation has.
 const AnyKey = ""
@@ -146,7 +144,7 @@ const AnyKey = ""
 func (s *Simulator) Next(op Op, name, key string, behaviours ...Behaviour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := scene{op, storedName(name), key}
+	at := scene{op, name, key}
 	s.script[at] = append(s.script[at], behaviours...)
 }
 
@@ -167,168 +165,21 @@ func (s *Simulator) Scripted() int {
 func (s *Simulator) SetOutage(p Provider, name string, b Behaviour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.outages[outage{p, storedName(name)}] = b
+	s.outages[outage{p, name}] = b
 }
 
-// call serves one request: chosen behaviour, provider's rules, ledger, reply.
-// It fills in row as it was recorded.
-func (s *Simulator) call(ctx context.Context, row *Row) *refusal {
-	if ctx.Err() != nil {
-		return &refusal{kind: domain.Unavailable, reason: ReasonCanceled} // never sent
+// Ready returns nil, or Unavailable when the simulator is closed or its ledger cannot be
+// written.
+func (s *Simulator) Ready() error {
+	if err := s.journal.failed(); err != nil {
+		return domain.Wrap(domain.Unavailable, err, "The simulator cannot write its ledger %s; free space on its disk and start the simulator again", s.ledger)
 	}
-	if s.states[row.Name] == nil {
-		return &refusal{kind: domain.Unavailable, reason: ReasonUnknownProvider}
-	}
-	row.Provider = row.Op.provider()
-	if ended := s.pause(ctx, s.options.Delay); ended != nil {
-		return ended
-	}
-	how, answer, written, err := s.receive(row)
-	if err == nil {
-		err = written.wait()
-	}
-	switch {
-	case errors.Is(err, errClosed):
-		return &refusal{kind: domain.Unavailable, reason: ReasonClosed}
-	case err != nil: // the ledger may or may not have the row: as with any provider's 5xx
-		return &refusal{kind: domain.Unknown, reason: ReasonLedgerBroken}
-	case s.options.Recorded != nil && row.Seq > 0:
-		s.options.Recorded(*row)
-	}
-	switch how {
-	case Hang:
-		return s.pause(ctx, forever)
-	case LoseReply:
-		return &refusal{kind: domain.Unknown, reason: ReasonConnectionLost}
-	case Late:
-		if ended := s.pause(ctx, s.options.LateBy); ended != nil {
-			return ended
-		}
-	case Work, Decline, InsufficientFunds, Fail, Twice, Unavailable:
-	}
-	return answer
+	return nil
 }
 
-// receive decides about a request and hands its rows to the ledger, under one
-// lock: the ledger's order is the order of the decisions.
-func (s *Simulator) receive(row *Row) (how Behaviour, answer *refusal, written *batch, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return Work, nil, nil, errClosed
-	}
-	if !wellFormed(row) {
-		return Work, &refusal{kind: domain.Rejected, reason: ReasonInvalidRequest}, settled(), nil
-	}
-	row.Time = s.options.Now().UTC()
-	asked, times := *row, 1
-	for n := 0; n < times; n++ {
-		*row = asked
-		attempt := s.states[row.Name].count(*row)
-		if n == 0 {
-			if how = s.choose(row, attempt); how == Twice {
-				times = 2
-			}
-		}
-		answer = s.serve(row, how)
-		s.seq++
-		row.Seq = s.seq
-		if written, err = s.journal.add(*row); err != nil {
-			return how, nil, nil, err
-		}
-	}
-	return how, answer, written, nil
-}
+// CutBytes returns the length of the unfinished last row that Open cut off the ledger.
+// A crash leaves such a row; its call was not answered.
+func (s *Simulator) CutBytes() int64 { return s.journal.cut }
 
-// serve fills in what becomes of the request and of its reply.
-func (s *Simulator) serve(row *Row, how Behaviour) *refusal {
-	row.Reply = Sent
-	switch how {
-	case Hang:
-		row.Result, row.Reply = "hung", Lost
-		return nil
-	case Fail:
-		row.Result = "server_error"
-		return &refusal{kind: domain.Unknown, reason: row.Result}
-	case Unavailable:
-		row.Result, row.Reply = "unavailable", Lost
-		return &refusal{kind: domain.Unavailable, reason: ReasonConnectionRefused}
-	case LoseReply:
-		row.Reply = Lost
-	case Late:
-		row.Reply = Delay
-	case Work, Decline, InsufficientFunds, Twice:
-	}
-	return s.states[row.Name].apply(row, how)
-}
-
-// choose follows the order of the package comment.
-func (s *Simulator) choose(row *Row, attempt int) Behaviour {
-	for _, at := range []scene{{row.Op, row.Name, row.Key}, {row.Op, row.Name, AnyKey}} {
-		if left := s.script[at]; len(left) > 0 {
-			if s.script[at] = left[1:]; len(left) == 1 {
-				delete(s.script, at)
-			}
-			return left[0]
-		}
-	}
-	if b := s.outages[outage{row.Provider, row.Name}]; b != "" && b != Work {
-		return b
-	}
-	if row.Op == Capture {
-		if b, ok := byToken(row.Token, attempt); ok {
-			return b
-		}
-	}
-	if s.options.Magic {
-		if b, ok := byNumber(row.Amount.Minor + row.Units); ok {
-			return b
-		}
-	}
-	rates, named := s.options.Named[nameOf(row.Name)]
-	if !named {
-		rates = NamedRates{s.options.Payment, s.options.Shipping}
-	}
-	return rates.of(row.Provider).draw(s.options.Seed, row.Op, row.Name, row.Key, attempt)
-}
-
-const forever time.Duration = 1<<63 - 1
-
-// pause waits; it returns early, and says how, when the caller or the simulator ends.
-func (s *Simulator) pause(ctx context.Context, d time.Duration) *refusal {
-	if d == 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-s.closed:
-		return &refusal{kind: domain.Unknown, reason: ReasonConnectionLost}
-	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return &refusal{kind: domain.Unknown, reason: ReasonTimeout}
-		}
-		return &refusal{kind: domain.Unknown, reason: ReasonCanceled}
-	}
-}
-
-// wellFormed refuses names that would not come back from the ledger as they
-// went in. Such a request is turned away at the door and leaves no row.
-func wellFormed(row *Row) bool {
-	return row.Key != "" && WellFormed(row.Key, string(row.Order), row.Of, row.Token, string(row.Warehouse))
-}
-
-// WellFormed reports whether every name of a request is valid UTF-8 and no longer
-// than [MaxNameBytes], so that it can be stored and sent unchanged.
-func WellFormed(names ...string) bool {
-	return !slices.ContainsFunc(names, func(name string) bool { return len(name) > MaxNameBytes || !utf8.ValidString(name) })
-}
-
-// settled returns a batch that needs no waiting.
-func settled() *batch {
-	b := newBatch(nil)
-	close(b.done)
-	return b
-}
+// Summary adds up the ledger; see [ReadLedger].
+func (s *Simulator) Summary() (Summary, error) { return ReadLedger(s.ledger) }

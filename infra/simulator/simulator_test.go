@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -199,4 +200,23 @@ func TestRatesThatMakeNoSenseAreRefused(t *testing.T) {
 			t.Errorf("%+v: got %v", r, err)
 		}
 	}
+}
+
+// A request that is refused must not leave a row that makes the ledger unreadable.
+func TestRefusedRequestsLeaveAReadableLedger(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, simulator.Options{})
+	g, c, ctx := s.Gateway(simulator.Default), s.Carrier(simulator.Default), t.Context()
+	want(t, only(g.Capture(ctx, charge("a", "tok_visa", -1))), domain.Rejected, "invalid_amount")
+	want(t, only(g.Refund(ctx, back("r", "a", -1))), domain.Rejected, "invalid_amount")
+	want(t, only(c.Book(ctx, booking("a", -1))), domain.Rejected, "invalid_units")
+	long := charge("a", "tok_visa", 1)
+	long.Amount.Currency = strings.Repeat("X", simulator.MaxLineBytes)
+	want(t, only(g.Capture(ctx, long)), domain.Rejected, "invalid_request")
+	long.Amount.Currency = "pounds"
+	want(t, only(g.Capture(ctx, long)), domain.Rejected, "invalid_amount")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, only(open(t, dir, simulator.Options{}).Gateway(simulator.Default).Capture(ctx, charge("a", "tok_visa", 1))), 0, "")
 }
