@@ -46,9 +46,6 @@ func (c *logCopyCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.L
 	lister := newLister(s.Out, c.Streams, c.JSON)
 	work := copyWork{from: from, to: to, most: censusStreams, watch: watchedBy(s.Err, logger), each: lister.each}
 	begun := time.Now()
-	if err := work.targetHides(ctx); err != nil {
-		return err
-	}
 	if c.Verify {
 		err = work.verify(ctx, report, -1)
 	} else {
@@ -112,6 +109,9 @@ type copyWork struct {
 
 // copyAll looks at the source, copies what the target lacks, and compares.
 func (w *copyWork) copyAll(ctx context.Context, report *copyReport) error {
+	if err := w.targetHides(ctx); err != nil {
+		return err
+	}
 	total, err := w.survey(ctx, report)
 	if err != nil {
 		return err
@@ -175,8 +175,12 @@ func (l *counted) incomplete(name string) error {
 }
 
 // verify reads both logs from the first event and compares them; of the source
-// only limit events, unless that is negative.
+// only limit events, unless that is negative. A target that hides events is no
+// copy, for they are in its log and its readers are not shown them.
 func (w *copyWork) verify(ctx context.Context, report *copyReport, limit int64) error {
+	if err := w.targetHides(ctx); err != nil {
+		return err
+	}
 	side := func(log eventlog.Store, limit int64) *counted {
 		return &counted{limit: limit, reader: func() *copyReader { return &copyReader{log: log, categories: audit.OurCategories()} }}
 	}
