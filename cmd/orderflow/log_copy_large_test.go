@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,7 +26,10 @@ const (
 	largeCopyEventsShort = 3_000
 	largeCopyData        = 300 // bytes of an event, about those of an order's
 	// largeCopyTries bounds the tries to hit a copy in its middle.
-	largeCopyTries = 12
+	largeCopyTries = 10
+	// largeCopyStage is the share of a copied log that is written before the next
+	// process is killed, of which there are up to three.
+	largeCopyStage = 5
 	// appendWriters and appendFor are what a copy is held against.
 	appendWriters = 64
 	appendFor     = 2 * time.Second
@@ -52,7 +56,7 @@ func TestLargeCopy(t *testing.T) {
 	if given, err := strconv.Atoi(os.Getenv("ORDERFLOW_COPY_EVENTS")); err == nil {
 		n = given
 	}
-	c := &largeCopy{binary: program{path: path}, dir: t.TempDir()}
+	c := &largeCopy{t: t, binary: program{path: path}, dir: t.TempDir()}
 	c.fill(t, n)
 	c.node = startStore(t, c.binary) // the first direction fills it
 	c.appends = map[bool]float64{false: appendsToADirectory(t), true: appendsToANode(t, c.binary)}
@@ -72,6 +76,7 @@ func (d direction) String() string {
 
 // largeCopy is a log that is copied: in a directory, and then in a node too.
 type largeCopy struct {
+	t       *testing.T // of all directions
 	binary  program
 	dir     string
 	node    *store
@@ -112,9 +117,13 @@ func (c *largeCopy) fill(t *testing.T, n int) {
 }
 
 func largeCopyEvent(s eventlog.Stream, i int) eventlog.Pending {
+	var text []byte // that does not compress to nothing
+	for part := 0; len(text) < largeCopyData; part++ {
+		text = fmt.Appendf(text, "%x", sha256.Sum256(fmt.Appendf(nil, "%s %d %d", s, i, part)))
+	}
 	return eventlog.Pending{
 		ID: eventlog.NewEventID("large", s, i), Type: "tested.v1",
-		Data: fmt.Appendf(nil, `{"of":"%s %d %0*d"}`, s, i, largeCopyData, i), Meta: eventlog.Meta{Correlation: string(s)},
+		Data: fmt.Appendf(nil, `{"of":"%s"}`, text), Meta: eventlog.Meta{Correlation: string(s)},
 	}
 }
 
@@ -143,53 +152,89 @@ func (c *largeCopy) ends(t *testing.T, d direction) (from, to string, source, ta
 
 // both copies undisturbed and killed.
 func (c *largeCopy) both(t *testing.T, d direction) {
-	from, to, _, _ := c.ends(t, d)
+	from, to, _, target := c.ends(t, d)
 	if d == (direction{toNode: true}) {
-		to = c.node.connection
+		to, target = c.node.connection, c.node
 	}
 	whole := copyLog(t, c.binary, from, to)
 	c.sum = whole.Source.SHA256
 	c.equal(t, "undisturbed", whole)
 	speed := float64(whole.Copied) / whole.Seconds
 	t.Logf("undisturbed: %.0f events/s in %.2f s, %.2f of appends by %d writers", speed, whole.Seconds, speed/c.appends[d.toNode], appendWriters)
-	after := time.Duration(whole.Seconds * float64(time.Second) / 2)
+	size := bytesOf(to)
+	if d.toNode {
+		size = bytesOf(target.data)
+	}
 	for try := range largeCopyTries {
 		from, to, source, target := c.ends(t, d)
-		c.kill(t, from, to, source, target, after)
+		c.kill(t, from, to, source, target, size/largeCopyStage)
 		rest := copyLog(t, c.binary, from, to)
 		c.equal(t, "killed", rest)
-		switch {
-		case rest.PassedOver == 0:
-			after = after*3/2 + 10*time.Millisecond
-			continue
-		case rest.Copied == 0:
-			after = after * 2 / 3
-			continue
+		if rest.PassedOver > 0 && rest.Copied > 0 {
+			t.Logf("killed: %d events were there, %d were copied by the next run; try %d", rest.PassedOver, rest.Copied, try+1)
+			return
 		}
-		t.Logf("killed: %d events were there, %d were copied by the next run; try %d", rest.PassedOver, rest.Copied, try+1)
-		return
 	}
 	t.Errorf("in %d tries no copy was killed in its middle", largeCopyTries)
 }
 
-// kill runs a copy until some time: meanwhile the nodes are killed, the source
-// first, and start again at once; then the copy is.
-func (c *largeCopy) kill(t *testing.T, from, to string, source, target *store, after time.Duration) {
+// kill runs a copy. Whenever the target has grown by a stage, a process is killed:
+// the nodes, the source first, which start again at once, and then the copy.
+func (c *largeCopy) kill(t *testing.T, from, to string, source, target *store, stage int64) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), c.binary.path, "log", "copy", "--from", from, "--to", to)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []*store{source, target} {
-		if s != nil {
-			<-time.After(after) // the moment is what is tried
-			s.kill()
-			s.start(t)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait()
+	}()
+	dir := to
+	if target != nil {
+		dir = target.data
+	}
+	if source != nil && grows(ended, dir, stage) {
+		source.kill()
+		source.start(c.t) // it outlives this direction
+	}
+	if target != nil && grows(ended, dir, stage) {
+		target.kill()
+		target.start(t)
+	}
+	grows(ended, dir, stage)
+	_ = cmd.Process.Kill()
+	<-ended
+}
+
+// grows waits until a directory has grown by some bytes, and returns false if a
+// copy ended before that. Nothing tells of files that grow.
+func grows(ended <-chan struct{}, dir string, by int64) bool {
+	look := time.NewTicker(progressLook)
+	defer look.Stop()
+	for begun := bytesOf(dir); bytesOf(dir) < begun+by; {
+		select {
+		case <-ended:
+			return false
+		case <-look.C:
 		}
 	}
-	<-time.After(after)
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
+	return true
+}
+
+// bytesOf is the size of the log in a data directory; files come and go meanwhile.
+func bytesOf(data string) (n int64) {
+	files, err := os.ReadDir(filepath.Join(data, "log", "db"))
+	if err != nil {
+		return 0
+	}
+	for _, f := range files {
+		if info, err := f.Info(); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
 }
 
 // equal demands that a copy ended with the whole log.

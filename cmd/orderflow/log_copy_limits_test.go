@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 
@@ -39,7 +40,7 @@ func limitedStore(t *testing.T, log *memory.Log) (connection string) {
 		}
 	}
 	limit("order-counted", func(m *esdb.StreamMetadata) { m.SetMaxCount(1) })
-	limit("order-aged", func(m *esdb.StreamMetadata) { m.SetMaxAge(1) })
+	limit("order-aged", func(m *esdb.StreamMetadata) { m.SetMaxAge(time.Hour) })
 	limit("order-below", func(m *esdb.StreamMetadata) { m.SetTruncateBefore(2) })
 	if _, err := stranger.DeleteStream(t.Context(), "order-deleted", esdb.DeleteStreamOptions{ExpectedRevision: esdb.Any{}}); err != nil {
 		t.Fatal(err)
@@ -57,7 +58,7 @@ func TestCopyOfLimitedStreams(t *testing.T) {
 	log := memory.NewDense()
 	connection := limitedStore(t, log)
 	source := endAt(t, connection)
-	want := []string{"order-aged ($maxAge 1)", "order-below ($tb 2)", "order-counted ($maxCount 1)", "order-deleted (deleted)", "order-ended (deleted for ever)"}
+	want := []string{"order-aged ($maxAge 3600)", "order-below ($tb 2)", "order-counted ($maxCount 1)", "order-deleted (deleted)", "order-ended (deleted for ever)"}
 	out, _, err := checked(t, connection)
 	if terminal.ExitCode(err) != terminal.ExitFailed || !strings.Contains(out, "5 streams of orderflow hide events") || !strings.Contains(out, "`orderflow log copy` from this server takes them whole") {
 		t.Errorf("the check: %v\n%s", err, out)
@@ -74,7 +75,7 @@ func TestCopyOfLimitedStreams(t *testing.T) {
 			t.Errorf("to %s: %d events, limited are %q", name, r.Copied, r.Limited)
 		}
 		var text strings.Builder
-		if err := r.show(&text); err != nil || !strings.Contains(text.String(), "Copied whole, without what limits them in the source: 5 streams, first order-aged ($maxAge 1), ") {
+		if err := r.show(&text); err != nil || !strings.Contains(text.String(), "Copied whole, without what limits them in the source: 5 streams, first order-aged ($maxAge 3600), ") {
 			t.Errorf("to %s it says: %v\n%s", name, err, text.String())
 		}
 		for _, s := range []eventlog.Stream{"order-counted", "order-aged", "order-below", "order-deleted", "order-ended", "order-whole"} {
