@@ -35,6 +35,7 @@ const (
 type eventstoreCheckCmd struct {
 	Connection string `arg:"" optional:"" help:"The server, with the user that orderflow is to have. The string holds a password: better set the variable." placeholder:"esdb://…" env:"ORDERFLOW_EVENTSTORE"`
 	All        bool   `help:"Put also the questions that a real server was seen to die of, or that leave something behind. Never in production."`
+	Ours       bool   `help:"List also the answers in which a node of orderflow is better for clients than EventStoreDB, with the reasons. --all does so too."`
 	JSON       bool   `help:"Print JSON for programs."`
 }
 
@@ -73,7 +74,7 @@ func (c *eventstoreCheckCmd) Run(ctx context.Context, s terminal.Streams, logger
 	if c.JSON {
 		err = terminal.PrintJSON(s.Out, v)
 	} else {
-		err = v.print(s.Out)
+		err = v.print(s.Out, c.All || c.Ours)
 	}
 	return audit.FirstErr(err, v.verdict())
 }
@@ -191,5 +192,6 @@ func (k *checkRun) truncated(ctx context.Context) fitness.Finding {
 		names = append(names, fmt.Sprintf("%s (%s)", s.Stream, s.How))
 	}
 	return fitness.Finding{Subject: subject, State: fitness.Lacks, Text: fmt.Sprintf(
-		"%d streams of orderflow hide events, or will, and nothing is decided about a stream that lacks events: %s. Take $maxCount, $maxAge and $tb out of their metadata, and restore deleted ones.", total, strings.Join(names, ", "))}
+		"%d streams of orderflow hide events, or will, and nothing is decided about a stream that lacks events: %s. Take $maxCount, $maxAge and $tb out of their metadata, and restore deleted ones. "+
+			"`orderflow log copy` from this server takes them whole and without these limits until a scavenge removes events, and refuses afterwards; to this server it is refused.", total, strings.Join(names, ", "))}
 }

@@ -25,6 +25,7 @@ type checkView struct {
 	Alike     int               `json:"alike"`
 	Different int               `json:"different"`
 	Unasked   int               `json:"unasked"`
+	Ours      int               `json:"ours"` // of those alike, answered as a node of orderflow and not as EventStoreDB
 	Answers   []answerView      `json:"answers"`
 }
 
@@ -37,18 +38,22 @@ type answerView struct {
 	Real    string         `json:"real"`           // of a real server
 	Node    string         `json:"node,omitempty"` // of a node of ours, where it is another
 	Note    string         `json:"note,omitempty"`
+	Reason  string         `json:"reason,omitempty"` // why a node of ours answers otherwise
 }
 
 func (v *checkView) add(r strict.Result) {
 	switch r.Outcome {
-	case strict.Alike, strict.Ours:
+	case strict.Alike:
 		v.Alike++
+	case strict.Ours:
+		v.Alike++
+		v.Ours++
 	case strict.Different, strict.Unanswered:
 		v.Different++
 	case strict.Unasked:
 		v.Unasked++
 	}
-	v.Answers = append(v.Answers, answerView{Part: r.Part, Asked: r.Asked, Outcome: r.Outcome, Answer: r.Answer, Real: r.Real, Node: r.Want, Note: r.Note})
+	v.Answers = append(v.Answers, answerView{Part: r.Part, Asked: r.Asked, Outcome: r.Outcome, Answer: r.Answer, Real: r.Real, Node: r.Want, Note: r.Note, Reason: r.Reason})
 }
 
 // conclude says whether the server fits. Answers that differ do not count by
@@ -87,7 +92,8 @@ func (v *checkView) verdict() error {
 }
 
 // print writes the findings, what differs and what was not asked, a line each.
-func (v *checkView) print(w io.Writer) error {
+// With all also those on which the server is as a node of orderflow.
+func (v *checkView) print(w io.Writer, all bool) error {
 	t := terminal.NewTable(w)
 	for _, f := range v.Findings {
 		t.Row(f.State, f.Subject, f.Text)
@@ -96,6 +102,9 @@ func (v *checkView) print(w io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(w, "\n%d questions: %d answered as EventStoreDB 24.10 or a node of orderflow does, %d differently, %d not asked\n", len(v.Answers), v.Alike, v.Different, v.Unasked)
+	if v.Ours > 0 {
+		fmt.Fprintf(w, "%d of these are answered as a node of orderflow does, and not as EventStoreDB 24.10, for the better of clients%s\n", v.Ours, ending(all))
+	}
 	reasons := map[string]int{}
 	for _, a := range v.Answers {
 		switch a.Outcome {
@@ -103,7 +112,11 @@ func (v *checkView) print(w io.Writer) error {
 			fmt.Fprintln(w, a.line())
 		case strict.Unasked:
 			reasons[a.Note]++
-		case strict.Alike, strict.Ours:
+		case strict.Ours:
+			if all {
+				fmt.Fprintln(w, a.ours())
+			}
+		case strict.Alike:
 		}
 	}
 	for _, note := range slices.Sorted(maps.Keys(reasons)) {
@@ -114,6 +127,19 @@ func (v *checkView) print(w io.Writer) error {
 		return err
 	}
 	return nil // the verdict says it
+}
+
+// ending says where the lines of a count are.
+func ending(listed bool) string {
+	if listed {
+		return ":"
+	}
+	return "; --ours lists them, with the reasons"
+}
+
+// ours says in what an answer is better than that of EventStoreDB, and why.
+func (a answerView) ours() string {
+	return fmt.Sprintf("ours: %s, %s: this server %s, EventStoreDB 24.10 %s: %s", a.Part, a.Asked, strict.Words(a.Answer), strict.Words(a.Real), a.Reason)
 }
 
 // line says in what an answer differs.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -31,8 +32,12 @@ type scavengeView struct {
 	ID     string `json:"id"`
 	Result string `json:"result"` // started, in progress, stopped; of --state also how it ended, in the words of EventStoreDB
 	Error  string `json:"error,omitempty"`
-	Took   string `json:"took,omitempty"` // hh:mm:ss.fffffff
-	Saved  *int64 `json:"saved_bytes,omitempty"`
+	Took   string `json:"took,omitempty"`        // hh:mm:ss.fffffff
+	Saved  *int64 `json:"saved_bytes,omitempty"` // so far
+
+	Before  int64 `json:"bytes_before,omitempty"` // of the log; this and the following only of a node of ours
+	After   int64 `json:"bytes_after,omitempty"`  // when it ended, or so far
+	Removed int64 `json:"removed_events,omitempty"`
 }
 
 // Run asks the server once.
@@ -62,8 +67,7 @@ func (c *eventstoreScavengeCmd) ask(ctx context.Context, client *userclient.Clie
 		return c.state(ctx, client)
 	}
 	if c.Stop != "" {
-		err = client.StopScavenge(ctx, c.Stop)
-		return scavengeView{ID: c.Stop, Result: "stopped"}, fmt.Sprintf("The scavenge %s is stopped; what it removed stays removed.", c.Stop), err
+		return c.stop(ctx, client)
 	}
 	id, running, err := client.StartScavenge(ctx)
 	if running {
@@ -78,12 +82,53 @@ func (c *eventstoreScavengeCmd) state(ctx context.Context, client *userclient.Cl
 	if err != nil {
 		return view, "", err
 	}
+	view = scavengeViewOf(last)
 	if last.Result == "" {
-		return scavengeView{ID: last.ID, Result: "in progress"}, fmt.Sprintf("The scavenge %s is under way; --stop %s ends it.", last.ID, last.ID), nil
+		return view, fmt.Sprintf("The scavenge %s is under way; --stop %s ends it.%s", last.ID, last.ID, figures(last)), nil
 	}
-	text = fmt.Sprintf("The scavenge %s ended: %s. It took %s and gave back %d bytes.", last.ID, last.Result, last.Took, last.Saved)
+	text = fmt.Sprintf("The scavenge %s ended: %s. It took %s and gave back %d bytes.%s", last.ID, last.Result, last.Took, last.Saved, figures(last))
 	if last.Error != "" {
 		text += " The server says: " + last.Error
 	}
-	return scavengeView{ID: last.ID, Result: last.Result, Error: last.Error, Took: last.Took, Saved: &last.Saved}, text, nil
+	return view, text, nil
+}
+
+// stop ends a scavenge, and says what it did until then if the server tells.
+func (c *eventstoreScavengeCmd) stop(ctx context.Context, client *userclient.Client) (view scavengeView, text string, err error) {
+	if err := client.StopScavenge(ctx, c.Stop); err != nil {
+		return view, "", err
+	}
+	text = fmt.Sprintf("The scavenge %s is stopped; what it removed stays removed.", c.Stop)
+	view = scavengeView{ID: c.Stop, Result: "stopped"}
+	if last, err := client.Scavenge(ctx, c.Stop); err == nil && last.Result != "" {
+		view, text = scavengeViewOf(last), fmt.Sprintf("%s It gave back %d bytes.%s", text, last.Saved, figures(last))
+		view.Result = "stopped"
+	}
+	return view, text, nil
+}
+
+// scavengeViewOf returns a scavenge for programs.
+func scavengeViewOf(s userclient.Scavenge) scavengeView {
+	v := scavengeView{ID: s.ID, Result: cmp.Or(s.Result, "in progress"), Error: s.Error, Took: s.Took, Before: s.Before, After: s.After, Removed: s.Removed}
+	if s.Result != "" || s.After > 0 {
+		v.Saved = &s.Saved
+	}
+	return v
+}
+
+// figures says in a sentence what a scavenge did to the log, as far as the server tells.
+func figures(s userclient.Scavenge) string {
+	switch {
+	case s.Before == 0:
+		return ""
+	case s.After == 0 && s.Result == "":
+		return fmt.Sprintf(" The log had %d bytes when it began; how far it is, is told every few seconds.", s.Before)
+	case s.After == 0:
+		return fmt.Sprintf(" The log had %d bytes before; its size afterwards is not known.", s.Before)
+	case s.Result == "":
+		return fmt.Sprintf(" So far %d events are removed and %d bytes given back: the log had %d bytes when it began and has %d.", s.Removed, s.Saved, s.Before, s.After)
+	case s.Removed == 0:
+		return fmt.Sprintf(" The log had %d bytes before and %d after.", s.Before, s.After)
+	}
+	return fmt.Sprintf(" %d events were removed: the log had %d bytes before and %d after.", s.Removed, s.Before, s.After)
 }

@@ -74,13 +74,21 @@ func TestScavengeIsKilled(t *testing.T) {
 		k.start(t)
 		k.connect(t)
 		k.interrupted(t, round)
+		if state := k.state(t); state.Result != "Interrupted" || state.Before == 0 || state.After == 0 || state.Saved != max(state.Before-state.After, 0) {
+			t.Errorf("after kill %d its state is %+v", round+1, state)
+		} else {
+			t.Logf("kill %d: %d bytes before, %d at the next start, %d given back", round+1, state.Before, state.After, state.Saved)
+		}
 	}
 	k.log.expect(func(int64, bool) bool { return false }, func() {})
 	id := k.scavenge(t)
 	if result := k.ended(t, id); result != "Success" {
 		t.Fatalf("the last scavenge ended with %s", result)
 	}
-	t.Logf("%d events; the last scavenge: %s", n, k.log.last("a scavenge is complete"))
+	t.Logf("%d events, killed %d times; the last scavenge: %s", n, scavengeKills, k.log.last("a scavenge is complete"))
+	if state := k.state(t); state.Result != "Success" || state.Before == 0 || state.After == 0 || state.Saved != max(state.Before-state.After, 0) {
+		t.Errorf("its state is %+v", state)
+	}
 	k.asBefore(t)
 	k.kill()
 	k.verify(t)
@@ -219,6 +227,24 @@ func (k *killing) scavenge(t *testing.T) string {
 	return said.ID
 }
 
+// scavengeState is what an operator is told of the newest scavenge.
+type scavengeState struct {
+	Result string
+	Saved  int64 `json:"saved_bytes"`
+	Before int64 `json:"bytes_before"`
+	After  int64 `json:"bytes_after"`
+}
+
+// state asks as an operator does.
+func (k *killing) state(t *testing.T) (s scavengeState) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), k.binary, "eventstore", "scavenge", "--connection", k.connection, "--state", "--json").Output()
+	if err != nil || json.Unmarshal(out, &s) != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return s
+}
+
 // verify demands that the log of the node, which does not run, is sound.
 func (k *killing) verify(t *testing.T) {
 	t.Helper()
@@ -234,12 +260,19 @@ func (k *killing) interrupted(t *testing.T, round int) {
 	list := k.read(t, "$scavenges", esdb.ReadStreamOptions{ResolveLinkTos: true})
 	var results []string
 	for _, e := range list {
-		var said struct{ Result string }
+		var said struct {
+			Result                              string
+			SpaceSaved, BytesBefore, BytesAfter int64
+		}
 		if err := json.Unmarshal(e.Event.Data, &said); err != nil {
 			t.Fatal(err)
 		}
-		if said.Result != "" {
-			results = append(results, said.Result)
+		if said.Result == "" {
+			continue
+		}
+		results = append(results, said.Result)
+		if said.BytesBefore == 0 || said.BytesAfter == 0 || said.SpaceSaved != max(said.BytesBefore-said.BytesAfter, 0) {
+			t.Errorf("after kill %d it is told: %+v", round+1, said)
 		}
 	}
 	if len(results) != round+1 || slices.ContainsFunc(results, func(r string) bool { return r != "Interrupted" }) {

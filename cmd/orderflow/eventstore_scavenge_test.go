@@ -99,6 +99,9 @@ func TestScavengeFromTheCommandLine(t *testing.T) {
 	var said struct {
 		ID, Result string
 		Saved      *int64 `json:"saved_bytes"`
+		Before     int64  `json:"bytes_before"`
+		After      int64  `json:"bytes_after"`
+		Removed    int64  `json:"removed_events"`
 	}
 	if err := json.Unmarshal([]byte(out), &said); err != nil || code != terminal.ExitOK || said.Result != "started" {
 		t.Fatalf("start: %d, %s%s", code, out, complaint)
@@ -108,15 +111,15 @@ func TestScavengeFromTheCommandLine(t *testing.T) {
 	code, out, _ = scavengeCmd(t, ops)
 	want("a second one", code, terminal.ExitOK, out, "The scavenge "+id+" is under way already; no other was begun.")
 	code, out, _ = scavengeCmd(t, ops, "--state")
-	want("the state of one under way", code, terminal.ExitOK, out, "The scavenge "+id+" is under way; --stop "+id)
+	want("the state of one under way", code, terminal.ExitOK, out, "The scavenge "+id+" is under way; --stop "+id, "The log had ")
 	code, _, complaint = scavengeCmd(t, ops, "--stop", "another")
 	want("another is under way", code, terminal.ExitNotFound, complaint, "The scavenge another is not under way")
 	code, out, _ = scavengeCmd(t, ops, "--stop", id)
-	want("stop", code, terminal.ExitOK, out, "The scavenge "+id+" is stopped; what it removed stays removed.")
+	want("stop", code, terminal.ExitOK, out, "The scavenge "+id+" is stopped; what it removed stays removed. It gave back 0 bytes.", "1 events were removed: the log had ", " bytes before and ")
 	code, _, complaint = scavengeCmd(t, ops, "--stop", id)
 	want("stopped already", code, terminal.ExitNotFound, complaint, "has ended")
 	code, out, _ = scavengeCmd(t, ops, "--state", "--json")
-	if err := json.Unmarshal([]byte(out), &said); err != nil || code != terminal.ExitOK || said.ID != id || said.Result != "Stopped" || said.Saved == nil {
+	if err := json.Unmarshal([]byte(out), &said); err != nil || code != terminal.ExitOK || said.ID != id || said.Result != "Stopped" || said.Saved == nil || said.Before == 0 || said.After == 0 || said.Removed != 1 {
 		t.Errorf("the state of one that was stopped: %d, %s", code, out)
 	}
 

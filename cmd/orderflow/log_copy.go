@@ -29,7 +29,8 @@ func (c *logCopyCmd) Help() string {
 		"versions, ids, types, data, metadata and times: where a server stamps times of its own, the first one is kept in the metadata and is what every command shows. " +
 		"Events of other programs and of the servers themselves are not copied; how many there were is printed.\n\n" +
 		"A copy that was interrupted, even by kill -9 of either side, is run again: it compares what is there and goes on behind it. " +
-		"A target with other events of these kinds is refused, and so is a source whose streams have holes.\n\n" +
+		"A target with other events of these kinds is refused, and so is one that hides events of them, and a source whose streams have holes. " +
+		"Streams of the source that have $maxCount, $maxAge or $tb, or were deleted, are copied whole and without that, as long as no scavenge removed events; they are named.\n\n" +
 		"At the end both logs are read from the first event and compared. The sum of a stream, and of all, is a chain of SHA-256 over its events. " +
 		"docs/moving.md is the runbook of moving a system.")
 }
@@ -108,6 +109,9 @@ type copyWork struct {
 
 // copyAll looks at the source, copies what the target lacks, and compares.
 func (w *copyWork) copyAll(ctx context.Context, report *copyReport) error {
+	if err := w.targetHides(ctx); err != nil {
+		return err
+	}
 	total, err := w.survey(ctx, report)
 	if err != nil {
 		return err
@@ -143,49 +147,23 @@ func (w *copyWork) survey(ctx context.Context, report *copyReport) (events int64
 			return nil
 		}
 	}
-	seen := map[eventlog.Stream]bool{}
-	hidden, err := w.hidden(ctx)
+	limits, err := w.limits(ctx)
 	if err != nil {
 		return 0, err
 	}
+	report.limited(limits)
 	count.each = func(s eventlog.Stream, _ []streamSum) error {
-		if _, ok := hidden[s]; ok {
-			seen[s] = true
-		}
+		delete(limits, s)
 		return nil
 	}
 	if err := count.run(ctx); err != nil {
 		return 0, domain.Wrap(domain.KindOf(err), err, "The source, %s, cannot be copied", w.from.name)
 	}
-	for s := range hidden {
-		if !seen[s] {
-			source.addSum(&streamSum{hole: eventlog.ErrIncomplete(s, 1, 0)})
-		}
+	for s := range limits { // nothing is left of these
+		source.addSum(&streamSum{hole: eventlog.ErrIncomplete(s, 1, 0)})
 	}
 	report.Others, report.System = source.last.others, source.last.system
 	return source.all.events, source.incomplete(w.from.name)
-}
-
-// hidden returns the source's streams that do not show all their events. Those
-// of them that are still in the log are copied; one of which none is left is
-// not seen otherwise.
-func (w *copyWork) hidden(ctx context.Context) (map[eventlog.Stream]struct{}, error) {
-	log, ok := w.from.log.(eventlog.Truncations)
-	if !ok {
-		return nil, nil
-	}
-	list, total, err := log.TruncatedStreams(ctx, audit.OurCategories()...)
-	if err != nil {
-		return nil, err
-	}
-	if total > len(list) {
-		return nil, domain.Errorf(domain.Incomplete, "In %s the events of %d streams are hidden, the first of them %s (%s). Take that back before it is copied.", w.from.name, total, list[0].Stream, list[0].How)
-	}
-	set := map[eventlog.Stream]struct{}{}
-	for _, t := range list {
-		set[t.Stream] = struct{}{}
-	}
-	return set, nil
 }
 
 // incomplete returns an error that names the streams with holes, nil if there is none.
@@ -197,8 +175,12 @@ func (l *counted) incomplete(name string) error {
 }
 
 // verify reads both logs from the first event and compares them; of the source
-// only limit events, unless that is negative.
+// only limit events, unless that is negative. A target that hides events is no
+// copy, for they are in its log and its readers are not shown them.
 func (w *copyWork) verify(ctx context.Context, report *copyReport, limit int64) error {
+	if err := w.targetHides(ctx); err != nil {
+		return err
+	}
 	side := func(log eventlog.Store, limit int64) *counted {
 		return &counted{limit: limit, reader: func() *copyReader { return &copyReader{log: log, categories: audit.OurCategories()} }}
 	}

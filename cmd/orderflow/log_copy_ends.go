@@ -36,7 +36,7 @@ type copyEnd struct {
 // data directory.
 func endConfig(flag, named string) (node.Config, error) {
 	if strings.Contains(named, "://") {
-		return node.Config{EventStore: named}, nil
+		return node.Config{EventStore: named, Flag: flag}, nil
 	}
 	if named == "" {
 		return node.Config{}, domain.Errorf(domain.Invalid, "Name a data directory or a connection string with %s.", flag)
@@ -45,7 +45,7 @@ func endConfig(flag, named string) (node.Config, error) {
 	if err != nil {
 		return node.Config{}, domain.Wrap(domain.Invalid, err, "%s names no data directory", flag)
 	}
-	return node.Config{Data: dir}, nil
+	return node.Config{Data: dir, Flag: flag}, nil
 }
 
 // openEnd opens the log of an end. A directory without a log is refused unless
@@ -55,7 +55,7 @@ func openEnd(ctx context.Context, c node.Config, begins bool, logger *slog.Logge
 	case c.EventStore != "":
 	case begins:
 		if err := os.MkdirAll(c.Data, 0o700); err != nil {
-			return copyEnd{}, domain.Wrap(domain.Invalid, err, "The data directory cannot be made; choose another with --to")
+			return copyEnd{}, domain.Wrap(domain.Invalid, err, "The data directory cannot be made; choose another with %s", c.DataFlag())
 		}
 	default:
 		if err := c.Exists(); err != nil {

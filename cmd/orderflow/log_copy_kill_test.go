@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	copyRounds      = 18
-	copyRoundsShort = 6
+	copyRounds      = 24
+	copyRoundsShort = 8
 	// maxCopyKills bounds the kills of one round before the copy is let end.
 	maxCopyKills = 3
 )
@@ -56,7 +56,7 @@ func copySurvivesKills(t *testing.T, binary program) {
 		chance := rand.New(rand.NewPCG(seed, uint64(round))) //nolint:gosec // reproducible chance
 		var from, to *store
 		source, target, within := original.data, t.TempDir(), embedded // what a copy takes
-		switch round % 3 {
+		switch round % 4 {
 		case 0: // directory to directory
 		case 1:
 			to = startStore(t, binary)
@@ -64,6 +64,9 @@ func copySurvivesKills(t *testing.T, binary program) {
 		case 2:
 			from = served
 			source, within = from.connection, fromStore
+		case 3: // both are killed in turn
+			from, to = served, startStore(t, binary)
+			source, target, within = from.connection, to.connection, toStore
 		}
 		for !killCopy(t, binary, chance, within, from, to, source, target) { // it was faster: again, and earlier
 			if within = max(within*2/3, 10*time.Millisecond); to != nil {

@@ -25,6 +25,11 @@ type copyReport struct {
 	Others int64 `json:"not_copied_others"` // events of other programs in the source
 	System int64 `json:"not_copied_system"` // of the servers' own, as far as they show them
 
+	// Limited are the first streams of the source that are limited or deleted, of
+	// LimitedStreams; they are copied whole, without that.
+	Limited        []string `json:"limited,omitempty"`
+	LimitedStreams int      `json:"limited_streams"`
+
 	CopySeconds     float64 `json:"copy_s"`
 	EventsPerSecond float64 `json:"events_per_s"` // while copying
 	ElapsedSeconds  float64 `json:"elapsed_s"`    // with all reading
@@ -122,6 +127,9 @@ func (r *copyReport) show(w io.Writer) error {
 	}
 	if r.Others+r.System > 0 {
 		fmt.Fprintf(w, "Not copied: %s events of other programs, %s of the servers' own.\n", terminal.Grouped(r.Others), terminal.Grouped(r.System))
+	}
+	if r.LimitedStreams > 0 {
+		fmt.Fprintf(w, "Copied whole, without what limits them in the source: %s streams, first %s.\n", terminal.Grouped(int64(r.LimitedStreams)), strings.Join(r.Limited, ", "))
 	}
 	if r.SourceWentOn {
 		fmt.Fprintln(w, "The source has grown meanwhile: stop what writes to it, and run the copy again for the rest.")

@@ -85,7 +85,9 @@
 //   - A scavenge is noted in $scavenges as there, with its first and last event;
 //     the events about chunks and indexes between them are missing. StopScavenge
 //     answers when the scavenge has ended. A log that cannot remove events
-//     answers Unimplemented.
+//     answers Unimplemented. The events have members more: bytesBefore,
+//     bytesAfter, eventsRemoved; every 5 seconds a $scavengeProgress comes
+//     between them, in the scavenge's own stream.
 //
 // Errors:
 //   - Names lose their control characters in trailers, which cannot carry them.

@@ -31,10 +31,11 @@ type scavenges struct {
 
 // scavenge is one that is under way.
 type scavenge struct {
-	id    string
-	begun time.Time
-	stop  context.CancelFunc
-	ended chan struct{}
+	id     string
+	begun  time.Time
+	before int64 // bytes of the log
+	stop   context.CancelFunc
+	ended  chan struct{}
 }
 
 // start begins a scavenge and returns its id. While one is under way none is
@@ -50,7 +51,10 @@ func (s *scavenges) start(ctx context.Context, o scavengeOptions, by string) (id
 		return s.current.id, true, nil
 	}
 	one := &scavenge{id: uuid.NewString(), begun: time.Now(), ended: make(chan struct{})}
-	if err := s.noteStart(ctx, one.id, o); err != nil {
+	if one.before, err = s.engine.Bytes(ctx); err != nil {
+		return "", false, err
+	}
+	if err := s.noteStart(ctx, one, o); err != nil {
 		return "", false, err
 	}
 	var working context.Context
@@ -66,7 +70,10 @@ func (s *scavenges) start(ctx context.Context, o scavengeOptions, by string) (id
 func (s *scavenges) run(ctx context.Context, one *scavenge) {
 	defer close(one.ended)
 	defer one.stop()
+	told := s.telling(ctx, one)
 	done, err := s.engine.Scavenge(ctx)
+	told()
+	done.Before = one.before // as it was noted
 	result, failure := scavengeSuccess, ""
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -76,7 +83,8 @@ func (s *scavenges) run(ctx context.Context, one *scavenge) {
 	}
 	took := time.Since(one.begun)
 	s.tell(one.id, result, done, took, err)
-	if err := s.noteEnd(context.WithoutCancel(ctx), scavengeEnd{ID: one.id, Result: result, Error: failure, Took: took, Saved: done.Saved()}); err != nil {
+	end := scavengeEnd{ID: one.id, Result: result, Error: failure, Took: took, Before: done.Before, After: done.After, Removed: done.Events}
+	if err := s.noteEnd(context.WithoutCancel(ctx), end); err != nil {
 		s.logger.Warn("the result of a scavenge cannot be stored; the next start of the node or of a scavenge notes it as interrupted", "id", one.id, "error", err)
 	}
 	s.options.Hooks.scavenging(-1)
@@ -86,11 +94,37 @@ func (s *scavenges) run(ctx context.Context, one *scavenge) {
 	s.mu.Unlock()
 }
 
+// telling notes every now and then how far a scavenge is, until the function that
+// it returns has returned. A note that fails is left out: the next one says more.
+func (s *scavenges) telling(ctx context.Context, one *scavenge) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		every := time.NewTicker(s.options.scavengeProgress())
+		defer every.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-every.C:
+			}
+			now, err := s.engine.Bytes(ctx)
+			if err == nil {
+				err = s.noteProgress(ctx, one, now)
+			}
+			if err != nil && ctx.Err() == nil {
+				s.logger.Warn("the progress of a scavenge cannot be stored", "id", one.id, "error", err)
+			}
+		}
+	})
+	return func() { cancel(); wg.Wait() }
+}
+
 // tell writes the result into the node's own log.
 func (s *scavenges) tell(id, result string, done engine.Scavenged, took time.Duration, err error) {
 	about := []any{
 		"id", id, "result", result, "streams", done.Streams, "events", done.Events,
-		"bytes_before", done.Before, "bytes_after", done.After, "seconds", took.Seconds(),
+		"bytes_before", done.Before, "bytes_after", done.After, "bytes_given_back", done.Saved(), "seconds", took.Seconds(),
 	}
 	switch result {
 	case scavengeErrored:

@@ -247,6 +247,7 @@ func TestScavengeFigures(t *testing.T) {
 	scavengeLarge(t, log, node, c, n)
 	beside := appends.end()
 	t.Logf("appends beside it: %v: %s", beside, beside.over(alone))
+	t.Log("it was killed 0 times: TestScavengeIsKilled of cmd/orderflow, with the same variable, kills a node 10 times in it")
 	stop()
 	if err := log.Close(); err != nil {
 		t.Fatal(err)

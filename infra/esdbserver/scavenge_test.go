@@ -102,6 +102,12 @@ func told(t testing.TB, c *esdb.Client, stream string) (all []string) {
 		if said.Result != "" && (!timeTaken.MatchString(said.TimeTaken) || said.SpaceSaved == nil) {
 			t.Errorf("%s: %+v", e.Event.StreamID, said)
 		}
+		if e.Event.EventType == "$scavengeProgress" { // on a busy machine there may be some; TestProgressOfAScavenge has them
+			if said.SpaceSaved == nil || said.Result != "" {
+				t.Errorf("%s: %+v", e.Event.StreamID, said)
+			}
+			continue
+		}
 		all = append(all, strings.TrimSpace(e.Event.EventType+" "+said.Result))
 	}
 	return all
@@ -117,6 +123,7 @@ func toldEventually(t testing.TB, c *esdb.Client, stream string, n int) []string
 	defer func() { _ = s.Close() }()
 	for seen := 0; seen < n; {
 		switch e := s.Recv(); {
+		case e.EventAppeared != nil && e.EventAppeared.Event.EventType == "$scavengeProgress":
 		case e.EventAppeared != nil:
 			seen++
 		case e.SubscriptionDropped != nil:
@@ -286,7 +293,7 @@ func TestInterruptedScavengeIsNoted(t *testing.T) {
 	n, stop := start(t, log)
 	c := connect(t, "esdb://"+n.address+"?tls=false")
 	begun := event("$scavengeStarted")
-	begun.Data = []byte(`{"scavengeId":"x","nodeEndpoint":"a:1"}`)
+	begun.Data = []byte(`{"scavengeId":"x","nodeEndpoint":"a:1"}`) // of a version that noted no sizes
 	mustAppend(t, c, "$scavenges-x", begun)
 	link := event("$>")
 	link.Data, link.ContentType = []byte("0@$scavenges-x"), esdb.ContentTypeBinary

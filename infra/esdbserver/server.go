@@ -63,6 +63,8 @@ type Options struct {
 	// Advertise is the address that gossip tells clients, host:port; empty is
 	// the address of the listener.
 	Advertise string
+	// ScavengeProgress is how often the progress of a scavenge is stored; 0 is 5 s.
+	ScavengeProgress time.Duration
 	// Clock says what is older than $maxAge; nil is the machine's clock.
 	Clock func() time.Time
 	// MaxAppendBytes of data are taken in one append; 0 is 1 MiB. The most is

@@ -1,6 +1,7 @@
 package esdbserver_test
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"orderflow/infra/esdbserver/internal/engine"
 	"orderflow/infra/esdbserver/userspb"
+	"orderflow/infra/memory"
 )
 
 // TestUsersComeAndGo follows one user through its life, by what it may do.
@@ -346,5 +348,30 @@ func TestPasswordsCostTheSame(t *testing.T) {
 	}
 	if costs("ada:wrong") != 1 || costs("ada:secret") != 0 {
 		t.Error("a wrong password ends the memory of the right one, or costs less")
+	}
+}
+
+// TestTheCallsOfTheUsersService are the eight of the protocol; a ninth, which the
+// code of one client names, is not there, as on a real server.
+func TestTheCallsOfTheUsersService(t *testing.T) {
+	n := serve(t, memory.NewDense())
+	want := []string{"ChangePassword", "Create", "Delete", "Details", "Disable", "Enable", "ResetPassword", "Update"}
+	var have []string
+	for _, m := range userspb.Users_ServiceDesc.Methods {
+		have = append(have, m.MethodName)
+	}
+	for _, s := range userspb.Users_ServiceDesc.Streams {
+		have = append(have, s.StreamName)
+	}
+	slices.Sort(have)
+	if !slices.Equal(have, want) {
+		t.Errorf("the calls are %q, want %q", have, want)
+	}
+	conn := n.dial(t)
+	for _, call := range append(want, "Current") {
+		err := conn.Invoke(ctx(t), "/event_store.client.users.Users/"+call, &userspb.DetailsReq{}, &userspb.DetailsResp{})
+		if missing := status.Code(err) == codes.Unimplemented; missing != (call == "Current") {
+			t.Errorf("%s is answered with %v", call, err)
+		}
 	}
 }

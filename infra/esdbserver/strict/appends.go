@@ -181,6 +181,22 @@ func firstPage(truncate int) func(context.Context, *Session) (string, error) {
 	}
 }
 
+// longestName is the largest length, in bytes, of a name or type that the table
+// wants taken.
+const longestName = 64<<10 - 1
+
+// typed appends an event with a type of so many bytes and says how long it is
+// when it is read.
+func typed(bytes int) func(context.Context, *Session) (string, error) {
+	return func(ctx context.Context, s *Session) (string, error) {
+		if answer := appended(s.append(ctx, s.stream, anyRevision, named(strings.Repeat("t", bytes))...)); answer != "taken" {
+			return answer, nil
+		}
+		answers, err := s.read(ctx, reading(0, 0, of(s.stream)))
+		return fmt.Sprintf("[%d]", len(strings.Trim(types(answers, err), "[]"))), nil
+	}
+}
+
 // names are questions about what things may be called.
 func names() []Question {
 	const part = "names"
@@ -197,16 +213,9 @@ func names() []Question {
 		{Part: part, Asked: "a stream of 2,000 characters", Real: "[a]", Ask: long(2_000)},
 		{Part: part, Asked: "a stream of 10,000 characters", Real: "[a]", Ask: long(10_000)},
 		{Part: part, Asked: "a stream of 70,000 characters", Real: "InvalidArgument", Ask: long(70_000), Harmful: true}, // what a real server does was not seen
-		{
-			Part: part, Asked: "a type of 2,000 characters", Real: "[2000]",
-			Ask: func(ctx context.Context, s *Session) (string, error) {
-				if _, err := s.must(ctx, s.stream, named(strings.Repeat("t", 2_000))...); err != nil {
-					return appended(nil, err), nil //nolint:nilerr // a refusal is an answer
-				}
-				answers, err := s.read(ctx, reading(0, 0, of(s.stream)))
-				return fmt.Sprintf("[%d]", len(strings.Trim(types(answers, err), "[]"))), nil
-			},
-		},
+		{Part: part, Asked: "a type of 2,000 characters", Real: "[2000]", Ask: typed(2_000)},
+		{Part: part, Asked: "a type of 65,535 characters", Real: "[65535]", Ask: typed(longestName), Harmful: true},             // likewise
+		{Part: part, Asked: "a type of 65,536 characters", Real: "InvalidArgument", Ask: typed(longestName + 1), Harmful: true}, // likewise
 		{
 			Part: part, Asked: "a stream without a name", Real: "Unknown", Want: "InvalidArgument", Reason: threwThere,
 			Ask: func(ctx context.Context, s *Session) (string, error) {

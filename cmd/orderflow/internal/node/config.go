@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"time"
@@ -26,6 +27,7 @@ const drainTimeout = 10 * time.Second
 // Config is what a node is started with.
 type Config struct {
 	Data         string            // the folder everything is kept in
+	Flag         string            // the flag that names the log where it is neither --data nor --eventstore, such as --from
 	EventStore   string            // the connection string of an EventStoreDB that has the log; empty keeps it in Data. A secret: never printed
 	Listen       string            // of the API; empty serves none
 	Private      string            // of metrics and administration; empty serves none
@@ -87,10 +89,16 @@ func (c Config) Exists() error {
 		return nil
 	}
 	if _, err := os.Stat(c.LogDir()); err != nil {
-		return domain.Wrap(domain.NotFound, err, "There is no log in %s; say with --data where the node keeps its data", c.Data)
+		return domain.Wrap(domain.NotFound, err, "There is no log in %s; say with %s where the node keeps its data", c.Data, c.DataFlag())
 	}
 	return nil
 }
+
+// DataFlag returns the flag with which another data directory is named.
+func (c Config) DataFlag() string { return cmp.Or(c.Flag, "--data") }
+
+// eventStoreFlag returns the flag that names the event store.
+func (c Config) eventStoreFlag() string { return cmp.Or(c.Flag, "--eventstore") }
 
 // DefaultDataDir is where a node keeps its data unless a flag says otherwise:
 // what the environment names, or by the rules of XDG.

@@ -62,7 +62,7 @@ func OpenLog(ctx context.Context, c Config, logger *slog.Logger, hooks LogHooks)
 	if err := log.Ping(ctx); err != nil {
 		_ = log.Close() // it never got anywhere
 		err = Troubled(ctx, c.EventStore, c.Explained(err))
-		return nil, domain.Wrap(domain.KindOf(err), err, "The event store named with --eventstore cannot be used")
+		return nil, domain.Wrap(domain.KindOf(err), err, "The event store named with %s cannot be used", c.eventStoreFlag())
 	}
 	return log, nil
 }
@@ -78,7 +78,11 @@ func OpenLogWith(c Config, o pebblelog.Options) (*pebblelog.Log, error) {
 	return log, err
 }
 
+// ErrInUse returns the error for a data directory that another process has open.
 func ErrInUse(c Config, err error) error {
+	if c.Flag != "" { // the command works on directories alone
+		return domain.Wrap(domain.Unavailable, err, "The data directory %s is in use by another orderflow; stop it, or choose another with %s", c.Data, c.Flag)
+	}
 	return domain.Wrap(domain.Unavailable, err,
 		"The data directory %s is in use by another orderflow; ask that one with --server URL, stop it, or choose another with --data", c.Data)
 }

@@ -66,6 +66,7 @@ type Engine struct {
 
 	scavenging chan struct{} // holds one while events are removed
 	removed    func(events int64)
+	removedNow atomic.Int64 // events, by the scavenge under way or the last one
 
 	closing   chan struct{}
 	closeOnce sync.Once

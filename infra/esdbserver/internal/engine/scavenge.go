@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"iter"
 
@@ -17,16 +18,32 @@ type Scavenged struct {
 	Streams int64 // that have metadata or were deleted; a stream and its metastream count as one
 	Events  int64 // removed
 	Before  int64 // bytes of the log
-	After   int64 // 0 until the end
+	After   int64 // also if it did not come to its end; 0 if that cannot be told
 }
 
-// Saved returns the bytes that were given back; 0 if the log grew meanwhile by more.
-func (s Scavenged) Saved() int64 {
-	if s.After == 0 {
+// Saved returns the bytes that were given back; see [SavedBytes].
+func (s Scavenged) Saved() int64 { return SavedBytes(s.Before, s.After) }
+
+// SavedBytes returns the bytes by which a log became smaller; 0 if it grew, or if
+// one of its sizes is not known, which is 0.
+func SavedBytes(before, after int64) int64 {
+	if before == 0 || after == 0 {
 		return 0
 	}
-	return max(s.Before-s.After, 0)
+	return max(before-after, 0)
 }
+
+// Bytes returns the size of the log; Unavailable from one that cannot remove events.
+func (e *Engine) Bytes(ctx context.Context) (int64, error) {
+	log, ok := e.log.(eventlog.Scavenging)
+	if !ok {
+		return 0, domain.Errorf(domain.Unavailable, "The log of this node cannot tell its size.")
+	}
+	return log.Bytes(ctx)
+}
+
+// Removed returns how many events the scavenge removed that is under way, or the last one.
+func (e *Engine) Removed() int64 { return e.removedNow.Load() }
 
 // CanScavenge reports whether the log can remove events.
 func (e *Engine) CanScavenge() bool {
@@ -63,24 +80,29 @@ func (e *Engine) Scavenge(ctx context.Context) (s Scavenged, err error) {
 	case <-ctx.Done():
 		return s, ctx.Err()
 	}
+	e.removedNow.Store(0)
 	if s.Before, err = log.Bytes(ctx); err != nil {
 		return s, err
 	}
-	if err := e.removeAllHidden(ctx, log, &s); err != nil {
-		return s, err
+	err = e.removeAndGiveBack(ctx, log, &s)
+	after, unknown := log.Bytes(context.WithoutCancel(ctx)) // of one that was stopped too
+	if unknown == nil {
+		s.After = after
+	}
+	return s, cmp.Or(err, unknown)
+}
+
+// removeAndGiveBack is the work of a scavenge; s is what is done so far.
+func (e *Engine) removeAndGiveBack(ctx context.Context, log eventlog.Scavenging, s *Scavenged) error {
+	if err := e.removeAllHidden(ctx, log, s); err != nil {
+		return err
 	}
 	owed, err := e.owes(ctx, s.Events)
-	if err != nil {
-		return s, err
+	if err != nil || !owed {
+		return err
 	}
-	if owed {
-		e.logger.Debug("a scavenge gives space back", "events", s.Events)
-		if err := log.GiveBack(ctx); err != nil {
-			return s, err
-		}
-	}
-	s.After, err = log.Bytes(ctx)
-	return s, err
+	e.logger.Debug("a scavenge gives space back", "events", s.Events)
+	return log.GiveBack(ctx)
 }
 
 // owes reports whether space is to be given back: of what was removed now, or of
@@ -165,6 +187,7 @@ func (e *Engine) tellRemoved(stream string, events int64) {
 	if events == 0 {
 		return
 	}
+	e.removedNow.Add(events)
 	if e.removed != nil {
 		e.removed(events)
 	}
