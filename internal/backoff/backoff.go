@@ -1,10 +1,9 @@
 // Package backoff has one policy for all waits between tries: each is twice the
 // one before, up to a limit.
 //
-// Who counts the tries decides which form to use. Where the count is kept with the
-// work, such as in an event, [Policy.Pause] returns the wait that belongs to it.
-// Where a loop tries again, [Policy.Sequence] is for the retry loops of
-// github.com/cenkalti/backoff. Both give the same waits.
+// Where the number of failed tries is kept with the work, such as in an event,
+// [Policy.Pause] returns the wait that belongs to it. Where a loop tries again, the
+// library's [Sequence] counts. Both give the same waits.
 package backoff
 
 import (
@@ -52,10 +51,13 @@ func (p Policy) Spread(n int, key string) time.Duration {
 	return d + d*time.Duration(h.Sum32()%parts)/most
 }
 
-// Sequence returns the waits one after the other, without chance. It is not safe
-// for concurrent use.
-func (p Policy) Sequence() *backoff.ExponentialBackOff {
-	return &backoff.ExponentialBackOff{InitialInterval: p.First, Multiplier: multiplier, MaxInterval: p.last()}
+// Sequence is the waits of one loop that tries again: NextBackOff returns the next
+// one, and Reset begins again with the first. It is not safe for concurrent use.
+type Sequence = backoff.ExponentialBackOff
+
+// Sequence returns Pause(0), Pause(1) and so on.
+func (p Policy) Sequence() *Sequence {
+	return &Sequence{InitialInterval: p.First, Multiplier: multiplier, MaxInterval: p.last()}
 }
 
 func (p Policy) last() time.Duration {

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// For waits for d. It returns nil, or ctx.Err() as soon as ctx is done.
+// For waits for d, or less if ctx ends. It returns ctx.Err(), which is nil if the wait
+// was not cut short.
 func For(ctx context.Context, d time.Duration) error {
-	if Until(ctx, d, nil) {
-		return nil
-	}
+	Or(d, nil, ctx.Done())
 	return ctx.Err()
 }
 
-// Until waits for d, or less if early is closed or receives. It returns false if ctx
-// is done first. A nil early never ends the wait.
+// Until waits for d, or less if something comes from early or early is closed. It
+// returns false if ctx is done. A nil early does not end the wait.
 func Until(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
-	return Or(d, early, ctx.Done())
+	Or(d, early, ctx.Done())
+	return ctx.Err() == nil
 }
 
-// Or is Until with a channel in the place of a context: it returns false if done is
-// closed first.
+// Or is Until with a channel in the place of a context: it returns false if done
+// ended the wait.
 func Or(d time.Duration, early, done <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -35,8 +35,24 @@ func TestUntil(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if pause.Until(ctx, time.Minute, nil) {
-			t.Error("Until returned true and its context was done")
+		for range 100 { // both ends of the wait are there: chance must not choose
+			if pause.Until(ctx, 0, early) || pause.For(ctx, 0) == nil {
+				t.Fatal("a wait whose context was done reports that it was not cut short")
+			}
+		}
+	})
+}
+
+func TestOr(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed := make(chan struct{})
+		close(closed)
+		begun := time.Now()
+		if pause.Or(time.Minute, nil, closed) || !pause.Or(time.Minute, closed, nil) || time.Since(begun) != 0 {
+			t.Error("a closed channel did not end the wait, or ended it with the wrong answer")
+		}
+		if !pause.Or(time.Minute, nil, nil) || time.Since(begun) != time.Minute {
+			t.Errorf("the wait took %s", time.Since(begun))
 		}
 	})
 }
