@@ -8,6 +8,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/internal/pause"
 )
 
 var errReopen = errors.New("the subscription is opened again")
@@ -106,8 +107,8 @@ func (s *subscription) checkSameLog(ctx context.Context) error {
 	return domain.Errorf(domain.Invalid, "At position %d the log has another event than the one that was read there: it was replaced, or restored from an older backup.", s.last.Position)
 }
 
-// again reports whether to retry after err, and waits for pause first.
-func (f *Follower) again(ctx context.Context, err error, pause time.Duration) bool {
+// again reports whether to retry after err, and waits first.
+func (f *Follower) again(ctx context.Context, err error, wait time.Duration) bool {
 	kind := domain.KindOf(err)
 	remedy := RemedyFor(kind)
 	f.config.Failed(kind, remedy)
@@ -122,13 +123,7 @@ func (f *Follower) again(ctx context.Context, err error, pause time.Duration) bo
 	if n == WarnAfter {
 		f.config.Logger.WarnContext(ctx, "the log cannot be followed; it is tried again", "reader", f.config.Name, "failures", n, "kind", kind.String(), "error", err)
 	}
-	t := time.NewTimer(pause)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-	return ctx.Err() == nil
+	return pause.For(ctx, wait) == nil
 }
 
 // Rewinds reports whether a reader whose Follow or Resume ended with err should call
