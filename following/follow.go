@@ -8,6 +8,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/internal/backoff"
 	"orderflow/internal/pause"
 )
 
@@ -21,7 +22,7 @@ func (f *Follower) Follow(ctx context.Context, above eventlog.Position, passed f
 	return func(yield func(eventlog.Recorded, error) bool) {
 		s := subscription{Follower: f, at: above, passed: passed, yield: yield}
 		f.Applied(above)
-		for pause := FirstPause; ; pause = min(2*pause, LastPause) {
+		for pauses := pauses(); ; {
 			before := s.at
 			err, gone := s.subscribeOnce(ctx)
 			if err == nil {
@@ -35,9 +36,9 @@ func (f *Follower) Follow(ctx context.Context, above eventlog.Position, passed f
 				return
 			}
 			if s.at > before {
-				pause = FirstPause
+				pauses.Reset()
 			}
-			if !errors.Is(err, errReopen) && !f.again(ctx, err, pause) {
+			if !errors.Is(err, errReopen) && !f.again(ctx, err, pauses.NextBackOff()) {
 				if ctx.Err() != nil {
 					err = ctx.Err()
 				}
@@ -105,6 +106,11 @@ func (s *subscription) checkSameLog(ctx context.Context) error {
 		return nil //nolint:nilerr // the subscription will say it
 	}
 	return domain.Errorf(domain.Invalid, "At position %d the log has another event than the one that was read there: it was replaced, or restored from an older backup.", s.last.Position)
+}
+
+// pauses returns the waits after failures in a row, from FirstPause to LastPause.
+func pauses() *backoff.Sequence {
+	return backoff.Policy{First: FirstPause, Last: LastPause}.Sequence()
 }
 
 // again reports whether to retry after err, and waits first.
