@@ -10,6 +10,7 @@ import (
 	"orderflow/domain/fulfilment"
 	"orderflow/domain/order"
 	"orderflow/domain/payment"
+	"orderflow/internal/backoff"
 	"orderflow/sagas"
 )
 
@@ -423,13 +424,7 @@ func (l run) key() string { return "charge-" + string(l.id) }
 // pause doubles with every try, and differs a little between orders, so that
 // they do not all come back at once.
 func (l run) pause(tries int) time.Duration {
-	p := FirstPause << min(tries, 10)
-	p = min(p, LastPause)
-	var h uint32 = 2166136261
-	for _, c := range []byte(l.id) {
-		h = (h ^ uint32(c)) * 16777619
-	}
-	return p + p*time.Duration(h%256)/1024 // up to a quarter more
+	return backoff.Policy{First: FirstPause, Last: LastPause}.Spread(tries, string(l.id))
 }
 
 func early(t time.Time) bool { return !t.IsZero() && time.Now().Before(t) }

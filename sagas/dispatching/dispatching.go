@@ -10,6 +10,7 @@ import (
 	"orderflow/domain/fulfilment"
 	"orderflow/domain/order"
 	"orderflow/domain/shipment"
+	"orderflow/internal/backoff"
 	"orderflow/sagas"
 )
 
@@ -167,7 +168,7 @@ func (s Saga) attention(ctx context.Context, id domain.OrderID, step fulfilment.
 
 // deferUntil records that the carrier is asked again, after a backoff.
 func (s Saga) deferUntil(ctx context.Context, id domain.OrderID, tries int, d shipment.Deferred) (time.Time, error) {
-	d.Carrier, d.RetryAt = s.CarrierName, time.Now().Add(min(FirstPause<<min(tries, 10), LastPause))
+	d.Carrier, d.RetryAt = s.CarrierName, time.Now().Add(backoff.Policy{First: FirstPause, Last: LastPause}.Pause(tries))
 	return d.RetryAt, s.record(ctx, id, shipment.Defer(d))
 }
 
