@@ -17,7 +17,7 @@ import (
 // find events by position, c is accepted unless it lies beyond the end.
 func (f *Follower) Resume(ctx context.Context, c eventlog.Checkpoint) (above eventlog.Checkpoint, err error) {
 	f.Begin()
-	for pauses := pauses(); ; {
+	for pauses := newBackoff(); ; {
 		above, why, err := f.prove(ctx, c)
 		switch {
 		case ctx.Err() != nil:

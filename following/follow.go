@@ -22,7 +22,7 @@ func (f *Follower) Follow(ctx context.Context, above eventlog.Position, passed f
 	return func(yield func(eventlog.Recorded, error) bool) {
 		s := subscription{Follower: f, at: above, passed: passed, yield: yield}
 		f.Applied(above)
-		for pauses := pauses(); ; {
+		for pauses := newBackoff(); ; {
 			before := s.at
 			err, gone := s.subscribeOnce(ctx)
 			if err == nil {
@@ -108,8 +108,8 @@ func (s *subscription) checkSameLog(ctx context.Context) error {
 	return domain.Errorf(domain.Invalid, "At position %d the log has another event than the one that was read there: it was replaced, or restored from an older backup.", s.last.Position)
 }
 
-// pauses returns the waits after failures in a row, from FirstPause to LastPause.
-func pauses() *backoff.Sequence {
+// newBackoff returns the waits after failures in a row, from FirstPause to LastPause.
+func newBackoff() *backoff.Sequence {
 	return backoff.Policy{First: FirstPause, Last: LastPause}.Sequence()
 }
 

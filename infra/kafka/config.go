@@ -153,7 +153,7 @@ func (k *Kafka) sarama() *sarama.Config {
 	return c
 }
 
-// pauses returns the waits after failures in a row, from FirstPause to LastPause.
-func pauses() *backoff.Sequence {
+// newBackoff returns the waits after failures in a row, from FirstPause to LastPause.
+func newBackoff() *backoff.Sequence {
 	return backoff.Policy{First: FirstPause, Last: LastPause}.Sequence()
 }

@@ -75,7 +75,7 @@ func (c Consumer) observe(h message.HandlerFunc) message.HandlerFunc {
 func (c Consumer) retryUnavailable(h message.HandlerFunc) message.HandlerFunc {
 	return func(m *message.Message) ([]*message.Message, error) {
 		ctx := m.Context()
-		rest := pauses()
+		rest := newBackoff()
 		for {
 			out, err := h(m)
 			if err == nil || ctx.Err() != nil {

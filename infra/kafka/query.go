@@ -20,7 +20,7 @@ const queryTries = 6
 // query runs questions on its own connection to the brokers, and runs all of them
 // again with backoff while one fails with a transient error.
 func (k *Kafka) query(ctx context.Context, questions func(sarama.Client) error) error {
-	rest := pauses()
+	rest := newBackoff()
 	for try := 1; ; try++ {
 		client, err := bounded(ctx, func() (sarama.Client, error) {
 			c := k.sarama()

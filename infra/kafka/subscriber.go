@@ -69,7 +69,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 
 // stay is a member of the group until ctx is done.
 func (s *Subscriber) stay(ctx context.Context, topic string, out chan<- *message.Message) {
-	rest := pauses()
+	rest := newBackoff()
 	for ctx.Err() == nil {
 		begun := time.Now()
 		err := s.join(ctx, topic, out)
@@ -99,7 +99,7 @@ func (s *Subscriber) join(ctx context.Context, topic string, out chan<- *message
 		return failed(err, "The brokers of Kafka do not answer.")
 	}
 	defer group.Close() //nolint:errcheck // it leaves the group, or the group notices
-	rest := pauses()
+	rest := newBackoff()
 	for {
 		begun := time.Now()
 		if err := group.Consume(ctx, []string{topic}, claims{s, out}); err != nil {
@@ -182,7 +182,7 @@ type delivery struct {
 // deliver hands a message out until it is acknowledged.
 func (d delivery) deliver(ctx context.Context, in *sarama.ConsumerMessage, t *partitionOrder) {
 	defer t.release()
-	rest := pauses()
+	rest := newBackoff()
 	for {
 		m, _ := Marshaler{}.Unmarshal(in) // which never fails
 		m.SetContext(withPartitionOrder(withOrigin(ctx, in), t))
