@@ -191,7 +191,7 @@ var retiredNames = []retired{
 	{"Bare", "infra/postgres", "Baseline"},
 	{"bareBatchRows", "infra/postgres", "baselineBatchRows"},
 	{"bindStand", "infra/postgres", "bindCheckpoint"},
-	{"newSeen", "infra/postgres", "newBloomFilter"},
+	{"newSeen", "infra/postgres", "bloomFilters"},
 	{"newShelf", "infra/postgres", "newVersions"},
 	{"newTexts", "infra/postgres", "newStatements"},
 	{"scanStand", "infra/postgres", "scanCheckpoint"},
