@@ -16,6 +16,9 @@
 //	                    and below those of the ports: chargingtest/ for payment gateways, dispatchingtest/ for carriers
 //	readmodels/         what readers see: one file per view; readmodelstest/ is the suite every store of views passes
 //	projections/        event → change of a view; runner, rebuild, verify; projectionstest/ makes histories and tries stores
+//	internal/           leaves, one idea each, for all but the domain: backoff/ policies of tries; pause/ waits that may be cut short;
+//	                    broadcast/ wakes all who wait; pool/ reuses goroutines; priority/ a queue with items that move;
+//	                    bloom/ a filter of keys; breaker/ skips calls that would fail; strictjson/ what encoding/json lets pass
 //	infra/memory/       every port in memory: the fake of all tests
 //	infra/pebblelog/    the event log on Pebble: the embedded default; scrub/ verifies the checksums of its tables
 //	infra/esdbserver/   an EventStoreDB node on any log; internal/ has engine/, what it does, and groups/, persistent subscriptions;

@@ -17,12 +17,12 @@ import (
 // find events by position, c is accepted unless it lies beyond the end.
 func (f *Follower) Resume(ctx context.Context, c eventlog.Checkpoint) (above eventlog.Checkpoint, err error) {
 	f.Begin()
-	for pause := FirstPause; ; pause = min(2*pause, LastPause) {
+	for pauses := newBackoff(); ; {
 		above, why, err := f.prove(ctx, c)
 		switch {
 		case ctx.Err() != nil:
 			return eventlog.Checkpoint{}, ctx.Err()
-		case err != nil && f.again(ctx, err, pause):
+		case err != nil && f.again(ctx, err, pauses.NextBackOff()):
 			continue
 		case ctx.Err() != nil:
 			return eventlog.Checkpoint{}, ctx.Err()

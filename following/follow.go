@@ -8,6 +8,8 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/internal/backoff"
+	"orderflow/internal/pause"
 )
 
 var errReopen = errors.New("the subscription is opened again")
@@ -20,7 +22,7 @@ func (f *Follower) Follow(ctx context.Context, above eventlog.Position, passed f
 	return func(yield func(eventlog.Recorded, error) bool) {
 		s := subscription{Follower: f, at: above, passed: passed, yield: yield}
 		f.Applied(above)
-		for pause := FirstPause; ; pause = min(2*pause, LastPause) {
+		for pauses := newBackoff(); ; {
 			before := s.at
 			err, gone := s.subscribeOnce(ctx)
 			if err == nil {
@@ -34,9 +36,9 @@ func (f *Follower) Follow(ctx context.Context, above eventlog.Position, passed f
 				return
 			}
 			if s.at > before {
-				pause = FirstPause
+				pauses.Reset()
 			}
-			if !errors.Is(err, errReopen) && !f.again(ctx, err, pause) {
+			if !errors.Is(err, errReopen) && !f.again(ctx, err, pauses.NextBackOff()) {
 				if ctx.Err() != nil {
 					err = ctx.Err()
 				}
@@ -106,8 +108,13 @@ func (s *subscription) checkSameLog(ctx context.Context) error {
 	return domain.Errorf(domain.Invalid, "At position %d the log has another event than the one that was read there: it was replaced, or restored from an older backup.", s.last.Position)
 }
 
-// again reports whether to retry after err, and waits for pause first.
-func (f *Follower) again(ctx context.Context, err error, pause time.Duration) bool {
+// newBackoff returns the waits after failures in a row, from FirstPause to LastPause.
+func newBackoff() *backoff.Sequence {
+	return backoff.Policy{First: FirstPause, Last: LastPause}.Sequence()
+}
+
+// again reports whether to retry after err, and waits first.
+func (f *Follower) again(ctx context.Context, err error, wait time.Duration) bool {
 	kind := domain.KindOf(err)
 	remedy := RemedyFor(kind)
 	f.config.Failed(kind, remedy)
@@ -122,13 +129,7 @@ func (f *Follower) again(ctx context.Context, err error, pause time.Duration) bo
 	if n == WarnAfter {
 		f.config.Logger.WarnContext(ctx, "the log cannot be followed; it is tried again", "reader", f.config.Name, "failures", n, "kind", kind.String(), "error", err)
 	}
-	t := time.NewTimer(pause)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-	return ctx.Err() == nil
+	return pause.For(ctx, wait) == nil
 }
 
 // Rewinds reports whether a reader whose Follow or Resume ended with err should call

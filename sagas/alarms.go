@@ -1,11 +1,11 @@
 package sagas
 
 import (
-	"container/heap"
 	"time"
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/internal/priority"
 )
 
 // alarm is an order that waits for a time.
@@ -14,7 +14,6 @@ type alarm struct {
 	at    time.Time
 	tries int  // failed looks so far
 	retry bool // brought forward: the cause of the wait may be gone
-	index int  // in the heap; -1 when taken out
 }
 
 // wake has order reacted to at once, or again if a reaction is under way.
@@ -32,12 +31,10 @@ func (l *lanes) wait(order domain.OrderID, at time.Time, tries int) {
 	if a := l.waiting[order]; a != nil {
 		l.drop(a)
 	}
-	if len(l.due) >= MaxTimers {
+	if l.due.Len() >= MaxTimers {
 		return
 	}
-	a := &alarm{order: order, at: at, tries: tries}
-	l.waiting[order] = a
-	heap.Push(&l.due, a)
+	l.waiting[order] = l.due.Push(alarm{order: order, at: at, tries: tries})
 	l.signalChanged()
 }
 
@@ -52,7 +49,7 @@ func (l *lanes) isWaiting(order domain.OrderID) bool {
 func (l *lanes) silence(order domain.OrderID, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if a := l.waiting[order]; a != nil && !a.at.After(at) {
+	if a := l.waiting[order]; a != nil && !a.Value.at.After(at) {
 		l.drop(a)
 	}
 }
@@ -61,26 +58,26 @@ func (l *lanes) silence(order domain.OrderID, at time.Time) {
 func (l *lanes) earliest() (order domain.OrderID, at time.Time, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.due) == 0 {
+	a, ok := l.due.First()
+	if !ok {
 		return "", time.Time{}, false
 	}
-	return l.due[0].order, l.due[0].at, true
+	return a.order, a.at, true
 }
 
 func (l *lanes) retryAll() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, a := range l.due {
-		a.at, a.retry = time.Time{}, true // all equal: still a heap
-	}
+	l.due.FixAll(func(a *alarm) { a.at, a.retry = time.Time{}, true })
 	l.signalChanged()
 }
 
 func (l *lanes) retryOne() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.due) > 0 {
-		l.due[0].at, l.due[0].retry = time.Time{}, true // still the earliest
+	if a, ok := l.due.First(); ok {
+		first := l.waiting[a.order]
+		first.Value.at, first.Value.retry = time.Time{}, true // still the earliest
 		l.signalChanged()
 	}
 }
@@ -88,43 +85,20 @@ func (l *lanes) retryOne() {
 func (l *lanes) counts() (busy, timers int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.busy), len(l.due)
+	return len(l.busy), l.due.Len()
 }
 
-func (l *lanes) drop(a *alarm) {
-	heap.Remove(&l.due, a.index)
-	delete(l.waiting, a.order)
+func (l *lanes) drop(a *priority.Item[alarm]) {
+	l.due.Remove(a)
+	delete(l.waiting, a.Value.order)
 }
+
+// earlier reports whether a is due before b.
+func earlier(a, b alarm) bool { return a.at.Before(b.at) }
 
 func (l *lanes) signalChanged() {
 	select {
 	case l.changed <- struct{}{}:
 	default:
 	}
-}
-
-// alarms is a heap by time.
-type alarms []*alarm
-
-func (a alarms) Len() int           { return len(a) }
-func (a alarms) Less(i, j int) bool { return a[i].at.Before(a[j].at) }
-func (a alarms) Swap(i, j int) {
-	a[i], a[j] = a[j], a[i]
-	a[i].index, a[j].index = i, j
-}
-
-// Push implements heap.Interface.
-func (a *alarms) Push(x any) {
-	item := x.(*alarm) //nolint:forcetypeassert // only wait pushes
-	item.index = len(*a)
-	*a = append(*a, item)
-}
-
-// Pop implements heap.Interface.
-func (a *alarms) Pop() any {
-	old := *a
-	last := old[len(old)-1]
-	*a = old[:len(old)-1]
-	last.index = -1
-	return last
 }

@@ -9,6 +9,8 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/following"
+	"orderflow/internal/backoff"
+	"orderflow/internal/pool"
 )
 
 // Run drives the saga until ctx is done or the feed fails for good. When it
@@ -28,17 +30,20 @@ func (d *Driver) Run(ctx context.Context) error {
 		}
 	}
 	ctx, stop := context.WithCancel(ctx)
-	var background, looks sync.WaitGroup
+	var background sync.WaitGroup
+	looks := pool.New(func(t task) { d.lookUntilDone(ctx, t) })
+	release := looks.Hold()
 	background.Go(func() { d.follower.Watch(ctx) })
 	begin := sync.OnceFunc(func() {
-		background.Go(func() { d.keepTime(ctx, &looks) })
-		background.Go(func() { d.watch(ctx, &looks) })
+		background.Go(func() { d.keepTime(ctx, looks) })
+		background.Go(func() { d.watch(ctx, looks) })
 		background.Go(func() { d.saveProgress(ctx) })
 	})
 	proven := false
 	defer func() {
 		stop()
 		background.Wait()
+		release()
 		looks.Wait()
 		if proven {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), LastSave)
@@ -52,7 +57,7 @@ func (d *Driver) Run(ctx context.Context) error {
 			d.lanes.restart(above)
 			proven = true
 			begin()
-			err = d.follow(ctx, &looks, above)
+			err = d.follow(ctx, looks, above)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -69,7 +74,7 @@ func (d *Driver) Run(ctx context.Context) error {
 
 // follow reacts to the orders of the events above a checkpoint, until the feed ends.
 // The error is never nil.
-func (d *Driver) follow(ctx context.Context, looks *sync.WaitGroup, above eventlog.Checkpoint) error {
+func (d *Driver) follow(ctx context.Context, looks *pool.Pool[task], above eventlog.Checkpoint) error {
 	passed := func(w eventlog.Watermark) { d.lanes.watermark(w.Position) }
 	for r, err := range d.follower.Follow(ctx, above.Position(), passed) {
 		if err != nil {
@@ -103,12 +108,19 @@ func (d *Driver) Health() following.Health { return d.follower.Health() }
 
 // startLook starts a reaction to order in a lane of its own, or marks the lane of order
 // to react again. It fails only if ctx is done first.
-func (d *Driver) startLook(ctx context.Context, looks *sync.WaitGroup, order domain.OrderID, event eventlog.Mark) error {
+func (d *Driver) startLook(ctx context.Context, looks *pool.Pool[task], order domain.OrderID, event eventlog.Mark) error {
 	t, started, err := d.lanes.enter(ctx, order, event)
 	if err == nil && started {
-		d.workers.run(ctx, looks, t, d.lookUntilDone)
+		looks.Run(t)
 	}
 	return err
+}
+
+// task is an order to react to; it has a lane.
+type task struct {
+	order domain.OrderID
+	tries int  // failed reactions so far
+	retry bool // the cause for which it waited may be gone
 }
 
 // lookUntilDone reacts to an order, and again while events of it have come meanwhile.
@@ -163,17 +175,11 @@ func pause(err error, tries int) time.Duration {
 	if domain.KindOf(err) == domain.Incomplete {
 		return LastRetry
 	}
-	p := FirstRetry
-	for range tries - 1 {
-		if p *= 2; p >= LastRetry {
-			return LastRetry
-		}
-	}
-	return p
+	return backoff.Policy{First: FirstRetry, Last: LastRetry}.Pause(tries - 1)
 }
 
 // keepTime reacts to orders whose alarm is due.
-func (d *Driver) keepTime(ctx context.Context, looks *sync.WaitGroup) {
+func (d *Driver) keepTime(ctx context.Context, looks *pool.Pool[task]) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -206,7 +212,7 @@ func (d *Driver) keepTime(ctx context.Context, looks *sync.WaitGroup) {
 
 // watch is the watchdog: it reacts to every unfinished order at the start, and then to
 // those that are stalled.
-func (d *Driver) watch(ctx context.Context, looks *sync.WaitGroup) {
+func (d *Driver) watch(ctx context.Context, looks *pool.Pool[task]) {
 	if d.Stalled == nil {
 		return
 	}

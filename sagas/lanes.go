@@ -6,6 +6,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/internal/priority"
 )
 
 // lanes tracks which orders are being reacted to, which must be reacted to again, and
@@ -16,8 +17,8 @@ type lanes struct {
 
 	mu      sync.Mutex
 	busy    map[domain.OrderID]*lane
-	due     alarms
-	waiting map[domain.OrderID]*alarm
+	due     *priority.Queue[alarm]
+	waiting map[domain.OrderID]*priority.Item[alarm]
 	changed chan struct{}       // signalled when the earliest alarm may have changed
 	read    eventlog.Checkpoint // the feed was read up to here
 }
@@ -42,7 +43,7 @@ type resumePoint struct {
 func newLanes(n int) *lanes {
 	return &lanes{
 		slots: make(chan struct{}, n), busy: map[domain.OrderID]*lane{},
-		waiting: map[domain.OrderID]*alarm{}, changed: make(chan struct{}, 1),
+		due: priority.New(earlier), waiting: map[domain.OrderID]*priority.Item[alarm]{}, changed: make(chan struct{}, 1),
 	}
 }
 
@@ -70,7 +71,7 @@ func (l *lanes) enter(ctx context.Context, order domain.OrderID, event eventlog.
 		l.busy[order].held = []eventlog.Position{event.Position}
 	}
 	if a := l.waiting[order]; a != nil {
-		t.tries, t.retry = a.tries, a.retry
+		t.tries, t.retry = a.Value.tries, a.Value.retry
 		l.drop(a)
 	}
 	return t, true, nil

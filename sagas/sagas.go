@@ -130,7 +130,6 @@ type Driver struct {
 	Lanes       int // at most; MaxLanes if 0
 
 	lanes    *lanes
-	workers  *workerPool
 	acked    func(eventlog.Position)
 	follower *following.Follower
 	running  *atomic.Bool
@@ -147,7 +146,7 @@ func NewDriver(d Driver) *Driver {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	d.lanes, d.workers = newLanes(d.Lanes), newWorkerPool()
+	d.lanes = newLanes(d.Lanes)
 	d.acked = func(eventlog.Position) {}
 	if feed, ok := d.Feed.(Acker); ok {
 		d.acked, d.lanes.tracksEvents, d.Checkpoints = feed.Ack, true, nil

@@ -26,6 +26,7 @@ import (
 	"orderflow/infra/esdbserver/clustertest"
 	"orderflow/infra/memory"
 	"orderflow/infra/simulator"
+	"orderflow/internal/pause"
 )
 
 const (
@@ -379,7 +380,7 @@ func (r *clusterRun) send(ctx context.Context, c commands.Command) error {
 		default:
 			return err
 		}
-		if err := node.WaitFor(ctx, againAfter); err != nil {
+		if err := pause.For(ctx, againAfter); err != nil {
 			return err
 		}
 	}
@@ -396,7 +397,7 @@ func (r *clusterRun) outage(ctx context.Context, n, to int) (time.Time, func()) 
 	var keepers sync.WaitGroup
 	for k := range clusterKeepers {
 		keepers.Go(func() {
-			if node.WaitFor(ctx, time.Duration(k)*longLost/clusterKeepers/2) != nil { // behind one another
+			if pause.For(ctx, time.Duration(k)*longLost/clusterKeepers/2) != nil { // behind one another
 				return
 			}
 			c := commands.ReceiveStock{Receipt: fmt.Sprintf("round-%d-%d", n, k), Units: []inventory.Units{{SKU: bench.SKU(0), Quantity: 1}}}
@@ -405,7 +406,7 @@ func (r *clusterRun) outage(ctx context.Context, n, to int) (time.Time, func()) 
 			}
 		})
 	}
-	_ = node.WaitFor(ctx, longLost)
+	_ = pause.For(ctx, longLost)
 	stop()
 	after, why := says()
 	switch {
@@ -431,7 +432,7 @@ func (r *clusterRun) watchReady(ctx context.Context) (says func() (time.Time, er
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for why == nil && node.WaitFor(ctx, againAfter) == nil {
+		for why == nil && pause.For(ctx, againAfter) == nil {
 			asked, cancel := context.WithTimeout(ctx, probeTimeout)
 			if err := r.app.Ready(asked); err != nil && ctx.Err() == nil {
 				why, at = err, time.Now()
@@ -453,7 +454,7 @@ func (r *clusterRun) readyAgain(ctx context.Context, n int) {
 			r.t.Logf("round %d: ready again after %s", n, time.Since(begun).Round(time.Millisecond))
 			return
 		}
-		if node.WaitFor(limit, againAfter) != nil {
+		if pause.For(limit, againAfter) != nil {
 			r.t.Errorf("round %d: not ready %s after there is a leader again: %v", n, settleBound, err)
 			return
 		}

@@ -14,6 +14,7 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/following"
+	"orderflow/internal/pause"
 )
 
 // How a copy waits for an end that cannot be reached, as while a cluster elects
@@ -94,7 +95,7 @@ func (o *outage) wait(ctx context.Context, failed error) error {
 		return failed
 	}
 	defer func() { o.pause = min(2*o.pause, lastCopyPause) }()
-	return node.WaitFor(ctx, o.pause)
+	return pause.For(ctx, o.pause)
 }
 
 // over says that the end was reached.

@@ -16,6 +16,7 @@ import (
 	"orderflow/cmd/orderflow/internal/target"
 	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
+	"orderflow/internal/pause"
 )
 
 // watchPause is how long a watcher waits before it comes back after a stream ended.
@@ -59,10 +60,8 @@ func (c *orderWatchCmd) Run(ctx context.Context, s terminal.Streams, logger *slo
 			if done || err != nil {
 				return err
 			}
-			select {
-			case <-time.After(watchPause):
-			case <-ctx.Done():
-				return ctx.Err()
+			if err := pause.For(ctx, watchPause); err != nil {
+				return err
 			}
 		}
 	})

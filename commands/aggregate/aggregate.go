@@ -8,6 +8,7 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/decider"
 	"orderflow/domain/eventlog"
+	"orderflow/internal/pool"
 )
 
 // Limits of deciding.
@@ -65,14 +66,15 @@ type Aggregate[S any, E eventlog.Typed] struct {
 	opts    Options[S]
 	stats   counters
 	cache   stateCache[S, E]
-	workers *workerPool[*cacheEntry[S, E]]
+	workers *pool.Pool[*cacheEntry[S, E]]
 }
 
 // New returns an Aggregate whose events are kept in store.
 func New[S any, E eventlog.Typed](
 	store eventlog.Store, d decider.Decider[S, E], codec eventlog.Codec[E], opts Options[S],
 ) *Aggregate[S, E] {
-	a := &Aggregate[S, E]{store: store, decider: d, codec: codec, opts: opts, workers: newWorkerPool[*cacheEntry[S, E]]()}
+	a := &Aggregate[S, E]{store: store, decider: d, codec: codec, opts: opts}
+	a.workers = pool.New(a.processQueue)
 	a.cache.init(cmp.Or(opts.CacheBytes, DefaultCacheBytes))
 	return a
 }
@@ -217,7 +219,7 @@ func (a *Aggregate[S, E]) submit(ctx context.Context, stream eventlog.Stream, r 
 	}
 	if lead {
 		a.cache.retain(c)
-		a.workers.run(c, a.processQueue)
+		a.workers.Run(c)
 	}
 	select {
 	case <-r.done:

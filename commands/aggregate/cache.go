@@ -165,7 +165,7 @@ func (c *cacheEntry[S, E]) invalidateLocked() {
 }
 
 // stateCache holds the entries in use, and the least recently used others up to a
-// limit of weight.
+// limit of weight. It is no library's cache, because those evict entries in use.
 type stateCache[S any, E eventlog.Typed] struct {
 	mu       sync.Mutex
 	closed   bool

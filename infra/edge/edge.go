@@ -26,7 +26,7 @@ func New(ctx context.Context, o Options) (*Edge, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	e := &Edge{options: o}
+	e := &Edge{options: o, known: newVerified()}
 	if len(o.Origins) > 0 { // without any, package cors would allow all
 		e.cors = cors.New(crossOrigin(o.Origins))
 	}

@@ -28,14 +28,14 @@ func ParseKeys(data []byte) (int, error) {
 }
 
 // KnownTokens counts the tokens that are remembered.
-func (e *Edge) KnownTokens() (n int) {
-	for i := range e.known.shards {
-		s := &e.known.shards[i]
-		s.mu.Lock()
-		n += len(s.kept)
-		s.mu.Unlock()
-	}
-	return n
+func (e *Edge) KnownTokens() int {
+	e.known.kept.CleanUp() // it evicts in the background
+	return e.known.kept.EstimatedSize()
+}
+
+// TooEarly starts a flight that finds that it is too early to fetch, once gate is closed.
+func (e *Edge) TooEarly(gate <-chan struct{}) {
+	e.keys.flight.DoChan(theSet, func() (any, error) { <-gate; return false, nil })
 }
 
 // Remember remembers n more tokens that nobody has.

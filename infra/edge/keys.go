@@ -5,22 +5,28 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"orderflow/internal/pause"
 )
 
 // retryEvery is how soon a key set that could not be fetched is tried again.
 const retryEvery = 10 * time.Second
 
+// theSet is the key of flights: there is one key set.
+const theSet = ""
+
 // keys is the key set as it is now, and who keeps it so.
 type keys struct {
 	load    func(context.Context) ([]byte, error)
-	refresh time.Duration
+	every   time.Duration // between two fetches
 	fetched func(keys int, err error)
 
 	set atomic.Pointer[keySet] // nil until there was one
 
-	mu          sync.Mutex
-	fetching    chan struct{} // closed when the fetch under way has ended; nil if none is
-	refetchedAt time.Time     // of the last fetch for an unknown kid
+	flight      singleflight.Group // one flight at a time reads the published set
+	refetchedAt time.Time          // of the last fetch for an unknown kid; belongs to the flight
 
 	life context.Context //nolint:containedctx // of the fetches, which outlast the requests that want them
 	stop context.CancelFunc
@@ -29,7 +35,7 @@ type keys struct {
 
 // openKeys fetches the key set and goes on doing so until close.
 func openKeys(ctx context.Context, o Options) (*keys, error) {
-	k := &keys{refresh: o.Refresh, fetched: o.fetched}
+	k := &keys{every: o.Refresh, fetched: o.fetched}
 	if o.Dev != nil {
 		set, err := parseKeys(o.Dev.JWKS())
 		k.set.Store(&set)
@@ -62,6 +68,9 @@ func (o *Options) fetched(n int, err error) {
 func (k *keys) close() {
 	k.stop()
 	k.done.Wait()
+	if k.load != nil {
+		_, _, _ = k.flight.Do(theSet, k.refetch) // waits for the flight under way; a new one ends at once
+	}
 }
 
 // empty reports that no key set was ever fetched.
@@ -79,11 +88,9 @@ func (k *keys) find(ctx context.Context, kid string) *key {
 	if found := k.lookup(kid); found != nil || k.load == nil {
 		return found
 	}
-	if done := k.refetch(); done != nil {
-		select {
-		case <-done:
-		case <-ctx.Done():
-		}
+	select {
+	case <-k.flight.DoChan(theSet, k.refetch):
+	case <-ctx.Done():
 	}
 	return k.lookup(kid)
 }
@@ -95,55 +102,36 @@ func (k *keys) lookup(kid string) *key {
 	return nil
 }
 
-// refetch starts a fetch, at most once in [RefetchEvery], and returns a channel that
-// is closed when it ends; nil if it is too early.
-func (k *keys) refetch() <-chan struct{} {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if now := time.Now(); k.fetching == nil {
-		if now.Sub(k.refetchedAt) < RefetchEvery || k.life.Err() != nil {
-			return nil
-		}
-		k.refetchedAt = now
-		k.startFetch()
+// refetch is the flight for an unknown kid: a fetch, at most once in [RefetchEvery].
+// The result tells whether it fetched.
+func (k *keys) refetch() (fetched any, err error) {
+	now := time.Now()
+	if k.life.Err() != nil || now.Sub(k.refetchedAt) < RefetchEvery {
+		return false, nil
 	}
-	return k.fetching
+	k.refetchedAt = now
+	return k.refresh()
 }
 
-// startFetch starts a fetch; k.mu is held and none is under way.
-func (k *keys) startFetch() {
-	done := make(chan struct{})
-	k.fetching = done
-	k.done.Go(func() {
-		_ = k.fetch(k.life) // fetched has reported it; the last good set stays
-		k.mu.Lock()
-		k.fetching = nil
-		k.mu.Unlock()
-		close(done)
-	})
+// refresh is the flight that fetches in any case.
+func (k *keys) refresh() (fetched any, err error) {
+	return true, k.fetch(k.life) // an error was reported by then; the last good set stays
 }
 
 // keepFresh fetches the set in the background, more often while it has none.
 func (k *keys) keepFresh() {
 	for {
-		wait := k.refresh
+		wait := k.every
 		if k.empty() {
 			wait = min(wait, retryEvery)
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-k.life.Done():
-			timer.Stop()
+		if pause.For(k.life, wait) != nil {
 			return
-		case <-timer.C:
 		}
-		k.mu.Lock()
-		if k.fetching == nil {
-			k.startFetch()
+		for fetched := false; !fetched; { // it may join a flight that is too early to fetch
+			v, _, _ := k.flight.Do(theSet, k.refresh)
+			fetched = v.(bool) //nolint:forcetypeassert // flights return nothing else
 		}
-		done := k.fetching
-		k.mu.Unlock()
-		<-done
 	}
 }
 

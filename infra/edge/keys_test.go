@@ -105,6 +105,25 @@ func TestRemovedKeyIsRefused(t *testing.T) {
 	})
 }
 
+// TestRefreshIsNotLostBehindAnUnknownKid has the refresh meet a flight of an unknown
+// kid that is too early to fetch.
+func TestRefreshIsNotLostBehindAnUnknownKid(t *testing.T) {
+	old, young := newEd25519("old"), newEd25519("young")
+	synctest.Test(t, func(t *testing.T) {
+		p := publish(old, young)
+		f := open(t, p.options())
+		gate := make(chan struct{})
+		f.TooEarly(gate)
+		p.change(keySet(young))
+		time.Sleep(edge.DefaultRefresh + time.Second)
+		close(gate)
+		synctest.Wait()
+		if got := f.with(old.good()); got != http.StatusUnauthorized {
+			t.Errorf("a token of a key that was taken away got %d", got)
+		}
+	})
+}
+
 // TestReplacedKeyIsRefused publishes another key under the same kid.
 func TestReplacedKeyIsRefused(t *testing.T) {
 	first, second := newEd25519("same"), newEd25519("same")

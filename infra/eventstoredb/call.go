@@ -116,7 +116,7 @@ func (l *Log) pause(ctx context.Context, moved <-chan struct{}, operation string
 	if n == 0 && f.moved {
 		return true // the client is connected to the new one already
 	}
-	t := time.NewTimer(pause(n))
+	t := time.NewTimer(jittered(n))
 	defer t.Stop()
 	select {
 	case <-t.C:

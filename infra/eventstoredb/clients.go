@@ -2,7 +2,6 @@ package eventstoredb
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,6 +9,8 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 
 	"orderflow/domain"
+	"orderflow/internal/backoff"
+	"orderflow/internal/pause"
 )
 
 // clients has the one client that calls go to, and replaces it after a failure.
@@ -135,17 +136,17 @@ func (p *clients) connect(a *attempt, wait time.Duration) {
 	switch {
 	case err != nil:
 		a.err = err
-		p.notUntil = time.Now().Add(pause(p.failures))
+		p.notUntil = time.Now().Add(jittered(p.failures))
 		p.failures++
 	case p.closed:
 		a.err = errClosed()
 		p.shut(c)
 	case c.retired: // those who wait make another attempt
-		p.notUntil = time.Now().Add(pause(0))
+		p.notUntil = time.Now().Add(jittered(0))
 		p.leave(c)
 	default:
 		p.current, p.failures = c, 0
-		p.notUntil = time.Now().Add(pause(0)) // a client that fails at once is not replaced in a tight loop
+		p.notUntil = time.Now().Add(jittered(0)) // a client that fails at once is not replaced in a tight loop
 		p.leave(c)
 		p.working.Go(func() { p.connected(p, c) })
 	}
@@ -156,7 +157,7 @@ func (p *clients) connect(a *attempt, wait time.Duration) {
 // time. The caller is a user of the client. It starts again when the leader changes.
 func (p *clients) dial(wait time.Duration) (*client, error) {
 	for {
-		if !restOr(wait, p.changed, p.closing) {
+		if !pause.Or(wait, p.changed, p.closing) {
 			return nil, errClosed()
 		}
 		var leader string
@@ -174,7 +175,7 @@ func (p *clients) dial(wait time.Duration) (*client, error) {
 			}
 			return c, nil
 		case <-p.changed:
-			wait = pause(0)
+			wait = jittered(0)
 			p.working.Go(func() { // the library looks on for a while
 				<-found
 				p.mu.Lock()
@@ -305,31 +306,9 @@ func (p *clients) closeAll() {
 	}
 }
 
-// pause before the n-th repeat, from 0: doubling, and half of it by chance, so
-// that those who failed together do not come again together.
-func pause(n int) time.Duration {
-	d := lastPause
-	if n < 16 {
-		d = min(firstPause<<n, lastPause)
-	}
-	return d/2 + rand.N(d/2+1) //nolint:gosec // chance spreads load here, it keeps no secret
-}
-
-// rest returns after d, or earlier and false when done is closed.
-func rest(d time.Duration, done <-chan struct{}) bool { return restOr(d, nil, done) }
-
-// restOr is rest that ends earlier, and with true, when early is closed.
-func restOr(d time.Duration, early, done <-chan struct{}) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-early:
-		return true
-	case <-done:
-		return false
-	}
+// jittered returns the wait before a repeat, of which there were n before.
+func jittered(n int) time.Duration {
+	return backoff.Policy{First: firstPause, Last: lastPause}.Jittered(n)
 }
 
 func errClosed() error { return domain.Errorf(domain.Unavailable, "The event log is closed.") }

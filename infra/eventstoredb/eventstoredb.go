@@ -12,6 +12,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/internal/pause"
 )
 
 // Options tune a Log; the zero value is right.
@@ -122,12 +123,7 @@ func (l *Log) Close() error {
 	done := make(chan struct{})
 	go func() { l.working.Wait(); close(done) }()
 	for range 2 { // what is still stuck after the first is freed by closing its client
-		t := time.NewTimer(closeWait)
-		select {
-		case <-done:
-			t.Stop()
-		case <-t.C:
-		}
+		pause.Or(closeWait, nil, done)
 		for _, p := range l.pools() {
 			p.closeAll()
 		}

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+
+	"orderflow/internal/pause"
 )
 
 // How calls and subscriptions find the leader.
@@ -38,7 +40,7 @@ func (p *clients) goes(c *client, node string) {
 // answers as the leader, and drops the subscriptions on c once another one
 // does. A node that only answers slowly keeps them: there is no better one.
 func (l *Log) watchOver(p *clients, c *client) {
-	for wait := leadEvery; rest(wait, p.closing); {
+	for wait := leadEvery; pause.Or(wait, nil, p.closing); {
 		switch p.state(c) {
 		case isShut:
 			return

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+
+	"orderflow/internal/broadcast"
+	"orderflow/internal/pause"
 )
 
 // leaderWatch tracks the leader of a cluster. It asks all nodes at the same time, so
@@ -33,11 +36,11 @@ type leaderWatch struct {
 	sure    bool // the last poll was conclusive
 	vacant  time.Time
 	members []string
-	changed chan struct{} // closed and replaced when another one leads
+	changed broadcast.Signal // sent when another one leads
 }
 
 func newLeaderWatch(c esdb.Configuration, moved func(leader string, vacant time.Time)) (*leaderWatch, error) {
-	o := &leaderWatch{moved: moved, asked: make(chan struct{}, 1), first: make(chan struct{}), changed: make(chan struct{})}
+	o := &leaderWatch{moved: moved, asked: make(chan struct{}, 1), first: make(chan struct{})}
 	for _, seed := range c.GossipSeeds {
 		o.seeds = append(o.seeds, seed.String())
 	}
@@ -71,7 +74,7 @@ func (o *leaderWatch) leader() (address string, changed <-chan struct{}) {
 	if o.sure {
 		address = o.current.leader
 	}
-	return address, o.changed
+	return address, o.changed.Wait()
 }
 
 // change returns the channel that is closed when the leader changes; nil if there is no watch.
@@ -81,7 +84,7 @@ func (o *leaderWatch) change() <-chan struct{} {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.changed
+	return o.changed.Wait()
 }
 
 // pollNow requests a poll at once, after a failure.
@@ -114,20 +117,14 @@ func (o *leaderWatch) run() {
 			return
 		}
 		o.record(begun, v, sure)
-		if first(); !rest(minPollGap, o.ctx.Done()) {
+		if first(); pause.For(o.ctx, minPollGap) != nil {
 			return
 		}
 		wait := pollInterval
 		if !sure || len(v.named) != 1 {
 			wait = unsettledPollInterval // the leader is about to change
 		}
-		t := time.NewTimer(wait)
-		select {
-		case <-o.asked:
-		case <-t.C:
-		case <-o.ctx.Done():
-		}
-		t.Stop()
+		pause.Until(o.ctx, wait, o.asked)
 	}
 }
 
@@ -186,8 +183,7 @@ func (o *leaderWatch) record(begun time.Time, v leadership, sure bool) {
 		return
 	}
 	o.vacant = time.Time{}
-	close(o.changed)
-	o.changed = make(chan struct{})
+	o.changed.Send()
 	o.mu.Unlock()
 	o.moved(v.leader, vacant)
 }

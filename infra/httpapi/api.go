@@ -52,7 +52,7 @@ type server struct {
 // New builds the API. It panics if a route has no row that says who may use it.
 func New(c Config) *API {
 	c.complete()
-	s := &server{config: c, cursors: cursors{c.CursorKey}, streams: streams{max: int64(c.Streams)}, drained: make(chan struct{}), guard: newGuard(c)}
+	s := &server{config: c, cursors: cursors{c.CursorKey}, streams: streams{max: int64(c.Streams)}, drained: make(chan struct{}), guard: newGuard(c), owners: newOwners()}
 	var changed <-chan projections.Change
 	stopListening := func() {}
 	if c.Changes != nil {

@@ -2,56 +2,31 @@ package httpapi
 
 import (
 	"context"
-	"hash/maphash"
-	"sync"
+
+	"github.com/maypok86/otter/v2"
 
 	"orderflow/commands"
 	"orderflow/domain"
 	"orderflow/domain/order"
 )
 
-const (
-	// ownerShards keeps requests for different orders out of each other's way.
-	ownerShards = 16
-	// maxOwners bounds the orders whose customer is remembered, all shards
-	// together; at some 150 bytes each that is 10 MiB.
-	maxOwners = 65_536
-)
+// maxOwners bounds the orders whose customer is remembered: at some 150 bytes each
+// that is 10 MiB.
+const maxOwners = 65_536
 
 // owners caches the customer of each order. That never changes, so entries are
-// never invalidated; the zero value is ready.
+// never invalidated.
 type owners struct {
-	shards [ownerShards]struct {
-		mu   sync.Mutex
-		kept map[domain.OrderID]domain.CustomerID
-	}
+	kept *otter.Cache[domain.OrderID, domain.CustomerID]
 }
 
-var ownerSeed = maphash.MakeSeed() //nolint:gochecknoglobals // constant for the process
-
-func (o *owners) find(id domain.OrderID) (domain.CustomerID, bool) {
-	s := &o.shards[maphash.String(ownerSeed, string(id))%ownerShards]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, ok := s.kept[id]
-	return c, ok
+func newOwners() owners {
+	return owners{otter.Must(&otter.Options[domain.OrderID, domain.CustomerID]{MaximumSize: maxOwners})}
 }
 
-func (o *owners) keep(id domain.OrderID, c domain.CustomerID) {
-	s := &o.shards[maphash.String(ownerSeed, string(id))%ownerShards]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.kept == nil {
-		s.kept = map[domain.OrderID]domain.CustomerID{}
-	}
-	for other := range s.kept { // random eviction
-		if len(s.kept) < maxOwners/ownerShards {
-			break
-		}
-		delete(s.kept, other)
-	}
-	s.kept[id] = c
-}
+func (o owners) find(id domain.OrderID) (domain.CustomerID, bool) { return o.kept.GetIfPresent(id) }
+
+func (o owners) keep(id domain.OrderID, c domain.CustomerID) { o.kept.Set(id, c) }
 
 // checkOwner returns nil if the caller may see the order. An order of another
 // customer and one that does not exist both return NotFound with the same text.

@@ -5,46 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"orderflow/internal/strictjson"
 )
-
-// escapePointer writes a member's name as one part of a JSON pointer (RFC 6901).
-var escapePointer = strings.NewReplacer("~", "~0", "/", "~1") //nolint:gochecknoglobals // a constant table
-
-// pointer returns where the scanner stands, as a JSON pointer.
-func (s *scanner) pointer() string {
-	var p strings.Builder
-	for i, o := range s.open {
-		if o.list {
-			p.WriteString("/" + strconv.Itoa(o.index))
-			continue
-		}
-		end := len(s.names)
-		if i+1 < len(s.open) {
-			end = s.open[i+1].first
-		}
-		if end > o.first {
-			p.WriteString("/" + escapePointer.Replace(clip(s.names[end-1])))
-		}
-	}
-	return p.String()
-}
-
-// pointerAt returns the JSON pointer of the value that has the byte at offset, in
-// JSON that checkMembers has passed.
-func pointerAt(data []byte, offset int64) string {
-	if offset <= 0 {
-		return ""
-	}
-	s := scanner{data: data, until: int(offset)}
-	if s.walk() != nil {
-		return ""
-	}
-	return s.pointer()
-}
 
 // wrongType says that a member has a value of another type than it must have,
 // in the words of JSON.
@@ -71,7 +37,7 @@ func wrongType(data []byte, e *json.UnmarshalTypeError) ProblemDetail {
 		have = "a boolean"
 	}
 	return ProblemDetail{
-		Pointer: pointerAt(data, e.Offset-1), // Offset is past the value, or past where a list or an object begins
+		Pointer: strictjson.PointerAt(data, bodyLimits(), int(e.Offset-1), clip[[]byte]), // Offset is past the value, or past where a list or an object begins
 		Detail:  fmt.Sprintf("expected %s, not %s", want, have),
 	}
 }
@@ -118,10 +84,10 @@ func pointerOf(place string, value any) string {
 	}
 	var p strings.Builder
 	for part := range strings.FieldsFuncSeq(place, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
-		p.WriteString("/" + escapePointer.Replace(part))
+		p.WriteString("/" + strictjson.Escape(part))
 	}
 	if last != "" {
-		p.WriteString("/" + escapePointer.Replace(last))
+		p.WriteString("/" + strictjson.Escape(last))
 	}
 	return p.String()
 }

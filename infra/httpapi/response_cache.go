@@ -24,7 +24,8 @@ const (
 // Every request first applies the pending changes, so a cached response is never
 // older than the changes published before the request. The shard's epoch rejects
 // a response that was read before a change and stored after it, and an older
-// response never replaces a newer one, so reads are monotonic.
+// response never replaces a newer one, so reads are monotonic. It is no library's
+// cache, because a response, its shard's epoch and its bytes change under one lock.
 type responseCache struct {
 	seed    maphash.Seed
 	shards  [responseShards]responseShard

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"cmp"
-	"context"
 	"crypto/tls"
 	"log/slog"
 	"net"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/ThreeDotsLabs/watermill"
+
+	"orderflow/internal/backoff"
 )
 
 // The topics; [Config.Prefix] goes before each.
@@ -152,25 +153,7 @@ func (k *Kafka) sarama() *sarama.Config {
 	return c
 }
 
-// sleep waits, or less if ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// newBackoff returns the waits after failures in a row, from FirstPause to LastPause.
+func newBackoff() *backoff.Sequence {
+	return backoff.Policy{First: FirstPause, Last: LastPause}.Sequence()
 }
-
-// backoff doubles its waits from FirstPause to LastPause.
-type backoff struct{ next time.Duration }
-
-func (p *backoff) wait(ctx context.Context) error {
-	d := max(p.next, FirstPause)
-	p.next = min(2*d, LastPause)
-	return sleep(ctx, d)
-}
-
-func (p *backoff) reset() { p.next = 0 }

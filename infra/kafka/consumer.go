@@ -8,6 +8,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 
 	"orderflow/domain"
+	"orderflow/internal/pause"
 )
 
 // Handle deals with one message. Its error's kind says what happens then:
@@ -74,7 +75,7 @@ func (c Consumer) observe(h message.HandlerFunc) message.HandlerFunc {
 func (c Consumer) retryUnavailable(h message.HandlerFunc) message.HandlerFunc {
 	return func(m *message.Message) ([]*message.Message, error) {
 		ctx := m.Context()
-		var rest backoff
+		rest := newBackoff()
 		for {
 			out, err := h(m)
 			if err == nil || ctx.Err() != nil {
@@ -82,7 +83,7 @@ func (c Consumer) retryUnavailable(h message.HandlerFunc) message.HandlerFunc {
 			}
 			c.Kafka.config.Logger.WarnContext(ctx, "a message cannot be handled now; it is tried again",
 				"group", c.Group, "kind", domain.KindOf(err).String(), "error", err)
-			if err := rest.wait(ctx); err != nil {
+			if err := pause.For(ctx, rest.NextBackOff()); err != nil {
 				return nil, err
 			}
 		}

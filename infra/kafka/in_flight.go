@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"orderflow/domain/eventlog"
+	"orderflow/internal/broadcast"
 )
 
 // inFlight tracks the events that were sent and are not acknowledged, in the order of the log.
@@ -17,7 +18,7 @@ type inFlight struct {
 	bytes          int
 	at             eventlog.Checkpoint // all up to here are acknowledged
 	err            error
-	changed        chan struct{} // closed and replaced when unacknowledged shrinks
+	shrunk         broadcast.Signal // sent when unacknowledged shrinks
 }
 
 type sent struct {
@@ -28,7 +29,7 @@ type sent struct {
 }
 
 func newInFlight(from eventlog.Checkpoint) *inFlight {
-	return &inFlight{failed: make(chan struct{}), at: from, changed: make(chan struct{})}
+	return &inFlight{failed: make(chan struct{}), at: from}
 }
 
 // start adds an event once there is room. Call the function it returns once for
@@ -43,10 +44,10 @@ func (f *inFlight) start(ctx context.Context, event eventlog.Mark, since time.Ti
 			f.mu.Unlock()
 			return func(err error) { f.done(s, err) }, nil
 		}
-		changed := f.changed
+		shrunk := f.shrunk.Wait()
 		f.mu.Unlock()
 		select {
-		case <-changed:
+		case <-shrunk:
 		case <-f.failed:
 			return nil, f.cause()
 		case <-ctx.Done():
@@ -87,8 +88,7 @@ func (f *inFlight) done(s *sent, err error) {
 	}
 	if n > 0 {
 		f.unacknowledged = f.unacknowledged[n:]
-		close(f.changed)
-		f.changed = make(chan struct{})
+		f.shrunk.Send()
 	}
 }
 
@@ -113,13 +113,13 @@ func (f *inFlight) acknowledged() (at eventlog.Checkpoint, behind time.Duration)
 func (f *inFlight) drain(ctx context.Context) error {
 	for {
 		f.mu.Lock()
-		empty, changed := len(f.unacknowledged) == 0, f.changed
+		empty, shrunk := len(f.unacknowledged) == 0, f.shrunk.Wait()
 		f.mu.Unlock()
 		if empty {
 			return nil
 		}
 		select {
-		case <-changed:
+		case <-shrunk:
 		case <-f.failed:
 			return f.cause()
 		case <-ctx.Done():

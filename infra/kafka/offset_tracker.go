@@ -3,15 +3,17 @@ package kafka
 import (
 	"context"
 	"sync"
+
+	"orderflow/internal/broadcast"
 )
 
 // offsetTracker tracks the delivered messages of one partition, so that offsets are
 // committed in order although handlers finish in any order. Offsets have gaps.
 type offsetTracker struct {
-	mu      sync.Mutex
-	open    []slot // in the order of offsets; the first is not acknowledged
-	bytes   int
-	changed chan struct{} // closed and replaced when open shrinks
+	mu     sync.Mutex
+	open   []slot // in the order of offsets; the first is not acknowledged
+	bytes  int
+	shrunk broadcast.Signal // sent when open shrinks
 }
 
 type slot struct {
@@ -20,7 +22,7 @@ type slot struct {
 	done   bool
 }
 
-func newOffsetTracker() *offsetTracker { return &offsetTracker{changed: make(chan struct{})} }
+func newOffsetTracker() *offsetTracker { return &offsetTracker{} }
 
 // track adds a message once there is room; it returns false if ctx ended first.
 func (w *offsetTracker) track(ctx context.Context, offset int64, bytes int) bool {
@@ -32,10 +34,10 @@ func (w *offsetTracker) track(ctx context.Context, offset int64, bytes int) bool
 			w.mu.Unlock()
 			return true
 		}
-		changed := w.changed
+		shrunk := w.shrunk.Wait()
 		w.mu.Unlock()
 		select {
-		case <-changed:
+		case <-shrunk:
 		case <-ctx.Done():
 			return false
 		}
@@ -62,7 +64,6 @@ func (w *offsetTracker) acknowledge(offset int64) (next int64, moved bool) {
 		return 0, false
 	}
 	w.open = append(w.open[:0], w.open[n:]...)
-	close(w.changed)
-	w.changed = make(chan struct{})
+	w.shrunk.Send()
 	return next, true
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"orderflow/internal/pause"
 )
 
 // queryWait is how long a broker holds back a fetch at the end of a partition; Close waits for it.
@@ -18,7 +20,7 @@ const queryTries = 6
 // query runs questions on its own connection to the brokers, and runs all of them
 // again with backoff while one fails with a transient error.
 func (k *Kafka) query(ctx context.Context, questions func(sarama.Client) error) error {
-	var rest backoff
+	rest := newBackoff()
 	for try := 1; ; try++ {
 		client, err := bounded(ctx, func() (sarama.Client, error) {
 			c := k.sarama()
@@ -33,7 +35,7 @@ func (k *Kafka) query(ctx context.Context, questions func(sarama.Client) error) 
 		if _, broker := errors.AsType[sarama.KError](err); !broker || try == queryTries {
 			return err
 		}
-		if rest.wait(ctx) != nil {
+		if pause.For(ctx, rest.NextBackOff()) != nil {
 			return err
 		}
 	}

@@ -75,7 +75,7 @@ func (r Relay) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	background.Go(func() { r.Follower.Watch(ctx) })
-	p := retryPolicy{Relay: r}
+	p := retryPolicy{Relay: r, pauses: newBackoff()}
 	for {
 		begun := time.Now()
 		moved, err := r.pass(ctx)

@@ -7,6 +7,8 @@ import (
 
 	"orderflow/domain"
 	"orderflow/following"
+	"orderflow/internal/backoff"
+	"orderflow/internal/pause"
 )
 
 // logError marks an error of the event log.
@@ -34,13 +36,13 @@ func ofCheckpoints(err error) error {
 // retryPolicy decides whether the relay starts another pass after one that failed.
 type retryPolicy struct {
 	Relay
-	backoff backoff
-	stuck   int // passes in a row without progress
-	lost    int // of them, those in which the log refused the relay's place
+	pauses *backoff.Sequence
+	stuck  int // passes in a row without progress
+	lost   int // of them, those in which the log refused the relay's place
 }
 
 func (p *retryPolicy) reset() {
-	p.backoff.reset()
+	p.pauses.Reset()
 	p.stuck, p.lost = 0, 0
 }
 
@@ -74,8 +76,9 @@ func (p *retryPolicy) wait(ctx context.Context, err error) error {
 	if p.stuck++; p.stuck >= following.WarnAfter {
 		level = slog.LevelError
 	}
+	d := p.pauses.NextBackOff()
 	p.Kafka.config.Observer.RelayError(err)
 	p.Kafka.config.Logger.Log(ctx, level, "the relay begins again from its checkpoint",
-		"kind", domain.KindOf(err).String(), "passes", p.stuck, "pause", max(p.backoff.next, FirstPause).Round(time.Millisecond).String(), "error", err)
-	return p.backoff.wait(ctx)
+		"kind", domain.KindOf(err).String(), "passes", p.stuck, "pause", d.Round(time.Millisecond).String(), "error", err)
+	return pause.For(ctx, d)
 }

@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"container/heap"
 	"context"
 	"encoding/json"
 	"sync"
@@ -10,6 +9,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"orderflow/domain"
+	"orderflow/internal/pause"
+	"orderflow/internal/priority"
 )
 
 // Bounds of the wait for a gateway that is not ready, whatever it says itself.
@@ -29,14 +30,14 @@ type RetryQueue struct {
 	kafka *Kafka
 
 	mu      sync.Mutex
-	waiting queue
+	waiting *priority.Queue[*waiter]
 	seen    int64
 	arrived chan struct{} // told when something waits
 }
 
 // RetryQueue returns the queue as one member of [RetryGroup] sees it.
 func (k *Kafka) RetryQueue() *RetryQueue {
-	return &RetryQueue{kafka: k, arrived: make(chan struct{}, 1)}
+	return &RetryQueue{kafka: k, waiting: priority.New(before), arrived: make(chan struct{}, 1)}
 }
 
 // Run hands orders to wake until ctx is done. Before each it asks whether the
@@ -59,14 +60,14 @@ func (q *RetryQueue) hand(ctx context.Context, ready func() (time.Duration, bool
 			return
 		}
 		for q.Waiting() > 0 {
-			pause, ok := ready()
+			wait, ok := ready()
 			if ok {
 				q.next(wake)
-				pause = WakeEvery
+				wait = WakeEvery
 			} else {
-				pause = min(max(pause, shortestWait), longestWait)
+				wait = min(max(wait, shortestWait), longestWait)
 			}
-			if sleep(ctx, pause) != nil {
+			if pause.For(ctx, wait) != nil {
 				return
 			}
 		}
@@ -128,7 +129,7 @@ type waiter struct {
 	order domain.OrderID
 	high  bool
 	seq   int64 // who came first
-	index int   // in the queue; -1 when it has left
+	place *priority.Item[*waiter]
 	done  chan struct{}
 }
 
@@ -137,7 +138,7 @@ func (q *RetryQueue) push(r Retry) *waiter {
 	defer q.mu.Unlock()
 	q.seen++
 	w := &waiter{order: r.Order.ID, high: r.Priority == High, seq: q.seen, done: make(chan struct{})}
-	heap.Push(&q.waiting, w)
+	w.place = q.waiting.Push(w)
 	select {
 	case q.arrived <- struct{}{}:
 	default:
@@ -148,58 +149,30 @@ func (q *RetryQueue) push(r Retry) *waiter {
 func (q *RetryQueue) drop(w *waiter) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if w.index >= 0 {
-		heap.Remove(&q.waiting, w.index)
-	}
+	q.waiting.Remove(w.place)
 }
 
 // Waiting returns how many orders were fetched and wait for the gateway.
 func (q *RetryQueue) Waiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.waiting)
+	return q.waiting.Len()
 }
 
 // next hands on who is first.
 func (q *RetryQueue) next(wake func(domain.OrderID)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.waiting) == 0 {
-		return
+	if w, ok := q.waiting.Pop(); ok {
+		wake(w.order)
+		close(w.done)
 	}
-	w := heap.Pop(&q.waiting).(*waiter)
-	wake(w.order)
-	close(w.done)
 }
 
-// queue is a heap: priority first, then who came first.
-type queue []*waiter
-
-func (q queue) Len() int { return len(q) }
-
-func (q queue) Less(i, j int) bool {
-	if q[i].high != q[j].high {
-		return q[i].high
+// before reports whether a is handed on before b: priority first, then the oldest.
+func before(a, b *waiter) bool {
+	if a.high != b.high {
+		return a.high
 	}
-	return q[i].seq < q[j].seq
-}
-
-func (q queue) Swap(i, j int) {
-	q[i], q[j] = q[j], q[i]
-	q[i].index, q[j].index = i, j
-}
-
-func (q *queue) Push(x any) {
-	w := x.(*waiter)
-	w.index = len(*q)
-	*q = append(*q, w)
-}
-
-func (q *queue) Pop() any {
-	old := *q
-	w := old[len(old)-1]
-	old[len(old)-1] = nil
-	*q = old[:len(old)-1]
-	w.index = -1
-	return w
+	return a.seq < b.seq
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"orderflow/internal/pause"
 )
 
 // Subscriber reads topics as one member of a consumer group. It implements
@@ -67,7 +69,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 
 // stay is a member of the group until ctx is done.
 func (s *Subscriber) stay(ctx context.Context, topic string, out chan<- *message.Message) {
-	var rest backoff
+	rest := newBackoff()
 	for ctx.Err() == nil {
 		begun := time.Now()
 		err := s.join(ctx, topic, out)
@@ -75,12 +77,13 @@ func (s *Subscriber) stay(ctx context.Context, topic string, out chan<- *message
 			return
 		}
 		if time.Since(begun) > SettledAfter {
-			rest.reset()
+			rest.Reset()
 		}
+		wait := rest.NextBackOff()
 		s.kafka.config.Observer.GroupError(s.group, err)
 		s.kafka.config.Logger.WarnContext(ctx, "a consumer left its group; it will join again",
-			"group", s.group, "topic", topic, "pause", max(rest.next, FirstPause).String(), "error", err)
-		_ = rest.wait(ctx)
+			"group", s.group, "topic", topic, "pause", wait.String(), "error", err)
+		_ = pause.For(ctx, wait)
 	}
 }
 
@@ -96,7 +99,7 @@ func (s *Subscriber) join(ctx context.Context, topic string, out chan<- *message
 		return failed(err, "The brokers of Kafka do not answer.")
 	}
 	defer group.Close() //nolint:errcheck // it leaves the group, or the group notices
-	var rest backoff
+	rest := newBackoff()
 	for {
 		begun := time.Now()
 		if err := group.Consume(ctx, []string{topic}, claims{s, out}); err != nil {
@@ -107,10 +110,10 @@ func (s *Subscriber) join(ctx context.Context, topic string, out chan<- *message
 		}
 		// The session ended for a rebalance. Many in a row are trouble, too.
 		if time.Since(begun) > time.Second {
-			rest.reset()
+			rest.Reset()
 			continue
 		}
-		if err := rest.wait(ctx); err != nil {
+		if err := pause.For(ctx, rest.NextBackOff()); err != nil {
 			return err
 		}
 	}
@@ -179,7 +182,7 @@ type delivery struct {
 // deliver hands a message out until it is acknowledged.
 func (d delivery) deliver(ctx context.Context, in *sarama.ConsumerMessage, t *partitionOrder) {
 	defer t.release()
-	var rest backoff
+	rest := newBackoff()
 	for {
 		m, _ := Marshaler{}.Unmarshal(in) // which never fails
 		m.SetContext(withPartitionOrder(withOrigin(ctx, in), t))
@@ -195,7 +198,7 @@ func (d delivery) deliver(ctx context.Context, in *sarama.ConsumerMessage, t *pa
 			}
 			return
 		case <-m.Nacked():
-			if rest.wait(ctx) != nil {
+			if pause.For(ctx, rest.NextBackOff()) != nil {
 				return
 			}
 		case <-ctx.Done():

@@ -12,6 +12,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/internal/broadcast"
 )
 
 // chunkEvents is how many events a reader takes under the lock at a time, so
@@ -34,7 +35,7 @@ type Log struct {
 	categories map[string][]int
 	ids        map[eventlog.EventID]int // of the newest event under each id
 	snapshots  map[eventlog.Stream]snapshot
-	grown      chan struct{} // closed and replaced at every append
+	grown      broadcast.Signal // sent at every append
 }
 
 // New returns an empty log that stamps events with the time of the machine.
@@ -49,7 +50,6 @@ func NewAt(clock func() time.Time) *Log {
 		categories: map[string][]int{},
 		ids:        map[eventlog.EventID]int{},
 		snapshots:  map[eventlog.Stream]snapshot{},
-		grown:      make(chan struct{}),
 	}
 }
 
@@ -153,8 +153,7 @@ func (l *Log) AppendTogether(ctx context.Context, writes ...eventlog.Write) ([]e
 	for i, w := range writes {
 		answers[i] = l.add(w, at)
 	}
-	close(l.grown)
-	l.grown = make(chan struct{})
+	l.grown.Send()
 	return answers, nil
 }
 
@@ -321,7 +320,7 @@ func (l *Log) chunk(above eventlog.Position, categories []string) (chunk []event
 	places, end := l.places(from, categories), l.end()
 	chunk = l.recorded(places)
 	if len(places) < chunkEvents {
-		return chunk, max(above, end), end, l.grown, nil
+		return chunk, max(above, end), end, l.grown.Wait(), nil
 	}
 	return chunk, l.all[places[len(places)-1]].Position, end, nil, nil
 }

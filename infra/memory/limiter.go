@@ -1,13 +1,13 @@
 package memory
 
 import (
-	"container/heap"
 	"context"
 	"sync"
 	"time"
 
 	"orderflow/commands"
 	"orderflow/domain"
+	"orderflow/internal/priority"
 )
 
 // MaxLimiterKeys bounds the keys of which requests are remembered: that many
@@ -25,7 +25,7 @@ type Limiter struct {
 
 	mu   sync.Mutex
 	keys map[string]*window
-	idle byIdle
+	idle *priority.Queue[*window] // the one that is empty first comes first
 }
 
 var _ commands.Limiter = (*Limiter)(nil)
@@ -36,7 +36,7 @@ func NewLimiter(now func() time.Time) *Limiter {
 	if now == nil {
 		now = time.Now
 	}
-	return &Limiter{now: now, start: now(), keys: map[string]*window{}}
+	return &Limiter{now: now, start: now(), keys: map[string]*window{}, idle: priority.New(emptyFirst)}
 }
 
 // Take implements [commands.Limiter].
@@ -54,7 +54,7 @@ func (l *Limiter) Take(_ context.Context, key string, limit int, length time.Dur
 	a := w.take(now, limit, length)
 	if a.OK {
 		w.idleAt = now + length
-		heap.Fix(&l.idle, w.index)
+		l.idle.Fix(w.place)
 	}
 	return a, nil
 }
@@ -66,8 +66,9 @@ func (l *Limiter) window(key string, now time.Duration) (*window, error) {
 		return w, nil
 	}
 	for range 2 {
-		if len(l.idle) > 0 && l.idle[0].idleAt <= now {
-			delete(l.keys, heap.Pop(&l.idle).(*window).key)
+		if first, ok := l.idle.First(); ok && first.idleAt <= now {
+			l.idle.Remove(first.place)
+			delete(l.keys, first.key)
 		}
 	}
 	if len(l.keys) >= MaxLimiterKeys {
@@ -75,7 +76,7 @@ func (l *Limiter) window(key string, now time.Duration) (*window, error) {
 	}
 	w := &window{key: key, idleAt: now}
 	l.keys[key] = w
-	heap.Push(&l.idle, w)
+	w.place = l.idle.Push(w)
 	return w, nil
 }
 
@@ -84,8 +85,10 @@ type window struct {
 	key    string
 	taken  []time.Duration // since the limiter began
 	idleAt time.Duration   // when the last one leaves the window
-	index  int             // in the heap
+	place  *priority.Item[*window]
 }
+
+func emptyFirst(a, b *window) bool { return a.idleAt < b.idleAt }
 
 func (w *window) take(now time.Duration, limit int, length time.Duration) commands.Allowance {
 	for len(w.taken) > 0 && w.taken[0] <= now-length {
@@ -101,30 +104,4 @@ func (w *window) take(now time.Duration, limit int, length time.Duration) comman
 	a.Remaining = max(0, limit-len(w.taken))
 	a.Reset = w.taken[len(w.taken)-1] + length - now
 	return a
-}
-
-// byIdle is a heap of windows, the one that is empty first on top.
-type byIdle []*window
-
-func (h byIdle) Len() int           { return len(h) }
-func (h byIdle) Less(i, j int) bool { return h[i].idleAt < h[j].idleAt }
-func (h byIdle) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
-}
-
-// Push and Pop are what container/heap calls.
-func (h *byIdle) Push(x any) {
-	w := x.(*window)
-	w.index = len(*h)
-	*h = append(*h, w)
-}
-
-// Pop takes the last one.
-func (h *byIdle) Pop() any {
-	old := *h
-	w := old[len(old)-1]
-	old[len(old)-1] = nil
-	*h = old[:len(old)-1]
-	return w
 }

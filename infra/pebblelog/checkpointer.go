@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderflow/domain/eventlog"
+	"orderflow/internal/pause"
 )
 
 // checkpointer writes the checkpoint beside the appends, never in their way.
@@ -56,12 +57,7 @@ func (l *Log) checkpoints() {
 		if stopping {
 			return
 		}
-		pause := time.NewTimer(checkpointPause)
-		select {
-		case <-pause.C:
-		case <-l.stopped:
-		}
-		pause.Stop()
+		pause.Or(checkpointPause, l.stopped, nil)
 	}
 }
 

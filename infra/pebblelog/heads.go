@@ -12,7 +12,8 @@ import (
 
 // headCache remembers the versions of the streams used last, in two generations:
 // when the young one is full it becomes the old one, and what was not used
-// meanwhile is forgotten. The writer puts what it appends; readers only add
+// meanwhile is forgotten. Hints rely on the generations, so it is no library's cache:
+// what was put within one cannot have been evicted. The writer puts what it appends; readers only add
 // that a stream does not exist.
 type headCache struct {
 	mu         sync.Mutex

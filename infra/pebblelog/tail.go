@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"orderflow/domain/eventlog"
+	"orderflow/internal/broadcast"
 )
 
 // tail holds the newest events that are on disk, for readers that are caught
@@ -13,12 +14,12 @@ type tail struct {
 	ring  []eventlog.Recorded // the event at position p is ring[p % len]
 	first eventlog.Position   // the ring holds what is above first, up to end
 	end   eventlog.Position
-	bytes int           // of the data in the ring
-	grown chan struct{} // closed and replaced when end moves
+	bytes int              // of the data in the ring
+	grown broadcast.Signal // sent when end moves
 }
 
 func newTail(end eventlog.Position) *tail {
-	return &tail{ring: make([]eventlog.Recorded, tailEvents), first: end, end: end, grown: make(chan struct{})}
+	return &tail{ring: make([]eventlog.Recorded, tailEvents), first: end, end: end}
 }
 
 // publish adds events, which continue at end and are on disk.
@@ -36,8 +37,7 @@ func (t *tail) publish(events []eventlog.Recorded) {
 	for t.bytes > tailBytes {
 		t.forget()
 	}
-	close(t.grown)
-	t.grown = make(chan struct{})
+	t.grown.Send()
 }
 
 // forget drops the oldest event of the ring.
@@ -62,7 +62,7 @@ func (t *tail) drop(upTo eventlog.Position) {
 func (t *tail) position() (eventlog.Position, <-chan struct{}) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.end, t.grown
+	return t.end, t.grown.Wait()
 }
 
 // above returns the next events above a position, at most a chunk, and whether

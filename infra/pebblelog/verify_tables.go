@@ -14,6 +14,7 @@ import (
 
 	"orderflow/domain/eventlog"
 	"orderflow/infra/pebblelog/scrub"
+	"orderflow/internal/pause"
 )
 
 // newScrub returns a scrub of the tables in the given order.
@@ -93,12 +94,7 @@ func (l *Log) verifyRest() {
 			return
 		}
 		buffer = sp.Check(buffer, l.damaged)
-		pause := time.NewTimer(time.Duration(sp.Bytes) * time.Second / time.Duration(l.opts.verifyPerSecond))
-		select {
-		case <-pause.C:
-		case <-l.failed:
-		case <-l.closing:
-			pause.Stop()
+		if !pause.Or(time.Duration(sp.Bytes)*time.Second/time.Duration(l.opts.verifyPerSecond), l.failed, l.closing) {
 			return
 		}
 	}

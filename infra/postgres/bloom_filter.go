@@ -1,53 +1,32 @@
 package postgres
 
-import "hash/maphash"
+import "orderflow/internal/bloom"
 
-// bloomFilterBits is the size of the filter of one table: 4 MiB. With ten
-// million keys a quarter of the new ones are false positives, which cost one
-// query each.
-const bloomFilterBits = 1 << 25
+// Limits of the filter of one table.
+const (
+	// bloomFilterBytes is its size: 4 MiB. With ten million keys a quarter of the
+	// new ones are false positives, which cost one query each.
+	bloomFilterBytes = 4 << 20
+	// bloomFilterBits a key: a rebuild fills the filter, and then fewer are better.
+	bloomFilterBits = 2
+)
 
-// bloomFilter holds the keys that were written to each table: a key that it does not
-// have is not in the table. It may report a new key as known (false positive).
-type bloomFilter struct {
-	seed   maphash.Seed
-	tables map[string][]uint64
-}
-
-func newBloomFilter() bloomFilter {
-	return bloomFilter{seed: maphash.MakeSeed(), tables: map[string][]uint64{}}
-}
+// bloomFilters hold the keys that were written to each table: a key that its filter
+// does not have is not in the table.
+type bloomFilters map[string]*bloom.Filter
 
 // add adds a key and reports whether it may have been there already.
-func (s bloomFilter) add(table, key string) (there bool) {
-	bits := s.tables[table]
-	if bits == nil {
-		bits = make([]uint64, bloomFilterBits/64)
-		s.tables[table] = bits
+func (f bloomFilters) add(table, key string) (there bool) {
+	filter := f[table]
+	if filter == nil {
+		filter = bloom.New(bloomFilterBytes, bloomFilterBits)
+		f[table] = filter
 	}
-	there = true
-	for _, at := range s.places(key) {
-		there = there && bits[at/64]&(1<<(at%64)) != 0
-		bits[at/64] |= 1 << (at % 64)
-	}
-	return there
+	return filter.Add(key)
 }
 
 // has reports whether a key may be there.
-func (s bloomFilter) has(table, key string) bool {
-	bits := s.tables[table]
-	if bits == nil {
-		return false
-	}
-	for _, at := range s.places(key) {
-		if bits[at/64]&(1<<(at%64)) == 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func (s bloomFilter) places(key string) [2]uint64 {
-	h := maphash.String(s.seed, key)
-	return [2]uint64{h % bloomFilterBits, h >> 32 % bloomFilterBits}
+func (f bloomFilters) has(table, key string) bool {
+	filter := f[table]
+	return filter != nil && filter.Has(key)
 }

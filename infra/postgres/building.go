@@ -41,7 +41,7 @@ type building struct {
 	failed   error      // ends the build
 	before   int64      // the version that served when the build began,
 	beforeAt eventlog.Position
-	written  bloomFilter
+	written  bloomFilters
 	buffers  [2]buffers // take turns
 	ready    bool
 	promoted bool
@@ -60,7 +60,7 @@ func (l *versions) build(ctx context.Context) (*building, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &building{conn: c, before: live.id, beforeAt: at, written: newBloomFilter()}
+	b := &building{conn: c, before: live.id, beforeAt: at, written: bloomFilters{}}
 	if err := b.begin(ctx, l); err != nil {
 		_ = c.Close(context.WithoutCancel(ctx)) // the first error is the one to tell
 		return nil, mapped(err)

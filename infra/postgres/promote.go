@@ -124,7 +124,7 @@ func (b *building) undecided(ctx context.Context, failed error) error {
 
 // serve goes on as the serving version, from the pool.
 func (b *building) serve(ctx context.Context) {
-	b.promoted, b.written, b.buffers = true, bloomFilter{}, [2]buffers{}
+	b.promoted, b.written, b.buffers = true, nil, [2]buffers{}
 	ctx, cancel := b.versions.server.within(context.WithoutCancel(ctx))
 	defer cancel()
 	_ = b.conn.Close(ctx) // it has done its work

@@ -1,8 +1,9 @@
 package redis
 
 import (
-	"sync"
 	"time"
+
+	"orderflow/internal/breaker"
 )
 
 const (
@@ -14,44 +15,18 @@ const (
 	openFor = time.Second
 )
 
-// breaker is a circuit breaker: it skips calls that would fail. The zero value is closed.
-type breaker struct {
-	mu        sync.Mutex
-	failures  int // in a row
-	openUntil time.Time
-	halfOpen  bool // one call is probing Redis
-}
-
-func (b *breaker) allow(now time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.failures < maxFailures {
-		return true
+// newBreakers returns a breaker for each group of keys of a cluster, or the one of a
+// single node.
+func newBreakers(cluster bool) []*breaker.Breaker {
+	all := make([]*breaker.Breaker, 1, breakerCount)
+	if cluster {
+		all = all[:breakerCount]
 	}
-	if b.halfOpen || now.Before(b.openUntil) {
-		return false
+	for i := range all {
+		all[i] = breaker.New(breaker.Options{Failures: maxFailures, OpenFor: openFor})
 	}
-	b.halfOpen = true
-	return true
+	return all
 }
 
-func (b *breaker) succeeded() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.failures, b.halfOpen = 0, false
-}
-
-func (b *breaker) failed(now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.failures++
-	b.halfOpen = false
-	b.openUntil = now.Add(openFor)
-}
-
-// abandon ends a call that says nothing about Redis: its caller went away.
-func (b *breaker) abandon() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.halfOpen = false
-}
+// breaker returns the breaker of a group of keys.
+func (r *Redis) breaker(i int) *breaker.Breaker { return r.breakers[i%len(r.breakers)] }

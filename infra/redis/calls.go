@@ -10,6 +10,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"orderflow/domain"
+	"orderflow/internal/breaker"
 )
 
 // Stats counts calls since the start, and what became of them.
@@ -52,24 +53,26 @@ func (r *Redis) Stats() Stats {
 // A missing key is no failure: f must not return goredis.Nil.
 func (r *Redis) call(ctx context.Context, lane int, f func(context.Context) error) error {
 	b := r.breaker(lane)
-	if !b.allow(r.now()) {
+	permit, ok := b.Acquire()
+	if !ok {
 		r.stats.skipped.Add(1)
 		return domain.Errorf(domain.Unavailable, "Redis failed %d times in a row; it is not called for up to %s.", maxFailures, openFor)
 	}
 	r.stats.calls.Add(1)
 	bounded, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
+	v := breaker.Failed
+	defer func() { b.Settle(permit, v) }()
 	err := f(bounded)
 	switch {
 	case err == nil:
-		b.succeeded()
+		v = breaker.Succeeded
 		return nil
 	case ctx.Err() != nil:
 		r.stats.givenUp.Add(1)
-		b.abandon()
+		v = breaker.TryNext // it says nothing about Redis
 	default:
 		r.count(err)
-		b.failed(r.now())
 	}
 	return unavailable(err)
 }
@@ -92,12 +95,4 @@ func (r *Redis) count(err error) {
 	default:
 		r.stats.network.Add(1)
 	}
-}
-
-// breaker returns the breaker of a group of keys. A single node has one breaker.
-func (r *Redis) breaker(i int) *breaker {
-	if !r.cluster {
-		i = 0
-	}
-	return &r.breakers[i]
 }

@@ -11,7 +11,7 @@ import (
 // says that it is there. Call it before [Redis.Mirror].
 func (r *Redis) SetTagLife(life, wait time.Duration) { r.tagLife, r.heartbeatInterval = life, wait }
 
-// SetNow sets the clock of breakers and counters.
+// SetNow sets the clock of counters.
 func (r *Redis) SetNow(now func() time.Time) { r.now = now }
 
 // OrderKeys returns the keys of an order's tag and row.
@@ -43,12 +43,3 @@ const (
 	MaxQueuedBatches = maxQueuedBatches
 	MirrorTimeout    = mirrorTimeout
 )
-
-// Breaker is what stands before calls.
-type Breaker struct{ b breaker }
-
-// Allow, Succeeded, Failed and LearnedNothing are its methods.
-func (b *Breaker) Allow(now time.Time) bool { return b.b.allow(now) }
-func (b *Breaker) Succeeded()               { b.b.succeeded() }
-func (b *Breaker) Failed(now time.Time)     { b.b.failed(now) }
-func (b *Breaker) LearnedNothing()          { b.b.abandon() }

@@ -13,6 +13,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/internal/breaker"
 )
 
 // DefaultTimeout bounds one call: a healthy Redis answers in less than a
@@ -39,7 +40,7 @@ type Redis struct {
 	now        func() time.Time
 	cluster    bool
 	keys       *layout
-	breakers   [breakerCount]breaker
+	breakers   []*breaker.Breaker
 	watermarks [groupCount]readWatermark
 	stats      counts
 
@@ -66,7 +67,7 @@ func Open(ctx context.Context, o Options) (*Redis, error) {
 		return nil, err
 	}
 	r := &Redis{
-		timeout: o.Timeout, logger: o.Logger, now: time.Now, cluster: len(o.URLs) > 1,
+		timeout: o.Timeout, logger: o.Logger, now: time.Now, cluster: len(o.URLs) > 1, breakers: newBreakers(len(o.URLs) > 1),
 		keys: newLayout(o.Prefix), tagLife: tagLife, heartbeatInterval: heartbeatInterval,
 		apply: script("apply"), keepScript: script("keep"), available: script("available"), take: script("take"),
 	}

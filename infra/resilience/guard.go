@@ -11,6 +11,7 @@ import (
 	"github.com/failsafe-go/failsafe-go/timeout"
 
 	"orderflow/domain"
+	"orderflow/internal/breaker"
 )
 
 // The reasons of refusals and failures that arise here. They are stored in
@@ -31,8 +32,9 @@ const success = "success"
 type Guard struct {
 	options Options
 	words   words
-	breaker *breaker
+	breaker *breaker.Breaker
 	closed  chan struct{} // signalled when the breaker has closed
+	window  window
 	slots   bulkhead.Bulkhead[any]
 	inUse   atomic.Int64
 	waiting atomic.Int64
@@ -56,14 +58,15 @@ func newGuard(o Options, w words) *Guard {
 		}
 		told(from, to)
 	}
-	return &Guard{options: o, words: w, breaker: newBreaker(o), closed: closed, slots: bulkhead.New[any](o.Concurrent)}
+	b := breaker.New(breaker.Options{Failures: o.Failures, OpenFor: o.OpenFor, Changed: o.Observer.BreakerChanged})
+	return &Guard{options: o, words: w, breaker: b, closed: closed, slots: bulkhead.New[any](o.Concurrent)}
 }
 
 // State returns the breaker's state. An open one stays open until a call tries it.
-func (g *Guard) State() State { return g.breaker.state() }
+func (g *Guard) State() State { return g.breaker.State() }
 
 // RetryAfter returns how long the breaker will refuse every call; 0 when it would not.
-func (g *Guard) RetryAfter() time.Duration { return g.breaker.retryAfter() }
+func (g *Guard) RetryAfter() time.Duration { return g.breaker.RetryAfter(g.options.Timeout) }
 
 // Ready reports whether a call made now would get past the breaker. If not, the
 // reason is the one the call would fail with, and retryAt when to come back.
@@ -88,7 +91,7 @@ type Status struct {
 
 // Status reads the gauges.
 func (g *Guard) Status() Status {
-	calls, fails := g.breaker.lately()
+	calls, fails := g.window.lately()
 	s := Status{
 		State: g.State(), RetryAfter: g.RetryAfter(),
 		Slots: int(g.options.Concurrent), InUse: int(g.inUse.Load()), Waiting: int(g.waiting.Load()), //nolint:gosec // a configured number of slots
@@ -116,18 +119,26 @@ func guarded[R any](ctx context.Context, g *Guard, ask func(context.Context) (R,
 		return result, err
 	}
 	defer g.leave()
-	leave, ok := g.breaker.acquire()
+	leave, ok := g.breaker.Acquire()
 	if !ok {
 		return result, g.fail(domain.Unavailable, ReasonCircuitOpen, nil)
 	}
-	v := failed
-	defer func() { g.breaker.settle(leave, v) }()
+	v := breaker.Failed
+	defer func() { g.settle(leave, v) }()
 	limit := timeout.New[R](g.options.Timeout)
 	result, err = failsafe.With(limit).WithContext(ctx).GetWithExecution(func(e failsafe.Execution[R]) (R, error) {
 		return ask(e.Context())
 	})
 	v, err = g.judge(ctx, err)
 	return result, err
+}
+
+// settle ends a call that was made.
+func (g *Guard) settle(p breaker.Permit, v breaker.Verdict) {
+	if v != breaker.Reopen { // the caller went away first
+		g.window.add(v == breaker.Failed)
+	}
+	g.breaker.Settle(p, v)
 }
 
 // enter takes a slot, queueing for it if need be. An error means that the
@@ -161,23 +172,23 @@ func (g *Guard) leave() {
 // judge returns what an outcome means for the breaker and puts errors that are
 // not the port's own into the port's words. What is not understood may have
 // had its effect.
-func (g *Guard) judge(ctx context.Context, err error) (verdict, error) {
+func (g *Guard) judge(ctx context.Context, err error) (breaker.Verdict, error) {
 	if errors.Is(err, timeout.ErrExceeded) {
-		return failed, g.fail(domain.Unknown, ReasonTimeout, err)
+		return breaker.Failed, g.fail(domain.Unknown, ReasonTimeout, err)
 	}
 	if err == nil {
-		return succeeded, nil
+		return breaker.Succeeded, nil
 	}
-	kind, v := domain.KindOf(err), failed
+	kind, v := domain.KindOf(err), breaker.Failed
 	if ctx.Err() != nil {
-		v = unsettled
+		v = breaker.Reopen
 	}
 	switch {
 	case kind == domain.Rejected, kind == domain.NotFound:
-		return succeeded, err
+		return breaker.Succeeded, err
 	case kind == domain.Unavailable, kind == domain.Unknown:
 		return v, err
-	case v == unsettled:
+	case v == breaker.Reopen:
 		return v, g.fail(domain.Unknown, ReasonCanceled, err)
 	}
 	return v, g.fail(domain.Unknown, ReasonGatewayError, err)

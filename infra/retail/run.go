@@ -11,6 +11,8 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/inventory"
+	"orderflow/internal/backoff"
+	"orderflow/internal/pause"
 )
 
 // Limits of an import.
@@ -141,22 +143,19 @@ const (
 
 // send sends a command again that may not have happened: all are safe to repeat.
 func (i Import) send(ctx context.Context, c commands.Command) (err error) {
-	pause := firstPause
-	for range maxSends {
+	rest := backoff.Policy{First: firstPause}.Sequence()
+	for tries := 1; ; tries++ {
 		_, err = i.Bus.Send(ctx, c)
 		switch domain.KindOf(err) {
 		case domain.Unavailable, domain.Unknown, domain.Exhausted, domain.Conflict:
 		default:
 			return err
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
+		if tries == maxSends {
+			return err
 		}
-		pause *= 2
+		if err := pause.For(ctx, rest.NextBackOff()); err != nil {
+			return err
+		}
 	}
-	return err
 }

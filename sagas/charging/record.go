@@ -8,6 +8,7 @@ import (
 	"orderflow/commands/aggregate"
 	"orderflow/domain"
 	"orderflow/domain/payment"
+	"orderflow/internal/backoff"
 	"orderflow/sagas"
 )
 
@@ -67,13 +68,7 @@ func (l run) early(t time.Time) bool { return !l.retry && !t.IsZero() && time.No
 // pause doubles with every try, and differs a little between orders, so that
 // they do not all come back at once.
 func (l run) pause(tries int) time.Duration {
-	p := FirstPause << min(tries, 10)
-	p = min(p, LastPause)
-	var h uint32 = 2166136261
-	for _, c := range []byte(l.id) {
-		h = (h ^ uint32(c)) * 16777619
-	}
-	return p + p*time.Duration(h%256)/1024 // up to a quarter more
+	return backoff.Policy{First: FirstPause, Last: LastPause}.Spread(tries, string(l.id))
 }
 
 func later(t time.Time, atLeast time.Duration) time.Time {

@@ -10,6 +10,7 @@ import (
 	"orderflow/domain/fulfilment"
 	"orderflow/domain/order"
 	"orderflow/domain/shipment"
+	"orderflow/internal/backoff"
 	"orderflow/sagas"
 )
 
@@ -240,7 +241,9 @@ func (l *run) append(ctx context.Context, decide shipment.Decision) (shipment.St
 }
 
 // pause doubles with every try.
-func (l *run) pause(tries int) time.Duration { return min(FirstPause<<min(tries, 10), LastPause) }
+func (l *run) pause(tries int) time.Duration {
+	return backoff.Policy{First: FirstPause, Last: LastPause}.Pause(tries)
+}
 
 func later(t time.Time, atLeast time.Duration) time.Time {
 	if soon := time.Now().Add(atLeast); t.Before(soon) {

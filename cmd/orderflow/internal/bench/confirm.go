@@ -12,6 +12,7 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/order"
+	"orderflow/internal/pause"
 	"orderflow/projections"
 )
 
@@ -93,10 +94,8 @@ func paceOrders(ctx context.Context, app *node.App, run string, n, perSecond int
 	return watchOrders(ctx, app, run, n, func(ctx context.Context, place func(i int) error, _ <-chan struct{}) error {
 		begun, interval := time.Now(), time.Second/time.Duration(perSecond)
 		return InParallel(ctx, n, confirmWindow, func(i int) error {
-			select {
-			case <-time.After(time.Until(begun.Add(time.Duration(i) * interval))):
-			case <-ctx.Done():
-				return ctx.Err()
+			if err := pause.For(ctx, time.Until(begun.Add(time.Duration(i)*interval))); err != nil {
+				return err
 			}
 			return place(i)
 		})

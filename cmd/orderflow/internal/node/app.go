@@ -19,6 +19,7 @@ import (
 	"orderflow/infra/redis"
 	"orderflow/infra/simulator"
 	"orderflow/infra/telemetry"
+	"orderflow/internal/pause"
 	"orderflow/projections"
 	"orderflow/sagas"
 )
@@ -268,7 +269,7 @@ func (a *App) showDraining(failed context.Context) {
 	if a.Config.DrainWait <= 0 {
 		return
 	}
-	_ = WaitFor(failed, a.Config.DrainWait) // what failed is told of elsewhere
+	_ = pause.For(failed, a.Config.DrainWait) // what failed is told of elsewhere
 }
 
 // listeners are those that there are; the private one ends last.

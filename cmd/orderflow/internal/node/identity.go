@@ -14,6 +14,7 @@ import (
 	"orderflow/cmd/orderflow/internal/audit"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/internal/pause"
 	"orderflow/projections"
 )
 
@@ -206,7 +207,7 @@ func (a *App) untilDone(ctx context.Context, do func(context.Context) error) err
 			return err
 		}
 		a.Logger.WarnContext(ctx, "which log the views follow cannot be read or written now", "error", err)
-		if err := WaitFor(ctx, logCheckEvery); err != nil {
+		if err := pause.For(ctx, logCheckEvery); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/following"
+	"orderflow/internal/pause"
 )
 
 // leases let one of several processes do a work; see postgres.Leases.
@@ -34,7 +35,7 @@ func (a *App) whileHolding(ctx context.Context, lease role, work func(ctx contex
 			return domain.Wrap(kind, err, "The work of the lease %s failed", lease)
 		}
 		a.Logger.WarnContext(ctx, "the work of a lease ended and is taken up again", "lease", string(lease), "error", err)
-		if err := WaitFor(ctx, leaseAgain); err != nil {
+		if err := pause.For(ctx, leaseAgain); err != nil {
 			return err
 		}
 	}
@@ -42,15 +43,3 @@ func (a *App) whileHolding(ctx context.Context, lease role, work func(ctx contex
 
 // leaseAgain is how long a process that lost a lease waits before it asks for it again.
 const leaseAgain = 500 * time.Millisecond
-
-// WaitFor waits, or less if ctx is done.
-func WaitFor(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}

@@ -8,6 +8,8 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"orderflow/domain"
+	"orderflow/internal/broadcast"
+	"orderflow/internal/pause"
 )
 
 const (
@@ -32,7 +34,7 @@ type watchedStore struct {
 	mu     sync.Mutex
 	last   time.Time // when it last answered
 	failed time.Time // when it last did not
-	change chan struct{}
+	change broadcast.Signal
 }
 
 // throughOutages does some work that may be done again, and does it again if it
@@ -45,7 +47,7 @@ func throughOutages(ctx context.Context, log EventLog, explain func(error) error
 		return work(ctx)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	o := &watchedStore{log: remote, explain: explain, last: time.Now(), change: make(chan struct{})}
+	o := &watchedStore{log: remote, explain: explain, last: time.Now()}
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer cancel(nil)
@@ -88,7 +90,7 @@ func (o *watchedStore) watch(ctx context.Context, cancel context.CancelCauseFunc
 				o.log.Name(), storePatience))
 			return
 		}
-		if WaitFor(ctx, outageLook) != nil {
+		if pause.For(ctx, outageLook) != nil {
 			return
 		}
 	}
@@ -99,8 +101,7 @@ func (o *watchedStore) watch(ctx context.Context, cancel context.CancelCauseFunc
 func (o *watchedStore) note(answered bool) time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	close(o.change)
-	o.change = make(chan struct{})
+	o.change.Send()
 	now := time.Now()
 	if answered {
 		o.last = now
@@ -115,7 +116,7 @@ func (o *watchedStore) note(answered bool) time.Duration {
 func (o *watchedStore) over(ctx context.Context, begun time.Time, err error) (again bool, _ error) {
 	for first := true; ; first = false {
 		o.mu.Lock()
-		change, answers, failed := o.change, o.last.After(o.failed), o.failed.After(begun)
+		change, answers, failed := o.change.Wait(), o.last.After(o.failed), o.failed.After(begun)
 		o.mu.Unlock()
 		switch {
 		case first: // the next answer says whether it is there

@@ -9,6 +9,7 @@ import (
 
 	"orderflow/cmd/orderflow/internal/audit"
 	"orderflow/domain/eventlog"
+	"orderflow/internal/pause"
 )
 
 const (
@@ -53,7 +54,7 @@ func (a *App) watchLimits(ctx context.Context) {
 			return
 		}
 		a.Logger.InfoContext(ctx, "it is not known for a moment whether streams are limited in the event store", "error", err)
-		if WaitFor(ctx, limitsAgain) != nil {
+		if pause.For(ctx, limitsAgain) != nil {
 			return
 		}
 	}

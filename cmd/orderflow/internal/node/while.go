@@ -8,6 +8,7 @@ import (
 
 	"orderflow/cmd/orderflow/internal/audit"
 	"orderflow/domain"
+	"orderflow/internal/pause"
 )
 
 // watchViews returns why a view stands still, as soon as one does, or nil when
@@ -17,7 +18,7 @@ func (a *App) watchViews(ctx context.Context) error {
 		if err := a.Runner.Broken(); err != nil {
 			return err
 		}
-		if WaitFor(ctx, brokenLookEvery) != nil {
+		if pause.For(ctx, brokenLookEvery) != nil {
 			return nil
 		}
 	}

@@ -1,6 +1,10 @@
 package engine
 
-import "sync"
+import (
+	"sync"
+
+	"orderflow/internal/broadcast"
+)
 
 // What a topic keeps of its stream for those that follow it.
 const (
@@ -11,9 +15,8 @@ const (
 // topic wakes those that wait for something to be appended. That of a stream
 // keeps the newest events as well, so that many followers read the log once.
 type topic struct {
-	mu      sync.Mutex
-	grown   chan struct{} // closed and replaced at every growth; nil without waiters
-	waiters int           // that hold a topic of topics
+	grown   broadcast.Signal // sent at every growth
+	waiters int              // that hold a topic of topics
 
 	reading sync.Mutex
 	recent  []*Event // numbers without gaps; shared with readers, only ever appended to
@@ -52,24 +55,10 @@ func (t *topic) after(number int64, load func() ([]*Event, error)) ([]*Event, er
 func newTopic() *topic { return &topic{} }
 
 // wait returns a channel that is closed at the next growth. To miss none, ask before looking.
-func (t *topic) wait() <-chan struct{} {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.grown == nil {
-		t.grown = make(chan struct{})
-	}
-	return t.grown
-}
+func (t *topic) wait() <-chan struct{} { return t.grown.Wait() }
 
-// grew wakes everybody.
-func (t *topic) grew() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.grown != nil {
-		close(t.grown)
-		t.grown = nil
-	}
-}
+// grew wakes all who wait.
+func (t *topic) grew() { t.grown.Send() }
 
 // topics are those of single streams; one exists while the stream has a subscription.
 type topics struct {

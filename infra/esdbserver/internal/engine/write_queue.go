@@ -102,7 +102,7 @@ func (l *writeQueue) takeAll() []*request {
 
 // writeQueues caches the queues used last, in two generations: when the young one is
 // full it becomes the old one, and queues of the old one are dropped unless they
-// are in use.
+// are in use, which a library's cache does not know.
 type writeQueues struct {
 	mu         sync.Mutex
 	young, old map[string]*writeQueue
