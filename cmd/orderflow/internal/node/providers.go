@@ -7,6 +7,7 @@ import (
 	"orderflow/domain"
 	"orderflow/infra/resilience"
 	"orderflow/infra/simulator"
+	"orderflow/infra/simulator/remote"
 	"orderflow/infra/telemetry"
 	"orderflow/sagas/charging"
 	"orderflow/sagas/dispatching"
@@ -106,7 +107,14 @@ func (p Providers) check(roles Roles) error {
 	if !roles.all() && calls && p.Simulator == "" {
 		return domain.Errorf(domain.Invalid, "The processes of a fleet share one simulator: start `orderflow simulator`, and say where it is with --simulator.")
 	}
-	return nil //REMOTE-CHECK
+	if p.Simulator != "" {
+		client, err := remote.NewClient(p.Simulator, p.SimulatorSecret)
+		if err != nil {
+			return err
+		}
+		client.Close()
+	}
+	return nil
 }
 
 func checkNames(what, flag string, names []string, known string) error {
@@ -132,7 +140,15 @@ func (a *App) openSimulator() (err error) {
 	if !a.Config.Roles.has(rolePayment) && !a.Config.Roles.has(roleShipping) {
 		return nil
 	}
-	//REMOTE-OPEN
+	if p := a.Config.Providers; p.Simulator != "" {
+		client, err := remote.NewClient(p.Simulator, p.SimulatorSecret)
+		if err != nil {
+			return err
+		}
+		a.simulated = client
+		a.onClose(func() error { client.Close(); return nil })
+		return nil
+	}
 	if a.Simulator, err = simulator.Open(a.Config.SimulatorDir(), a.Config.Simulator); err != nil {
 		return err
 	}
