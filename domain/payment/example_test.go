@@ -27,7 +27,7 @@ func Example() {
 	do(payment.LoseOutcome("simulator", "timeout", time.Unix(60, 0).UTC()))
 	do(payment.Capture("simulator", "ch_1", domain.GBP(900)))
 	do(payment.Capture("simulator", "ch_1", domain.GBP(900)))
-	fmt.Println(state.Status, state.Captured)
+	fmt.Println(state.Status, state.Amount)
 	// Output:
 	// payment.attempt_started.v1
 	// payment.outcome_unknown.v1
