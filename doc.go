@@ -45,6 +45,7 @@
 //	  demo/  bench/     the demonstration and the measurements
 //	  terminal/  build/ what is printed, exit codes; which build this is
 //	docs/glossary.md    the words of this code base, and where each lives
+//	docs/architecture.md   one order through the code, step by step
 //	docs/adr/           decisions that were not obvious, and why
 //
 // Who may import whom is listed in arch_test.go, which fails when a package strays.
