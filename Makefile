@@ -22,6 +22,9 @@ test: ## all tests, on real servers, which it starts and stops unless they run a
 race: ## all tests under the race detector, the long ones with fewer rounds, as their logs say
 	infra/deploy/services.sh with $(GO) test -race -short -timeout 60m ./...
 
+.PHONY: check
+check: lint test race ## all that .ci/run asks for: the linters, every test, and the tests under the race detector
+
 .PHONY: services
 services: ## PostgreSQL, Redis, a Redis Cluster and Kafka for tests; addresses in .services/env
 	infra/deploy/services.sh start

@@ -25,7 +25,7 @@
 //	                    userspb/ operationspb/ two protocols that the official client lacks, userclient/ asks about users,
 //	                    strict/ what a real server answers, as questions to any, fitness/ whether
 //	                    a server fits the product, servers/ the connections of both, conformance/ the official client's own suite,
-//	                    clustertest/ three nodes on one log, for tests
+//	                    clustertest/ three nodes on one log, for tests, nodetest/ one node, for examples
 //	infra/eventstoredb/ the event log in EventStoreDB, or in any node that speaks its protocol
 //	infra/kafka/        events to other processes: relay, feeds of sagas, retry queue, poison (AsyncAPI 3)
 //	infra/sqlite/       views and checkpoints in SQLite
@@ -50,6 +50,7 @@
 //	  demo/  bench/     the demonstration and the measurements
 //	  terminal/  build/ what is printed, exit codes; which build this is
 //	docs/glossary.md    the words of this code base, and where each lives
+//	docs/architecture.md   one order through the code, step by step
 //	docs/adr/           decisions that were not obvious, and why
 //
 // Who may import whom is listed in arch_test.go, which fails when a package strays.

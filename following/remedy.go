@@ -45,6 +45,7 @@ func remedies() map[domain.Kind]Remedy {
 }
 
 // RemedyFor returns the remedy for a failure of a kind.
+// See docs/adr/012.
 func RemedyFor(k domain.Kind) Remedy {
 	if r, ok := remedies()[k]; ok {
 		return r

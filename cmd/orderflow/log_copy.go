@@ -100,6 +100,7 @@ func linked(path string) string {
 }
 
 // copyWork is one copy, or one comparison.
+// See docs/adr/013.
 type copyWork struct {
 	from, to copyEnd
 	most     int // streams held at once

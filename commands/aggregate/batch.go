@@ -28,6 +28,7 @@ func (a *Aggregate[S, E]) processQueue(c *cacheEntry[S, E]) {
 
 // processBatch answers a batch. It has a time limit of its own, so that the
 // deadline of one caller does not fail the others.
+// See docs/adr/001.
 func (a *Aggregate[S, E]) processBatch(c *cacheEntry[S, E], batch []*request[S, E]) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(batch[0].ctx), BatchTimeout)
 	defer cancel()

@@ -18,6 +18,7 @@ type Write struct {
 }
 
 // MultiAppender appends to several streams in one transaction.
+// See docs/adr/005.
 type MultiAppender interface {
 	// AppendTogether is [Store.Append] for several different streams: either
 	// all writes are stored, or none. It answers in the order of writes. It

@@ -121,6 +121,7 @@ type Appended struct {
 }
 
 // Store keeps the log. Implementations pass eventlogtest.Run.
+// See docs/adr/001.
 type Store interface {
 	// Append adds events to the end of s, all or none; they are durable and
 	// visible to every reader when it returns nil.

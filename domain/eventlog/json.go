@@ -20,6 +20,7 @@ type JSONWriterTo interface {
 }
 
 // JSONWriter appends JSON to a buffer.
+// See docs/adr/006.
 type JSONWriter struct {
 	data     []byte
 	fallback bool // encoding/json has to encode the event

@@ -22,6 +22,7 @@ type PositionFinder interface {
 
 // Checkpoint is how far a reader has handled the log. It holds only positions that
 // the log gave out.
+// See docs/adr/012.
 type Checkpoint struct {
 	// Event is the highest event such that every event for the reader at or below
 	// it has been handled. Its id proves at the next

@@ -29,6 +29,7 @@ func RecordedText(at time.Time) string { return at.UTC().Format(time.RFC3339Nano
 // brought from another log, else stored, the time at which this log took it.
 // Every log shows it as [Recorded.At], so that a copy has the times of its
 // original, also where the server stamps times of its own.
+// See docs/adr/013.
 func (m Meta) FirstRecorded(stored time.Time) time.Time {
 	if m.Recorded == "" {
 		return stored

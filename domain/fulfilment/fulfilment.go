@@ -119,6 +119,7 @@ func evolve(s State, e Event) State {
 // Next returns the next step. It is called again after every event and every crash, so
 // each step is safe to repeat. Compensation goes backwards through the steps that were
 // requested.
+// See docs/adr/002.
 func (s State) Next() Step {
 	switch {
 	case s.Stuck != nil:

@@ -12,6 +12,7 @@ import (
 )
 
 // token is a JWT whose form is right; nothing in it is believed yet.
+// See docs/adr/007.
 type token struct {
 	raw      string
 	kid, alg string

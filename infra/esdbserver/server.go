@@ -82,6 +82,7 @@ type Options struct {
 }
 
 // Server is one node.
+// See docs/adr/005.
 type Server struct {
 	options Options
 	logger  *slog.Logger

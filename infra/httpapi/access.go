@@ -26,6 +26,7 @@ type access struct {
 //
 // Parcels are handled by those who handle the stock, so they need the same
 // scope. What concerns the whole shop is not for its customers.
+// See docs/adr/007.
 var accessTable = map[string]access{ //nolint:gochecknoglobals // a constant table
 	"POST /v1/orders":              {scopes: ofOrders}, // see server.forCustomer
 	"GET /v1/orders":               {scopes: ofOrders}, // see server.listOrders

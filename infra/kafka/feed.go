@@ -22,6 +22,7 @@ import (
 // after [Hold]: a longer look no longer holds up its partition, and if the
 // process dies during it, the watchdog finds the order. An event that cannot
 // be read is dead-lettered; events of other categories are passed over unread.
+// See docs/adr/008.
 type Feed struct {
 	kafka  *Kafka
 	group  string

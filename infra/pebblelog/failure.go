@@ -8,6 +8,7 @@ import (
 )
 
 // fail stops the log for good: after a disk error the state on disk is uncertain.
+// See docs/adr/004.
 func (l *Log) fail(err error) {
 	l.failOnce.Do(func() {
 		l.cause = err

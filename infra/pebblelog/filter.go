@@ -14,6 +14,7 @@ const filterBitsPerKey = 10
 // whether a stream exists, so it holds the first event of each stream and
 // nothing else: one key of eight. Filters of all keys grow to more than the
 // cache holds, and then each new stream has one read from the disk.
+// See docs/adr/006.
 type firstEvents struct{ bloom.FilterPolicy }
 
 func newFirstEvents() firstEvents { return firstEvents{bloom.FilterPolicy(filterBitsPerKey)} }

@@ -121,6 +121,7 @@ func (l *versions) create(ctx context.Context, tx pgx.Tx, state string) (*versio
 
 // show makes the views that readers ask name the tables of v. It waits for the
 // statements that use them.
+// See docs/adr/011.
 func (l *versions) show(ctx context.Context, tx pgx.Tx, v *version) error {
 	text := "CREATE SCHEMA IF NOT EXISTS " + l.views.schema
 	for _, table := range tablesOf(l.group) {

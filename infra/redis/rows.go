@@ -19,6 +19,7 @@ const (
 )
 
 // newEpoch returns a name that no tag ever had.
+// See docs/adr/009.
 func newEpoch() string { return rand.Text()[:epochBytes] }
 
 func digits(p eventlog.Position) string { return fmt.Sprintf("%0*d", positionBytes, max(0, int64(p))) }

@@ -22,6 +22,7 @@ const (
 //
 // An order whose outlook is not unsure ends the same in every interleaving, so
 // it need not wait for anybody; and what was received for all is never unsure.
+// See docs/adr/003.
 type bounds struct {
 	settled map[domain.SKU]int64 // as if only what has ended had happened
 	takes   map[domain.SKU]int64 // wanted by orders under way

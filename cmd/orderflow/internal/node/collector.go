@@ -19,6 +19,7 @@ const (
 
 // TuneGC lets a small heap grow to roomBytes before it is collected; a
 // large one is collected as usual. GOGC, if set, stands.
+// See docs/adr/006.
 func TuneGC() {
 	if os.Getenv("GOGC") == "" {
 		afterCollection(&metrics.Sample{Name: "/gc/heap/live:bytes"})

@@ -37,6 +37,7 @@ type roleSpec struct {
 }
 
 // roleSpecs is the one table of roles. Every command has one role, and every saga.
+// See docs/adr/010.
 func roleSpecs() []roleSpec {
 	return []roleSpec{
 		{role: roleGateway, help: "serves the public API", serves: true},
