@@ -13,7 +13,8 @@
 //	commands/aggregate/ how a decision becomes an append: cached states, batches, snapshots; aggregatetest/ has logs that fail or hang
 //	following/          reading the log for what must keep up with it: what becomes of a failure, and when nothing comes
 //	sagas/              the driver; fulfilling/ charging/ dispatching/ do the work that spans aggregates; sagastest/ is the suite of feeds
-//	readmodels/         what readers see: one file per view; readmodelstest/ is the suite every store of views passes
+//	readmodels/         what readers see: one file per view, with its columns and questions; viewsql/ makes SQL from them;
+//	                    readmodelstest/ is the suite every store of views passes
 //	projections/        event → change of a view; runner, rebuild, verify; projectionstest/ makes histories and tries stores
 //	infra/memory/       every port in memory: the fake of all tests
 //	infra/pebblelog/    the event log on Pebble: the embedded default; scrub/ verifies the checksums of its tables
