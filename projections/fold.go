@@ -15,19 +15,7 @@ import (
 // does the name, and a store that was filled with another fold is rebuilt. No number has
 // to be remembered.
 func (g Group) FoldVersion() string {
-	digest := digests()[g.Name]
-	if older, same := olderFolds[digest]; same {
-		return older
-	}
-	return digest
-}
-
-// olderFolds are the names that programs which numbered their folds gave to folds that
-// are the same. A fold that changes has another digest, and no line here.
-var olderFolds = map[string]string{
-	"271b2ef4a6d5afbd": "1", // orders
-	"067cb1c0ec8cdd61": "1", // stock
-	"549b2b38feb41e92": "1", // products
+	return OlderName("fold", g.Name, digests()[g.Name])
 }
 
 // digests are those of all groups. They are the same for as long as the program runs.

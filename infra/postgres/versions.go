@@ -69,19 +69,8 @@ func newVersions(ctx context.Context, s *Server, service string, g projections.G
 func tagOf(g projections.Group) string {
 	schema := tablesIn(anySchema, g)
 	sum := sha256.Sum256([]byte(schema.create() + "\n" + schema.indexes()))
-	name := hex.EncodeToString(sum[:8])
-	if older, same := olderSchemas[name]; same {
-		name = older
-	}
+	name := projections.OlderName("postgres", g.Name, hex.EncodeToString(sum[:8]))
 	return fmt.Sprintf("%s fold %s schema %s", g.Name, g.FoldVersion(), name)
-}
-
-// olderSchemas are names that programs which kept the schema in files gave to tables
-// that are the same. A schema that changes has another name, and no line here.
-var olderSchemas = map[string]string{
-	"a404de2a91dff469": "6fe4322c9491f306", // orders
-	"0c987e1a556d4d8f": "6c78e7acbd7eaf14", // stock
-	"2c56a6dacaf3dfb7": "6334b5caafcd1268", // products
 }
 
 // liveSchema returns the schema of the views of a group and tag.

@@ -103,19 +103,8 @@ func (s *versions) table(view readmodels.Table) table {
 // another tag was filled by another program and is filled again.
 func tagOf(g projections.Group, schema []string) string {
 	sum := sha256.Sum256([]byte(strings.Join(schema, "\n")))
-	name := hex.EncodeToString(sum[:8])
-	if older, same := olderSchemas[name]; same {
-		name = older
-	}
+	name := projections.OlderName("sqlite", g.Name, hex.EncodeToString(sum[:8]))
 	return fmt.Sprintf("%s fold %s schema %s", g.Name, g.FoldVersion(), name)
-}
-
-// olderSchemas are names that programs which kept the schema in files gave to tables
-// that are the same. A schema that changes has another name, and no line here.
-var olderSchemas = map[string]string{
-	"849231d6c7f4a6e1": "e466e74de9333684", // orders
-	"c0e7007eb4e0ddea": "5e5464495cde41a4", // stock
-	"015755b46312bf80": "df54dd76bd00a51c", // products
 }
 
 func (s *versions) file(number int) string {
