@@ -23,7 +23,7 @@ func (s stockFold) keys(w *wanted, e event) {
 }
 
 func stockKey(e event, sku domain.SKU) string {
-	return readmodels.StockView.KeyOf(&readmodels.Stock{Warehouse: domain.Warehouse(e.Stream.ID()), SKU: sku})
+	return readmodels.StockKey(domain.Warehouse(e.Stream.ID()), sku)
 }
 
 func unitsOf(fact any) []inventory.Units {

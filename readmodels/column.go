@@ -138,7 +138,7 @@ func (l *Layout) EncodeKey(key string, to Sink) error {
 		to.Text(key)
 		return nil
 	}
-	parts := strings.SplitN(key, "\x00", l.Keys)
+	parts := strings.SplitN(key, keySeparator, l.Keys)
 	if len(parts) != l.Keys {
 		return domain.Errorf(domain.Internal, "%q is no key of the view %s.", key, l.Name)
 	}

@@ -74,9 +74,14 @@ var StockView = NewView(
 	Number("position", func(s *Stock) *int64 { return &s.Position }),
 )
 
+// StockKey returns the key of a row of stock.
+func StockKey(w domain.Warehouse, sku domain.SKU) string {
+	return string(w) + keySeparator + string(sku)
+}
+
 // Stock implements [Stocks].
 func (r Reader) Stock(ctx context.Context, w domain.Warehouse, sku domain.SKU) (Stock, error) {
-	s, found, err := find(ctx, r, StockView, StockView.KeyOf(&Stock{Warehouse: w, SKU: sku}))
+	s, found, err := find(ctx, r, StockView, StockKey(w, sku))
 	if err == nil && !found {
 		err = domain.Errorf(domain.NotFound, "There is no stock of %s in %s.", sku, w)
 	}

@@ -106,15 +106,18 @@ func (v *View[V]) Layout() *Layout { return &v.layout }
 // NewSet implements [Table].
 func (v *View[V]) NewSet() Set { return &set[V]{view: v} }
 
-// Key implements [Table]: the texts of the key's columns, with NUL between them. No
-// name holds a control character, so NUL keeps them apart and in order.
+// keySeparator is between the parts of a key. No name holds a control character, so NUL
+// keeps them apart and in order.
+const keySeparator = "\x00"
+
+// Key implements [Table]: the texts of the key's columns, with NUL between them.
 func (v *View[V]) Key(row any) string { return v.KeyOf(row.(*V)) }
 
 // KeyOf is Key for a row with its type.
 func (v *View[V]) KeyOf(row *V) string {
 	key := v.columns[0].keyText(row)
 	for _, c := range v.columns[1:v.layout.Keys] {
-		key += "\x00" + c.keyText(row)
+		key += keySeparator + c.keyText(row)
 	}
 	return key
 }

@@ -88,11 +88,11 @@ func (l *layout) row(group int, key string) (tag, string) {
 }
 
 func (l *layout) order(id domain.OrderID) (tag, string) {
-	return l.row(orders, readmodels.OrderView.KeyOf(&readmodels.Order{ID: id}))
+	return l.row(orders, string(id))
 }
 
 func (l *layout) stock(w domain.Warehouse, sku domain.SKU) (tag, string) {
-	return l.row(stock, readmodels.StockView.KeyOf(&readmodels.Stock{Warehouse: w, SKU: sku}))
+	return l.row(stock, readmodels.StockKey(w, sku))
 }
 
 func (l *layout) available(w domain.Warehouse, sku domain.SKU) (tag, string) {
