@@ -14,7 +14,8 @@
 //	following/          reading the log for what must keep up with it: what becomes of a failure, and when nothing comes
 //	sagas/              the driver; fulfilling/ charging/ dispatching/ do the work that spans aggregates; sagastest/ is the suite of feeds,
 //	                    and below those of the ports: chargingtest/ for payment gateways, dispatchingtest/ for carriers
-//	readmodels/         what readers see: one file per view; readmodelstest/ is the suite every store of views passes
+//	readmodels/         what readers see: one file per view, with its columns and questions; viewsql/ makes SQL from them;
+//	                    readmodelstest/ is the suite every store of views passes
 //	projections/        event → change of a view; runner, rebuild, verify; projectionstest/ makes histories and tries stores
 //	internal/           leaves, one idea each, for all but the domain: backoff/ policies of tries; pause/ waits that may be cut short;
 //	                    broadcast/ wakes all who wait; pool/ reuses goroutines; priority/ a queue with items that move;

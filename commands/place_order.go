@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"orderflow/domain"
@@ -14,27 +13,27 @@ import (
 // places it once. Prices and names come from the catalogue, except in imports of
 // history.
 type PlaceOrder struct {
-	Customer       domain.CustomerID `json:"customer"`
-	IdempotencyKey string            `json:"idempotency_key"`
-	Warehouse      domain.Warehouse  `json:"warehouse,omitempty"` // domain.DefaultWarehouse if empty
-	Lines          []OrderLine       `json:"lines"`
-	PaymentToken   string            `json:"payment_token"`
-	PlacedAt       time.Time         `json:"placed_at"` // when the request arrived; not part of the fingerprint
-	History        *History          `json:"history,omitempty"`
+	Customer       domain.CustomerID `json:"customer" fingerprint:"-"`             // with the key, it names the order
+	IdempotencyKey string            `json:"idempotency_key" fingerprint:"-"`      // likewise
+	Warehouse      domain.Warehouse  `json:"warehouse,omitempty" fingerprint:"v1"` // domain.DefaultWarehouse if empty
+	Lines          []OrderLine       `json:"lines" fingerprint:"v1"`
+	PaymentToken   string            `json:"payment_token" fingerprint:"v1"`
+	PlacedAt       time.Time         `json:"placed_at" fingerprint:"-"` // when the request arrived: a repeat arrives later
+	History        *History          `json:"history,omitempty" fingerprint:"v1"`
 }
 
 // OrderLine is one article, how many of it, and, in imports of history only, its price then.
 type OrderLine struct {
-	SKU        domain.SKU `json:"sku"`
-	Quantity   int64      `json:"qty"`
-	Name       string     `json:"name,omitempty"`
-	PriceMinor *int64     `json:"price_minor,omitempty"` // of one unit
+	SKU        domain.SKU `json:"sku" fingerprint:"v1"`
+	Quantity   int64      `json:"qty" fingerprint:"v1"`
+	Name       string     `json:"name,omitempty" fingerprint:"-"`         // of imports; it never took part
+	PriceMinor *int64     `json:"price_minor,omitempty" fingerprint:"v1"` // of one unit
 }
 
 // History marks an order that was placed in another system: PlacedAt is then
 // when it was, and every line has its price in Currency.
 type History struct {
-	Currency string `json:"currency"`
+	Currency string `json:"currency" fingerprint:"v1"`
 }
 
 // CommandName implements [Command].
@@ -58,8 +57,12 @@ func (c PlaceOrder) do(ctx context.Context, l *Local) (Reply, error) {
 	if c.Warehouse == "" {
 		c.Warehouse = domain.DefaultWarehouse
 	}
+	digest, err := fingerprint(c)
+	if err != nil {
+		return Reply{}, err
+	}
 	p := order.Placed{
-		Fingerprint: c.fingerprint(),
+		Fingerprint: digest,
 		Order:       c.OrderID(), Customer: c.Customer, Warehouse: c.Warehouse, PaymentToken: c.PaymentToken,
 		PlacedAt: c.PlacedAt.UTC(), Origin: order.OriginAPI,
 	}
@@ -133,21 +136,4 @@ func (c PlaceOrder) historicLines() ([]order.Line, error) {
 		lines[i] = order.Line{SKU: line.SKU, Name: line.Name, Quantity: line.Quantity, PriceMinor: *line.PriceMinor}
 	}
 	return lines, nil
-}
-
-// fingerprint digests what the customer asked for, not what it costs.
-func (c PlaceOrder) fingerprint() string {
-	parts := make([]string, 0, 4+3*len(c.Lines))
-	parts = append(parts, string(c.Warehouse), c.PaymentToken)
-	if c.History != nil {
-		parts = append(parts, "history", c.History.Currency)
-	}
-	for _, l := range c.Lines {
-		price := ""
-		if l.PriceMinor != nil {
-			price = strconv.FormatInt(*l.PriceMinor, 10)
-		}
-		parts = append(parts, string(l.SKU), strconv.FormatInt(l.Quantity, 10), price)
-	}
-	return domain.Digest(parts...)
 }

@@ -28,7 +28,7 @@ func newApplier(ctx context.Context, g Group, s Store) (*applier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &applier{group: g, store: s, unit: newUnit(s), checkpoint: stand, next: stand.Event.Position}, nil
+	return &applier{group: g, store: s, unit: newUnit(g, s), checkpoint: stand, next: stand.Event.Position}, nil
 }
 
 // at returns the position of the store.
@@ -45,26 +45,28 @@ func (a *applier) apply(ctx context.Context, events []event) ([]domain.OrderID, 
 		return nil, nil
 	}
 	if err := a.fold(ctx, events); err != nil {
-		a.unit = newUnit(a.store) // its rows are ahead of the store
+		a.unit = newUnit(a.group, a.store) // its rows are ahead of the store
 		return nil, err
 	}
 	if err := a.write(ctx, after(events), a.unit.dirty()); err != nil {
-		a.unit = newUnit(a.store)
+		a.unit = newUnit(a.group, a.store)
 		return nil, err
 	}
 	return a.unit.markWritten(), nil
 }
 
 func (a *applier) fold(ctx context.Context, events []event) error {
-	w := newWanted(a.unit)
+	w := &wanted{keys: readmodels.Keys{}}
 	for _, e := range events {
-		a.group.keys(w, e)
+		for _, f := range a.unit.folds {
+			f.keys(w, e)
+		}
 	}
 	if err := a.unit.load(ctx, w.keys); err != nil {
 		return err
 	}
 	for _, e := range events {
-		if err := a.group.fold(ctx, a.unit, e); err != nil {
+		if err := a.unit.fold(ctx, e); err != nil {
 			return err
 		}
 	}
@@ -76,7 +78,7 @@ func after(events []event) eventlog.Checkpoint {
 	return eventlog.Checkpoint{Event: eventlog.MarkOf(events[len(events)-1].Recorded)}
 }
 
-func (a *applier) write(ctx context.Context, to eventlog.Checkpoint, rows Rows) error {
+func (a *applier) write(ctx context.Context, to eventlog.Checkpoint, rows readmodels.Rows) error {
 	b := Batch{Above: a.at(), To: to, Rows: rows}
 	if err := a.store.Write(ctx, b); err != nil {
 		if domain.KindOf(err) == domain.Invalid { // Invalid from the log would mean another thing: a number that is no position
@@ -123,7 +125,7 @@ func (a *applier) replay(ctx context.Context, log Log, to eventlog.Position, pro
 			return events, err
 		}
 		reached = after(batch)
-		if a.unit.unwritten() > MaxUnwrittenWeight {
+		if a.unit.unwritten > MaxUnwrittenWeight {
 			if err := a.write(ctx, reached, a.unit.evictable()); err != nil {
 				return events, err
 			}
@@ -138,7 +140,7 @@ func (a *applier) replay(ctx context.Context, log Log, to eventlog.Position, pro
 
 // finish writes the remaining rows of a replay and the position that it reached.
 func (a *applier) finish(ctx context.Context, log Log, reached eventlog.Checkpoint, to eventlog.Position) (err error) {
-	if a.at() >= to && a.unit.unwritten() == 0 {
+	if a.at() >= to && a.unit.unwritten == 0 {
 		return nil
 	}
 	if to > reached.Position() {
@@ -188,7 +190,7 @@ func (a *applier) skip(ctx context.Context, log Log, passed eventlog.Watermark) 
 	if err != nil {
 		return err
 	}
-	return a.write(ctx, eventlog.Checkpoint{Event: a.checkpoint.Event, Passed: mark}, Rows{})
+	return a.write(ctx, eventlog.Checkpoint{Event: a.checkpoint.Event, Passed: mark}, nil)
 }
 
 // clearUpTo returns the end of the log if no event of the categories lies

@@ -45,12 +45,12 @@ func (p *products) Checkpoint(context.Context) (eventlog.Checkpoint, error) {
 	return p.stand, nil
 }
 
-func (p *products) Load(_ context.Context, k projections.Keys) (r projections.Rows, err error) {
+func (p *products) Load(_ context.Context, k readmodels.Keys) (r readmodels.Rows, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, sku := range k.Products {
-		if row, ok := p.rows[sku]; ok {
-			r.Products = append(r.Products, row)
+	for _, sku := range k[readmodels.ProductView] {
+		if row, ok := p.rows[domain.SKU(sku)]; ok {
+			readmodels.ProductView.Add(&r, row)
 		}
 	}
 	return r, nil
@@ -66,7 +66,7 @@ func (p *products) Write(_ context.Context, b projections.Batch) error {
 		return domain.Errorf(domain.Conflict, "The view is not at position %d.", b.Above)
 	}
 	p.stand = b.To
-	for _, row := range b.Rows.Products {
+	for _, row := range readmodels.ProductView.In(b.Rows) {
 		p.rows[row.SKU] = row
 	}
 	return nil

@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"context"
 	"time"
 
 	"orderflow/domain/fulfilment"
@@ -10,19 +11,26 @@ import (
 	"orderflow/readmodels"
 )
 
-// foldFulfilment follows the work on an order. Every event about the order
-// is a sign of life; those that order work make it unfinished until the saga
-// says that it is done.
-func foldFulfilment(u *unit, e event) error {
-	id := e.order()
+// fulfilmentFold follows the work on orders. Every event about an order is a sign of
+// life; those that order work make it unfinished until the saga says that it is done.
+type fulfilmentFold struct{ rows *table[readmodels.Fulfilment] }
+
+func foldFulfilments(u *unit) viewFold { return fulfilmentFold{rowsOf(u, readmodels.FulfilmentView)} }
+
+func (w fulfilmentFold) keys(wanted *wanted, e event) {
+	w.rows.want(wanted, string(e.order()), begins(e, order.Category))
+}
+
+func (w fulfilmentFold) fold(_ context.Context, e event) error {
+	id := string(e.order())
 	if _, ok := e.fact.(order.Placed); ok {
-		u.fulfilments.put(id, readmodels.Fulfilment{Order: id, Phase: readmodels.PhaseReserving, StartedAt: readmodels.Instant(e.At)})
+		w.rows.put(id, readmodels.Fulfilment{Order: e.order(), Phase: readmodels.PhaseReserving, StartedAt: readmodels.Instant(e.At)})
 	}
-	v := u.fulfilments.get(id)
+	v := w.rows.get(id)
 	if v == nil {
 		return errUnprojectable(e.Recorded, "there is no order %s", id)
 	}
-	u.fulfilments.markDirty(id)
+	w.rows.markDirty(id)
 	at := readmodels.Instant(e.At)
 	v.UpdatedAt, v.QuietUntil, v.Position = at, at, int64(e.Position)
 	if wait := readmodels.Instant(waitsUntil(e.fact)); wait.After(at) {

@@ -7,8 +7,6 @@ import (
 	"orderflow/domain"
 	"orderflow/domain/catalog"
 	"orderflow/domain/eventlog"
-	"orderflow/domain/order"
-	"orderflow/domain/payment"
 	"orderflow/readmodels"
 )
 
@@ -29,18 +27,6 @@ const (
 	MaxHoles = 20
 )
 
-// holeOf returns the stream whose beginning is missing for an event about an
-// order, or ok = false if the event can be folded.
-func (u *unit) holeOf(e event) (s eventlog.Stream, ok bool) {
-	if u.orders.get(e.order()) == nil && !begins(e, order.Category) {
-		return order.Stream(e.order()), true
-	}
-	if e.Stream.Category() == payment.Category && u.payments.get(e.order()) == nil && !begins(e, payment.Category) {
-		return e.Stream, true
-	}
-	return "", false
-}
-
 // begins reports whether an event is the first of a stream of a category.
 func begins(e event, category string) bool {
 	return e.Version == 1 && e.Stream.Category() == category
@@ -52,7 +38,7 @@ func (u *unit) setAside(ctx context.Context, e event, s eventlog.Stream) error {
 	key := string(s)
 	h := u.holes.get(key)
 	if h == nil {
-		if err := u.load(ctx, Keys{Holes: []string{key}}); err != nil {
+		if err := u.load(ctx, readmodels.Keys{readmodels.HoleView: {key}}); err != nil {
 			return err
 		}
 		h = u.holes.get(key)

@@ -12,6 +12,7 @@ import (
 	"orderflow/infra/sqlite"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"
+	"orderflow/readmodels"
 )
 
 // shown is a mirror that keeps everything, and how it looked when it came.
@@ -96,7 +97,7 @@ func TestTheMirrorIsShownEveryCommitInOrderAndForGood(t *testing.T) {
 	}
 	var last string
 	for _, b := range m.batches[projections.Orders] {
-		for _, r := range b.Rows.Orders {
+		for _, r := range readmodels.OrderView.In(b.Rows) {
 			last = fmt.Sprintf("%+v", r)
 		}
 	}

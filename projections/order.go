@@ -11,28 +11,22 @@ import (
 	"orderflow/readmodels"
 )
 
-// orderFact is an event of an order's own stream.
-type orderFact = order.Event
-
-// foldOrders folds one event into every view of the group. Sales come first:
-// they compare the order as it was with what happens to it.
-func foldOrders(ctx context.Context, u *unit, e event) error {
-	if placedAgain(e.fact, e.Version) {
-		return nil
+// admitsOrders decides which events of the group are folded. Those of streams whose
+// beginning is missing are set aside; see setAside.
+func admitsOrders(u *unit) func(context.Context, event) (bool, error) {
+	orders, payments := rowsOf(u, readmodels.OrderView), rowsOf(u, readmodels.PaymentView)
+	return func(ctx context.Context, e event) (bool, error) {
+		id := string(e.order())
+		switch {
+		case placedAgain(e.fact, e.Version):
+			return false, nil
+		case orders.get(id) == nil && !begins(e, order.Category):
+			return false, u.setAside(ctx, e, order.Stream(e.order()))
+		case e.Stream.Category() == payment.Category && payments.get(id) == nil && !begins(e, payment.Category):
+			return false, u.setAside(ctx, e, e.Stream)
+		}
+		return true, nil
 	}
-	if s, ok := u.holeOf(e); ok {
-		return u.setAside(ctx, e, s)
-	}
-	if err := foldSales(ctx, u, e); err != nil {
-		return err
-	}
-	if err := foldOrder(u, e); err != nil {
-		return err
-	}
-	if err := foldPayment(u, e); err != nil {
-		return err
-	}
-	return foldFulfilment(u, e)
 }
 
 // placedAgain reports whether a fact places an order that was placed before: the
@@ -44,67 +38,86 @@ func placedAgain(fact any, v eventlog.Version) bool {
 	return placed && v > 1
 }
 
-// orderKeys names the rows an event needs, each once for a batch. The first
-// event of an order or a payment begins its rows, so there is nothing to load.
-func orderKeys(w *wanted, e event) {
-	id := e.order()
-	if _, seen := w.orders[id]; !seen {
-		w.orders[id] = struct{}{}
-		begins := e.Version == 1 && e.Stream.Category() == order.Category
-		if !begins && w.unit.orders.get(id) == nil {
-			w.keys.Orders = append(w.keys.Orders, id)
-		}
-		if !begins && w.unit.fulfilments.get(id) == nil {
-			w.keys.Fulfilments = append(w.keys.Fulfilments, id)
-		}
-	}
-	if e.Stream.Category() != payment.Category {
-		return
-	}
-	if _, seen := w.payments[id]; !seen {
-		w.payments[id] = struct{}{}
-		if e.Version > 1 && w.unit.payments.get(id) == nil {
-			w.keys.Payments = append(w.keys.Payments, id)
-		}
-	}
+// orderFold keeps the rows of orders.
+type orderFold struct {
+	unit   *unit
+	orders *table[readmodels.Order]
 }
 
-func foldOrder(u *unit, e event) error {
-	switch f := e.fact.(type) {
-	case order.Placed:
-		return placeOrder(u, e, f)
-	case order.Event:
-		return changeOrder(u, e, f)
-	case payment.Event:
-		return payOrder(u, e, f)
-	}
-	return nil
+func foldOrders(u *unit) viewFold {
+	f := orderFold{unit: u, orders: rowsOf(u, readmodels.OrderView)}
+	f.orders.weigh = func(o *readmodels.Order) int { return 1 + len(o.Lines) }
+	return f
 }
 
-func placeOrder(u *unit, e event, f order.Placed) error {
-	id := e.order()
-	if u.orders.get(id) != nil {
+func (f orderFold) keys(w *wanted, e event) {
+	f.orders.want(w, string(e.order()), begins(e, order.Category))
+}
+
+func (f orderFold) fold(_ context.Context, e event) error {
+	id := string(e.order())
+	o := f.orders.get(id)
+	_, placed := e.fact.(order.Placed)
+	switch {
+	case placed && o != nil:
 		return errUnprojectable(e.Recorded, "the order was placed before")
+	case placed:
+		o = f.orders.put(id, readmodels.Order{})
+	case o == nil:
+		return errUnprojectable(e.Recorded, "there is no order %s", id)
 	}
+	changed, err := foldOrder(o, e)
+	if changed && f.orders.markDirty(id) {
+		f.unit.changed = append(f.unit.changed, e.order())
+	}
+	return err
+}
+
+// FoldOrder folds one event of an order or of its payment into the order's row, which
+// is zero before the first event, and reports whether the row changed. It is the same
+// fold that keeps the view. Events of other streams change nothing.
+func FoldOrder(o *readmodels.Order, r eventlog.Recorded) (changed bool, err error) {
+	fact, err := decode(r)
+	if err != nil || placedAgain(fact, r.Version) {
+		return false, err
+	}
+	return foldOrder(o, event{Recorded: r, fact: fact})
+}
+
+func foldOrder(o *readmodels.Order, e event) (changed bool, err error) {
+	switch f := e.fact.(type) {
+	case order.Event:
+		if err := changeOrder(o, e, f); err != nil {
+			return false, err
+		}
+		o.Version = int64(e.Version)
+	case payment.Event:
+		if changed, err := payOrder(o, e, f); err != nil || !changed {
+			return false, err
+		}
+	default:
+		return false, nil
+	}
+	o.UpdatedAt, o.Position = readmodels.Instant(e.At), int64(e.Position)
+	return true, nil
+}
+
+func placedOrder(id domain.OrderID, f order.Placed) readmodels.Order {
 	lines := make([]readmodels.OrderLine, len(f.Lines))
 	for i, l := range f.Lines {
 		lines[i] = readmodels.OrderLine{SKU: l.SKU, Name: l.Name, Quantity: l.Quantity, PriceMinor: l.PriceMinor}
 	}
-	u.orders.put(id, readmodels.Order{
+	return readmodels.Order{
 		ID: id, Customer: f.Customer, Warehouse: f.Warehouse, Status: readmodels.OrderPlaced, Lines: lines,
 		Total: f.Total, Refunded: domain.Money{Currency: f.Total.Currency},
 		Origin: f.Origin, PlacedAt: readmodels.Instant(f.PlacedAt),
-	})
-	_, err := u.order(e)
-	return err
+	}
 }
 
-func changeOrder(u *unit, e event, f order.Event) error {
-	o, err := u.order(e)
-	if err != nil {
-		return err
-	}
+func changeOrder(o *readmodels.Order, e event, f order.Event) error {
 	switch f := f.(type) {
+	case order.Placed:
+		*o = placedOrder(e.order(), f)
 	case order.Confirmed:
 		o.Status, o.PaymentReference, o.Tracking = readmodels.OrderConfirmed, f.PaymentReference, f.Tracking
 		o.EstimatedDelivery = readmodels.Instant(f.EstimatedDelivery)
@@ -128,11 +141,7 @@ func changeOrder(u *unit, e event, f order.Event) error {
 
 // payOrder tells the customer when money keeps an order waiting, and what
 // came back. Other news of a payment leave the order's row alone.
-func payOrder(u *unit, e event, f payment.Event) error {
-	o := u.orders.get(e.order())
-	if o == nil {
-		return errUnprojectable(e.Recorded, "there is no order %s", e.order())
-	}
+func payOrder(o *readmodels.Order, e event, f payment.Event) (changed bool, err error) {
 	status, refunded := o.Status, o.Refunded
 	switch f := f.(type) {
 	case payment.Deferred, payment.OutcomeUnknown:
@@ -144,18 +153,12 @@ func payOrder(u *unit, e event, f payment.Event) error {
 			status = readmodels.OrderPlaced
 		}
 	case payment.Refunded:
-		sum, err := refunded.Add(f.Amount)
-		if err != nil {
-			return errUnprojectable(e.Recorded, "the refund does not fit: %v", err)
+		if refunded, err = refunded.Add(f.Amount); err != nil {
+			return false, errUnprojectable(e.Recorded, "the refund does not fit: %v", err)
 		}
-		refunded = sum
+	case payment.AttemptStarted, payment.VoidDeferred, payment.RefundStarted, payment.RefundDeferred, payment.RefundFailed:
 	}
-	if status == o.Status && refunded == o.Refunded {
-		return nil
-	}
-	if _, err := u.order(e); err != nil {
-		return err
-	}
+	changed = status != o.Status || refunded != o.Refunded
 	o.Status, o.Refunded = status, refunded
-	return nil
+	return changed, nil
 }

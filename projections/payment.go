@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"context"
 	"time"
 
 	"orderflow/domain"
@@ -8,22 +9,34 @@ import (
 	"orderflow/readmodels"
 )
 
-func foldPayment(u *unit, e event) error {
+// paymentFold keeps the rows of payments.
+type paymentFold struct{ rows *table[readmodels.Payment] }
+
+func foldPayments(u *unit) viewFold { return paymentFold{rowsOf(u, readmodels.PaymentView)} }
+
+// keys implements viewFold. The first event of a payment begins its row.
+func (p paymentFold) keys(w *wanted, e event) {
+	if e.Stream.Category() == payment.Category {
+		p.rows.want(w, string(e.order()), e.Version == 1)
+	}
+}
+
+func (p paymentFold) fold(_ context.Context, e event) error {
 	f, ok := e.fact.(payment.Event)
 	if !ok {
 		return nil
 	}
-	id := e.order()
-	p := u.payments.get(id)
-	if p == nil {
+	id := string(e.order())
+	row := p.rows.get(id)
+	if row == nil {
 		if e.Version != 1 {
 			return errUnprojectable(e.Recorded, "there is no payment of order %s", id)
 		}
-		p = u.payments.put(id, readmodels.Payment{Order: id})
+		row = p.rows.put(id, readmodels.Payment{Order: e.order()})
 	}
-	u.payments.markDirty(id)
-	p.UpdatedAt, p.Position = readmodels.Instant(e.At), int64(e.Position)
-	if err := changePayment(p, f); err != nil {
+	p.rows.markDirty(id)
+	row.UpdatedAt, row.Position = readmodels.Instant(e.At), int64(e.Position)
+	if err := changePayment(row, f); err != nil {
 		return errUnprojectable(e.Recorded, "its amount does not fit: %v", err)
 	}
 	return nil

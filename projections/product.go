@@ -8,33 +8,37 @@ import (
 	"orderflow/readmodels"
 )
 
-func productKeys(w *wanted, e event) {
-	if sku := domain.SKU(e.Stream.ID()); w.unit.products.get(sku) == nil {
-		w.keys.Products = append(w.keys.Products, sku)
-	}
+// productFold keeps the rows of products.
+type productFold struct {
+	unit *unit
+	rows *table[readmodels.Product]
 }
 
-func foldProduct(ctx context.Context, u *unit, e event) error {
-	sku := domain.SKU(e.Stream.ID())
-	p := u.products.get(sku)
-	if p == nil {
+func foldProducts(u *unit) viewFold { return productFold{u, rowsOf(u, readmodels.ProductView)} }
+
+func (p productFold) keys(w *wanted, e event) { p.rows.want(w, e.Stream.ID(), false) }
+
+func (p productFold) fold(ctx context.Context, e event) error {
+	sku := e.Stream.ID()
+	row := p.rows.get(sku)
+	if row == nil {
 		if !begins(e, catalog.Category) {
-			return u.setAside(ctx, e, e.Stream)
+			return p.unit.setAside(ctx, e, e.Stream)
 		}
 		if _, ok := e.fact.(catalog.Listed); !ok {
 			return errUnprojectable(e.Recorded, "there is no product %s", sku)
 		}
-		p = u.products.put(sku, readmodels.Product{SKU: sku})
+		row = p.rows.put(sku, readmodels.Product{SKU: domain.SKU(sku)})
 	}
-	u.products.markDirty(sku)
-	p.Version, p.Position = int64(e.Version), int64(e.Position)
+	p.rows.markDirty(sku)
+	row.Version, row.Position = int64(e.Version), int64(e.Position)
 	switch f := e.fact.(type) {
 	case catalog.Listed:
-		p.Name, p.Price, p.Listed = f.Name, f.Price, true
+		row.Name, row.Price, row.Listed = f.Name, f.Price, true
 	case catalog.Repriced:
-		p.Price = f.Price
+		row.Price = f.Price
 	case catalog.Delisted:
-		p.Listed = false
+		row.Listed = false
 	}
 	return nil
 }

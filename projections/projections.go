@@ -32,6 +32,7 @@ import (
 	"orderflow/domain/order"
 	"orderflow/domain/payment"
 	"orderflow/domain/shipment"
+	"orderflow/readmodels"
 )
 
 // Limits of a group's work.
@@ -70,12 +71,15 @@ const (
 type Group struct {
 	Name       string
 	Categories []string // of the streams it reads
-	// FoldVersion is the version of the fold from events to rows. A store that was
-	// filled with another version is rebuilt.
-	FoldVersion int
 
-	fold func(ctx context.Context, u *unit, e event) error
-	keys func(w *wanted, e event)
+	views  []view
+	admits func(u *unit) func(context.Context, event) (bool, error) // see [unit]; may be nil
+}
+
+// view is a view and what folds events into its rows.
+type view struct {
+	readmodels.Table
+	fold func(u *unit) viewFold
 }
 
 // Groups lists all groups. Orders, payments, fulfilments and sales share one
@@ -83,13 +87,34 @@ type Group struct {
 func Groups() []Group {
 	return []Group{
 		{
-			Name: Orders, FoldVersion: 1, fold: foldOrders, keys: orderKeys,
+			Name:       Orders,
 			Categories: []string{order.Category, payment.Category, fulfilment.Category, shipment.Category},
+			// An event is folded in this order. Sales come first: they compare the order
+			// as it was with what happens to it.
+			views: []view{
+				{readmodels.SalesView, foldSales},
+				{readmodels.OrderView, foldOrders},
+				{readmodels.PaymentView, foldPayments},
+				{readmodels.FulfilmentView, foldFulfilments},
+			},
+			admits: admitsOrders,
 		},
-		{Name: Stock, FoldVersion: 1, Categories: []string{inventory.Category}, fold: foldStock, keys: stockKeys},
-		{Name: Products, FoldVersion: 1, Categories: []string{catalog.Category}, fold: foldProduct, keys: productKeys},
+		{Name: Stock, Categories: []string{inventory.Category}, views: []view{{readmodels.StockView, foldStock}}},
+		{Name: Products, Categories: []string{catalog.Category}, views: []view{{readmodels.ProductView, foldProducts}}},
 	}
 }
+
+// Views returns the group's views, those with a parent after the parent.
+func (g Group) Views() []readmodels.Table {
+	all := make([]readmodels.Table, len(g.views))
+	for i, v := range g.views {
+		all[i] = v.Table
+	}
+	return all
+}
+
+// Tables returns the views, and last the one of holes, which every group has.
+func (g Group) Tables() []readmodels.Table { return append(g.Views(), readmodels.HoleView) }
 
 // GroupOf finds a group by name; NotFound otherwise.
 func GroupOf(name string) (Group, error) {

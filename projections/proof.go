@@ -30,7 +30,7 @@ func (a *applier) prove(ctx context.Context, log Log) (doubt, err error) {
 		return doubt, err
 	}
 	if on.Position() != a.at() {
-		return nil, a.write(ctx, on, Rows{})
+		return nil, a.write(ctx, on, nil)
 	}
 	a.checkpoint, a.next = on, on.Position()
 	return nil, nil //nolint:nilnil // neither a doubt nor an error

@@ -10,6 +10,7 @@ import (
 	"orderflow/infra/sqlite"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"
+	"orderflow/readmodels"
 )
 
 // counted counts how often the row of an order is written to what is built.
@@ -31,7 +32,7 @@ func (c *counted) Build(ctx context.Context, g projections.Group) (projections.B
 
 func (b countedBuilding) Write(ctx context.Context, batch projections.Batch) error {
 	b.of.batches++
-	for _, o := range batch.Rows.Orders {
+	for _, o := range readmodels.OrderView.In(batch.Rows) {
 		b.of.written[o.ID]++
 	}
 	return b.Building.Write(ctx, batch)

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"time"
 
 	"orderflow/domain"
 	"orderflow/domain/order"
@@ -9,11 +10,25 @@ import (
 	"orderflow/readmodels"
 )
 
-// foldSales counts an order on the day it was placed. It runs before the
+// salesFold counts orders on the day they were placed. It folds an event before the
 // order's own row changes.
-func foldSales(ctx context.Context, u *unit, e event) error {
+type salesFold struct {
+	unit   *unit
+	days   *table[readmodels.SalesDay]
+	orders *table[readmodels.Order]
+}
+
+func foldSales(u *unit) viewFold {
+	return salesFold{u, rowsOf(u, readmodels.SalesView), rowsOf(u, readmodels.OrderView)}
+}
+
+// keys implements viewFold. The key of a day is known only from the order, too late for
+// the batch's one load; but days are few and stay in memory.
+func (salesFold) keys(*wanted, event) {}
+
+func (s salesFold) fold(ctx context.Context, e event) error {
 	if f, ok := e.fact.(order.Placed); ok {
-		d, err := u.salesDay(ctx, e, SalesKey{Day: readmodels.Day(f.PlacedAt), Currency: f.Total.Currency})
+		d, err := s.day(ctx, e, readmodels.Day(f.PlacedAt), f.Total.Currency)
 		if err == nil {
 			d.Placed++
 		}
@@ -22,12 +37,12 @@ func foldSales(ctx context.Context, u *unit, e event) error {
 	if !counts(e.fact) {
 		return nil
 	}
-	o := u.orders.get(e.order())
+	o := s.orders.get(string(e.order()))
 	if o == nil {
 		return errUnprojectable(e.Recorded, "there is no order %s", e.order())
 	}
 	stands := o.Status == readmodels.OrderConfirmed
-	d, err := u.salesDay(ctx, e, SalesKey{Day: readmodels.Day(o.PlacedAt), Currency: o.Total.Currency})
+	d, err := s.day(ctx, e, readmodels.Day(o.PlacedAt), o.Total.Currency)
 	if err != nil {
 		return err
 	}
@@ -80,19 +95,20 @@ func counts(fact any) bool {
 	return false
 }
 
-// salesDay returns a row for changing. Its key is known only from the order,
-// too late for the batch's one load; but days are few and stay in memory.
-func (u *unit) salesDay(ctx context.Context, e event, k SalesKey) (*readmodels.SalesDay, error) {
-	d := u.sales.get(k)
+// day returns the row of a day, for a change by e.
+func (s salesFold) day(ctx context.Context, e event, day time.Time, currency string) (*readmodels.SalesDay, error) {
+	row := readmodels.SalesDay{Day: day, Currency: currency}
+	key := readmodels.SalesView.KeyOf(&row)
+	d := s.days.get(key)
 	if d == nil {
-		if err := u.load(ctx, Keys{Sales: []SalesKey{k}}); err != nil {
+		if err := s.unit.load(ctx, readmodels.Keys{readmodels.SalesView: {key}}); err != nil {
 			return nil, err
 		}
-		if d = u.sales.get(k); d == nil {
-			d = u.sales.put(k, readmodels.SalesDay{Day: k.Day, Currency: k.Currency})
+		if d = s.days.get(key); d == nil {
+			d = s.days.put(key, row)
 		}
 	}
-	u.sales.markDirty(k)
+	s.days.markDirty(key)
 	d.Position = int64(e.Position)
 	return d, nil
 }

@@ -8,21 +8,22 @@ import (
 	"orderflow/readmodels"
 )
 
-func stockKeys(w *wanted, e event) {
+// stockFold keeps the rows of stock.
+type stockFold struct{ rows *table[readmodels.Stock] }
+
+func foldStock(u *unit) viewFold { return stockFold{rowsOf(u, readmodels.StockView)} }
+
+func (s stockFold) keys(w *wanted, e event) {
 	if f, ok := e.fact.(inventory.Adjusted); ok {
-		w.stock(e, f.SKU)
+		s.rows.want(w, stockKey(e, f.SKU), false)
 	}
 	for _, n := range unitsOf(e.fact) {
-		w.stock(e, n.SKU)
+		s.rows.want(w, stockKey(e, n.SKU), false)
 	}
 }
 
-func (w *wanted) stock(e event, sku domain.SKU) {
-	k := StockKey{Warehouse: domain.Warehouse(e.Stream.ID()), SKU: sku}
-	if _, seen := w.stocks[k]; !seen && w.unit.stock.get(k) == nil {
-		w.stocks[k] = struct{}{}
-		w.keys.Stock = append(w.keys.Stock, k)
-	}
+func stockKey(e event, sku domain.SKU) string {
+	return readmodels.StockKey(domain.Warehouse(e.Stream.ID()), sku)
 }
 
 func unitsOf(fact any) []inventory.Units {
@@ -41,38 +42,39 @@ func unitsOf(fact any) []inventory.Units {
 	return nil
 }
 
-func foldStock(_ context.Context, u *unit, e event) error {
+func (s stockFold) fold(_ context.Context, e event) error {
 	if f, ok := e.fact.(inventory.Adjusted); ok {
-		u.stockRow(e, f.SKU).Adjusted += f.Delta
+		s.row(e, f.SKU).Adjusted += f.Delta
 		return nil
 	}
 	for _, n := range unitsOf(e.fact) {
-		s := u.stockRow(e, n.SKU)
+		row := s.row(e, n.SKU)
 		switch e.fact.(type) {
 		case inventory.Received:
-			s.Received += n.Quantity
+			row.Received += n.Quantity
 		case inventory.Reserved:
-			s.Reserved += n.Quantity
+			row.Reserved += n.Quantity
 		case inventory.Released:
-			s.Reserved -= n.Quantity
-			s.Released += n.Quantity
+			row.Reserved -= n.Quantity
+			row.Released += n.Quantity
 		case inventory.Committed:
-			s.Reserved -= n.Quantity
-			s.Committed += n.Quantity
+			row.Reserved -= n.Quantity
+			row.Committed += n.Quantity
 		case inventory.Returned:
-			s.Returned += n.Quantity
+			row.Returned += n.Quantity
 		}
 	}
 	return nil
 }
 
-func (u *unit) stockRow(e event, sku domain.SKU) *readmodels.Stock {
-	k := StockKey{Warehouse: domain.Warehouse(e.Stream.ID()), SKU: sku}
-	s := u.stock.get(k)
-	if s == nil {
-		s = u.stock.put(k, readmodels.Stock{Warehouse: k.Warehouse, SKU: sku})
+// row returns the row of an article, for a change by e.
+func (s stockFold) row(e event, sku domain.SKU) *readmodels.Stock {
+	key := stockKey(e, sku)
+	row := s.rows.get(key)
+	if row == nil {
+		row = s.rows.put(key, readmodels.Stock{Warehouse: domain.Warehouse(e.Stream.ID()), SKU: sku})
 	}
-	u.stock.markDirty(k)
-	s.Position = int64(e.Position)
-	return s
+	s.rows.markDirty(key)
+	row.Position = int64(e.Position)
+	return row
 }

@@ -3,84 +3,18 @@ package projections
 import (
 	"context"
 	"iter"
-	"time"
 
-	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/readmodels"
 )
-
-// Rows is a set of rows of any views.
-type Rows struct {
-	Orders      []readmodels.Order
-	Payments    []readmodels.Payment
-	Fulfilments []readmodels.Fulfilment
-	Sales       []readmodels.SalesDay
-	Stock       []readmodels.Stock
-	Products    []readmodels.Product
-	Holes       []readmodels.Hole
-}
-
-// Len counts the rows.
-func (r Rows) Len() int {
-	return len(r.Orders) + len(r.Payments) + len(r.Fulfilments) + len(r.Sales) + len(r.Stock) + len(r.Products) + len(r.Holes)
-}
-
-// Add adds one row; row is the readmodels struct of a view.
-func (r *Rows) Add(row any) {
-	switch row := row.(type) {
-	case readmodels.Order:
-		r.Orders = append(r.Orders, row)
-	case readmodels.Payment:
-		r.Payments = append(r.Payments, row)
-	case readmodels.Fulfilment:
-		r.Fulfilments = append(r.Fulfilments, row)
-	case readmodels.SalesDay:
-		r.Sales = append(r.Sales, row)
-	case readmodels.Stock:
-		r.Stock = append(r.Stock, row)
-	case readmodels.Product:
-		r.Products = append(r.Products, row)
-	case readmodels.Hole:
-		r.Holes = append(r.Holes, row)
-	}
-}
-
-// Keys names rows of any views; a key may occur more than once.
-type Keys struct {
-	Orders      []domain.OrderID
-	Payments    []domain.OrderID
-	Fulfilments []domain.OrderID
-	Sales       []SalesKey
-	Stock       []StockKey
-	Products    []domain.SKU
-	Holes       []string // by stream
-}
-
-// Len counts the keys.
-func (k Keys) Len() int {
-	return len(k.Orders) + len(k.Payments) + len(k.Fulfilments) + len(k.Sales) + len(k.Stock) + len(k.Products) + len(k.Holes)
-}
-
-// SalesKey names a row of sales.
-type SalesKey struct {
-	Day      time.Time // midnight UTC
-	Currency string
-}
-
-// StockKey names a row of stock.
-type StockKey struct {
-	Warehouse domain.Warehouse
-	SKU       domain.SKU
-}
 
 // Batch is one transaction: rows, and the checkpoint they bring the views to.
 type Batch struct {
 	Above eventlog.Position   // the position that the views must have for the batch to apply
 	To    eventlog.Checkpoint // the checkpoint afterwards; it may be below Above
-	// Rows replace those of the same keys; each at most once. A payment or a
-	// fulfilment comes with its order or after it.
-	Rows Rows
+	// Rows replace those of the same keys; each at most once. The row of a view with a
+	// parent comes with the parent's row or after it.
+	Rows readmodels.Rows
 }
 
 // Store keeps the rows of one group in one version. Errors are Unavailable
@@ -92,7 +26,7 @@ type Store interface {
 	Checkpoint(ctx context.Context) (eventlog.Checkpoint, error)
 
 	// Load returns the rows there are among those named, in any order.
-	Load(ctx context.Context, k Keys) (Rows, error)
+	Load(ctx context.Context, k readmodels.Keys) (readmodels.Rows, error)
 
 	// Write applies a batch, all or nothing. If the position of the store's
 	// checkpoint is not b.Above nothing is written and the error has kind Conflict, so a batch
@@ -108,8 +42,8 @@ type Store interface {
 type Snapshot interface {
 	Position() eventlog.Position
 
-	// Rows yields every row of the group: view after view, by key in byte
-	// order. A yielded error is the last thing.
+	// Rows yields every row of the group: view after view in the order of
+	// [Group.Tables], by key in byte order. A yielded error is the last thing.
 	Rows(ctx context.Context) iter.Seq2[Row, error]
 
 	// Sums adds up the rows by the store's own means, by name; see [Sums].
@@ -120,9 +54,9 @@ type Snapshot interface {
 
 // Row is one row of a view as [Snapshot] yields it.
 type Row struct {
-	View  string // "orders", "payments", "fulfilments", "sales", "stock", "products", "holes"
+	View  readmodels.Table
 	Key   string // unique within the view; rows of a view come in its byte order
-	Value any    // the readmodels struct
+	Value any    // a pointer to the readmodels struct
 }
 
 // Views keeps the stores of all groups: for each the version that serves

@@ -11,40 +11,80 @@ import (
 // those of earlier batches. Its owner is the only writer of the
 // store, which is why rows kept from batch to batch cannot be stale.
 type unit struct {
-	store       Store
-	orders      table[domain.OrderID, readmodels.Order]
-	payments    table[domain.OrderID, readmodels.Payment]
-	fulfilments table[domain.OrderID, readmodels.Fulfilment]
-	sales       table[SalesKey, readmodels.SalesDay]
-	stock       table[StockKey, readmodels.Stock]
-	products    table[domain.SKU, readmodels.Product]
-	holes       table[string, readmodels.Hole]
-	found       []readmodels.Hole // holes that no earlier batch had
-	changed     []domain.OrderID  // orders whose row changed, in order, each once
+	store     Store
+	order     []readmodels.Table // of the tables, as the group has them
+	tables    map[readmodels.Table]cachedTable
+	folds     []viewFold
+	admits    func(context.Context, event) (bool, error) // whether an event is to be folded; nil for all
+	unwritten int                                        // weight of the changed rows that are not written
+	holes     *table[readmodels.Hole]
+	found     []readmodels.Hole // holes that no earlier batch had
+	changed   []domain.OrderID  // orders whose row changed, in order, each once
 }
 
-func newUnit(s Store) *unit {
-	u := &unit{store: s}
-	u.orders.weigh = func(o *readmodels.Order) int { return 1 + len(o.Lines) }
+// viewFold folds events into the rows of one view.
+type viewFold interface {
+	// keys names the rows that an event needs.
+	keys(w *wanted, e event)
+	fold(ctx context.Context, e event) error
+}
+
+// cachedTable is a [table] without the type of its rows.
+type cachedTable interface {
+	load(from readmodels.Rows)
+	// dirty adds the changed rows to a set.
+	dirty(to *readmodels.Rows)
+	// evict adds the changed rows that are least likely to change again to a set and
+	// marks them clean.
+	evict(to *readmodels.Rows)
+	markWritten()
+}
+
+func newUnit(g Group, s Store) *unit {
+	u := &unit{store: s, order: g.Tables(), tables: map[readmodels.Table]cachedTable{}}
+	u.holes = rowsOf(u, readmodels.HoleView)
+	for _, v := range g.views {
+		u.folds = append(u.folds, v.fold(u))
+	}
+	if g.admits != nil {
+		u.admits = g.admits(u)
+	}
 	return u
+}
+
+// rowsOf returns the table of a view, which all folds of a unit share.
+func rowsOf[V any](u *unit, view *readmodels.View[V]) *table[V] {
+	if t, ok := u.tables[view].(*table[V]); ok {
+		return t
+	}
+	t := &table[V]{view: view, total: &u.unwritten}
+	u.tables[view] = t
+	if parent := view.Layout().Parent; parent != nil {
+		t.parent = func() dirtiness { return u.tables[parent].(dirtiness) }
+	}
+	return t
 }
 
 // wanted collects the keys of the rows that a batch needs and the unit does not have,
 // so that one query loads them.
-type wanted struct {
-	unit             *unit
-	keys             Keys
-	orders, payments map[domain.OrderID]struct{} // looked at in this batch
-	stocks           map[StockKey]struct{}
-}
+type wanted struct{ keys readmodels.Keys }
 
-func newWanted(u *unit) *wanted {
-	return &wanted{
-		unit: u, orders: map[domain.OrderID]struct{}{}, payments: map[domain.OrderID]struct{}{}, stocks: map[StockKey]struct{}{},
+// want names a row that an event needs. One that begins with the event is not loaded,
+// nor for later events of the batch.
+func (t *table[V]) want(w *wanted, key string, begins bool) {
+	if t.asking != w {
+		t.asking, t.asked = w, map[string]struct{}{}
+	}
+	if _, asked := t.asked[key]; asked {
+		return
+	}
+	t.asked[key] = struct{}{}
+	if !begins && t.get(key) == nil {
+		w.keys[t.view] = append(w.keys[t.view], key)
 	}
 }
 
-func (u *unit) load(ctx context.Context, k Keys) error {
+func (u *unit) load(ctx context.Context, k readmodels.Keys) error {
 	if k.Len() == 0 {
 		return nil
 	}
@@ -52,195 +92,57 @@ func (u *unit) load(ctx context.Context, k Keys) error {
 	if err != nil {
 		return err
 	}
-	for _, o := range rows.Orders {
-		u.orders.put(o.ID, o)
-	}
-	for _, p := range rows.Payments {
-		u.payments.put(p.Order, p)
-	}
-	for _, f := range rows.Fulfilments {
-		u.fulfilments.put(f.Order, f)
-	}
-	for _, d := range rows.Sales {
-		u.sales.put(SalesKey{Day: d.Day, Currency: d.Currency}, d)
-	}
-	for _, s := range rows.Stock {
-		u.stock.put(StockKey{Warehouse: s.Warehouse, SKU: s.SKU}, s)
-	}
-	for _, p := range rows.Products {
-		u.products.put(p.SKU, p)
-	}
-	for _, h := range rows.Holes {
-		u.holes.put(h.Stream, h)
+	for _, t := range u.tables {
+		t.load(rows)
 	}
 	return nil
 }
 
-// order returns the row of an order for changing, and marks it changed by e.
-// An event about an order that was never placed cannot be projected.
-func (u *unit) order(e event) (*readmodels.Order, error) {
-	o := u.orders.get(e.order())
-	if o == nil {
-		return nil, errUnprojectable(e.Recorded, "there is no order %s", e.order())
+// fold folds one event into every view of the group.
+func (u *unit) fold(ctx context.Context, e event) error {
+	if u.admits != nil {
+		if ok, err := u.admits(ctx, e); err != nil || !ok {
+			return err
+		}
 	}
-	if u.orders.markDirty(e.order()) {
-		u.changed = append(u.changed, e.order())
+	for _, f := range u.folds {
+		if err := f.fold(ctx, e); err != nil {
+			return err
+		}
 	}
-	o.UpdatedAt, o.Position = readmodels.Instant(e.At), int64(e.Position)
-	if _, own := e.fact.(orderFact); own {
-		o.Version = int64(e.Version)
-	}
-	return o, nil
+	return nil
 }
 
 // dirty returns the changed rows.
-func (u *unit) dirty() Rows {
-	return Rows{
-		Orders: u.orders.dirty(), Payments: u.payments.dirty(), Fulfilments: u.fulfilments.dirty(),
-		Sales: u.sales.dirty(), Stock: u.stock.dirty(), Products: u.products.dirty(), Holes: u.holes.dirty(),
+func (u *unit) dirty() (rows readmodels.Rows) {
+	for _, view := range u.order {
+		u.tables[view].dirty(&rows)
 	}
-}
-
-// unwritten returns the weight of the changed rows that are not written.
-func (u *unit) unwritten() int {
-	return u.orders.unwritten + u.payments.unwritten + u.fulfilments.unwritten +
-		u.sales.unwritten + u.stock.unwritten + u.products.unwritten + u.holes.unwritten
+	return rows
 }
 
 // evictable returns the least recently changed half of the dirty rows and marks them
 // clean. The events of an order lie close together, so most of these rows will not
-// change again. Rows of an order go together.
-func (u *unit) evictable() Rows {
+// change again. The rows of an order go together: a row that has a parent stays as long
+// as the parent's.
+func (u *unit) evictable() (rows readmodels.Rows) {
 	u.changed = nil // no reader follows a store that is being built
-	r := Rows{
-		Orders: u.orders.evictable(u.orders.older()), Sales: u.sales.evictable(u.sales.older()),
-		Stock: u.stock.evictable(u.stock.older()), Products: u.products.evictable(u.products.older()),
-		Holes: u.holes.evictable(u.holes.older()),
+	for _, children := range []bool{false, true} {
+		for _, view := range u.order {
+			if children == (view.Layout().Parent != nil) {
+				u.tables[view].evict(&rows)
+			}
+		}
 	}
-	orderIsThere := func(_ int, id domain.OrderID) bool { return u.orders.touched[id] == nil }
-	r.Payments, r.Fulfilments = u.payments.evictable(orderIsThere), u.fulfilments.evictable(orderIsThere)
-	return r
+	return rows
 }
 
 // markWritten marks the changed rows as clean and returns the orders among them.
 func (u *unit) markWritten() []domain.OrderID {
-	u.orders.markWritten()
-	u.payments.markWritten()
-	u.fulfilments.markWritten()
-	u.sales.markWritten()
-	u.stock.markWritten()
-	u.products.markWritten()
-	u.holes.markWritten()
+	for _, t := range u.tables {
+		t.markWritten()
+	}
 	changed := u.changed
 	u.changed = nil
 	return changed
-}
-
-// table is a bounded cache of the rows of one view, in two generations: when the young
-// one is full it becomes the old one, and the rows of the old one that were not used
-// since are dropped, except those that are still to be written.
-type table[K comparable, V any] struct {
-	young, old map[K]*V
-	touched    map[K]*V
-	order      []K // of touched, so that writes are in the order of the log
-	weigh      func(*V) int
-	weight     int // of young
-	unwritten  int // weight of touched
-}
-
-// get returns a row that was loaded or created, else nil.
-func (t *table[K, V]) get(k K) *V {
-	if v := t.young[k]; v != nil {
-		return v
-	}
-	v := t.old[k]
-	if v == nil {
-		v = t.touched[k]
-	}
-	if v != nil {
-		t.insert(k, v)
-	}
-	return v
-}
-
-// put adds a row that was loaded or is new.
-func (t *table[K, V]) put(k K, v V) *V {
-	t.insert(k, &v)
-	return &v
-}
-
-func (t *table[K, V]) insert(k K, v *V) {
-	if t.young == nil {
-		t.young = map[K]*V{}
-	}
-	t.young[k] = v
-	t.weight += t.weighs(v)
-}
-
-func (t *table[K, V]) weighs(v *V) int {
-	if t.weigh == nil {
-		return 1
-	}
-	return t.weigh(v)
-}
-
-// markDirty marks a row as changed. It reports whether the row was clean.
-func (t *table[K, V]) markDirty(k K) bool {
-	if _, ok := t.touched[k]; ok {
-		return false
-	}
-	if t.touched == nil {
-		t.touched = map[K]*V{}
-	}
-	v := t.get(k)
-	t.touched[k] = v
-	t.order = append(t.order, k)
-	t.unwritten += t.weighs(v)
-	return true
-}
-
-func (t *table[K, V]) dirty() []V {
-	rows := make([]V, len(t.order))
-	for i, k := range t.order {
-		rows[i] = *t.touched[k]
-	}
-	return rows
-}
-
-// older selects the least recently changed half of the dirty rows.
-func (t *table[K, V]) older() func(i int, k K) bool {
-	half := (len(t.order) + 1) / 2
-	return func(i int, _ K) bool { return i < half }
-}
-
-// evictable returns the selected dirty rows and marks them clean.
-func (t *table[K, V]) evictable(chosen func(i int, k K) bool) (rows []V) {
-	unwritten := t.order[:0]
-	for i, k := range t.order {
-		if !chosen(i, k) {
-			unwritten = append(unwritten, k)
-			continue
-		}
-		v := t.touched[k]
-		rows = append(rows, *v)
-		t.unwritten -= t.weighs(v)
-		delete(t.touched, k)
-	}
-	t.order = unwritten
-	t.rotate()
-	return rows
-}
-
-func (t *table[K, V]) markWritten() {
-	clear(t.touched)
-	t.order, t.unwritten = t.order[:0], 0
-	t.rotate()
-}
-
-// rotate starts a new generation when the young one is full.
-func (t *table[K, V]) rotate() {
-	if t.weight > MaxCachedWeight/2 {
-		clear(t.old)
-		t.old, t.young, t.weight = t.young, t.old, 0
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"strings"
 
 	"orderflow/domain/eventlog"
 	"orderflow/readmodels"
@@ -104,7 +105,7 @@ func (p *projector) verify(ctx context.Context, progress func(Progress)) (Report
 		return report, err
 	}
 	defer want.Close() //nolint:errcheck // it only read
-	if err := report.compareRows(have.Rows(ctx), report.incomplete(want.Rows(ctx))); err != nil {
+	if err := report.compareRows(p.group.Tables(), have.Rows(ctx), report.incomplete(want.Rows(ctx))); err != nil {
 		return report, err
 	}
 	sums, err := have.Sums(ctx)
@@ -123,9 +124,9 @@ func (p *projector) verify(ctx context.Context, progress func(Progress)) (Report
 func (r *Report) incomplete(rows iter.Seq2[Row, error]) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		for row, err := range rows {
-			if h, ok := row.Value.(readmodels.Hole); ok {
+			if h, ok := row.Value.(*readmodels.Hole); ok {
 				if r.Incomplete++; len(r.Holes) < MaxHoles {
-					r.Holes = append(r.Holes, h)
+					r.Holes = append(r.Holes, *h)
 				}
 			}
 			if !yield(row, err) {
@@ -136,7 +137,7 @@ func (r *Report) incomplete(rows iter.Seq2[Row, error]) iter.Seq2[Row, error] {
 }
 
 // compareRows walks both sides in step: rows come view after view, by key.
-func (r *Report) compareRows(have, want iter.Seq2[Row, error]) error {
+func (r *Report) compareRows(views []readmodels.Table, have, want iter.Seq2[Row, error]) error {
 	nextHave, stopHave := iter.Pull2(have)
 	defer stopHave()
 	nextWant, stopWant := iter.Pull2(want)
@@ -147,12 +148,16 @@ func (r *Report) compareRows(have, want iter.Seq2[Row, error]) error {
 		if err := cmp.Or(herr, werr); err != nil {
 			return err
 		}
-		switch order := compareKeys(h, w, hok, wok); {
+		switch order := compareKeys(views, h, w, hok, wok); {
 		case order < 0:
-			r.add(Difference{View: h.View, Key: h.Key, Have: fmt.Sprintf("%+v", h.Value)})
+			d := difference(h)
+			d.Have = fmt.Sprintf("%+v", reflect.ValueOf(h.Value).Elem())
+			r.add(d)
 			h, herr, hok = nextHave()
 		case order > 0:
-			r.add(Difference{View: w.View, Key: w.Key, Want: fmt.Sprintf("%+v", w.Value)})
+			d := difference(w)
+			d.Want = fmt.Sprintf("%+v", reflect.ValueOf(w.Value).Elem())
+			r.add(d)
 			w, werr, wok = nextWant()
 		default:
 			r.Rows++
@@ -164,35 +169,35 @@ func (r *Report) compareRows(have, want iter.Seq2[Row, error]) error {
 	return nil
 }
 
-func compareKeys(h, w Row, hok, wok bool) int {
+// compareKeys compares two rows by the order in which snapshots yield them.
+func compareKeys(views []readmodels.Table, h, w Row, hok, wok bool) int {
 	switch {
 	case !hok:
 		return 1
 	case !wok:
 		return -1
 	case h.View != w.View:
-		return cmp.Compare(viewOrder(h.View), viewOrder(w.View))
+		return cmp.Compare(slices.Index(views, h.View), slices.Index(views, w.View))
 	}
 	return cmp.Compare(h.Key, w.Key)
 }
 
-// viewOrder is the order in which snapshots yield views.
-func viewOrder(view string) int {
-	return slices.Index([]string{"orders", "payments", "fulfilments", "sales", "stock", "products", "holes"}, view)
+// difference names a row; NUL is between the parts of its key.
+func difference(r Row) Difference {
+	return Difference{View: r.View.Layout().Name, Key: strings.ReplaceAll(r.Key, "\x00", " ")}
 }
 
 func (r *Report) compareFields(h, w Row) {
 	if reflect.DeepEqual(h.Value, w.Value) {
 		return
 	}
-	hv, wv := reflect.ValueOf(h.Value), reflect.ValueOf(w.Value)
+	hv, wv := reflect.ValueOf(h.Value).Elem(), reflect.ValueOf(w.Value).Elem()
 	for i := range hv.NumField() {
 		have, want := hv.Field(i).Interface(), wv.Field(i).Interface()
 		if !reflect.DeepEqual(have, want) {
-			r.add(Difference{
-				View: h.View, Key: h.Key, Field: hv.Type().Field(i).Name,
-				Have: fmt.Sprintf("%+v", have), Want: fmt.Sprintf("%+v", want),
-			})
+			d := difference(h)
+			d.Field, d.Have, d.Want = hv.Type().Field(i).Name, fmt.Sprintf("%+v", have), fmt.Sprintf("%+v", want)
+			r.add(d)
 		}
 	}
 }

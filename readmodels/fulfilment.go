@@ -53,3 +53,73 @@ type Fulfilments interface {
 	// Unfinished counts the fulfilments with work left, and those of them that wait for a person.
 	Unfinished(ctx context.Context) (open, attention int64, err error)
 }
+
+// The conditions by which fulfilments are looked for. Only what is unfinished meets
+// them, so the indexes stay small however many orders there were.
+var (
+	unfinished     = where("finished", False)
+	needsAttention = where("attention_step", Filled)
+	noAttention    = where("attention_step", Empty)
+)
+
+// FulfilmentView describes the stored rows of fulfilments.
+var FulfilmentView = NewView(
+	Layout{
+		Name: "fulfilments", Parent: OrderView,
+		Indexes: []Index{
+			{Name: "fulfilments_standing", Columns: []string{"quiet_until", "order_id"}, Where: []Condition{unfinished, noAttention}},
+			{Name: "fulfilments_attention", Columns: []string{"updated_at", "order_id"}, Where: []Condition{needsAttention}},
+		},
+	},
+	Text("order_id", func(f *Fulfilment) *domain.OrderID { return &f.Order }).Key(),
+	Text("phase", func(f *Fulfilment) *Phase { return &f.Phase }),
+	Text("reason", func(f *Fulfilment) *domain.Reason { return &f.Reason }),
+	Text("attention_step", func(f *Fulfilment) *string { return &f.AttentionStep }),
+	Text("attention_reason", func(f *Fulfilment) *string { return &f.AttentionReason }),
+	Number("pending_returns", func(f *Fulfilment) *int { return &f.PendingReturns }),
+	Bool("cancel_asked", func(f *Fulfilment) *bool { return &f.CancelAsked }),
+	Bool("finished", func(f *Fulfilment) *bool { return &f.Finished }),
+	Time("started_at", func(f *Fulfilment) *time.Time { return &f.StartedAt }),
+	Time("updated_at", func(f *Fulfilment) *time.Time { return &f.UpdatedAt }),
+	Time("quiet_until", func(f *Fulfilment) *time.Time { return &f.QuietUntil }),
+	Number("position", func(f *Fulfilment) *int64 { return &f.Position }),
+)
+
+// Fulfilment implements [Fulfilments].
+func (r Reader) Fulfilment(ctx context.Context, id domain.OrderID) (Fulfilment, error) {
+	f, found, err := find(ctx, r, FulfilmentView, string(id))
+	if err == nil && !found {
+		err = domain.Errorf(domain.NotFound, "There is no order %s.", id)
+	}
+	return f, err
+}
+
+// Stalled implements [Fulfilments].
+func (r Reader) Stalled(ctx context.Context, before time.Time, limit int) ([]domain.OrderID, error) {
+	rows, err := list(ctx, r, FulfilmentView, Query{
+		Where: []Condition{unfinished, noAttention, where("quiet_until", Below, ceilMicros(before))},
+		Order: []string{"quiet_until", "order_id"}, Limit: limit,
+	})
+	ids := make([]domain.OrderID, len(rows))
+	for i, f := range rows {
+		ids[i] = f.Order
+	}
+	return ids, err
+}
+
+// NeedingAttention implements [Fulfilments].
+func (r Reader) NeedingAttention(ctx context.Context, limit int) ([]Fulfilment, error) {
+	return list(ctx, r, FulfilmentView, Query{
+		Where: []Condition{needsAttention}, Order: []string{"updated_at", "order_id"}, Limit: limit,
+	})
+}
+
+// Unfinished implements [Fulfilments].
+func (r Reader) Unfinished(ctx context.Context) (open, attention int64, err error) {
+	n, err := r.Source.Count(ctx, FulfilmentView,
+		[]Condition{unfinished, noAttention}, []Condition{unfinished, needsAttention}, []Condition{needsAttention})
+	if err != nil {
+		return 0, 0, err
+	}
+	return n[0] + n[1], n[2], nil
+}

@@ -44,3 +44,17 @@ type Holes interface {
 	// name, and how many there are.
 	Holes(ctx context.Context, group string, limit int) (list []Hole, total int64, err error)
 }
+
+// HoleView describes the stored rows of holes. Every group has its own.
+var HoleView = NewView(
+	Layout{Name: "holes"},
+	Text("stream", func(h *Hole) *string { return &h.Stream }).Key(),
+	Text("order_id", func(h *Hole) *domain.OrderID { return &h.Order }).Fixed(),
+	Number("events", func(h *Hole) *int64 { return &h.Events }),
+	Time("since", func(h *Hole) *time.Time { return &h.Since }).Fixed(),
+	Time("updated_at", func(h *Hole) *time.Time { return &h.UpdatedAt }),
+	Number("position", func(h *Hole) *int64 { return &h.Position }),
+)
+
+// HoleList is the query for the first holes by stream.
+func HoleList(limit int) Query { return Query{Order: []string{"stream"}, Limit: limit} }

@@ -44,3 +44,38 @@ type Payments interface {
 	// Payment returns the payment of one order.
 	Payment(ctx context.Context, id domain.OrderID) (Payment, error)
 }
+
+// PaymentView describes the stored rows of payments.
+var PaymentView = NewView(
+	Layout{
+		Name: "payments", Parent: OrderView,
+		Sums: []Sum{
+			{Name: "payments.captured.", Column: "captured_minor", By: "captured_currency"},
+			{Name: "payments.refunded.", Column: "refunded_minor", By: "refunded_currency"},
+		},
+	},
+	Text("order_id", func(p *Payment) *domain.OrderID { return &p.Order }).Key(),
+	Text("status", func(p *Payment) *PaymentStatus { return &p.Status }),
+	Number("amount_minor", func(p *Payment) *int64 { return &p.Amount.Minor }),
+	Text("amount_currency", func(p *Payment) *string { return &p.Amount.Currency }),
+	Number("captured_minor", func(p *Payment) *int64 { return &p.Captured.Minor }),
+	Text("captured_currency", func(p *Payment) *string { return &p.Captured.Currency }),
+	Number("refunded_minor", func(p *Payment) *int64 { return &p.Refunded.Minor }),
+	Text("refunded_currency", func(p *Payment) *string { return &p.Refunded.Currency }),
+	Number("attempts", func(p *Payment) *int { return &p.Attempts }),
+	Text("gateway", func(p *Payment) *string { return &p.Gateway }),
+	Text("reference", func(p *Payment) *string { return &p.Reference }),
+	Text("reason", func(p *Payment) *string { return &p.Reason }),
+	Time("retry_at", func(p *Payment) *time.Time { return &p.RetryAt }),
+	Time("updated_at", func(p *Payment) *time.Time { return &p.UpdatedAt }),
+	Number("position", func(p *Payment) *int64 { return &p.Position }),
+)
+
+// Payment implements [Payments].
+func (r Reader) Payment(ctx context.Context, id domain.OrderID) (Payment, error) {
+	p, found, err := find(ctx, r, PaymentView, string(id))
+	if err == nil && !found {
+		err = domain.Errorf(domain.NotFound, "There is no payment of order %s.", id)
+	}
+	return p, err
+}

@@ -44,3 +44,39 @@ type Products interface {
 	// Products lists articles.
 	Products(ctx context.Context, q ProductQuery) (ProductPage, error)
 }
+
+// ProductView describes the stored rows of products.
+var ProductView = NewView(
+	Layout{
+		Name:    "products",
+		Indexes: []Index{{Name: "products_listed", Columns: []string{"sku"}, Where: []Condition{where("listed", True)}}},
+		Sums:    []Sum{{Name: "products.count"}},
+	},
+	Text("sku", func(p *Product) *domain.SKU { return &p.SKU }).Key(),
+	Text("name", func(p *Product) *string { return &p.Name }),
+	Number("price_minor", func(p *Product) *int64 { return &p.Price.Minor }),
+	Text("currency", func(p *Product) *string { return &p.Price.Currency }),
+	Bool("listed", func(p *Product) *bool { return &p.Listed }),
+	Number("version", func(p *Product) *int64 { return &p.Version }),
+	Number("position", func(p *Product) *int64 { return &p.Position }),
+)
+
+// Product implements [Products].
+func (r Reader) Product(ctx context.Context, sku domain.SKU) (Product, error) {
+	p, found, err := find(ctx, r, ProductView, string(sku))
+	if err == nil && !found {
+		err = domain.Errorf(domain.NotFound, "There is no product %s.", sku)
+	}
+	return p, err
+}
+
+// Products implements [Products].
+func (r Reader) Products(ctx context.Context, q ProductQuery) (ProductPage, error) {
+	limit := PageRows(q.Limit)
+	query := Query{Where: []Condition{where("sku", Above, string(q.After))}, Order: []string{"sku"}, Limit: limit + 1}
+	if q.Listed {
+		query.Where = append(query.Where, where("listed", True))
+	}
+	rows, err := list(ctx, r, ProductView, query)
+	return NewProductPage(rows, limit), err
+}

@@ -1,6 +1,13 @@
-// Package readmodels is the views that queries read, one file each, with the queries
-// on them. Views follow the log; a row's Position is that of the last event in it, and
-// all rows can be computed again.
+// Package readmodels is the views that queries read, one file each: the row, how it is
+// stored, and the questions about it. Views follow the log; a row's Position is that of
+// the last event in it, and all rows can be computed again.
+//
+//	          columns, key, indexes, sums
+//	View ──────────────────────────────────▶ stores, projections, verify, mirrors
+//	Reader ──find, select, count──▶ Source (a store)
+//
+// Stores and projections know a view as a [Table], without the type of its rows, so that
+// a further view changes none of them.
 //
 // Questions about one thing answer NotFound when there is none. Lists come in
 // pages: an empty Next says that it was the last one. Any question may fail

@@ -3,6 +3,8 @@ package readmodels
 import (
 	"context"
 	"time"
+
+	"orderflow/domain"
 )
 
 // SalesDay is what was sold in one currency among the orders placed on one
@@ -43,4 +45,37 @@ type Sales interface {
 	// Sales returns the days from the day of from until before the day of
 	// until, oldest first, then by currency; at most [MaxSalesDays] rows, more is Exhausted.
 	Sales(ctx context.Context, from, until time.Time) ([]SalesDay, error)
+}
+
+// SalesView describes the stored rows of sales.
+var SalesView = NewView(
+	Layout{
+		Name: "sales",
+		Sums: []Sum{
+			{Name: "sales.placed", Column: "placed"}, {Name: "sales.orders", Column: "orders"},
+			{Name: "sales.rejected", Column: "rejected"}, {Name: "sales.cancelled", Column: "cancelled"},
+		},
+	},
+	Date("day", func(d *SalesDay) *time.Time { return &d.Day }).Key(),
+	Text("currency", func(d *SalesDay) *string { return &d.Currency }).Key(),
+	Number("placed", func(d *SalesDay) *int64 { return &d.Placed }),
+	Number("orders", func(d *SalesDay) *int64 { return &d.Orders }),
+	Number("units", func(d *SalesDay) *int64 { return &d.Units }),
+	Number("revenue_minor", func(d *SalesDay) *int64 { return &d.RevenueMinor }),
+	Number("refunded_minor", func(d *SalesDay) *int64 { return &d.RefundedMinor }),
+	Number("rejected", func(d *SalesDay) *int64 { return &d.Rejected }),
+	Number("cancelled", func(d *SalesDay) *int64 { return &d.Cancelled }),
+	Number("position", func(d *SalesDay) *int64 { return &d.Position }),
+)
+
+// Sales implements [Sales].
+func (r Reader) Sales(ctx context.Context, from, until time.Time) ([]SalesDay, error) {
+	days, err := list(ctx, r, SalesView, Query{
+		Where: []Condition{where("day", AtLeast, Day(from).UnixMicro()), where("day", Below, Day(until).UnixMicro())},
+		Order: []string{"day", "currency"}, Limit: MaxSalesDays + 1,
+	})
+	if err == nil && len(days) > MaxSalesDays {
+		return nil, domain.Errorf(domain.Exhausted, "The answer has more than %d rows; ask for fewer days.", MaxSalesDays)
+	}
+	return days, err
 }

@@ -52,3 +52,48 @@ type Stocks interface {
 	// Stocks lists the articles of a warehouse.
 	Stocks(ctx context.Context, q StockQuery) (StockPage, error)
 }
+
+// StockView describes the stored rows of stock.
+var StockView = NewView(
+	Layout{
+		Name: "stock",
+		Sums: []Sum{
+			{Name: "stock.received", Column: "received"}, {Name: "stock.adjusted", Column: "adjusted"},
+			{Name: "stock.reserved", Column: "reserved"}, {Name: "stock.released", Column: "released"},
+			{Name: "stock.committed", Column: "committed"}, {Name: "stock.returned", Column: "returned"},
+		},
+	},
+	Text("warehouse", func(s *Stock) *domain.Warehouse { return &s.Warehouse }).Key(),
+	Text("sku", func(s *Stock) *domain.SKU { return &s.SKU }).Key(),
+	Number("received", func(s *Stock) *int64 { return &s.Received }),
+	Number("adjusted", func(s *Stock) *int64 { return &s.Adjusted }),
+	Number("reserved", func(s *Stock) *int64 { return &s.Reserved }),
+	Number("released", func(s *Stock) *int64 { return &s.Released }),
+	Number("committed", func(s *Stock) *int64 { return &s.Committed }),
+	Number("returned", func(s *Stock) *int64 { return &s.Returned }),
+	Number("position", func(s *Stock) *int64 { return &s.Position }),
+)
+
+// StockKey returns the key of a row of stock.
+func StockKey(w domain.Warehouse, sku domain.SKU) string {
+	return string(w) + keySeparator + string(sku)
+}
+
+// Stock implements [Stocks].
+func (r Reader) Stock(ctx context.Context, w domain.Warehouse, sku domain.SKU) (Stock, error) {
+	s, found, err := find(ctx, r, StockView, StockKey(w, sku))
+	if err == nil && !found {
+		err = domain.Errorf(domain.NotFound, "There is no stock of %s in %s.", sku, w)
+	}
+	return s, err
+}
+
+// Stocks implements [Stocks].
+func (r Reader) Stocks(ctx context.Context, q StockQuery) (StockPage, error) {
+	limit := PageRows(q.Limit)
+	rows, err := list(ctx, r, StockView, Query{
+		Where: []Condition{where("warehouse", Equal, string(q.Warehouse)), where("sku", Above, string(q.After))},
+		Order: []string{"sku"}, Limit: limit + 1,
+	})
+	return NewStockPage(rows, limit), err
+}

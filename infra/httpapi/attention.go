@@ -22,7 +22,7 @@ func (s *server) addIncomplete(ctx context.Context, out *attentionOutput, limit 
 	out.Body.Open += more
 	out.Body.Attention += more
 	for _, h := range holes {
-		f, err := s.config.Fulfilments.Fulfilment(ctx, h.Order)
+		f, err := s.config.Views.Fulfilment(ctx, h.Order)
 		if err != nil && domain.KindOf(err) != domain.NotFound {
 			return err
 		}

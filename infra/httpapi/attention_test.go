@@ -51,7 +51,7 @@ func TestOrdersThatLackEventsWaitForAPerson(t *testing.T) {
 				log, hidden := &hiding{}, &projections.Hidden{}
 				s := begin(t, func(c *httpapi.Config) {
 					log.Store = c.Log
-					*hidden = projections.Hidden{Log: log, Stalled: c.Fulfilments.Stalled}
+					*hidden = projections.Hidden{Log: log, Stalled: c.Views.Stalled}
 					c.Log, c.Hidden, c.Holes = log, hidden.Holes, c.Orders.(readmodels.Holes)
 				})
 				s.sell("TEAPOT")
@@ -110,7 +110,7 @@ func TestOrdersThatLackEventsWaitForAPerson(t *testing.T) {
 func TestOrdersThatLackEventsAreFoundByReading(t *testing.T) {
 	hidden := &projections.Hidden{Now: func() time.Time { return time.Now().Add(time.Hour) }}
 	s := begin(t, func(c *httpapi.Config) {
-		hidden.Log, hidden.Stalled = c.Log, c.Fulfilments.Stalled
+		hidden.Log, hidden.Stalled = c.Log, c.Views.Stalled
 		c.Hidden, c.Holes = hidden.Holes, c.Orders.(readmodels.Holes)
 	})
 	s.sell("TEAPOT")

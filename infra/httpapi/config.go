@@ -39,14 +39,11 @@ type Changes interface {
 
 // Config has the dependencies of the API. Bus, Log and the views are needed.
 type Config struct {
-	Bus         commands.Bus
-	Log         eventlog.Store
-	Orders      readmodels.Orders
-	Payments    readmodels.Payments
-	Fulfilments readmodels.Fulfilments
-	Stock       readmodels.Stocks
-	Products    readmodels.Products
-	Sales       readmodels.Sales
+	Bus    commands.Bus
+	Log    eventlog.Store
+	Orders readmodels.Orders
+	Stock  readmodels.Stocks
+	Views  readmodels.Readers // for all other questions
 
 	// Await returns when a group of views has the position, or with Unavailable.
 	Await func(ctx context.Context, group string, at eventlog.Position) error

@@ -113,7 +113,10 @@ func TestImportedOrdersAsTheyWereRecorded(t *testing.T) {
 }
 
 // rows is sales of one article in many currencies.
-type rows struct{ n int }
+type rows struct {
+	readmodels.Readers
+	n int
+}
 
 func (r rows) Sales(_ context.Context, from, until time.Time) (days []readmodels.SalesDay, err error) {
 	for d := from; d.Before(until); d = d.AddDate(0, 0, 1) {
@@ -128,7 +131,7 @@ func (r rows) Sales(_ context.Context, from, until time.Time) (days []readmodels
 }
 
 func TestSalesHaveALimit(t *testing.T) {
-	s := begin(t, func(c *httpapi.Config) { c.Sales = rows{9} })
+	s := begin(t, func(c *httpapi.Config) { c.Views = rows{c.Views, 9} })
 	for _, q := range []string{"from=0001-01-01&to=9999-12-31", "from=2024-01-01&to=2025-01-02", "from=0001-01-01"} {
 		p := checkProblem(t, s, s.call("GET", "/v1/sales?"+q, ""), http.StatusUnprocessableEntity, "invalid-request")
 		if !strings.Contains(p.Detail, "366 days") {
@@ -151,7 +154,7 @@ func TestSalesHaveALimit(t *testing.T) {
 	if pages != 4 || len(all) != 366*9 || !sorted || len(slices.Compact(slices.Clone(all))) != len(all) {
 		t.Errorf("%d rows on %d pages, sorted %t", len(all), pages, sorted)
 	}
-	many := begin(t, func(c *httpapi.Config) { c.Sales = rows{11} })
+	many := begin(t, func(c *httpapi.Config) { c.Views = rows{c.Views, 11} })
 	checkProblem(t, many, many.call("GET", "/v1/sales?from=2024-01-01&to=2025-01-01", ""), http.StatusUnprocessableEntity, "invalid-request")
 }
 

@@ -35,11 +35,11 @@ func (s *server) known(ctx context.Context, id domain.OrderID, category string) 
 		_, err = s.config.Orders.Order(ctx, id)
 		known = err == nil
 	case payment.Category:
-		_, err = s.config.Payments.Payment(ctx, id)
+		_, err = s.config.Views.Payment(ctx, id)
 		known = err == nil
 	case fulfilment.Category, shipment.Category:
 		var f readmodels.Fulfilment
-		f, err = s.config.Fulfilments.Fulfilment(ctx, id)
+		f, err = s.config.Views.Fulfilment(ctx, id)
 		known = err == nil && (f.Phase != readmodels.PhaseReserving || f.AttentionStep != "")
 		if known && category == shipment.Category { // a confirmed order that was worked on has a parcel
 			var o readmodels.Order

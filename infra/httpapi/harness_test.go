@@ -56,7 +56,7 @@ func begin(t testing.TB, configure ...func(*httpapi.Config)) *system {
 	ended := make(chan error, 1)
 	go func() { ended <- s.runner.Run(ctx) }()
 	c := httpapi.Config{
-		Bus: s.bus, Log: log, Orders: views, Payments: views, Fulfilments: views, Stock: views, Products: views, Sales: views,
+		Bus: s.bus, Log: log, Orders: views, Stock: views, Views: views,
 		Await: s.runner.Await, Changes: s.runner.Changes(), CursorKey: []byte("a key of tests"), Version: "test",
 	}
 	for _, f := range configure {

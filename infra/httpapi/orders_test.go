@@ -9,6 +9,8 @@ import (
 
 	"orderflow/commands"
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/domain/order"
 )
 
 func TestPlaceAndGet(t *testing.T) {
@@ -175,5 +177,37 @@ func TestPreferWaitOutOfStock(t *testing.T) {
 	r := s.call("POST", "/v1/orders", anOrder, "Idempotency-Key", "w1", "Prefer", "wait=5")
 	if p := read[placedOrder](t, r, http.StatusOK); p.Status != "OUT_OF_STOCK" || p.Message != "Some items are out of stock" || r.header.Get("Idempotency-Replayed") != "true" {
 		t.Errorf("settled as %+v", p)
+	}
+}
+
+// TestAnOrderAsOfNowIsTheView places an order a second time in its stream, as a store
+// does that took a deleted stream for a new one: neither the view nor the fold up to a
+// version shows its lines twice.
+func TestAnOrderAsOfNowIsTheView(t *testing.T) {
+	s := begin(t)
+	s.sell("TEAPOT")
+	p := s.place("again")
+	stream := order.Stream(p.OrderID)
+	again, err := order.Codec.Encode(order.Placed{Order: p.OrderID, Lines: []order.Line{{SKU: "CUP", Quantity: 9}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.ID = eventlog.NewEventID("again", stream, 1)
+	if _, err := s.log.Append(t.Context(), stream, 1, again); err != nil {
+		t.Fatal(err)
+	}
+	confirmed, err := order.Codec.Encode(order.Confirmed{PaymentReference: "pay", Tracking: "t", EstimatedDelivery: time.Date(2011, 1, 2, 3, 4, 5, 6, time.UTC)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	confirmed.ID = eventlog.NewEventID("confirmed", stream, 2)
+	last, err := s.log.Append(t.Context(), stream, 2, confirmed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := s.call("GET", p.TrackingURL+"?position="+position(last.Position), "")
+	then := s.call("GET", p.TrackingURL+"?version=3", "")
+	if string(now.body) != string(then.body) || !strings.Contains(string(now.body), "TEAPOT") || strings.Contains(string(now.body), "CUP") {
+		t.Errorf("the view and the fold differ:\n%s%s", now.body, then.body)
 	}
 }

@@ -112,7 +112,7 @@ func (s *server) listProducts(ctx context.Context, in *listProductsInput) (*page
 	if err := s.fresh(ctx, projections.Products, in.at()); err != nil {
 		return nil, err
 	}
-	found, err := s.config.Products.Products(ctx, readmodels.ProductQuery{After: domain.SKU(after), Listed: in.Listed, Limit: in.Limit})
+	found, err := s.config.Views.Products(ctx, readmodels.ProductQuery{After: domain.SKU(after), Listed: in.Listed, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (s *server) getProduct(ctx context.Context, in *getProductInput) (*productO
 	if err := s.fresh(ctx, projections.Products, in.at()); err != nil {
 		return nil, err
 	}
-	p, err := s.config.Products.Product(ctx, domain.SKU(in.SKU))
+	p, err := s.config.Views.Product(ctx, domain.SKU(in.SKU))
 	if err != nil {
 		return nil, err
 	}

@@ -125,7 +125,7 @@ func (s *server) sales(ctx context.Context, in *salesInput) (*salesOutput, error
 			return nil, err
 		}
 	}
-	days, err := s.config.Sales.Sales(ctx, from, until)
+	days, err := s.config.Views.Sales(ctx, from, until)
 	if domain.KindOf(err) == domain.Exhausted { // waiting would not help
 		return nil, domain.Errorf(domain.Invalid, "These days have more than %d rows, one for each currency; ask for fewer days at a time.", readmodels.MaxSalesDays)
 	}
@@ -175,12 +175,12 @@ func (s *server) attention(ctx context.Context, in *attentionInput) (*attentionO
 	if err := s.fresh(ctx, projections.Orders, in.at()); err != nil {
 		return nil, err
 	}
-	found, err := s.config.Fulfilments.NeedingAttention(ctx, readmodels.PageRows(in.Limit))
+	found, err := s.config.Views.NeedingAttention(ctx, readmodels.PageRows(in.Limit))
 	if err != nil {
 		return nil, err
 	}
 	out := &attentionOutput{}
-	if out.Body.Open, out.Body.Attention, err = s.config.Fulfilments.Unfinished(ctx); err != nil {
+	if out.Body.Open, out.Body.Attention, err = s.config.Views.Unfinished(ctx); err != nil {
 		return nil, err
 	}
 	out.Body.Items = make([]fulfilmentBody, len(found))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"orderflow/projections"
+	"orderflow/readmodels"
 )
 
 // baselineBatchRows is how many rows one COPY of BaselineCopy holds: about what the
@@ -22,8 +23,8 @@ type Baseline struct {
 // the same statements and settings as a rebuild but without log, decoding,
 // folding or encoding: the limit that a rebuild is measured against.
 func (v *Views) BaselineCopy(ctx context.Context, g projections.Group) (bare Baseline, err error) {
-	l := *v.versions(g.Name)
-	live, err := l.live(ctx)
+	l := v.groups[g.Name]
+	live, err := l.current(ctx)
 	if err != nil {
 		return bare, mapped(err)
 	}
@@ -37,25 +38,24 @@ func (v *Views) BaselineCopy(ctx context.Context, g projections.Group) (bare Bas
 		return bare, err
 	}
 	defer scratch.Discard(context.WithoutCancel(ctx)) //nolint:errcheck // the next sweep removes what is left
-	var batch projections.Rows
+	var batch readmodels.Rows
 	flush := func() error {
-		var into buffers
-		job, err := scratch.encode(&into, batch)
+		jobs, err := scratch.encode(buffers{}, batch)
 		if err != nil {
 			return err
 		}
 		start := time.Now()
-		err = scratch.copy(job)
+		err = scratch.copy(jobs)
 		bare.Elapsed += time.Since(start)
 		bare.Rows += int64(batch.Len())
-		batch = projections.Rows{}
+		batch = readmodels.Rows{}
 		return err
 	}
 	for row, err := range from.Rows(ctx) {
 		if err != nil {
 			return bare, err
 		}
-		batch.Add(row.Value)
+		batch.Append(row.View, row.Value)
 		if batch.Len() == baselineBatchRows {
 			if err := flush(); err != nil {
 				return bare, err

@@ -27,7 +27,7 @@ func TestADatabaseOfTheVersionBeforeIsTakenOver(t *testing.T) {
 	t.Parallel()
 	url := servicestest.Postgres(t)
 	v := open(t, url)
-	put(t, v, projections.Products, projections.Rows{Products: []readmodels.Product{{SKU: "kept", Name: "A"}}})
+	put(t, v, projections.Products, readmodels.ProductView.Rows(readmodels.Product{SKU: "kept", Name: "A"}))
 	c := connect(t, url, "inventory")
 	exec(t, c, before)
 	v = open(t, url)

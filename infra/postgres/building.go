@@ -3,7 +3,6 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -60,7 +59,7 @@ func (l *versions) build(ctx context.Context) (*building, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &building{conn: c, before: live.id, beforeAt: at, written: bloomFilters{}}
+	b := &building{conn: c, before: live.id, beforeAt: at, written: bloomFilters{}, buffers: [2]buffers{{}, {}}}
 	if err := b.begin(ctx, l); err != nil {
 		_ = c.Close(context.WithoutCancel(ctx)) // the first error is the one to tell
 		return nil, mapped(err)
@@ -104,7 +103,7 @@ func (b *building) Write(ctx context.Context, batch projections.Batch) error {
 		return domain.Errorf(domain.Conflict, "The view is not at position %d.", batch.Above)
 	}
 	into := b.buffers[0]
-	job, err := b.encode(&into, batch.Rows)
+	jobs, err := b.encode(into, batch.Rows)
 	if err != nil {
 		return err
 	}
@@ -113,7 +112,7 @@ func (b *building) Write(ctx context.Context, batch projections.Batch) error {
 	}
 	b.buffers[0], b.buffers[1] = b.buffers[1], into
 	b.flight = make(chan error, 1)
-	go func(done chan<- error) { done <- b.copy(job) }(b.flight)
+	go func(done chan<- error) { done <- b.copy(jobs) }(b.flight)
 	b.at = batch.To
 	return nil
 }
@@ -134,69 +133,65 @@ func (b *building) awaitWrite(ctx context.Context) error {
 	return b.failed
 }
 
-// table is the rows that one batch writes into one table.
-type table struct {
-	name  string
+// job is the rows that one batch writes into one table.
+type job struct {
+	table table
 	gone  []any // keys of rows that may be there
 	rows  []byte
 	holes []readmodels.Hole // instead of all above
 }
 
-// buffers are kept from batch to batch, by table.
-type buffers struct{ orders, payments, fulfilments, sales, stock, products []byte }
+// buffers are kept from batch to batch, one for each table.
+type buffers map[readmodels.Table][]byte
 
-func (b *building) encode(into *buffers, r projections.Rows) ([]table, error) {
-	var job []table
-	if len(r.Holes) > 0 {
-		job = append(job, table{holes: r.Holes})
+func (b *building) encode(into buffers, r readmodels.Rows) (jobs []job, err error) {
+	if holes := readmodels.HoleView.In(r); len(holes) > 0 {
+		jobs = append(jobs, job{holes: holes})
 	}
-	return job, errors.Join(
-		encode(&job, b, orderView(), &into.orders, r.Orders),
-		encode(&job, b, paymentView(), &into.payments, r.Payments),
-		encode(&job, b, fulfilmentView(), &into.fulfilments, r.Fulfilments),
-		encode(&job, b, salesView(), &into.sales, r.Sales),
-		encode(&job, b, stockView(), &into.stock, r.Stock),
-		encode(&job, b, productView(), &into.products, r.Products),
-	)
-}
-
-func encode[K, V any](job *[]table, b *building, view view[K, V], buffer *[]byte, rows []V) (err error) {
-	if len(rows) == 0 {
-		return nil
-	}
-	var again []K
-	for i := range rows {
-		if k := view.keyOf(&rows[i]); b.written.add(view.name, view.keyText(k)) {
-			again = append(again, k)
+	for _, t := range b.tables {
+		rows, ok := r[t.view]
+		if !ok || rows.Len() == 0 {
+			continue
 		}
+		var again []string
+		for i := range rows.Len() {
+			if k := t.view.Key(rows.At(i)); b.written.add(t.layout.Name, k) {
+				again = append(again, k)
+			}
+		}
+		j := job{table: t}
+		if j.gone, err = keyArrays(t.layout, again); err != nil {
+			return nil, err
+		}
+		if j.rows, err = copyRows(into[t.view], t.view, rows); err != nil {
+			return nil, err
+		}
+		into[t.view] = j.rows
+		jobs = append(jobs, j)
 	}
-	if *buffer, err = view.copied(*buffer, rows); err != nil {
-		return err
-	}
-	*job = append(*job, table{name: view.name, gone: view.keys(again), rows: *buffer})
-	return nil
+	return jobs, nil
 }
 
 // copy writes a batch. It goes on when the caller of Write has left, so it has a
 // limit of its own.
-func (b *building) copy(job []table) error {
+func (b *building) copy(jobs []job) error {
 	ctx, cancel := context.WithTimeout(context.Background(), copyTimeout)
 	defer cancel()
-	for _, t := range job {
-		if t.holes != nil {
+	for _, j := range jobs {
+		if j.holes != nil {
 			batch := &pgx.Batch{}
-			b.queueHoles(batch, t.holes)
+			b.queueHoles(batch, j.holes)
 			if err := b.conn.SendBatch(ctx, batch).Close(); err != nil {
 				return gone(err)
 			}
 			continue
 		}
-		if len(t.gone) > 0 {
-			if _, err := b.conn.Exec(ctx, b.statements.of(t.name+"_delete"), t.gone...); err != nil {
+		if len(j.gone) > 0 {
+			if _, err := b.conn.Exec(ctx, j.table.delete, j.gone...); err != nil {
 				return gone(err)
 			}
 		}
-		if _, err := b.conn.PgConn().CopyFrom(ctx, bytes.NewReader(t.rows), b.statements.of(t.name+"_copy")); err != nil {
+		if _, err := b.conn.PgConn().CopyFrom(ctx, bytes.NewReader(j.rows), j.table.copy); err != nil {
 			return gone(err)
 		}
 	}
@@ -204,34 +199,27 @@ func (b *building) copy(job []table) error {
 }
 
 // Load implements [projections.Store]. It asks only for rows that may be there.
-func (b *building) Load(ctx context.Context, k projections.Keys) (r projections.Rows, err error) {
+func (b *building) Load(ctx context.Context, k readmodels.Keys) (readmodels.Rows, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.promoted {
 		return b.version.Load(ctx, k)
 	}
-	k = projections.Keys{
-		Orders: among(b, orderView(), k.Orders), Payments: among(b, paymentView(), k.Payments),
-		Fulfilments: among(b, fulfilmentView(), k.Fulfilments), Sales: among(b, salesView(), k.Sales),
-		Stock: among(b, stockView(), k.Stock), Products: among(b, productView(), k.Products),
-		Holes: k.Holes,
-	}
-	if k.Len() == 0 {
-		return r, nil
-	}
-	if err := b.awaitWrite(ctx); err != nil {
-		return r, err
-	}
-	return b.load(ctx, b.conn, k)
-}
-
-func among[K, V any](b *building, view view[K, V], keys []K) (there []K) {
-	for _, k := range keys {
-		if b.written.has(view.name, view.keyText(k)) {
-			there = append(there, k)
+	known := readmodels.Keys{readmodels.HoleView: k[readmodels.HoleView]}
+	for _, t := range b.tables {
+		for _, key := range k[t.view] {
+			if b.written.has(t.layout.Name, key) {
+				known[t.view] = append(known[t.view], key)
+			}
 		}
 	}
-	return there
+	if known.Len() == 0 {
+		return nil, nil
+	}
+	if err := b.awaitWrite(ctx); err != nil {
+		return nil, err
+	}
+	return b.load(ctx, b.conn, known)
 }
 
 // Snapshot implements [projections.Store].

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5"
+
 	"orderflow/domain/eventlog"
 )
 
@@ -16,7 +18,7 @@ func (v *version) Checkpoint(ctx context.Context) (eventlog.Checkpoint, error) {
 
 // scanViewCheckpoint reads the checkpoint of a view. If the position is not that of the marks, a
 // program moved it that did not know them: then it is all that is known.
-func scanViewCheckpoint(row scanner) (c eventlog.Checkpoint, err error) {
+func scanViewCheckpoint(row pgx.Row) (c eventlog.Checkpoint, err error) {
 	var at eventlog.Position
 	var event, passed []byte
 	if err := row.Scan(&at, &c.Event.Position, &event, &c.Passed.Position, &passed); err != nil {

@@ -1,6 +1,19 @@
 package postgres
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/jackc/pgx/v5"
+
+	"orderflow/readmodels"
+)
+
+// arguments collects the columns of a key, as arguments of a statement.
+type arguments struct{ list []any }
+
+func (a *arguments) Text(s string)  { a.list = append(a.list, s) }
+func (a *arguments) Number(n int64) { a.list = append(a.list, n) }
+func (a *arguments) Bool(b bool)    { a.list = append(a.list, b) }
 
 // columns collects rows column by column, as arrays for unnest.
 type columns struct {
@@ -8,9 +21,9 @@ type columns struct {
 	next int
 }
 
-func (c *columns) text(s string)  { extend(c, s) }
-func (c *columns) number(n int64) { extend(c, n) }
-func (c *columns) truth(b bool)   { extend(c, b) }
+func (c *columns) Text(s string)  { extend(c, s) }
+func (c *columns) Number(n int64) { extend(c, n) }
+func (c *columns) Bool(b bool)    { extend(c, b) }
 
 func extend[T any](c *columns, v T) {
 	if c.next == len(c.all) {
@@ -23,21 +36,23 @@ func extend[T any](c *columns, v T) {
 // end says that the row is whole.
 func (c *columns) end() { c.next = 0 }
 
-// keys returns the key columns of rows or of keys.
-func (v view[K, V]) keys(keys []K) []any {
+// keyArrays returns the key columns of keys.
+func keyArrays(l *readmodels.Layout, keys []string) ([]any, error) {
 	var c columns
 	for _, k := range keys {
-		v.bindKey(&c, k)
+		if err := l.EncodeKey(k, &c); err != nil {
+			return nil, err
+		}
 		c.end()
 	}
-	return c.all
+	return c.all, nil
 }
 
-// arrays returns all columns of rows.
-func (v view[K, V]) arrays(rows []V) ([]any, error) {
+// rowArrays returns all columns of rows.
+func rowArrays(t readmodels.Table, rows readmodels.Set) ([]any, error) {
 	var c columns
-	for i := range rows {
-		if err := v.bind(&c, &rows[i]); err != nil {
+	for i := range rows.Len() {
+		if err := t.Encode(rows.At(i), &c); err != nil {
 			return nil, err
 		}
 		c.end()
@@ -55,19 +70,19 @@ type copied struct {
 
 const copyHeader = "PGCOPY\n\xff\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00" // signature, flags, extension
 
-func (c *copied) text(s string) {
+func (c *copied) Text(s string) {
 	c.fields++
 	c.bytes = binary.BigEndian.AppendUint32(c.bytes, uint32(len(s)))
 	c.bytes = append(c.bytes, s...)
 }
 
-func (c *copied) number(n int64) {
+func (c *copied) Number(n int64) {
 	c.fields++
 	c.bytes = binary.BigEndian.AppendUint32(c.bytes, 8)
 	c.bytes = binary.BigEndian.AppendUint64(c.bytes, uint64(n))
 }
 
-func (c *copied) truth(b bool) {
+func (c *copied) Bool(b bool) {
 	c.fields++
 	one := byte(0)
 	if b {
@@ -86,15 +101,26 @@ func (c *copied) begin() {
 
 func (c *copied) end() { binary.BigEndian.PutUint16(c.bytes[c.row:], c.fields) }
 
-// copied returns all rows as COPY reads them.
-func (v view[K, V]) copied(buffer []byte, rows []V) ([]byte, error) {
+// copyRows returns all rows as COPY reads them, in a buffer that is used again.
+func copyRows(buffer []byte, t readmodels.Table, rows readmodels.Set) ([]byte, error) {
 	c := copied{bytes: buffer[:0]}
-	for i := range rows {
+	for i := range rows.Len() {
 		c.begin()
-		if err := v.bind(&c, &rows[i]); err != nil {
+		if err := t.Encode(rows.At(i), &c); err != nil {
 			return nil, err
 		}
 		c.end()
 	}
 	return append(c.bytes, 0xff, 0xff), nil
+}
+
+// read reads all rows into a set and closes them.
+func read(rows pgx.Rows, to readmodels.Set) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := to.Read(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }

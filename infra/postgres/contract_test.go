@@ -10,6 +10,7 @@ import (
 	"orderflow/infra/postgres"
 	"orderflow/projections"
 	"orderflow/projections/projectionstest"
+	"orderflow/readmodels"
 	"orderflow/readmodels/readmodelstest"
 )
 
@@ -22,17 +23,17 @@ func TestViews(t *testing.T) {
 func TestReaders(t *testing.T) {
 	t.Parallel()
 	empty := cleared(t)
-	readmodelstest.Run(t, func(t *testing.T) (readmodelstest.Readers, func(readmodelstest.Rows)) {
+	readmodelstest.Run(t, func(t *testing.T) (readmodels.Readers, func(readmodels.Rows)) {
 		v := empty(t)
 		return v, filler(t, v)
 	})
 }
 
-func filler(t *testing.T, v *postgres.Views) func(readmodelstest.Rows) {
-	return func(r readmodelstest.Rows) {
-		put(t, v, projections.Orders, projections.Rows{Orders: r.Orders, Payments: r.Payments, Fulfilments: r.Fulfilments, Sales: r.Sales})
-		put(t, v, projections.Stock, projections.Rows{Stock: r.Stock})
-		put(t, v, projections.Products, projections.Rows{Products: r.Products})
+func filler(t *testing.T, v *postgres.Views) func(readmodels.Rows) {
+	return func(r readmodels.Rows) {
+		for _, g := range projections.Groups() {
+			put(t, v, g.Name, projectionstest.RowsOf(g, r))
+		}
 	}
 }
 
@@ -40,7 +41,7 @@ func filler(t *testing.T, v *postgres.Views) func(readmodelstest.Rows) {
 // gave them an order of letters in which "a" comes before "B".
 func TestReadersInADatabaseOfAnotherLocale(t *testing.T) {
 	t.Parallel()
-	readmodelstest.Run(t, func(t *testing.T) (readmodelstest.Readers, func(readmodelstest.Rows)) {
+	readmodelstest.Run(t, func(t *testing.T) (readmodels.Readers, func(readmodels.Rows)) {
 		if !strings.HasSuffix(t.Name(), "stock_and_products_come_by_SKU") {
 			t.SkipNow() // the other questions are not about the order of letters
 		}
@@ -58,17 +59,17 @@ func TestReadersInADatabaseOfAnotherLocale(t *testing.T) {
 func TestReadersOfABuild(t *testing.T) {
 	t.Parallel()
 	empty := cleared(t)
-	readmodelstest.Run(t, func(t *testing.T) (readmodelstest.Readers, func(readmodelstest.Rows)) {
+	readmodelstest.Run(t, func(t *testing.T) (readmodels.Readers, func(readmodels.Rows)) {
 		v := empty(t)
-		return v, func(r readmodelstest.Rows) {
-			build(t, v, projections.Orders, projections.Rows{Orders: r.Orders, Payments: r.Payments, Fulfilments: r.Fulfilments, Sales: r.Sales})
-			build(t, v, projections.Stock, projections.Rows{Stock: r.Stock})
-			build(t, v, projections.Products, projections.Rows{Products: r.Products})
+		return v, func(r readmodels.Rows) {
+			for _, g := range projections.Groups() {
+				build(t, v, g.Name, projectionstest.RowsOf(g, r))
+			}
 		}
 	})
 }
 
-func put(t testing.TB, v *postgres.Views, group string, rows projections.Rows) {
+func put(t testing.TB, v *postgres.Views, group string, rows readmodels.Rows) {
 	t.Helper()
 	s, err := v.Live(t.Context(), groupOf(t, group))
 	if err != nil {
@@ -84,7 +85,7 @@ func put(t testing.TB, v *postgres.Views, group string, rows projections.Rows) {
 }
 
 // build writes rows twice, the second time over themselves, and promotes.
-func build(t testing.TB, v *postgres.Views, group string, rows projections.Rows) {
+func build(t testing.TB, v *postgres.Views, group string, rows readmodels.Rows) {
 	t.Helper()
 	b, err := v.Build(t.Context(), groupOf(t, group))
 	if err != nil {

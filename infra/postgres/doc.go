@@ -36,7 +36,7 @@ import (
 	"strings"
 )
 
-//go:embed schema/*.sql queries/*.sql migrations/*/*.sql
+//go:embed queries/*.sql migrations/*/*.sql
 var files embed.FS
 
 // statement returns an embedded query; a name that does not exist is a bug

@@ -127,16 +127,17 @@ func TestChangedNamesOrders(t *testing.T) {
 	if err != nil || none.Version == 0 {
 		t.Fatalf("the first mark is %+v, %v", none, err)
 	}
-	rows := func(ids ...domain.OrderID) (r projections.Rows) {
+	rows := func(ids ...domain.OrderID) (r readmodels.Rows) {
 		for _, id := range ids {
-			r.Orders = append(r.Orders, readmodels.Order{ID: id})
+			readmodels.OrderView.Add(&r, readmodels.Order{ID: id})
 		}
 		return r
 	}
 	at := none.Position
-	write := func(r projections.Rows) {
-		for i := range r.Orders {
-			r.Orders[i].Position = int64(at + 1)
+	write := func(r readmodels.Rows) {
+		changed := readmodels.OrderView.In(r)
+		for i := range changed {
+			changed[i].Position = int64(at + 1)
 		}
 		put(t, v, projections.Orders, r)
 		at++
@@ -401,7 +402,7 @@ func TestListenersComeBack(t *testing.T) {
 			}
 			<-time.After(20 * time.Millisecond)
 		}
-		put(t, writer, projections.Orders, projections.Rows{})
+		put(t, writer, projections.Orders, readmodels.Rows{})
 		if err := reader.Await(t.Context(), projections.Orders, eventlog.Position(round+1)); err != nil {
 			t.Error(err)
 		}

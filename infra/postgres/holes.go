@@ -7,50 +7,39 @@ import (
 
 	"orderflow/projections"
 	"orderflow/readmodels"
+	"orderflow/readmodels/viewsql"
 )
 
 var _ readmodels.Holes = (*Views)(nil)
 
-func scanHole(s scanner) (h readmodels.Hole, err error) {
-	var since, updated int64
-	err = s.Scan(&h.Stream, &h.Order, &h.Events, &since, &updated, &h.Position)
-	h.Since, h.UpdatedAt = instant(since), instant(updated)
-	return h, err
-}
+// The holes of all versions are in one table, which every program knows: its rows have
+// the version before their key.
+var (
+	holeColumns = viewsql.Columns(readmodels.HoleView.Layout(), "h.")
+	holesAll    = "SELECT " + holeColumns + " FROM holes AS h WHERE version = $1 ORDER BY stream"
+	holesLoad   = "SELECT " + holeColumns + " FROM holes AS h WHERE version = $1 AND stream = ANY($2)"
+	holesUpsert = "INSERT INTO holes (version, " + viewsql.Columns(readmodels.HoleView.Layout(), "") + ") VALUES ($1, $2, $3, $4, $5, $6, $7)" +
+		" ON CONFLICT (version, stream) DO UPDATE SET " + viewsql.Updates(readmodels.HoleView.Layout())
+	holesLive  = " FROM holes AS h JOIN versions AS v ON v.id = h.version WHERE v.view_group = $1 AND v.tag = $2 AND v.state = 'live'"
+	holesList  = "SELECT " + holeColumns + holesLive + " ORDER BY stream LIMIT $3"
+	holesCount = "SELECT count(*)" + holesLive
+)
 
 // queueHoles writes holes one by one: there are few.
 func (v *version) queueHoles(batch *pgx.Batch, rows []readmodels.Hole) {
-	for _, h := range rows {
-		batch.Queue(statement("holes_upsert"), v.id, h.Stream, string(h.Order), h.Events, micros(h.Since), micros(h.UpdatedAt), h.Position)
+	for i := range rows {
+		args := arguments{list: []any{v.id}}
+		_ = readmodels.HoleView.Encode(&rows[i], &args) // no column of it can fail
+		batch.Queue(holesUpsert, args.list...)
 	}
 }
 
-func (v *version) queueLoadHoles(batch *pgx.Batch, streams []string, to *[]readmodels.Hole) {
+func (v *version) queueLoadHoles(batch *pgx.Batch, streams []string, found readmodels.Rows) {
 	if len(streams) == 0 {
 		return
 	}
-	batch.Queue(statement("holes_load"), v.id, streams).Query(func(rows pgx.Rows) (err error) {
-		*to, err = collect(rows, scanHole)
-		return err
-	})
-}
-
-// holes yields the holes of the snapshot's version.
-func (s *snapshot) holes(ctx context.Context, yield func(projections.Row, error) bool) {
-	rows, err := s.conn.Query(ctx, statement("holes_all"), s.v.id)
-	var all []readmodels.Hole
-	if err == nil {
-		all, err = collect(rows, scanHole)
-	}
-	if err != nil {
-		yield(projections.Row{View: "holes"}, mapped(err))
-		return
-	}
-	for _, h := range all {
-		if !yield(projections.Row{View: "holes", Key: h.Stream, Value: h}, nil) {
-			return
-		}
-	}
+	found[readmodels.HoleView] = readmodels.HoleView.NewSet()
+	batch.Queue(holesLoad, v.id, streams).Query(func(rows pgx.Rows) error { return read(rows, found[readmodels.HoleView]) })
 }
 
 // Holes implements [readmodels.Holes].
@@ -59,19 +48,21 @@ func (v *Views) Holes(ctx context.Context, group string, limit int) (list []read
 	if err != nil {
 		return nil, 0, err
 	}
-	l := *v.versions(g.Name)
+	l := v.groups[g.Name]
 	ctx, cancel := l.server.within(ctx)
 	defer cancel()
 	if limit > 0 {
-		rows, err := l.pool.Query(ctx, statement("holes_list"), l.group.Name, l.tag, limit)
+		found := readmodels.Rows{readmodels.HoleView: readmodels.HoleView.NewSet()}
+		rows, err := l.pool.Query(ctx, holesList, l.group.Name, l.tag, limit)
 		if err == nil {
-			list, err = collect(rows, scanHole)
+			err = read(rows, found[readmodels.HoleView])
 		}
 		if err != nil {
 			return nil, 0, mapped(err)
 		}
+		list = readmodels.HoleView.In(found)
 	}
-	if err := l.pool.QueryRow(ctx, statement("holes_count"), l.group.Name, l.tag).Scan(&total); err != nil {
+	if err := l.pool.QueryRow(ctx, holesCount, l.group.Name, l.tag).Scan(&total); err != nil {
 		return nil, 0, mapped(err)
 	}
 	return list, total, nil

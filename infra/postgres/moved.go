@@ -9,6 +9,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/projections"
+	"orderflow/readmodels"
 )
 
 // Limits of news.
@@ -21,6 +22,9 @@ const (
 	listenPing = 5 * time.Second
 )
 
+// changing is the view whose changed rows readers are told of.
+var changing readmodels.Table = readmodels.OrderView
+
 // Changed implements [projections.ChangeSource]. Position comes before orders: orders
 // named too early are named again.
 func (v *Views) Changed(ctx context.Context, group string, since projections.Cursor, limit int) (projections.Change, projections.Cursor, error) {
@@ -28,7 +32,7 @@ func (v *Views) Changed(ctx context.Context, group string, since projections.Cur
 	if err != nil {
 		return projections.Change{}, since, err
 	}
-	l := *v.versions(g.Name)
+	l := v.groups[g.Name]
 	ctx, cancel := l.server.within(ctx)
 	defer cancel()
 	live, at, err := l.liveAt(ctx)
@@ -37,14 +41,14 @@ func (v *Views) Changed(ctx context.Context, group string, since projections.Cur
 	}
 	mark := projections.Cursor{Version: live.id, Position: at}
 	change := projections.Change{Group: g.Name, Position: at, Missed: mark.Version != since.Version || at < since.Position}
-	if change.Missed || at == since.Position || g.Name != projections.Orders {
+	if change.Missed || at == since.Position || v.of[changing] != l {
 		return change, mark, nil
 	}
-	rows, err := l.pool.Query(ctx, l.views.of("orders_changed"), int64(since.Position), limit+1)
+	rows, err := l.pool.Query(ctx, "SELECT id FROM "+l.table(changing).name+" WHERE position > $1 ORDER BY position LIMIT $2", int64(since.Position), limit+1)
 	if err != nil {
 		return projections.Change{}, since, mapped(err)
 	}
-	change.Orders, err = collect(rows, func(r scanner) (id domain.OrderID, err error) { return id, r.Scan(&id) })
+	change.Orders, err = pgx.CollectRows(rows, pgx.RowTo[domain.OrderID])
 	if err != nil {
 		return projections.Change{}, since, mapped(err)
 	}

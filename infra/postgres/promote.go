@@ -23,7 +23,7 @@ const (
 	maxSwitchAttempts = 150
 )
 
-// Ready makes the indexes that questions need, and the statistics with which
+// Prepare makes the indexes that questions need, and the statistics with which
 // they are planned, so that Promote need not.
 func (b *building) Prepare(ctx context.Context) error {
 	b.mu.Lock()
@@ -35,9 +35,7 @@ func (b *building) makeReady(ctx context.Context) error {
 	if err := b.awaitWrite(ctx); err != nil || b.ready {
 		return err
 	}
-	_, indexes := schemaOf(b.versions.group)
-	tables := in(b.statements.schema, tablesOf(b.versions.group))
-	if _, err := b.conn.Exec(ctx, b.statements.in(indexes)+";\nANALYZE "+tables); err != nil {
+	if _, err := b.conn.Exec(ctx, b.tables.indexes()+";\nANALYZE "+b.tables.names()); err != nil {
 		b.failed = gone(err)
 		return b.failed
 	}

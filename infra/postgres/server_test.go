@@ -131,7 +131,7 @@ func TestAUserWhoMayNotCreateDatabases(t *testing.T) {
 }
 
 func orders(o ...readmodels.Order) projections.Batch {
-	return projections.Batch{To: projectionstest.At(1), Rows: projections.Rows{Orders: o}}
+	return projections.Batch{To: projectionstest.At(1), Rows: readmodels.OrderView.Rows(o...)}
 }
 
 // TestBadTextIsInvalid writes what PostgreSQL cannot hold, to a serving version

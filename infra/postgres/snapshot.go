@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"iter"
 
@@ -8,6 +9,7 @@ import (
 
 	"orderflow/domain/eventlog"
 	"orderflow/projections"
+	"orderflow/readmodels"
 )
 
 // snapshot is one transaction that sees one moment, on a connection of its own.
@@ -46,7 +48,7 @@ func (v *version) snapshot(ctx context.Context) (*snapshot, error) {
 	s := &snapshot{v: v, conn: c}
 	_, err = c.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n"+
 		"SET LOCAL statement_timeout = 0;\nSET LOCAL idle_in_transaction_session_timeout = 0;\n"+
-		"LOCK TABLE "+in(v.statements.schema, tablesOf(v.versions.group))+" IN ACCESS SHARE MODE")
+		"LOCK TABLE "+v.tables.names()+" IN ACCESS SHARE MODE")
 	if err != nil {
 		_ = s.Close() // the first error is the one to tell
 		return nil, gone(err)
@@ -58,70 +60,64 @@ func (s *snapshot) Position() eventlog.Position { return s.at }
 
 func (s *snapshot) Rows(ctx context.Context) iter.Seq2[projections.Row, error] {
 	return func(yield func(projections.Row, error) bool) {
-		goOn := true
-		switch s.v.versions.group.Name {
-		case projections.Orders:
-			goOn = every(ctx, s, orderView(), yield) && every(ctx, s, paymentView(), yield) &&
-				every(ctx, s, fulfilmentView(), yield) && every(ctx, s, salesView(), yield)
-		case projections.Stock:
-			goOn = every(ctx, s, stockView(), yield)
-		case projections.Products:
-			goOn = every(ctx, s, productView(), yield)
+		for _, t := range s.v.tables {
+			rows, err := s.conn.Query(ctx, t.all)
+			if err != nil {
+				yield(projections.Row{View: t.view}, mapped(err))
+				return
+			}
+			if !every(t.view, rows, yield) {
+				return
+			}
 		}
-		if goOn {
-			s.holes(ctx, yield)
+		rows, err := s.conn.Query(ctx, holesAll, s.v.id)
+		if err != nil {
+			yield(projections.Row{View: readmodels.HoleView}, mapped(err))
+			return
 		}
+		every(readmodels.HoleView, rows, yield)
 	}
 }
 
-// every yields the rows of one view; it says whether to go on.
-func every[K, V any](ctx context.Context, s *snapshot, view view[K, V], yield func(projections.Row, error) bool) bool {
-	fail := func(err error) bool {
-		yield(projections.Row{View: view.name}, mapped(err))
-		return false
-	}
-	rows, err := s.conn.Query(ctx, s.v.statements.of(view.name+"_all"))
-	if err != nil {
-		return fail(err)
-	}
+// every yields the rows of one view and closes them; it says whether to go on.
+func every(view readmodels.Table, rows pgx.Rows, yield func(projections.Row, error) bool) bool {
 	defer rows.Close()
+	var err error
 	for rows.Next() {
-		row, err := view.scan(rows)
-		if err != nil {
-			return fail(err)
+		row := view.NewSet()
+		if err = row.Read(rows.Scan); err != nil {
+			break
 		}
-		if !yield(projections.Row{View: view.name, Key: view.keyText(view.keyOf(&row)), Value: row}, nil) {
+		if !yield(projections.Row{View: view, Key: view.Key(row.At(0)), Value: row.At(0)}, nil) {
 			return false
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return fail(err)
+	if err = cmp.Or(err, rows.Err()); err != nil {
+		yield(projections.Row{View: view}, mapped(err))
 	}
-	return true
+	return err == nil
 }
 
 func (s *snapshot) Sums(ctx context.Context) (projections.Sums, error) {
-	type sum struct {
-		name  string
-		total *int64 // nil over no rows
-	}
-	rows, err := s.conn.Query(ctx, s.v.statements.of("sums_"+s.v.versions.group.Name))
+	of := s.v.tables.sums()
+	rows, err := s.conn.Query(ctx, of.Text)
 	if err != nil {
 		return nil, mapped(err)
 	}
-	all, err := collect(rows, func(r scanner) (v sum, err error) {
-		return v, r.Scan(&v.name, &v.total)
-	})
-	if err != nil {
-		return nil, mapped(err)
-	}
+	defer rows.Close()
 	sums := projections.Sums{}
-	for _, v := range all {
-		if v.total != nil {
-			sums[v.name] = *v.total
+	for rows.Next() {
+		var sum int
+		var value string
+		var total *int64 // nil over no rows
+		if err := rows.Scan(&sum, &value, &total); err != nil {
+			return nil, mapped(err)
+		}
+		if total != nil {
+			of.Add(sums, sum, value, *total)
 		}
 	}
-	return sums, nil
+	return sums, mapped(rows.Err())
 }
 
 // Close ends the transaction with its connection.

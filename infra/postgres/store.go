@@ -6,7 +6,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"orderflow/domain"
 	"orderflow/projections"
+	"orderflow/readmodels"
 )
 
 // Write implements [projections.Store]. The statements go in one message and
@@ -17,49 +19,30 @@ func (v *version) Write(ctx context.Context, b projections.Batch) error {
 	defer cancel()
 	batch := &pgx.Batch{}
 	batch.Queue(statement("version_advance"), append([]any{v.id, int64(b.Above)}, bindCheckpoint(b.To)...)...)
-	if err := v.queueRows(batch, b.Rows); err != nil {
-		return err
+	written := 0
+	for _, t := range v.tables {
+		rows, ok := b.Rows[t.view]
+		if !ok || rows.Len() == 0 {
+			continue
+		}
+		args, err := rowArrays(t.view, rows)
+		if err != nil {
+			return err
+		}
+		batch.Queue(t.upsert, args...)
+		written += rows.Len()
+	}
+	holes := readmodels.HoleView.In(b.Rows)
+	v.queueHoles(batch, holes)
+	if written+len(holes) < b.Rows.Len() {
+		return domain.Errorf(domain.Internal, "The batch has rows of views that are not in the group %s.", v.versions.group.Name)
 	}
 	batch.Queue(statement("notify"), fmt.Sprint(v.versions.group.Name, " ", b.To.Position()))
 	return gone(v.versions.pool.SendBatch(ctx, batch).Close())
 }
 
-func (v *version) queueRows(batch *pgx.Batch, r projections.Rows) error {
-	if err := queueUpsert(batch, v, orderView(), r.Orders); err != nil {
-		return err
-	}
-	if err := queueUpsert(batch, v, paymentView(), r.Payments); err != nil {
-		return err
-	}
-	if err := queueUpsert(batch, v, fulfilmentView(), r.Fulfilments); err != nil {
-		return err
-	}
-	if err := queueUpsert(batch, v, salesView(), r.Sales); err != nil {
-		return err
-	}
-	if err := queueUpsert(batch, v, stockView(), r.Stock); err != nil {
-		return err
-	}
-	if err := queueUpsert(batch, v, productView(), r.Products); err != nil {
-		return err
-	}
-	v.queueHoles(batch, r.Holes)
-	return nil
-}
-
-func queueUpsert[K, V any](batch *pgx.Batch, v *version, view view[K, V], rows []V) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	args, err := view.arrays(rows)
-	if err == nil {
-		batch.Queue(v.statements.of(view.name+"_upsert"), args...)
-	}
-	return err
-}
-
 // Load implements [projections.Store].
-func (v *version) Load(ctx context.Context, k projections.Keys) (projections.Rows, error) {
+func (v *version) Load(ctx context.Context, k readmodels.Keys) (readmodels.Rows, error) {
 	ctx, cancel := v.versions.server.within(ctx)
 	defer cancel()
 	return v.load(ctx, v.versions.pool, k)
@@ -71,27 +54,22 @@ type batcher interface {
 }
 
 // load asks for all keys at once, in one message.
-func (v *version) load(ctx context.Context, from batcher, k projections.Keys) (r projections.Rows, err error) {
-	batch := &pgx.Batch{}
-	queueLoad(batch, v, orderView(), k.Orders, &r.Orders)
-	queueLoad(batch, v, paymentView(), k.Payments, &r.Payments)
-	queueLoad(batch, v, fulfilmentView(), k.Fulfilments, &r.Fulfilments)
-	queueLoad(batch, v, salesView(), k.Sales, &r.Sales)
-	queueLoad(batch, v, stockView(), k.Stock, &r.Stock)
-	queueLoad(batch, v, productView(), k.Products, &r.Products)
-	v.queueLoadHoles(batch, k.Holes, &r.Holes)
+func (v *version) load(ctx context.Context, from batcher, k readmodels.Keys) (readmodels.Rows, error) {
+	batch, found := &pgx.Batch{}, readmodels.Rows{}
+	for _, t := range v.tables {
+		if len(k[t.view]) == 0 {
+			continue
+		}
+		args, err := keyArrays(t.layout, k[t.view])
+		if err != nil {
+			return nil, err
+		}
+		found[t.view] = t.view.NewSet()
+		batch.Queue(t.load, args...).Query(func(rows pgx.Rows) error { return read(rows, found[t.view]) })
+	}
+	v.queueLoadHoles(batch, k[readmodels.HoleView], found)
 	if batch.Len() == 0 {
-		return r, nil
+		return found, nil
 	}
-	return r, gone(from.SendBatch(ctx, batch).Close())
-}
-
-func queueLoad[K, V any](batch *pgx.Batch, v *version, view view[K, V], keys []K, to *[]V) {
-	if len(keys) == 0 {
-		return
-	}
-	batch.Queue(v.statements.of(view.name+"_load"), view.keys(keys)...).Query(func(rows pgx.Rows) (err error) {
-		*to, err = collect(rows, view.scan)
-		return err
-	})
+	return found, gone(from.SendBatch(ctx, batch).Close())
 }

@@ -9,13 +9,15 @@ import (
 // version is one set of tables: the rows of one group as one version has them.
 // It is a [projections.Store] that takes batches for as long as it serves.
 type version struct {
-	versions   *versions
-	id         int64
-	statements *statements
+	versions *versions
+	id       int64
+	schema   string
+	tables   tables
 }
 
 var _ projections.Store = (*version)(nil)
 
 func newVersion(l *versions, id int64) *version {
-	return &version{versions: l, id: id, statements: newStatements(fmt.Sprintf("%s_%d", l.group.Name, id))}
+	schema := fmt.Sprintf("%s_%d", l.group.Name, id)
+	return &version{versions: l, id: id, schema: schema, tables: tablesIn(schema, l.group)}
 }

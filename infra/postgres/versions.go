@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -41,8 +40,9 @@ type versions struct {
 	service string
 	pool    *pgxpool.Pool
 	group   projections.Group
-	tag     string      // of schema and fold
-	views   *statements // statements that ask the serving version
+	tag     string // of schema and fold
+	live    string // the schema of the views of the serving version
+	serves  tables // in it
 	logger  *slog.Logger
 
 	mu      sync.Mutex
@@ -54,14 +54,9 @@ func newVersions(ctx context.Context, s *Server, service string, g projections.G
 	if err != nil {
 		return nil, err
 	}
-	tables, indexes := schemaOf(g)
-	sum := sha256.Sum256([]byte(tables + "\n" + indexes))
-	tag := fmt.Sprintf("%s fold %d schema %s", g.Name, g.FoldVersion, hex.EncodeToString(sum[:8]))
-	name := sha256.Sum256([]byte(tag))
-	l := &versions{
-		server: s, service: service, pool: p, group: g, tag: tag, logger: s.logger.With("view", g.Name),
-		views: newStatements(g.Name + "_live_" + hex.EncodeToString(name[:4])),
-	}
+	l := &versions{server: s, service: service, pool: p, group: g, tag: tagOf(g), logger: s.logger.With("view", g.Name)}
+	l.live = liveSchema(g, l.tag)
+	l.serves = tablesIn(l.live, g)
 	if err := l.ensure(ctx); err != nil {
 		return nil, err
 	}
@@ -69,27 +64,25 @@ func newVersions(ctx context.Context, s *Server, service string, g projections.G
 	return l, nil
 }
 
-func schemaOf(g projections.Group) (tables, indexes string) {
-	return embedded("schema/" + g.Name + ".sql"), embedded("schema/" + g.Name + "_indexes.sql")
+// tagOf names the fold and the schema of a group, both by what they are: rows of another
+// tag are those of another program.
+func tagOf(g projections.Group) string {
+	schema := tablesIn(anySchema, g)
+	sum := sha256.Sum256([]byte(schema.create() + "\n" + schema.indexes()))
+	name := projections.OlderName("postgres", g.Name, hex.EncodeToString(sum[:8]))
+	return fmt.Sprintf("%s fold %s schema %s", g.Name, g.FoldVersion(), name)
 }
 
-// tablesOf lists a group's tables, in the order in which everybody locks them.
-func tablesOf(g projections.Group) []string {
-	if g.Name == projections.Orders {
-		return []string{"orders", "payments", "fulfilments", "sales"}
-	}
-	return []string{g.Name}
-}
-
-// in names a group's tables in a schema.
-func in(schema string, tables []string) string {
-	return schema + "." + strings.Join(tables, ", "+schema+".")
+// liveSchema returns the schema of the views of a group and tag.
+func liveSchema(g projections.Group, tag string) string {
+	name := sha256.Sum256([]byte(tag))
+	return g.Name + "_live_" + hex.EncodeToString(name[:4])
 }
 
 // ensure makes an empty serving version if the group has none of this tag.
 func (l *versions) ensure(ctx context.Context) error {
 	return l.server.locked(ctx, l.service, "ensure "+l.tag, func(c *pgx.Conn) error {
-		_, err := l.live(ctx)
+		_, err := l.current(ctx)
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return mapped(err)
 		}
@@ -98,8 +91,7 @@ func (l *versions) ensure(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			_, indexes := schemaOf(l.group)
-			if _, err := tx.Exec(ctx, v.statements.in(indexes)); err != nil {
+			if _, err := tx.Exec(ctx, v.tables.indexes()); err != nil {
 				return err
 			}
 			return l.show(ctx, tx, v)
@@ -114,8 +106,7 @@ func (l *versions) create(ctx context.Context, tx pgx.Tx, state string) (*versio
 		return nil, err
 	}
 	v := newVersion(l, id)
-	tables, _ := schemaOf(l.group)
-	_, err := tx.Exec(ctx, "CREATE SCHEMA "+v.statements.schema+";\n"+v.statements.in(tables))
+	_, err := tx.Exec(ctx, "CREATE SCHEMA "+v.schema+";\n"+v.tables.create())
 	return v, err
 }
 
@@ -123,16 +114,16 @@ func (l *versions) create(ctx context.Context, tx pgx.Tx, state string) (*versio
 // statements that use them.
 // See docs/adr/011.
 func (l *versions) show(ctx context.Context, tx pgx.Tx, v *version) error {
-	text := "CREATE SCHEMA IF NOT EXISTS " + l.views.schema
-	for _, table := range tablesOf(l.group) {
-		text += fmt.Sprintf(";\nCREATE OR REPLACE VIEW %s.%s AS SELECT * FROM %s.%s", l.views.schema, table, v.statements.schema, table)
+	text := "CREATE SCHEMA IF NOT EXISTS " + l.live
+	for i, t := range v.tables {
+		text += fmt.Sprintf(";\nCREATE OR REPLACE VIEW %s AS SELECT * FROM %s", l.serves[i].name, t.name)
 	}
 	_, err := tx.Exec(ctx, text)
 	return err
 }
 
-// live returns the serving version.
-func (l *versions) live(ctx context.Context) (*version, error) {
+// current returns the serving version.
+func (l *versions) current(ctx context.Context) (*version, error) {
 	v, _, err := l.liveAt(ctx)
 	return v, err
 }
@@ -182,7 +173,7 @@ func (l *versions) sweep(ctx context.Context) {
 	rows, err := l.pool.Query(ctx, statement("version_leftovers"), l.group.Name, l.tag, unusedAfter)
 	var all []leftover
 	if err == nil {
-		all, err = collect(rows, func(r scanner) (o leftover, err error) {
+		all, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (o leftover, err error) {
 			return o, r.Scan(&o.id, &o.state, &o.tag, &o.unused)
 		})
 	}
@@ -229,14 +220,12 @@ func (l *versions) erase(ctx context.Context, tx pgx.Tx, o leftover) error {
 	v := newVersion(l, o.id)
 	text := "SET LOCAL lock_timeout = " + millis(dropLockTimeout)
 	if o.state == stateLive {
-		name := sha256.Sum256([]byte(o.tag))
-		text += ";\nDROP SCHEMA IF EXISTS " + l.group.Name + "_live_" + hex.EncodeToString(name[:4]) + " CASCADE"
+		text += ";\nDROP SCHEMA IF EXISTS " + liveSchema(l.group, o.tag) + " CASCADE"
 	}
-	schema := v.statements.schema
 	if o.tag == l.tag {
-		text += ";\nDROP TABLE " + in(schema, tablesOf(l.group)) + ";\nDROP SCHEMA " + schema
+		text += ";\nDROP TABLE " + v.tables.names() + ";\nDROP SCHEMA " + v.schema
 	} else { // its tables may be others than ours
-		text += ";\nDROP SCHEMA " + schema + " CASCADE"
+		text += ";\nDROP SCHEMA " + v.schema + " CASCADE"
 	}
 	if _, err := tx.Exec(ctx, text); err != nil {
 		return err

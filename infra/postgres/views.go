@@ -20,7 +20,9 @@ const tendEvery = time.Minute
 // readmodels from the serving versions. Any number of processes may project,
 // rebuild and read at the same time.
 type Views struct {
-	orders, stock, products *versions
+	readmodels.Reader
+	groups map[string]*versions
+	of     map[readmodels.Table]*versions
 
 	news *news
 	stop context.CancelFunc
@@ -30,17 +32,14 @@ type Views struct {
 var (
 	_ projections.Views        = (*Views)(nil)
 	_ projections.ChangeSource = (*Views)(nil)
-	_ readmodels.Orders        = (*Views)(nil)
-	_ readmodels.Payments      = (*Views)(nil)
-	_ readmodels.Fulfilments   = (*Views)(nil)
-	_ readmodels.Sales         = (*Views)(nil)
-	_ readmodels.Stocks        = (*Views)(nil)
-	_ readmodels.Products      = (*Views)(nil)
+	_ readmodels.Source        = (*Views)(nil)
+	_ readmodels.Readers       = (*Views)(nil)
 )
 
 // Views opens the views, and makes databases and tables that are missing.
 func (s *Server) Views(ctx context.Context) (*Views, error) {
-	v := &Views{news: newNews(s)}
+	v := &Views{groups: map[string]*versions{}, of: map[readmodels.Table]*versions{}, news: newNews(s)}
+	v.Reader.Source = v
 	for _, g := range projections.Groups() {
 		service := inventoryService
 		if g.Name == projections.Orders {
@@ -50,22 +49,14 @@ func (s *Server) Views(ctx context.Context) (*Views, error) {
 		if err != nil {
 			return nil, err
 		}
-		*v.versions(g.Name) = l
+		v.groups[g.Name] = l
+		for _, view := range g.Views() {
+			v.of[view] = l
+		}
 	}
 	ctx, v.stop = context.WithCancel(context.WithoutCancel(ctx))
 	v.wg.Go(func() { v.tend(ctx) })
 	return v, nil
-}
-
-func (v *Views) versions(group string) **versions {
-	switch group {
-	case projections.Orders:
-		return &v.orders
-	case projections.Stock:
-		return &v.stock
-	default:
-		return &v.products
-	}
 }
 
 func (v *Views) tend(ctx context.Context) {
@@ -76,7 +67,7 @@ func (v *Views) tend(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			for _, l := range []*versions{v.orders, v.stock, v.products} {
+			for _, l := range v.groups {
 				l.tend(ctx)
 			}
 		}
@@ -94,15 +85,15 @@ func (v *Views) Close() error {
 
 // Live implements [projections.Views].
 func (v *Views) Live(ctx context.Context, g projections.Group) (projections.Store, error) {
-	l := *v.versions(g.Name)
+	l := v.groups[g.Name]
 	ctx, cancel := l.server.within(ctx)
 	defer cancel()
-	live, err := l.live(ctx)
+	live, err := l.current(ctx)
 	if errors.Is(err, pgx.ErrNoRows) { // dropped as unused, after a long absence
 		if err := l.ensure(ctx); err != nil {
 			return nil, err
 		}
-		live, err = l.live(ctx)
+		live, err = l.current(ctx)
 	}
 	if err != nil {
 		return nil, mapped(err)
@@ -112,33 +103,60 @@ func (v *Views) Live(ctx context.Context, g projections.Group) (projections.Stor
 
 // Build implements [projections.Views].
 func (v *Views) Build(ctx context.Context, g projections.Group) (projections.Building, error) {
-	b, err := (*v.versions(g.Name)).build(ctx)
+	b, err := v.groups[g.Name].build(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-// one answers a question about one row from the serving version.
-func one[V any](ctx context.Context, l *versions, scan func(scanner) (V, error), name string, args ...any) (V, error) {
-	ctx, cancel := l.server.within(ctx)
-	defer cancel()
-	row, err := scan(l.pool.QueryRow(ctx, l.views.of(name), args...))
-	if err != nil {
-		var zero V
-		return zero, mapped(err)
+// Find implements [readmodels.Source].
+func (v *Views) Find(ctx context.Context, view readmodels.Table, key string, to readmodels.Set) error {
+	l, t := v.of[view], v.of[view].table(view)
+	var args arguments
+	if err := t.layout.EncodeKey(key, &args); err != nil {
+		return err
 	}
-	return row, nil
+	return l.ask(ctx, t.find, args.list, to)
 }
 
-// many answers a question about several rows from the serving version.
-func many[V any](ctx context.Context, l *versions, scan func(scanner) (V, error), name string, args ...any) ([]V, error) {
+// Select implements [readmodels.Source].
+func (v *Views) Select(ctx context.Context, view readmodels.Table, q readmodels.Query, to readmodels.Set) error {
+	l, t := v.of[view], v.of[view].table(view)
+	text, args := dialect.Select(t.name, t.layout, q)
+	return l.ask(ctx, text, args, to)
+}
+
+// Count implements [readmodels.Source].
+func (v *Views) Count(ctx context.Context, view readmodels.Table, of ...[]readmodels.Condition) ([]int64, error) {
+	l := v.of[view]
 	ctx, cancel := l.server.within(ctx)
 	defer cancel()
-	rows, err := l.pool.Query(ctx, l.views.of(name), args...)
-	if err != nil {
-		return nil, mapped(err)
+	text, args := dialect.Count(l.table(view).name, of)
+	counts, dest := make([]int64, len(of)), make([]any, len(of))
+	for i := range counts {
+		dest[i] = &counts[i]
 	}
-	all, err := collect(rows, scan)
-	return all, mapped(err)
+	return counts, mapped(l.pool.QueryRow(ctx, text, args...).Scan(dest...))
+}
+
+// ask answers a question from the serving version.
+func (l *versions) ask(ctx context.Context, text string, args []any, to readmodels.Set) error {
+	ctx, cancel := l.server.within(ctx)
+	defer cancel()
+	rows, err := l.pool.Query(ctx, text, args...)
+	if err != nil {
+		return mapped(err)
+	}
+	return mapped(read(rows, to))
+}
+
+// table returns the SQL of a view in the serving version.
+func (l *versions) table(view readmodels.Table) table {
+	for _, t := range l.serves {
+		if t.view == view {
+			return t
+		}
+	}
+	return newTable(view, l.live)
 }

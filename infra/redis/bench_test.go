@@ -33,9 +33,9 @@ func BenchmarkOrder(b *testing.B) {
 	}
 	defer v.Close() //nolint:errcheck // it only read
 	r := open(b, patient, servicestest.Redis(b))
-	var rows projections.Rows
+	var rows readmodels.Rows
 	for i := range 1_000 {
-		rows.Orders = append(rows.Orders, usual(i))
+		readmodels.OrderView.Add(&rows, usual(i))
 	}
 	put(b, v, projections.Orders, rows)
 	r.Mirror().Wrote(projections.Orders, projections.Batch{To: projectionstest.At(1), Rows: rows})
@@ -57,9 +57,9 @@ func BenchmarkOrder(b *testing.B) {
 // BenchmarkMirror copies batches of 200 orders of ten lines.
 func BenchmarkMirror(b *testing.B) {
 	r := open(b, patient, servicestest.Redis(b))
-	var rows projections.Rows
+	var rows readmodels.Rows
 	for i := range 200 {
-		rows.Orders = append(rows.Orders, usual(i))
+		readmodels.OrderView.Add(&rows, usual(i))
 	}
 	batch, at := projections.Batch{Rows: rows}, eventlog.Position(0)
 	done := func() int64 { s := r.Stats(); return s.Mirrored + 200*s.Missed }
@@ -88,12 +88,13 @@ func BenchmarkLimiter(b *testing.B) {
 
 func BenchmarkAvailable(b *testing.B) {
 	r := open(b, patient, servicestest.Redis(b))
-	var rows projections.Rows
+	var rows readmodels.Rows
 	var skus []domain.SKU
 	for i := range 10 {
 		s := stockAt(1)
 		s.SKU = domain.SKU(rune('a' + i))
-		rows.Stock, skus = append(rows.Stock, s), append(skus, s.SKU)
+		readmodels.StockView.Add(&rows, s)
+		skus = append(skus, s.SKU)
 	}
 	r.Mirror().Wrote(projections.Stock, projections.Batch{To: projectionstest.At(1), Rows: rows})
 	eventually(b, "mirrored", func() bool { return r.Stats().Mirrored == 10 })

@@ -69,7 +69,7 @@ func TestReaders(t *testing.T) {
 }
 
 func readers(t *testing.T, urls []string, mirrored bool) {
-	readmodelstest.Run(t, func(t *testing.T) (readmodelstest.Readers, func(readmodelstest.Rows)) {
+	readmodelstest.Run(t, func(t *testing.T) (readmodels.Readers, func(readmodels.Rows)) {
 		v, err := sqlite.Open(t.Context(), t.TempDir(), quiet())
 		if err != nil {
 			t.Fatal(err)
@@ -77,24 +77,24 @@ func readers(t *testing.T, urls []string, mirrored bool) {
 		t.Cleanup(func() { _ = v.Close() })
 		r := open(t, patient, urls...)
 		b := before{Views: v, orders: r.Orders(v, nil), stocks: r.Stocks(v, nil)}
-		return &b, func(rows readmodelstest.Rows) {
-			put(t, v, projections.Orders, projections.Rows{Orders: rows.Orders, Payments: rows.Payments, Fulfilments: rows.Fulfilments, Sales: rows.Sales})
-			put(t, v, projections.Stock, projections.Rows{Stock: rows.Stock})
-			put(t, v, projections.Products, projections.Rows{Products: rows.Products})
+		return &b, func(rows readmodels.Rows) {
+			for _, g := range projections.Groups() {
+				put(t, v, g.Name, projectionstest.RowsOf(g, rows))
+			}
 			if !mirrored {
 				return
 			}
-			r.Mirror().Wrote(projections.Orders, projections.Batch{To: projectionstest.At(1), Rows: projections.Rows{Orders: rows.Orders}})
-			r.Mirror().Wrote(projections.Stock, projections.Batch{To: projectionstest.At(1), Rows: projections.Rows{Stock: rows.Stock}})
+			r.Mirror().Wrote(projections.Orders, projections.Batch{To: projectionstest.At(1), Rows: projectionstest.RowsOf(groupOf(t, projections.Orders), rows)})
+			r.Mirror().Wrote(projections.Stock, projections.Batch{To: projectionstest.At(1), Rows: projectionstest.RowsOf(groupOf(t, projections.Stock), rows)})
 			eventually(t, "mirrored", func() bool { return r.Stats().Epochs == 2*16 })
-			for _, o := range rows.Orders {
+			for _, o := range readmodels.OrderView.In(rows) {
 				if len(o.Lines) < 1_000 { // longer ones are left to the views
 					if _, err := r.Orders(nowhere{}, nil).Order(t.Context(), o.ID); err != nil {
 						t.Errorf("%s is not in Redis: %v", o.ID, err)
 					}
 				}
 			}
-			for _, s := range rows.Stock {
+			for _, s := range readmodels.StockView.In(rows) {
 				if have, err := r.Stocks(nowhere{}, nil).Stock(t.Context(), s.Warehouse, s.SKU); err != nil || have != s {
 					t.Errorf("in Redis are %+v, %v; want %+v", have, err, s)
 				}
@@ -103,13 +103,18 @@ func readers(t *testing.T, urls []string, mirrored bool) {
 	})
 }
 
-func put(t testing.TB, v *sqlite.Views, group string, rows projections.Rows) {
+func groupOf(t testing.TB, name string) projections.Group {
 	t.Helper()
-	g, err := projections.GroupOf(group)
+	g, err := projections.GroupOf(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := v.Live(t.Context(), g)
+	return g
+}
+
+func put(t testing.TB, v *sqlite.Views, group string, rows readmodels.Rows) {
+	t.Helper()
+	s, err := v.Live(t.Context(), groupOf(t, group))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"orderflow/domain"
 	"orderflow/projections"
+	"orderflow/readmodels"
 )
 
 // form numbers the stored forms. A change that an older program would read
@@ -31,11 +32,10 @@ const (
 )
 
 func groupOf(name string) (group int, ok bool) {
-	switch name {
-	case projections.Orders:
-		return orders, true
-	case projections.Stock:
-		return stock, true
+	for g, m := range mirroredViews {
+		if m.group == name {
+			return g, true
+		}
 	}
 	return 0, false
 }
@@ -66,13 +66,13 @@ type layout struct {
 
 func newLayout(prefix string) *layout {
 	l := &layout{prefix: prefix}
-	for g, name := range [groupCount]string{orders: projections.Orders, stock: projections.Stock} {
-		fold := 0
-		if group, err := projections.GroupOf(name); err == nil {
-			fold = group.FoldVersion
+	for g, m := range mirroredViews {
+		fold := ""
+		if group, err := projections.GroupOf(m.group); err == nil {
+			fold = group.FoldVersion()
 		}
 		for n := range tagCount {
-			l.heads[g][n] = fmt.Sprintf("%s:%s:%d:{%c%d}", prefix, form, fold, name[0], n)
+			l.heads[g][n] = fmt.Sprintf("%s:%s:%s:{%c%d}", prefix, form, fold, m.group[0], n)
 		}
 	}
 	return l
@@ -80,15 +80,19 @@ func newLayout(prefix string) *layout {
 
 func (l *layout) state(t tag) string { return l.heads[t.group][t.n] }
 
-func (l *layout) order(id domain.OrderID) (tag, string) {
-	t := tagOf(orders, string(id))
-	return t, l.state(t) + ":" + string(id)
+// row returns the tag and the key of the copy of a row, by the row's key.
+func (l *layout) row(group int, key string) (tag, string) {
+	spread, name := mirroredViews[group].place(key)
+	t := tagOf(group, spread)
+	return t, l.state(t) + ":" + name
 }
 
-// stock has the length of the warehouse in its key, so that no two rows share one.
+func (l *layout) order(id domain.OrderID) (tag, string) {
+	return l.row(orders, string(id))
+}
+
 func (l *layout) stock(w domain.Warehouse, sku domain.SKU) (tag, string) {
-	t := tagOf(stock, string(sku))
-	return t, l.state(t) + ":row:" + article(w, sku)
+	return l.row(stock, readmodels.StockKey(w, sku))
 }
 
 func (l *layout) available(w domain.Warehouse, sku domain.SKU) (tag, string) {
@@ -96,6 +100,7 @@ func (l *layout) available(w domain.Warehouse, sku domain.SKU) (tag, string) {
 	return t, l.state(t) + ":stock:distributed:" + article(w, sku)
 }
 
+// article has the length of the warehouse in it, so that no two articles share a name.
 func article(w domain.Warehouse, sku domain.SKU) string {
 	return strconv.Itoa(len(w)) + ":" + string(w) + ":" + string(sku)
 }

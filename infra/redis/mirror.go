@@ -7,6 +7,7 @@ import (
 
 	"orderflow/domain/eventlog"
 	"orderflow/projections"
+	"orderflow/readmodels"
 )
 
 const (
@@ -50,7 +51,7 @@ var _ projections.Mirror = (*Mirror)(nil)
 type shown struct {
 	group     int
 	above, to eventlog.Position
-	rows      projections.Rows
+	rows      readmodels.Rows
 	reset     bool // nothing from before may be shown again
 }
 
@@ -110,7 +111,7 @@ func (m *Mirror) forget(group int, s *shown) {
 		case old.group == group:
 			s.reset = true
 		default:
-			old.rows = projections.Rows{}
+			old.rows = nil
 			old.above = old.to
 			resets = append(resets[:0], old)
 		}

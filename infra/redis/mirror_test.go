@@ -27,7 +27,7 @@ func stockAt(at eventlog.Position) readmodels.Stock {
 }
 
 func batch(above, to eventlog.Position, rows ...readmodels.Stock) projections.Batch {
-	return projections.Batch{Above: above, To: projectionstest.At(to), Rows: projections.Rows{Stock: rows}}
+	return projections.Batch{Above: above, To: projectionstest.At(to), Rows: readmodels.StockView.Rows(rows...)}
 }
 
 // pair is a projector and a reader with clients of their own.
@@ -293,10 +293,10 @@ func TestAnyKeyMayBeEvicted(t *testing.T) {
 func TestLongRowsAreLeftToTheViews(t *testing.T) {
 	r := open(t, patient, servicestest.Redis(t))
 	o := readmodels.Order{ID: "o", Position: 1}
-	r.Mirror().Wrote(projections.Orders, projections.Batch{To: projectionstest.At(1), Rows: projections.Rows{Orders: []readmodels.Order{o}}})
+	r.Mirror().Wrote(projections.Orders, projections.Batch{To: projectionstest.At(1), Rows: readmodels.OrderView.Rows(o)})
 	front := r.Orders(nowhere{}, nil)
 	eventually(t, "the short row", func() bool { _, err := front.Order(context.Background(), "o"); return err == nil })
 	o.Detail = strings.Repeat("x", 70_000)
-	r.Mirror().Wrote(projections.Orders, projections.Batch{Above: 1, To: projectionstest.At(2), Rows: projections.Rows{Orders: []readmodels.Order{o}}})
+	r.Mirror().Wrote(projections.Orders, projections.Batch{Above: 1, To: projectionstest.At(2), Rows: readmodels.OrderView.Rows(o)})
 	eventually(t, "no row", func() bool { _, err := front.Order(context.Background(), "o"); return errors.Is(err, errNowhere) })
 }

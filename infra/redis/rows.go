@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
+	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/projections"
 	"orderflow/readmodels"
 )
 
@@ -33,19 +36,34 @@ func parseState(s string) (epoch string, at eventlog.Position, ok bool) {
 	return s[:epochBytes], eventlog.Position(n), err == nil
 }
 
-// encodeOrder returns the stored form of an order, empty if it is too long. Times
-// are cut as every view store cuts them, so that the answer is the same.
-func encodeOrder(o readmodels.Order) (string, error) {
-	o.EstimatedDelivery, o.PlacedAt, o.UpdatedAt = readmodels.Instant(o.EstimatedDelivery), readmodels.Instant(o.PlacedAt), readmodels.Instant(o.UpdatedAt)
-	return encode(o)
+// mirrored is a view whose rows are copied.
+type mirrored struct {
+	group  string
+	view   readmodels.Table
+	encode func(row any) (string, error) // its stored form, empty if it is too long
+	place  func(key string) (spread, name string)
 }
 
-func encodeStock(s readmodels.Stock) (string, error) { return encode(s) }
+// mirroredViews are the views whose rows are copied.
+var mirroredViews = [groupCount]mirrored{
+	orders: mirror(projections.Orders, readmodels.OrderView, func(id string) (spread, name string) { return id, id }),
+	// Rows of an article lie together with its figures in all warehouses.
+	stock: mirror(projections.Stock, readmodels.StockView, func(key string) (spread, name string) {
+		w, sku, _ := strings.Cut(key, "\x00")
+		return sku, "row:" + article(domain.Warehouse(w), domain.SKU(sku))
+	}),
+}
 
-func encode(row any) (string, error) {
-	b, err := json.Marshal(row)
-	if err != nil || len(b) > maxRowBytes {
-		return "", err
-	}
-	return string(b), nil
+// mirror returns how the rows of a view are copied. place returns for the key of a row
+// the text that chooses its tag, and its name below the tag.
+func mirror[V any](group string, view *readmodels.View[V], place func(key string) (spread, name string)) mirrored {
+	return mirrored{group: group, view: view, place: place, encode: func(row any) (string, error) {
+		stored := *row.(*V)
+		view.Cut(&stored)
+		b, err := json.Marshal(stored)
+		if err != nil || len(b) > maxRowBytes {
+			return "", err
+		}
+		return string(b), nil
+	}}
 }

@@ -7,7 +7,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"orderflow/domain/eventlog"
-	"orderflow/projections"
+	"orderflow/readmodels"
 )
 
 // patch is the part of a batch that belongs to one tag.
@@ -59,30 +59,26 @@ func (m *Mirror) mode(t tag) string {
 }
 
 // split sorts rows by tag; every tag gets a patch, for its position moves too.
-func (m *Mirror) split(group int, rows projections.Rows) ([]patch, error) {
+func (m *Mirror) split(group int, rows readmodels.Rows) ([]patch, error) {
 	patches := make([]patch, tagCount)
 	for n := range patches {
 		patches[n].tag = tag{group, n}
 		patches[n].keys = []string{m.keys.state(patches[n].tag)}
 	}
-	if group == orders {
-		for _, o := range rows.Orders {
-			text, err := encodeOrder(o)
+	if copied := mirroredViews[group]; rows[copied.view] != nil {
+		set := rows[copied.view]
+		for i := range set.Len() {
+			text, err := copied.encode(set.At(i))
 			if err != nil {
 				return nil, err
 			}
-			t, key := m.keys.order(o.ID)
+			t, key := m.keys.row(group, copied.view.Key(set.At(i)))
 			patches[t.n].add(key, text)
 		}
-	} else {
-		for _, row := range rows.Stock {
-			text, err := encodeStock(row)
-			if err != nil {
-				return nil, err
-			}
-			t, key := m.keys.stock(row.Warehouse, row.SKU)
-			patches[t.n].add(key, text)
-			_, key = m.keys.available(row.Warehouse, row.SKU)
+	}
+	if group == stock {
+		for _, row := range readmodels.StockView.In(rows) {
+			t, key := m.keys.available(row.Warehouse, row.SKU)
 			patches[t.n].hashes = append(patches[t.n].hashes, key)
 			patches[t.n].figures = append(patches[t.n].figures, strconv.FormatInt(row.Available(), 10))
 		}

@@ -102,7 +102,7 @@ func TestAvailableKnowsWhatTheMirrorWrote(t *testing.T) {
 			s := readmodels.Stock{Warehouse: place, SKU: domain.SKU(fmt.Sprint("SKU-", i)), Received: int64(i), Reserved: int64(i % 7), Position: 1}
 			rows, skus, want[s.SKU] = append(rows, s), append(skus, s.SKU), s.Available()
 		}
-		r.Mirror().Wrote(projections.Stock, projections.Batch{To: projectionstest.At(1), Rows: projections.Rows{Stock: rows}})
+		r.Mirror().Wrote(projections.Stock, projections.Batch{To: projectionstest.At(1), Rows: readmodels.StockView.Rows(rows...)})
 		eventually(t, "mirrored", func() bool { return r.Stats().Mirrored == 200 })
 		have, err := r.Available().Read(t.Context(), place, append(skus, "unknown")...)
 		if err != nil || !maps.Equal(have, want) {

@@ -31,8 +31,8 @@ func TestStoredForms(t *testing.T) {
 	s := readmodels.Stock{Warehouse: "main", SKU: "a b", Received: 1, Adjusted: -2, Reserved: 3, Released: 4, Committed: 5, Returned: 6, Position: 7}
 	prefix := servicestest.Prefix()
 	r, c := openAs(t, prefix, patient, servicestest.Redis(t)), bare(t, servicestest.Redis(t))
-	r.Mirror().Wrote(projections.Orders, projections.Batch{To: projectionstest.At(42), Rows: projections.Rows{Orders: []readmodels.Order{o}}})
-	r.Mirror().Wrote(projections.Stock, projections.Batch{To: projectionstest.At(7), Rows: projections.Rows{Stock: []readmodels.Stock{s}}})
+	r.Mirror().Wrote(projections.Orders, projections.Batch{To: projectionstest.At(42), Rows: readmodels.OrderView.Rows(o)})
+	r.Mirror().Wrote(projections.Stock, projections.Batch{To: projectionstest.At(7), Rows: readmodels.StockView.Rows(s)})
 	eventually(t, "mirrored", func() bool { return r.Stats().Mirrored == 2 })
 
 	var have []string

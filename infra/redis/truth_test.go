@@ -45,7 +45,7 @@ func (v *truth) commit(ids ...domain.OrderID) projections.Batch {
 	for i, id := range ids {
 		at := v.at + eventlog.Position(i) + 1
 		v.versions[id] = append(v.versions[id], at)
-		b.Rows.Orders = append(b.Rows.Orders, rowAt(id, at))
+		readmodels.OrderView.Add(&b.Rows, rowAt(id, at))
 	}
 	v.at = b.To.Position()
 	return b

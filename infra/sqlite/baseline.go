@@ -2,11 +2,11 @@ package sqlite
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"orderflow/domain/eventlog"
 	"orderflow/projections"
+	"orderflow/readmodels"
 )
 
 // baselineBatchRows is how many rows one transaction of BaselineInsert holds: about
@@ -23,7 +23,7 @@ type Baseline struct {
 // same tables, indexes, settings and statements as a rebuild but without log,
 // decoding or folding: the limit that a rebuild is measured against.
 func (v *Views) BaselineInsert(ctx context.Context, g projections.Group) (bare Baseline, err error) {
-	live := (*v.versions(g.Name)).acquire()
+	live := v.groups[g.Name].acquire()
 	defer live.versions.release(live)
 	from, err := live.snapshot(ctx)
 	if err != nil {
@@ -35,7 +35,7 @@ func (v *Views) BaselineInsert(ctx context.Context, g projections.Group) (bare B
 		return bare, err
 	}
 	defer scratch.Discard(context.WithoutCancel(ctx)) //nolint:errcheck // the next start removes what is left
-	var batch projections.Rows
+	var batch readmodels.Rows
 	var at eventlog.Checkpoint // counts batches: the scratch file is of no log
 	flush := func() error {
 		above := at.Position()
@@ -44,14 +44,16 @@ func (v *Views) BaselineInsert(ctx context.Context, g projections.Group) (bare B
 		err := scratch.Write(ctx, projections.Batch{Above: above, To: at, Rows: batch})
 		bare.Elapsed += time.Since(start)
 		bare.Rows += int64(batch.Len())
-		batch = projections.Rows{}
+		batch = readmodels.Rows{}
 		return err
 	}
-	for row, err := range from.rows(ctx, inNumberOrder) {
+	// In the order in which they began, which is the best for SQLite: only the index by
+	// id is then added to at random places. By id it would be those by time, which are three.
+	for row, err := range from.rows(ctx, table.numberOrder) {
 		if err != nil {
 			return bare, err
 		}
-		batch.Add(row.Value)
+		batch.Append(row.View, row.Value)
 		if batch.Len() == baselineBatchRows {
 			if err := flush(); err != nil {
 				return bare, err
@@ -65,11 +67,4 @@ func (v *Views) BaselineInsert(ctx context.Context, g projections.Group) (bare B
 	err = syncFile(scratch.path)
 	bare.Elapsed += time.Since(start)
 	return bare, unavailable(err)
-}
-
-// inNumberOrder asks for rows in the order in which they began, which is the best
-// for SQLite: only the index by id is then added to at random places. By id it
-// would be those by time, which are three.
-func inNumberOrder(name string) string {
-	return strings.NewReplacer("ORDER BY id", "ORDER BY number", "ORDER BY o.id", "ORDER BY o.number").Replace(statement(name))
 }

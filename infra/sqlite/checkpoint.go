@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 
 	"orderflow/domain/eventlog"
 )
@@ -26,7 +27,7 @@ func (v *version) mark(ctx context.Context) error {
 
 // Checkpoint implements [projections.Store].
 func (v *version) Checkpoint(ctx context.Context) (eventlog.Checkpoint, error) {
-	stmt, err := v.query(ctx, "meta_checkpoint")
+	stmt, err := v.query(ctx, statement("meta_checkpoint"))
 	if err != nil {
 		return eventlog.Checkpoint{}, err
 	}
@@ -36,7 +37,7 @@ func (v *version) Checkpoint(ctx context.Context) (eventlog.Checkpoint, error) {
 
 // scanViewCheckpoint reads the checkpoint of a view. If the position is not that of the marks, a
 // program moved it that did not know them: then it is all that is known.
-func scanViewCheckpoint(row scanner) (c eventlog.Checkpoint, err error) {
+func scanViewCheckpoint(row *sql.Row) (c eventlog.Checkpoint, err error) {
 	var at eventlog.Position
 	var event, passed []byte
 	if err := row.Scan(&at, &c.Event.Position, &event, &c.Passed.Position, &passed); err != nil {

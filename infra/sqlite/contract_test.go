@@ -17,17 +17,17 @@ func TestViews(t *testing.T) {
 }
 
 func TestReaders(t *testing.T) {
-	readmodelstest.Run(t, func(t *testing.T) (readmodelstest.Readers, func(readmodelstest.Rows)) {
+	readmodelstest.Run(t, func(t *testing.T) (readmodels.Readers, func(readmodels.Rows)) {
 		v := open(t, t.TempDir())
-		return v, func(r readmodelstest.Rows) {
-			put(t, v, projections.Orders, projections.Rows{Orders: r.Orders, Payments: r.Payments, Fulfilments: r.Fulfilments, Sales: r.Sales})
-			put(t, v, projections.Stock, projections.Rows{Stock: r.Stock})
-			put(t, v, projections.Products, projections.Rows{Products: r.Products})
+		return v, func(r readmodels.Rows) {
+			for _, g := range projections.Groups() {
+				put(t, v, g.Name, projectionstest.RowsOf(g, r))
+			}
 		}
 	})
 }
 
-func put(t *testing.T, v *sqlite.Views, group string, rows projections.Rows) {
+func put(t *testing.T, v *sqlite.Views, group string, rows readmodels.Rows) {
 	t.Helper()
 	g, err := projections.GroupOf(group)
 	if err != nil {
@@ -49,9 +49,9 @@ func TestWhatBelongsToNoOrderIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, rows := range map[string]projections.Rows{
-		"a payment": {Payments: []readmodels.Payment{{Order: "ord_nobody"}}},
-		"its work":  {Fulfilments: []readmodels.Fulfilment{{Order: "ord_nobody"}}},
+	for name, rows := range map[string]readmodels.Rows{
+		"a payment": readmodels.PaymentView.Rows(readmodels.Payment{Order: "ord_nobody"}),
+		"its work":  readmodels.FulfilmentView.Rows(readmodels.Fulfilment{Order: "ord_nobody"}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := open(t, t.TempDir()).Live(t.Context(), g)

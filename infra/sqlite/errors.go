@@ -43,11 +43,3 @@ func damaged(err error) bool {
 	}
 	return false
 }
-
-// named replaces the text of a NotFound error by one that names the missing row.
-func named(err error, format string, args ...any) error {
-	if err != nil && domain.KindOf(err) == domain.NotFound {
-		return domain.Errorf(domain.NotFound, format, args...)
-	}
-	return err
-}

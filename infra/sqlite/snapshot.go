@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -8,6 +9,7 @@ import (
 
 	"orderflow/domain/eventlog"
 	"orderflow/projections"
+	"orderflow/readmodels"
 )
 
 // snapshot is one read transaction: WAL keeps what it sees as it was. While
@@ -53,70 +55,61 @@ func (s *snapshot) begin(ctx context.Context) (err error) {
 func (s *snapshot) Position() eventlog.Position { return s.at }
 
 func (s *snapshot) Rows(ctx context.Context) iter.Seq2[projections.Row, error] {
-	return s.rows(ctx, statement)
+	return s.rows(ctx, func(t table) string { return t.all })
 }
 
-// rows yields what the _all statements find, as question has them.
-func (s *snapshot) rows(ctx context.Context, question func(name string) string) iter.Seq2[projections.Row, error] {
+// rows yields the rows that a question finds in each table.
+func (s *snapshot) rows(ctx context.Context, question func(table) string) iter.Seq2[projections.Row, error] {
 	return func(yield func(projections.Row, error) bool) {
-		goOn := true
-		switch s.v.versions.group.Name {
-		case projections.Orders:
-			goOn = every(ctx, s, orderView(), question, yield) && every(ctx, s, paymentView(), question, yield) &&
-				every(ctx, s, fulfilmentView(), question, yield) && every(ctx, s, salesView(), question, yield)
-		case projections.Stock:
-			goOn = every(ctx, s, stockView(), question, yield)
-		case projections.Products:
-			goOn = every(ctx, s, productView(), question, yield)
+		for _, t := range s.v.versions.tables {
+			rows, err := s.tx.QueryContext(ctx, question(t))
+			if err != nil {
+				yield(projections.Row{View: t.view}, unavailable(err))
+				return
+			}
+			if !every(t.view, rows, yield) {
+				return
+			}
 		}
-		_ = goOn && every(ctx, s, holeView(), question, yield)
 	}
 }
 
-// every yields the rows of one view; it says whether to go on.
-func every[V any](ctx context.Context, s *snapshot, view view[V], question func(name string) string, yield func(projections.Row, error) bool) bool {
-	fail := func(err error) bool {
-		yield(projections.Row{View: view.name}, unavailable(err))
-		return false
-	}
-	rows, err := s.tx.QueryContext(ctx, question(view.name+"_all"))
-	if err != nil {
-		return fail(err)
-	}
+// every yields the rows of one view and closes them; it says whether to go on.
+func every(view readmodels.Table, rows *sql.Rows, yield func(projections.Row, error) bool) bool {
 	defer rows.Close() //nolint:errcheck // Err below tells what matters
+	var err error
 	for rows.Next() {
-		row, err := view.scan(rows)
-		if err != nil {
-			return fail(err)
+		read := view.NewSet()
+		if err = read.Read(rows.Scan); err != nil {
+			break
 		}
-		if !yield(projections.Row{View: view.name, Key: view.key(row), Value: row}, nil) {
+		if !yield(projections.Row{View: view, Key: view.Key(read.At(0)), Value: read.At(0)}, nil) {
 			return false
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return fail(err)
+	if err = cmp.Or(err, rows.Err()); err != nil {
+		yield(projections.Row{View: view}, unavailable(err))
 	}
-	return true
+	return err == nil
 }
 
 func (s *snapshot) Sums(ctx context.Context) (projections.Sums, error) {
-	type sum struct {
-		name  string
-		total sql.NullInt64 // NULL over no rows
-	}
-	rows, err := s.tx.QueryContext(ctx, statement("sums_"+s.v.versions.group.Name))
-	all, err := collect(rows, err, func(r scanner) (v sum, err error) {
-		err = r.Scan(&v.name, &v.total)
-		return v, err
-	})
+	rows, err := s.tx.QueryContext(ctx, s.v.versions.sums.Text)
 	if err != nil {
-		return nil, err
+		return nil, unavailable(err)
 	}
+	defer rows.Close() //nolint:errcheck // Err below tells what matters
 	sums := projections.Sums{}
-	for _, v := range all {
-		sums[v.name] = v.total.Int64
+	for rows.Next() {
+		var sum int
+		var value string
+		var total sql.NullInt64 // NULL over no rows
+		if err := rows.Scan(&sum, &value, &total); err != nil {
+			return nil, unavailable(err)
+		}
+		s.v.versions.sums.Add(sums, sum, value, total.Int64)
 	}
-	return sums, nil
+	return sums, unavailable(rows.Err())
 }
 
 func (s *snapshot) Close() error {

@@ -3,10 +3,10 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 
 	"orderflow/domain"
 	"orderflow/projections"
+	"orderflow/readmodels"
 )
 
 // builtPerStatement is how many rows one statement writes into a file that is
@@ -60,68 +60,60 @@ func (v *version) writeBatch(ctx context.Context, b projections.Batch) error {
 	if n, err := moved.RowsAffected(); err != nil || n != 1 {
 		return domain.Errorf(domain.Conflict, "The view is not at position %d.", b.Above)
 	}
-	return v.upsertAll(ctx, b.Rows)
+	written := 0
+	for _, t := range v.versions.tables {
+		rows, ok := b.Rows[t.view]
+		if !ok {
+			continue
+		}
+		if err := v.upsert(ctx, t, rows); err != nil {
+			return err
+		}
+		written += rows.Len()
+	}
+	if written < b.Rows.Len() {
+		return domain.Errorf(domain.Internal, "The batch has rows of views that are not in the group %s.", v.versions.group.Name)
+	}
+	return nil
 }
 
-func (v *version) upsertAll(ctx context.Context, r projections.Rows) error {
-	if err := upsert(ctx, v, orderView(), r.Orders); err != nil {
-		return err
-	}
-	if err := upsert(ctx, v, paymentView(), r.Payments); err != nil {
-		return err
-	}
-	if err := upsert(ctx, v, fulfilmentView(), r.Fulfilments); err != nil {
-		return err
-	}
-	if err := upsert(ctx, v, salesView(), r.Sales); err != nil {
-		return err
-	}
-	if err := upsert(ctx, v, stockView(), r.Stock); err != nil {
-		return err
-	}
-	if err := upsert(ctx, v, productView(), r.Products); err != nil {
-		return err
-	}
-	return upsert(ctx, v, holeView(), r.Holes)
-}
-
-func upsert[V any](ctx context.Context, v *version, view view[V], rows []V) error {
-	var args []any
-	for len(rows) > 0 {
+func (v *version) upsert(ctx context.Context, t table, rows readmodels.Set) error {
+	var args arguments
+	for i := 0; i < rows.Len(); {
 		n := 1
-		if v.building && len(rows) >= builtPerStatement {
+		if v.building && rows.Len()-i >= builtPerStatement {
 			n = builtPerStatement
 		}
-		args = args[:0]
-		for i := range rows[:n] {
-			var err error
-			if args, err = view.bind(args, &rows[i]); err != nil {
+		args.list = args.list[:0]
+		for range n {
+			if err := args.row(t, rows.At(i)); err != nil {
 				return err
 			}
+			i++
 		}
-		s, err := v.bulkStmt(ctx, bulk{view: view.name, rows: n})
+		s, err := v.bulkStmt(ctx, t, n)
 		if err != nil {
 			return err
 		}
-		if _, err := s.ExecContext(ctx, args...); err != nil {
+		if _, err := s.ExecContext(ctx, args.list...); err != nil {
 			return err
 		}
-		rows = rows[n:]
 	}
 	return nil
 }
 
 // bulk names a statement that writes so many rows of a view.
 type bulk struct {
-	view string
+	view readmodels.Table
 	rows int
 }
 
-func (v *version) bulkStmt(ctx context.Context, b bulk) (*sql.Stmt, error) {
+func (v *version) bulkStmt(ctx context.Context, t table, rows int) (*sql.Stmt, error) {
+	b := bulk{view: t.view, rows: rows}
 	if s := v.bulk[b]; s != nil {
 		return s, nil
 	}
-	s, err := v.writer.PrepareContext(ctx, upserts(b.view, b.rows))
+	s, err := v.writer.PrepareContext(ctx, t.upsert(rows))
 	if err == nil {
 		v.bulk[b] = s
 	}
@@ -141,51 +133,27 @@ func (v *version) exec(ctx context.Context, text string, args ...any) (sql.Resul
 	return s.ExecContext(ctx, args...)
 }
 
-// Load implements [projections.Store].
-func (v *version) Load(ctx context.Context, k projections.Keys) (r projections.Rows, err error) {
-	if r.Orders, err = load(ctx, v, orderView(), k.Orders); err != nil {
-		return r, err
+// Load implements [projections.Store]. It asks for all keys of a view at once, as one
+// JSON parameter.
+func (v *version) Load(ctx context.Context, k readmodels.Keys) (readmodels.Rows, error) {
+	found := readmodels.Rows{}
+	for _, t := range v.versions.tables {
+		if len(k[t.view]) == 0 {
+			continue
+		}
+		keys, err := jsonKeys(t.layout, k[t.view])
+		if err != nil {
+			return nil, err
+		}
+		stmt, err := v.query(ctx, t.load)
+		if err != nil {
+			return nil, err
+		}
+		found[t.view] = t.view.NewSet()
+		rows, err := stmt.QueryContext(ctx, keys)
+		if err := collect(rows, err, found[t.view]); err != nil {
+			return nil, err
+		}
 	}
-	if r.Payments, err = load(ctx, v, paymentView(), k.Payments); err != nil {
-		return r, err
-	}
-	if r.Fulfilments, err = load(ctx, v, fulfilmentView(), k.Fulfilments); err != nil {
-		return r, err
-	}
-	sales := make([][2]any, len(k.Sales))
-	for i, s := range k.Sales {
-		sales[i] = [2]any{micros(s.Day), s.Currency}
-	}
-	if r.Sales, err = load(ctx, v, salesView(), sales); err != nil {
-		return r, err
-	}
-	stock := make([][2]any, len(k.Stock))
-	for i, s := range k.Stock {
-		stock[i] = [2]any{s.Warehouse, s.SKU}
-	}
-	if r.Stock, err = load(ctx, v, stockView(), stock); err != nil {
-		return r, err
-	}
-	if r.Products, err = load(ctx, v, productView(), k.Products); err != nil {
-		return r, err
-	}
-	r.Holes, err = load(ctx, v, holeView(), k.Holes)
-	return r, err
-}
-
-// load asks for all keys at once, as one JSON parameter.
-func load[K, V any](ctx context.Context, v *version, view view[V], keys []K) ([]V, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	named, err := json.Marshal(keys)
-	if err != nil {
-		return nil, err
-	}
-	stmt, err := v.query(ctx, view.name+"_load")
-	if err != nil {
-		return nil, err
-	}
-	rows, err := stmt.QueryContext(ctx, string(named))
-	return collect(rows, err, view.scan)
+	return found, nil
 }

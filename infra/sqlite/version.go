@@ -137,7 +137,7 @@ func (v *version) migrate(ctx context.Context) error {
 		if err := v.mark(ctx); err != nil {
 			return err
 		}
-		_, err = v.writer.ExecContext(ctx, embedded("schema/holes.sql"))
+		_, err = v.writer.ExecContext(ctx, v.versions.holesTable())
 		return err
 	}
 	tx, err := v.writer.BeginTx(ctx, nil)
@@ -145,7 +145,7 @@ func (v *version) migrate(ctx context.Context) error {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	for _, schema := range append(v.versions.schema(), embedded("schema/meta_marks.sql"), embedded("schema/holes.sql")) {
+	for _, schema := range append(v.versions.schema(), embedded("schema/meta_marks.sql"), v.versions.holesTable()) {
 		if _, err := tx.ExecContext(ctx, schema); err != nil {
 			return err
 		}
@@ -156,18 +156,19 @@ func (v *version) migrate(ctx context.Context) error {
 	return tx.Commit()
 }
 
-// query returns a prepared question.
-func (v *version) query(ctx context.Context, name string) (*sql.Stmt, error) {
+// query returns a prepared question. There are as many as questions and combinations
+// of their filters.
+func (v *version) query(ctx context.Context, text string) (*sql.Stmt, error) {
 	v.prepared.Lock()
 	defer v.prepared.Unlock()
-	if s := v.reads[name]; s != nil {
+	if s := v.reads[text]; s != nil {
 		return s, nil
 	}
-	s, err := v.read.PrepareContext(ctx, statement(name))
+	s, err := v.read.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	v.reads[name] = s
+	v.reads[text] = s
 	return s, nil
 }
 

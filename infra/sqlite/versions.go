@@ -16,6 +16,8 @@ import (
 
 	"orderflow/domain"
 	"orderflow/projections"
+	"orderflow/readmodels"
+	"orderflow/readmodels/viewsql"
 )
 
 // versions keeps the versions of one group: the one that serves, those that are
@@ -23,6 +25,8 @@ import (
 type versions struct {
 	dir    string
 	group  projections.Group
+	tables []table // of the group's views; that of holes is the last
+	sums   viewsql.Sums
 	tag    string // of schema and fold
 	logger *slog.Logger
 
@@ -34,8 +38,11 @@ type versions struct {
 
 func newVersions(ctx context.Context, dir string, g projections.Group, logger *slog.Logger) (*versions, error) {
 	s := &versions{dir: dir, group: g, logger: logger.With("view", g.Name), old: map[*version]struct{}{}}
-	sum := sha256.Sum256([]byte(strings.Join(s.schema(), "\n")))
-	s.tag = fmt.Sprintf("%s fold %d schema %s", g.Name, g.FoldVersion, hex.EncodeToString(sum[:8]))
+	for _, view := range g.Tables() {
+		s.tables = append(s.tables, newTable(view, g.Tables()))
+	}
+	s.sums = dialect.Sums(g.Tables(), func(l *readmodels.Layout) string { return l.Name })
+	s.tag = tagOf(g, s.schema())
 	number, err := s.named()
 	if err != nil {
 		return nil, err
@@ -66,8 +73,38 @@ func (s *versions) openLive(ctx context.Context, number int) error {
 	return err
 }
 
+// schema returns the statements that make the tables which the tag stands for.
 func (s *versions) schema() []string {
-	return []string{embedded("schema/meta.sql"), embedded("schema/" + s.group.Name + ".sql")}
+	all := []string{embedded("schema/meta.sql")}
+	for _, t := range s.tables[:len(s.tables)-1] {
+		all = append(all, t.schema()...)
+	}
+	return all
+}
+
+// holesTable returns the statement that makes the table of holes if there is none. It
+// is not in the schema: a program that does not know it keeps its place in the file,
+// and so does the file.
+func (s *versions) holesTable() string {
+	return s.tables[len(s.tables)-1].create("TABLE IF NOT EXISTS")
+}
+
+// table returns the SQL of a view of the group.
+func (s *versions) table(view readmodels.Table) table {
+	for _, t := range s.tables {
+		if t.view == view {
+			return t
+		}
+	}
+	return table{view: view, layout: view.Layout()}
+}
+
+// tagOf names the fold and the schema of a group, both by what they are: a file of
+// another tag was filled by another program and is filled again.
+func tagOf(g projections.Group, schema []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(schema, "\n")))
+	name := projections.OlderName("sqlite", g.Name, hex.EncodeToString(sum[:8]))
+	return fmt.Sprintf("%s fold %s schema %s", g.Name, g.FoldVersion(), name)
 }
 
 func (s *versions) file(number int) string {

@@ -22,14 +22,14 @@ func TestTheWALIsMovedBesideTheCommits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer views.Close() //nolint:errcheck // it is thrown away
-	v := views.orders.live
+	v := views.groups[projections.Orders].live
 	at := eventlog.Position(0)
 	commit := func() {
 		t.Helper()
 		b := projections.Batch{Above: at, To: eventlog.Checkpoint{Event: eventlog.Mark{Position: at + 1}}}
 		for i := range 500 {
 			id := domain.NewOrderID("customer", fmt.Sprint(at, i))
-			b.Rows.Orders = append(b.Rows.Orders, readmodels.Order{ID: id, Lines: make([]readmodels.OrderLine, 10)})
+			readmodels.OrderView.Add(&b.Rows, readmodels.Order{ID: id, Lines: make([]readmodels.OrderLine, 10)})
 		}
 		if err := v.Write(t.Context(), b); err != nil {
 			t.Fatal(err)

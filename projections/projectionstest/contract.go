@@ -65,11 +65,22 @@ func write(t *testing.T, s projections.Store, above, to eventlog.Position, skus 
 	}
 }
 
-func products(at eventlog.Position, skus ...string) (r projections.Rows) {
+func products(at eventlog.Position, skus ...string) (r readmodels.Rows) {
 	for _, sku := range skus {
-		r.Products = append(r.Products, readmodels.Product{SKU: domain.SKU(sku), Name: sku, Price: domain.GBP(1), Position: int64(at)})
+		readmodels.ProductView.Add(&r, readmodels.Product{SKU: domain.SKU(sku), Name: sku, Price: domain.GBP(1), Position: int64(at)})
 	}
 	return r
+}
+
+// RowsOf returns the rows of the views of a group.
+func RowsOf(g projections.Group, all readmodels.Rows) readmodels.Rows {
+	rows := readmodels.Rows{}
+	for _, view := range g.Views() {
+		if set, ok := all[view]; ok {
+			rows[view] = set
+		}
+	}
+	return rows
 }
 
 func stands(t *testing.T, s projections.Store, at eventlog.Position, want string) {
@@ -93,7 +104,7 @@ func shown(t *testing.T, snap projections.Snapshot) (rows string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows += fmt.Sprintf("%s@%d ", row.Key, row.Value.(readmodels.Product).Position)
+		rows += fmt.Sprintf("%s@%d ", row.Key, row.Value.(*readmodels.Product).Position)
 	}
 	return rows
 }
@@ -169,28 +180,40 @@ func rowsReplace(t *testing.T, v projections.Views) {
 func loads(t *testing.T, v projections.Views) {
 	s := live(t, v, projections.Products)
 	write(t, s, 0, 5, "a", "b", "c'\"\\")
-	r, err := s.Load(t.Context(), projections.Keys{Products: []domain.SKU{"c'\"\\", "a", "nobody"}})
-	if err != nil || len(r.Products) != 2 {
+	keys := readmodels.Keys{readmodels.ProductView: {"c'\"\\", "a", "nobody"}}
+	r, err := s.Load(t.Context(), keys)
+	if err != nil || len(readmodels.ProductView.In(r)) != 2 {
 		t.Errorf("loaded %+v, %v", r, err)
 	}
 	stock := live(t, v, projections.Stock)
 	rows := []readmodels.Stock{{Warehouse: "w", SKU: "a"}, {Warehouse: "w", SKU: "b"}, {Warehouse: "x", SKU: "a", Reserved: 7}}
-	if err := stock.Write(t.Context(), projections.Batch{To: At(1), Rows: projections.Rows{Stock: rows}}); err != nil {
+	if err := stock.Write(t.Context(), projections.Batch{To: At(1), Rows: readmodels.StockView.Rows(rows...)}); err != nil {
 		t.Fatal(err)
 	}
-	r, err = stock.Load(t.Context(), projections.Keys{Stock: []projections.StockKey{{Warehouse: "x", SKU: "a"}, {Warehouse: "x", SKU: "b"}}})
-	if err != nil || len(r.Stock) != 1 || r.Stock[0] != rows[2] {
-		t.Errorf("loaded %+v, %v", r, err)
+	r, err = stock.Load(t.Context(), keysOf(readmodels.StockView, readmodels.Stock{Warehouse: "x", SKU: "a"}, readmodels.Stock{Warehouse: "x", SKU: "b"}))
+	if found := readmodels.StockView.In(r); err != nil || len(found) != 1 || found[0] != rows[2] {
+		t.Errorf("loaded %+v, %v", found, err)
 	}
 	orders := live(t, v, projections.Orders)
 	day := readmodels.SalesDay{Day: readmodels.Day(Start()), Currency: "GBP", Orders: 3}
-	if err := orders.Write(t.Context(), projections.Batch{To: At(1), Rows: projections.Rows{Sales: []readmodels.SalesDay{day}}}); err != nil {
+	if err := orders.Write(t.Context(), projections.Batch{To: At(1), Rows: readmodels.SalesView.Rows(day)}); err != nil {
 		t.Fatal(err)
 	}
-	r, err = orders.Load(t.Context(), projections.Keys{Sales: []projections.SalesKey{{Day: day.Day, Currency: "GBP"}, {Day: day.Day, Currency: "EUR"}}})
-	if err != nil || len(r.Sales) != 1 || r.Sales[0] != day {
-		t.Errorf("loaded %+v, %v", r, err)
+	r, err = orders.Load(t.Context(), keysOf(readmodels.SalesView, day, readmodels.SalesDay{Day: day.Day, Currency: "EUR"}))
+	if found := readmodels.SalesView.In(r); err != nil || len(found) != 1 || found[0] != day {
+		t.Errorf("loaded %+v, %v", found, err)
 	}
+	if err := orders.Write(t.Context(), projections.Batch{Above: 1, To: At(2), Rows: products(2, "a")}); err == nil || domain.KindOf(err) != domain.Internal {
+		t.Errorf("rows of another group's view were written: %v", err)
+	}
+}
+
+func keysOf[V any](view *readmodels.View[V], rows ...V) readmodels.Keys {
+	k := readmodels.Keys{}
+	for _, r := range rows {
+		k[view] = append(k[view], view.KeyOf(&r))
+	}
+	return k
 }
 
 func snapshots(t *testing.T, v projections.Views) {

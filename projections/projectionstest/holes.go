@@ -27,10 +27,11 @@ func holesAreKept(t *testing.T, v projections.Views) {
 	b := readmodels.Hole{Stream: "payment-'b\"", Order: "'b\"", Events: 1, Since: at, UpdatedAt: at, Position: 4}
 	check := func(s projections.Store, want ...readmodels.Hole) {
 		t.Helper()
-		rows, err := s.Load(t.Context(), projections.Keys{Holes: []string{a.Stream, "order-none", b.Stream}})
-		slices.SortFunc(rows.Holes, func(x, y readmodels.Hole) int { return strings.Compare(x.Stream, y.Stream) })
-		if err != nil || !slices.Equal(rows.Holes, want) {
-			t.Errorf("loaded are %+v, %v; want %+v", rows.Holes, err, want)
+		loaded, err := s.Load(t.Context(), readmodels.Keys{readmodels.HoleView: {a.Stream, "order-none", b.Stream}})
+		rows := readmodels.HoleView.In(loaded)
+		slices.SortFunc(rows, func(x, y readmodels.Hole) int { return strings.Compare(x.Stream, y.Stream) })
+		if err != nil || !slices.Equal(rows, want) {
+			t.Errorf("loaded are %+v, %v; want %+v", rows, err, want)
 		}
 		snap, err := s.Snapshot(t.Context())
 		if err != nil {
@@ -39,10 +40,10 @@ func holesAreKept(t *testing.T, v projections.Views) {
 		defer snap.Close() //nolint:errcheck // it only read
 		var have []readmodels.Hole
 		for row, err := range snap.Rows(t.Context()) {
-			if h, ok := row.Value.(readmodels.Hole); err != nil || !ok || row.View != "holes" || row.Key != h.Stream {
+			if h, ok := row.Value.(*readmodels.Hole); err != nil || !ok || row.View != readmodels.Table(readmodels.HoleView) || row.Key != h.Stream {
 				t.Errorf("%+v, %v", row, err)
 			} else {
-				have = append(have, h)
+				have = append(have, *h)
 			}
 		}
 		if !slices.Equal(have, want) {
@@ -58,7 +59,7 @@ func holesAreKept(t *testing.T, v projections.Views) {
 	}
 	put := func(s projections.Store, above, to eventlog.Position, holes ...readmodels.Hole) {
 		t.Helper()
-		if err := s.Write(t.Context(), projections.Batch{Above: above, To: At(to), Rows: projections.Rows{Holes: holes}}); err != nil {
+		if err := s.Write(t.Context(), projections.Batch{Above: above, To: At(to), Rows: readmodels.HoleView.Rows(holes...)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -12,29 +12,9 @@ import (
 	"orderflow/readmodels"
 )
 
-// Readers answers every question.
-type Readers interface {
-	readmodels.Orders
-	readmodels.Payments
-	readmodels.Fulfilments
-	readmodels.Sales
-	readmodels.Stocks
-	readmodels.Products
-}
-
-// Rows is what a fixture is filled with.
-type Rows struct {
-	Orders      []readmodels.Order
-	Payments    []readmodels.Payment
-	Fulfilments []readmodels.Fulfilment
-	Sales       []readmodels.SalesDay
-	Stock       []readmodels.Stock
-	Products    []readmodels.Product
-}
-
 // Run checks readers; open returns new empty ones and a way to fill them.
-func Run(t *testing.T, open func(t *testing.T) (Readers, func(Rows))) {
-	for name, check := range map[string]func(*testing.T, Readers, func(Rows)){
+func Run(t *testing.T, open func(t *testing.T) (readmodels.Readers, func(readmodels.Rows))) {
+	for name, check := range map[string]func(*testing.T, readmodels.Readers, func(readmodels.Rows)){
 		"every field of a row comes back":         everyField,
 		"what is not there is NotFound":           notFound,
 		"pages of orders neither lose nor repeat": pagesOfOrders,
@@ -46,21 +26,27 @@ func Run(t *testing.T, open func(t *testing.T) (Readers, func(Rows))) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, put := open(t)
-			check(t, r, func(rows Rows) { put(rows.whole()) })
+			check(t, r, func(rows readmodels.Rows) { put(whole(rows)) })
 		})
 	}
 }
 
 // whole adds the orders that are not there of work that is: in a log there is
 // none without its order.
-func (r Rows) whole() Rows {
-	r.Orders = slices.Clone(r.Orders)
-	for _, f := range r.Fulfilments {
-		if !slices.ContainsFunc(r.Orders, func(o readmodels.Order) bool { return o.ID == f.Order }) {
-			r.Orders = append(r.Orders, readmodels.Order{ID: f.Order})
+func whole(r readmodels.Rows) readmodels.Rows {
+	orders := slices.Clone(readmodels.OrderView.In(r))
+	for _, f := range readmodels.FulfilmentView.In(r) {
+		if !slices.ContainsFunc(orders, func(o readmodels.Order) bool { return o.ID == f.Order }) {
+			orders = append(orders, readmodels.Order{ID: f.Order})
 		}
 	}
-	return r
+	all := readmodels.OrderView.Rows(orders...)
+	for view, rows := range r {
+		if view != readmodels.Table(readmodels.OrderView) {
+			all[view] = rows
+		}
+	}
+	return all
 }
 
 func at(minutes int) time.Time {
@@ -76,7 +62,7 @@ func orderOf(i int) readmodels.Order {
 	}
 }
 
-func everyField(t *testing.T, r Readers, put func(Rows)) {
+func everyField(t *testing.T, r readmodels.Readers, put func(readmodels.Rows)) {
 	o := orderOf(1)
 	p := readmodels.Payment{
 		Order: o.ID, Status: readmodels.PaymentRefunding, Amount: domain.GBP(1), Captured: domain.GBP(2), Refunded: domain.GBP(3),
@@ -89,10 +75,13 @@ func everyField(t *testing.T, r Readers, put func(Rows)) {
 	d := readmodels.SalesDay{Day: readmodels.Day(at(0)), Currency: "GBP", Placed: 1, Orders: 2, Units: 3, RevenueMinor: 4, RefundedMinor: 5, Rejected: 6, Cancelled: 7, Position: 8}
 	s := readmodels.Stock{Warehouse: "main", SKU: "a b", Received: 1, Adjusted: -2, Reserved: 3, Released: 4, Committed: 5, Returned: 6, Position: 7}
 	a := readmodels.Product{SKU: "a b", Name: "n", Price: domain.GBP(9), Listed: true, Version: 2, Position: 3}
-	put(Rows{
-		Orders: []readmodels.Order{o}, Payments: []readmodels.Payment{p}, Fulfilments: []readmodels.Fulfilment{f},
-		Sales: []readmodels.SalesDay{d}, Stock: []readmodels.Stock{s}, Products: []readmodels.Product{a},
-	})
+	rows := readmodels.OrderView.Rows(o)
+	readmodels.PaymentView.Add(&rows, p)
+	readmodels.FulfilmentView.Add(&rows, f)
+	readmodels.SalesView.Add(&rows, d)
+	readmodels.StockView.Add(&rows, s)
+	readmodels.ProductView.Add(&rows, a)
+	put(rows)
 
 	ctx := t.Context()
 	gotOrder, err := r.Order(ctx, o.ID)
@@ -116,7 +105,7 @@ func same[V any](t *testing.T, have, want V, err error) {
 	}
 }
 
-func notFound(t *testing.T, r Readers, _ func(Rows)) {
+func notFound(t *testing.T, r readmodels.Readers, _ func(readmodels.Rows)) {
 	ctx := t.Context()
 	_, order := r.Order(ctx, "x")
 	_, payment := r.Payment(ctx, "x")
@@ -136,7 +125,7 @@ func notFound(t *testing.T, r Readers, _ func(Rows)) {
 
 // pagesOfOrders places orders in threes at the same time, and walks every
 // filter in pages of two.
-func pagesOfOrders(t *testing.T, r Readers, put func(Rows)) {
+func pagesOfOrders(t *testing.T, r readmodels.Readers, put func(readmodels.Rows)) {
 	var all []readmodels.Order
 	for i := range 30 {
 		o := orderOf(i)
@@ -149,7 +138,7 @@ func pagesOfOrders(t *testing.T, r Readers, put func(Rows)) {
 		}
 		all = append(all, o)
 	}
-	put(Rows{Orders: all})
+	put(readmodels.OrderView.Rows(all...))
 	slices.Reverse(all) // newest first; at the same time the greater id first
 	for _, q := range []readmodels.OrderQuery{
 		{},
@@ -172,7 +161,7 @@ func pagesOfOrders(t *testing.T, r Readers, put func(Rows)) {
 	}
 }
 
-func walk(t *testing.T, r Readers, q readmodels.OrderQuery) (ids []domain.OrderID) {
+func walk(t *testing.T, r readmodels.Readers, q readmodels.OrderQuery) (ids []domain.OrderID) {
 	t.Helper()
 	q.Limit = 2
 	for {
@@ -193,7 +182,7 @@ func walk(t *testing.T, r Readers, q readmodels.OrderQuery) (ids []domain.OrderI
 	}
 }
 
-func foreignCursor(t *testing.T, r Readers, _ func(Rows)) {
+func foreignCursor(t *testing.T, r readmodels.Readers, _ func(readmodels.Rows)) {
 	for _, cursor := range []string{"x", "!", "MTIz", "IG9yZF8x"} {
 		if _, err := r.Orders(t.Context(), readmodels.OrderQuery{After: cursor}); domain.KindOf(err) != domain.Invalid {
 			t.Errorf("the cursor %q answers %v, not Invalid", cursor, err)
@@ -201,26 +190,26 @@ func foreignCursor(t *testing.T, r Readers, _ func(Rows)) {
 	}
 }
 
-func longOrder(t *testing.T, r Readers, put func(Rows)) {
+func longOrder(t *testing.T, r readmodels.Readers, put func(readmodels.Rows)) {
 	o := orderOf(1)
 	o.Lines = nil
 	for i := range domain.MaxLines {
 		o.Lines = append(o.Lines, readmodels.OrderLine{SKU: domain.SKU(fmt.Sprintf("SKU-%d", i)), Quantity: domain.MaxQuantity, PriceMinor: 1 << 40})
 	}
-	put(Rows{Orders: []readmodels.Order{o}})
+	put(readmodels.OrderView.Rows(o))
 	have, err := r.Order(t.Context(), o.ID)
 	same(t, have, o, err)
 }
 
-func standing(t *testing.T, r Readers, put func(Rows)) {
-	put(Rows{Fulfilments: []readmodels.Fulfilment{
+func standing(t *testing.T, r readmodels.Readers, put func(readmodels.Rows)) {
+	put(readmodels.FulfilmentView.Rows([]readmodels.Fulfilment{
 		{Order: "late", Phase: readmodels.PhaseReserving, UpdatedAt: at(2), QuietUntil: at(2)},
 		{Order: "later", Phase: readmodels.PhaseCompensating, UpdatedAt: at(1), QuietUntil: at(1)},
 		{Order: "waits", Phase: readmodels.PhaseCharging, UpdatedAt: at(1), QuietUntil: at(9)},
 		{Order: "fresh", Phase: readmodels.PhaseCharging, UpdatedAt: at(5), QuietUntil: at(5)},
 		{Order: "done", Phase: readmodels.PhaseFulfilled, Finished: true, UpdatedAt: at(1), QuietUntil: at(1)},
 		{Order: "stuck", Phase: readmodels.PhaseCharging, AttentionStep: "charge", UpdatedAt: at(1), QuietUntil: at(1)},
-	}})
+	}...))
 	have, err := r.Stalled(t.Context(), at(5), 10)
 	same(t, have, []domain.OrderID{"later", "late"}, err)
 	have, err = r.Stalled(t.Context(), at(5), 1)
@@ -235,11 +224,11 @@ func standing(t *testing.T, r Readers, put func(Rows)) {
 	}
 }
 
-func listsBySKU(t *testing.T, r Readers, put func(Rows)) {
-	var rows Rows
+func listsBySKU(t *testing.T, r readmodels.Readers, put func(readmodels.Rows)) {
+	var rows readmodels.Rows
 	for _, sku := range []domain.SKU{"b", "a", "C", "a b", "é"} {
-		rows.Stock = append(rows.Stock, readmodels.Stock{Warehouse: "main", SKU: sku}, readmodels.Stock{Warehouse: "other", SKU: sku})
-		rows.Products = append(rows.Products, readmodels.Product{SKU: sku, Listed: sku != "a"})
+		readmodels.StockView.Add(&rows, readmodels.Stock{Warehouse: "main", SKU: sku}, readmodels.Stock{Warehouse: "other", SKU: sku})
+		readmodels.ProductView.Add(&rows, readmodels.Product{SKU: sku, Listed: sku != "a"})
 	}
 	put(rows)
 	want := []domain.SKU{"C", "a", "a b", "b", "é"}
@@ -273,15 +262,16 @@ func listsBySKU(t *testing.T, r Readers, put func(Rows)) {
 	same(t, have, []domain.SKU{"C", "a b", "b", "é"}, nil)
 }
 
-func sales(t *testing.T, r Readers, put func(Rows)) {
+func sales(t *testing.T, r readmodels.Readers, put func(readmodels.Rows)) {
 	day := readmodels.Day(at(0))
-	var rows Rows
+	var rows readmodels.Rows
 	for i := range 3 {
 		for _, currency := range []string{"GBP", "EUR"} {
-			rows.Sales = append(rows.Sales, readmodels.SalesDay{Day: day.AddDate(0, 0, i), Currency: currency, Orders: int64(i)})
+			readmodels.SalesView.Add(&rows, readmodels.SalesDay{Day: day.AddDate(0, 0, i), Currency: currency, Orders: int64(i)})
 		}
 	}
 	put(rows)
+	all := readmodels.SalesView.In(rows)
 	have, err := r.Sales(t.Context(), day.Add(3*time.Hour), day.AddDate(0, 0, 2))
-	same(t, have, []readmodels.SalesDay{rows.Sales[1], rows.Sales[0], rows.Sales[3], rows.Sales[2]}, err)
+	same(t, have, []readmodels.SalesDay{all[1], all[0], all[3], all[2]}, err)
 }

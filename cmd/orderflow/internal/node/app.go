@@ -175,7 +175,7 @@ func (a *App) assembleAPI() error {
 	a.runs("search for streams that hide events", hidden.Run)
 	a.API = httpapi.New(httpapi.Config{
 		Bus: a.Bus, Log: a.Log, Holes: a.Views, Hidden: hidden.Holes,
-		Orders: a.orders(), Payments: a.Views, Fulfilments: a.Views, Stock: a.stocks(), Products: a.Views, Sales: a.Views,
+		Orders: a.orders(), Stock: a.stocks(), Views: a.Views,
 		Await: a.ViewProgress.Await, Changes: a.ViewProgress.Changes(), Ready: a.Ready,
 		CursorKey: key, Version: build.ReadBuild().Version, Logger: a.Logger, Observer: a.apiObserver(),
 	})

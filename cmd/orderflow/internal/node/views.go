@@ -16,12 +16,7 @@ import (
 // viewStore is a node's views, wherever they are kept.
 type viewStore interface {
 	projections.Views
-	readmodels.Orders
-	readmodels.Payments
-	readmodels.Fulfilments
-	readmodels.Stocks
-	readmodels.Products
-	readmodels.Sales
+	readmodels.Readers
 	readmodels.Holes
 }
 

@@ -1,1 +1,0 @@
-DELETE FROM live.fulfilments WHERE order_id = ANY($1)

@@ -1,5 +1,0 @@
-SELECT
-  order_id, phase, reason, attention_step, attention_reason, pending_returns, cancel_asked,
-  finished, started_at, updated_at, quiet_until, position
-FROM live.fulfilments
-WHERE order_id = $1

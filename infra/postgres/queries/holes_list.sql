@@ -1,7 +1,0 @@
-SELECT
-  stream, order_id, events, since, updated_at, h.position
-FROM holes AS h
-JOIN versions AS v ON v.id = h.version
-WHERE v.view_group = $1 AND v.tag = $2 AND v.state = 'live'
-ORDER BY stream
-LIMIT $3

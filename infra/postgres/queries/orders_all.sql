@@ -1,6 +1,0 @@
-SELECT
-  id, customer, warehouse, status, reason, detail, lines, units, returned_units, currency,
-  total_minor, refunded_minor, payment_reference, tracking, estimated_delivery, origin, placed_at,
-  updated_at, version, position
-FROM live.orders
-ORDER BY id

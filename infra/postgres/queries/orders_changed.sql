@@ -1,1 +1,0 @@
-SELECT id FROM live.orders WHERE position > $1 ORDER BY position LIMIT $2

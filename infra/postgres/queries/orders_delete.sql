@@ -1,1 +1,0 @@
-DELETE FROM live.orders WHERE id = ANY($1)

@@ -1,1 +1,0 @@
-DELETE FROM live.payments WHERE order_id = ANY($1)

@@ -1,1 +1,0 @@
-DELETE FROM live.products WHERE sku = ANY($1)

@@ -1,1 +1,0 @@
-SELECT 'products.count', count(*) FROM live.products

@@ -1,5 +1,0 @@
-SELECT
-  order_id, phase, reason, attention_step, attention_reason, pending_returns, cancel_asked,
-  finished, started_at, updated_at, quiet_until, position
-FROM fulfilments
-WHERE number IN (SELECT number FROM orders WHERE id IN (SELECT value FROM json_each(?1)))

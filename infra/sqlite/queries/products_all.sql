@@ -1,4 +1,0 @@
-SELECT
-  sku, name, price_minor, currency, listed, version, position
-FROM products
-ORDER BY sku
