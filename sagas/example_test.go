@@ -24,7 +24,7 @@ func Example() {
 	welcome := sagas.Saga{
 		Name: "welcome", Categories: []string{order.Category},
 		Wakes: func(eventType string) bool { return eventType == order.Placed{}.EventType() },
-		React: func(ctx context.Context, id domain.OrderID) (again time.Time, err error) {
+		React: func(ctx context.Context, id domain.OrderID, _ bool) (again time.Time, err error) {
 			o, _, err := local.Orders.Load(ctx, order.Stream(id))
 			fmt.Println("thank you,", o.Customer)
 			stop()

@@ -22,8 +22,8 @@ func Example() {
 			fmt.Println(e.EventType())
 		}
 	}
-	do(payment.Start("simulator", "ord_1/1", domain.GBP(900)))
-	do(payment.Start("simulator", "ord_1/1", domain.GBP(900)))
+	do(payment.Start("simulator", "ord_1/1", domain.GBP(900), domain.Claim{}, time.Now()))
+	do(payment.Start("simulator", "ord_1/1", domain.GBP(900), domain.Claim{}, time.Now()))
 	do(payment.LoseOutcome("simulator", "timeout", time.Unix(60, 0).UTC()))
 	do(payment.Capture("simulator", "ch_1", domain.GBP(900)))
 	do(payment.Capture("simulator", "ch_1", domain.GBP(900)))

@@ -38,7 +38,7 @@ func Example() {
 	go func() { ended <- runner.Run(ctx) }()
 	api := httpapi.New(httpapi.Config{
 		Bus: bus, Log: log, Await: runner.Await, Changes: runner.Changes(),
-		Orders: views, Payments: views, Fulfilments: views, Stock: views, Products: views, Sales: views,
+		Views: views,
 	})
 
 	ask := func(method, path, body string) (answer struct {

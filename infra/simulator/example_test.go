@@ -23,8 +23,8 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	gateway := sim.Gateway()
-	sim.Next(simulator.Capture, "ord_1/1", simulator.LoseReply)
+	gateway := sim.Gateway(simulator.Default)
+	sim.Next(simulator.Capture, simulator.Default, "ord_1/1", simulator.LoseReply)
 
 	_, err = gateway.Capture(ctx, charging.Charge{Order: "ord_1", Key: "ord_1/1", Amount: domain.GBP(900), Token: "tok_visa"})
 	fmt.Println(domain.KindOf(err) == domain.Unknown)

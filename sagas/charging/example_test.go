@@ -51,11 +51,11 @@ func Example() {
 	check(err)
 
 	saga := charging.New(charging.Saga{
-		Gateway: gateway{}, GatewayName: "example",
+		Gateways: charging.OneGateway("example", gateway{}),
 		Orders: local.Orders, Payments: local.Payments, Fulfilments: local.Fulfilments,
 	})
 	for range 2 {
-		_, err = saga.React(ctx, id)
+		_, err = saga.React(ctx, id, false)
 		check(err)
 	}
 	for recorded, err := range log.Read(ctx, payment.Stream(id), 0) {

@@ -46,11 +46,11 @@ func Example() {
 	}
 
 	saga := dispatching.New(dispatching.Saga{
-		Carrier: carrier{}, CarrierName: "example",
+		Carriers: dispatching.OneCarrier("example", carrier{}),
 		Orders: local.Orders, Shipments: local.Shipments, Fulfilments: local.Fulfilments,
 	})
 	for range 2 {
-		_, err = saga.React(ctx, id)
+		_, err = saga.React(ctx, id, false)
 		check(err)
 	}
 	state, _, err := local.Shipments.Load(ctx, "shipment-ord_1")

@@ -34,7 +34,7 @@ func Example() {
 	saga := fulfilling.New(fulfilling.Saga{
 		Bus: local, Orders: local.Orders, Payments: local.Payments, Shipments: local.Shipments, Fulfilments: local.Fulfilments,
 	})
-	_, err := saga.React(ctx, id)
+	_, err := saga.React(ctx, id, false)
 	check(err)
 	for _, s := range []eventlog.Stream{inventory.Stream(domain.DefaultWarehouse), fulfilment.Stream(id)} {
 		for recorded, err := range log.Read(ctx, s, 0) {
