@@ -156,7 +156,7 @@ func payOrder(o *readmodels.Order, e event, f payment.Event) (changed bool, err 
 		if refunded, err = refunded.Add(f.Amount); err != nil {
 			return false, errUnprojectable(e.Recorded, "the refund does not fit: %v", err)
 		}
-	case payment.AttemptStarted, payment.VoidDeferred, payment.RefundStarted, payment.RefundDeferred, payment.RefundFailed:
+	case payment.AttemptStarted, payment.VoidDeferred, payment.RefundStarted, payment.RefundDeferred, payment.RefundFailed, payment.Claimed:
 	}
 	changed = status != o.Status || refunded != o.Refunded
 	o.Status, o.Refunded = status, refunded

@@ -78,6 +78,7 @@ func changePayment(p *readmodels.Payment, f payment.Event) (err error) {
 		wait(readmodels.PaymentRefunding, f.Reason, f.RetryAt)
 	case payment.RefundFailed:
 		wait(readmodels.PaymentStuck, f.Reason, time.Time{})
+	case payment.Claimed: // a call begins; its result will tell
 	}
 	// An empty side of Add takes the other's currency; a payment that only was
 	// deferred has no amount yet and keeps none.

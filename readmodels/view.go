@@ -80,7 +80,7 @@ type Sum struct {
 }
 
 // View describes the rows of one view: everything that stores, compares or copies
-// them is derived from it.
+// them is derived from it. See docs/adr/015.
 type View[V any] struct {
 	layout  Layout
 	columns []Column[V]

@@ -95,7 +95,7 @@ func (p Providers) withDefaults() Providers {
 }
 
 // check refuses providers that this build lacks, and a fleet whose processes would each
-// have a simulator of their own: they would charge an order twice.
+// have a simulator of their own: they would charge an order twice. See docs/adr/014.
 func (p Providers) check(roles Roles) error {
 	if err := checkNames("gateway", "--gateways", p.Gateways, GatewayNames()); err != nil {
 		return err
