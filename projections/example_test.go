@@ -36,7 +36,7 @@ func Example() {
 	row, err := views.Product(ctx, "TEA-1")
 	fmt.Println(row.Name, row.Price, err)
 
-	report, err := runner.Verify(ctx, projections.Products)
+	report, err := runner.Verify(ctx, projections.Products, func(projections.Progress) {})
 	fmt.Println(report.OK(), report.Rows, err)
 	stop()
 	fmt.Println(<-ended)

@@ -44,7 +44,8 @@ func Example() {
 	ask := func(method, path, body string) (answer struct {
 		Name, Title string
 		Position    int64
-	}) {
+	},
+	) {
 		request := httptest.NewRequest(method, path, strings.NewReader(body))
 		request.Header.Set("Content-Type", "application/json")
 		recorder := httptest.NewRecorder()

@@ -49,7 +49,7 @@ type Log struct {
 	verified    chan struct{}                   // nothing more is verified
 	damage      struct {
 		sync.Mutex
-		met     *scrub.Damage // the first
+		met     *scrub.DamageError // the first
 		started bool          // it stops the log, and not only the start
 	}
 

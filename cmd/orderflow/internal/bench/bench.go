@@ -16,7 +16,7 @@ import (
 	"orderflow/domain"
 )
 
-// BenchCmd measures this machine against the budgets.
+// Command measures this machine against the budgets.
 type Command struct {
 	Names []string `arg:"" optional:"" name:"NAME" help:"accept, confirm, append, read, rebuild, replay, start, memory, growth; all if none is named. With --eventstore: ${storebench}."`
 	target.EventStoreFlag
@@ -132,6 +132,8 @@ func profile(path string) (stop func(), err error) {
 	}, nil
 }
 
+// Choose returns the benchmarks that are named, all of them if none is, in the order in
+// which they are measured.
 func (c *Command) Choose() ([]benchmark, error) {
 	if c.Scale < MinScale {
 		return nil, domain.Errorf(domain.Invalid, "A scale below %d orders says nothing.", MinScale)

@@ -160,6 +160,7 @@ func (r *StoreReport) measured(measure func() (Figure, error)) (StoreFigure, err
 	return is, err
 }
 
+// Show writes the figures for a person.
 func (r *StoreReport) Show(w io.Writer) error {
 	server := "elsewhere: its processor time is not known"
 	if r.Server != nil {
