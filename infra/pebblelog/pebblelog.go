@@ -50,7 +50,7 @@ type Log struct {
 	damage      struct {
 		sync.Mutex
 		met     *scrub.DamageError // the first
-		started bool          // it stops the log, and not only the start
+		started bool               // it stops the log, and not only the start
 	}
 
 	readers sync.RWMutex // held for reading while the database is read
