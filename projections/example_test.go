@@ -23,10 +23,10 @@ func Example() {
 
 	dir, err := os.MkdirTemp("", "views")
 	check(err)
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	views, err := sqlite.Open(ctx, dir, nil)
 	check(err)
-	defer views.Close()
+	defer func() { _ = views.Close() }()
 
 	runner := projections.NewRunner(projections.Config{Log: log, Views: views})
 	running, stop := context.WithCancel(ctx)

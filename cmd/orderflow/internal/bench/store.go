@@ -150,10 +150,10 @@ func (b *Bench) findStore(ctx context.Context) (*StoreReport, error) {
 
 // measured takes the processor times of both sides beside a measurement.
 func (r *StoreReport) measured(measure func() (Figure, error)) (StoreFigure, error) {
-	client, server := OwnCPU(), r.Server.Cpu()
+	client, server := OwnCPU(), r.Server.CPU()
 	f, err := measure()
 	is := StoreFigure{Unit: f.Unit, Value: f.Value, Detail: f.Detail, ClientCPU: (OwnCPU() - client).Seconds()}
-	if now := r.Server.Cpu(); now > 0 && server > 0 {
+	if now := r.Server.CPU(); now > 0 && server > 0 {
 		seconds := (now - server).Seconds()
 		is.ServerCPU = &seconds
 	}
