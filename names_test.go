@@ -188,6 +188,7 @@ var retiredNames = []retired{
 	{"newHeads", "infra/pebblelog", "newHeadCache"},
 	{"readWitness", "infra/pebblelog", "readSignedCheckpoint"},
 	{"witness", "infra/pebblelog", "signedCheckpoint"},
+	{"Damage", "infra/pebblelog/scrub", "DamageError"},
 	{"Bare", "infra/postgres", "Baseline"},
 	{"bareBatchRows", "infra/postgres", "baselineBatchRows"},
 	{"bindStand", "infra/postgres", "bindCheckpoint"},

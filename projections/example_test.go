@@ -23,10 +23,10 @@ func Example() {
 
 	dir, err := os.MkdirTemp("", "views")
 	check(err)
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	views, err := sqlite.Open(ctx, dir, nil)
 	check(err)
-	defer views.Close()
+	defer func() { _ = views.Close() }()
 
 	runner := projections.NewRunner(projections.Config{Log: log, Views: views})
 	running, stop := context.WithCancel(ctx)
@@ -36,7 +36,7 @@ func Example() {
 	row, err := views.Product(ctx, "TEA-1")
 	fmt.Println(row.Name, row.Price, err)
 
-	report, err := runner.Verify(ctx, projections.Products, nil)
+	report, err := runner.Verify(ctx, projections.Products, func(projections.Progress) {})
 	fmt.Println(report.OK(), report.Rows, err)
 	stop()
 	fmt.Println(<-ended)

@@ -11,13 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"orderflow/cmd/orderflow/internal/node"
-
 	"go.uber.org/goleak"
 
 	"orderflow/cmd/orderflow/internal/audit"
 	"orderflow/cmd/orderflow/internal/bench"
 	"orderflow/cmd/orderflow/internal/client"
+	"orderflow/cmd/orderflow/internal/node"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
 	"orderflow/domain/order"

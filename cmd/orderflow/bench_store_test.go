@@ -161,12 +161,12 @@ func TestServerIsFoundByItsPort(t *testing.T) {
 		}
 	}
 	s, before := bench.ServerOf(at), bench.OwnCPU()
-	for first := s.Cpu(); s.Cpu() < first+2*time.Second/bench.ClockTicks; { //nolint:revive // asking is work
+	for first := s.CPU(); s.CPU() < first+2*time.Second/bench.ClockTicks; { //nolint:revive // asking is work
 	}
-	if used := bench.OwnCPU() - before; used <= 0 || s.Cpu() > 2*bench.OwnCPU()+time.Second {
-		t.Errorf("/proc says %s, the system %s", s.Cpu(), bench.OwnCPU())
+	if used := bench.OwnCPU() - before; used <= 0 || s.CPU() > 2*bench.OwnCPU()+time.Second {
+		t.Errorf("/proc says %s, the system %s", s.CPU(), bench.OwnCPU())
 	}
-	if (*bench.LocalServer)(nil).Cpu() != 0 {
+	if (*bench.LocalServer)(nil).CPU() != 0 {
 		t.Error("a server elsewhere has a processor time")
 	}
 }

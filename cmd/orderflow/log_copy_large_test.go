@@ -3,7 +3,6 @@ package main_test
 import (
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -254,7 +253,7 @@ func appendsToADirectory(t *testing.T) float64 {
 
 func appendsToANode(t *testing.T, binary program) float64 {
 	t.Helper()
-	log, err := eventstoredb.Open(startStore(t, binary).connection, eventstoredb.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	log, err := eventstoredb.Open(startStore(t, binary).connection, eventstoredb.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

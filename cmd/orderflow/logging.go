@@ -5,9 +5,9 @@ import (
 	"log/slog"
 	"time"
 
-	"orderflow/cmd/orderflow/internal/terminal"
-
 	"github.com/lmittmann/tint"
+
+	"orderflow/cmd/orderflow/internal/terminal"
 )
 
 // inSeconds names the unit of durations, which JSON would write as bare

@@ -5,9 +5,8 @@ import (
 	"strconv"
 	"testing"
 
-	"orderflow/commands/aggregate/aggregatetest"
-
 	"orderflow/commands/aggregate"
+	"orderflow/commands/aggregate/aggregatetest"
 	"orderflow/domain/decider"
 	"orderflow/domain/eventlog"
 )

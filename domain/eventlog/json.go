@@ -67,7 +67,7 @@ type JSONReader struct {
 	fallback bool
 }
 
-// NewPlainReader reads data, and keeps nothing of it.
+// NewJSONReader returns a reader of data. It keeps nothing of data.
 func NewJSONReader(data []byte) *JSONReader { return &JSONReader{rest: data} }
 
 // Done reports whether everything was read and was as expected.

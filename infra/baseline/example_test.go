@@ -16,7 +16,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	perSecond, err := baseline.PebbleCommits(dir, &pebble.Options{}, []byte("an event"), 4, 50*time.Millisecond)
 	fmt.Println(perSecond > 0, err)
 	// Output: true <nil>

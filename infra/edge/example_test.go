@@ -16,7 +16,7 @@ import (
 func Example() {
 	dir, err := os.MkdirTemp("", "edge")
 	check(err)
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	issuer, err := edge.OpenDevIssuer(dir)
 	check(err)
 	guard, err := edge.New(context.Background(), edge.Options{
@@ -27,7 +27,7 @@ func Example() {
 		},
 	})
 	check(err)
-	defer guard.Close()
+	defer func() { _ = guard.Close() }()
 	api := guard.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, _ := commands.CallerOf(r.Context())
 		fmt.Fprint(w, caller.Customer)
@@ -36,7 +36,7 @@ func Example() {
 	token, err := issuer.Token("ada@example.com", "ada", []string{commands.ScopeOrders}, time.Hour)
 	check(err)
 	for _, authorization := range []string{"Bearer " + token, "Bearer forged"} {
-		request := httptest.NewRequest(http.MethodGet, "/v1/orders", nil)
+		request := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/orders", nil)
 		request.Header.Set("Authorization", authorization)
 		answer := httptest.NewRecorder()
 		api.ServeHTTP(answer, request)

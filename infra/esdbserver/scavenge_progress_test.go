@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
-
 	"google.golang.org/grpc/metadata"
 
 	"orderflow/infra/esdbserver"

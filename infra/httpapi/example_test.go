@@ -26,12 +26,12 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	views, err := sqlite.Open(context.Background(), dir, nil)
 	if err != nil {
 		panic(err)
 	}
-	defer views.Close()
+	defer func() { _ = views.Close() }()
 	runner := projections.NewRunner(projections.Config{Log: log, Views: views})
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error)
@@ -44,8 +44,9 @@ func Example() {
 	ask := func(method, path, body string) (answer struct {
 		Name, Title string
 		Position    int64
-	}) {
-		request := httptest.NewRequest(method, path, strings.NewReader(body))
+	},
+	) {
+		request := httptest.NewRequestWithContext(context.Background(), method, path, strings.NewReader(body))
 		request.Header.Set("Content-Type", "application/json")
 		recorder := httptest.NewRecorder()
 		api.ServeHTTP(recorder, request)

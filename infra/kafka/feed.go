@@ -116,7 +116,7 @@ func (f *Feed) Handle(m *message.Message) error {
 	return nil
 }
 
-// Settled implements sagas.Acker.
+// Ack implements sagas.Acker.
 func (f *Feed) Ack(p eventlog.Position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

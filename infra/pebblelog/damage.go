@@ -52,7 +52,7 @@ func refused(dir string, r *RefusedError) error {
 
 // corrupted handles damage that the database reports while it reads.
 func (l *Log) corrupted(info pebble.DataCorruptionInfo) {
-	d := &scrub.Damage{Table: l.files.fs.PathBase(info.Path), Offset: -1, Holds: describeKeys(info.Bounds.Start, info.Bounds.End.Key), Reason: info.Details}
+	d := &scrub.DamageError{Table: l.files.fs.PathBase(info.Path), Offset: -1, Holds: describeKeys(info.Bounds.Start, info.Bounds.End.Key), Reason: info.Details}
 	if levels := l.levels.Load(); levels != nil {
 		for _, t := range scrub.NewestFirst(*levels) {
 			if t.Name == d.Table {
@@ -66,7 +66,7 @@ func (l *Log) corrupted(info pebble.DataCorruptionInfo) {
 // damaged stops the log for good, as a failed disk does; during the start it makes
 // the start fail instead. It saves the table's name, so that the next start
 // verifies that table first however large the log is.
-func (l *Log) damaged(d *scrub.Damage) {
+func (l *Log) damaged(d *scrub.DamageError) {
 	l.damage.Lock()
 	first, started := l.damage.met == nil, l.damage.started
 	if first {

@@ -15,7 +15,7 @@ func Example() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "log")
 	check(err)
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
 	log, err := pebblelog.Open(dir, pebblelog.Options{})
 	check(err)

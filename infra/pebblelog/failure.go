@@ -14,7 +14,7 @@ func (l *Log) fail(err error) {
 		l.cause = err
 		close(l.failed)
 		line := scrub.OneLine(err.Error())
-		if _, ok := errors.AsType[*scrub.Damage](err); ok {
+		if _, ok := errors.AsType[*scrub.DamageError](err); ok {
 			l.opts.Logger.Error("the event log is damaged and takes no appends; stop the node and restore the log from a backup", "damage", line)
 			l.opts.Hooks.ReadOnly("the log is damaged: " + line)
 			return
@@ -35,7 +35,7 @@ func (l *Log) hasFailed() bool {
 
 // failure returns the error for appends after the log has failed.
 func (l *Log) failure() error {
-	if d, ok := errors.AsType[*scrub.Damage](l.cause); ok {
+	if d, ok := errors.AsType[*scrub.DamageError](l.cause); ok {
 		return domain.Wrap(domain.ReadOnly, d, "The event log is damaged. Nothing is taken until it is restored; reads go on where they can")
 	}
 	return domain.Wrap(domain.ReadOnly, l.cause, "The disk of the event log failed. Nothing is taken until the node is restarted; reads go on")

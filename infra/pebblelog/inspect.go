@@ -72,7 +72,7 @@ func Verify(ctx context.Context, dir string, opts Options, progress func(at, end
 		err = nil
 	}
 	r.End = l.last
-	if err := l.inspect(ctx, &r, func(d *scrub.Damage) { r.add(d) }, progress); err != nil {
+	if err := l.inspect(ctx, &r, func(d *scrub.DamageError) { r.add(d) }, progress); err != nil {
 		return r, err
 	}
 	if witnessErr == nil && r.Broken == 0 {
@@ -89,12 +89,12 @@ func Verify(ctx context.Context, dir string, opts Options, progress func(at, end
 func (l *Log) Verify(ctx context.Context, progress func(at, end eventlog.Position)) (r Report, err error) {
 	r.End, _ = l.tail.position()
 	r.Checkpoint = eventlog.Position(l.checkpointer.last.Load())
-	err = l.inspect(ctx, &r, func(d *scrub.Damage) { r.add(d); l.damaged(d) }, progress)
+	err = l.inspect(ctx, &r, func(d *scrub.DamageError) { r.add(d); l.damaged(d) }, progress)
 	return r, err
 }
 
 // inspect reads all tables, all records and all indexes up to r.End.
-func (l *Log) inspect(ctx context.Context, r *Report, found func(*scrub.Damage), progress func(at, end eventlog.Position)) error {
+func (l *Log) inspect(ctx context.Context, r *Report, found func(*scrub.DamageError), progress func(at, end eventlog.Position)) error {
 	levels, err := scrub.LiveTables(l.db, describeKeys)
 	if err != nil {
 		return domain.Wrap(domain.Internal, err, "The tables of the log cannot be listed")
@@ -107,7 +107,7 @@ func (l *Log) inspect(ctx context.Context, r *Report, found func(*scrub.Damage),
 			return err
 		}
 		sp, ok, err := s.Next(math.MaxInt64)
-		if d, broken := errors.AsType[*scrub.Damage](err); broken {
+		if d, broken := errors.AsType[*scrub.DamageError](err); broken {
 			found(d)
 			continue
 		}

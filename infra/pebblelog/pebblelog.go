@@ -49,8 +49,8 @@ type Log struct {
 	verified    chan struct{}                   // nothing more is verified
 	damage      struct {
 		sync.Mutex
-		met     *scrub.Damage // the first
-		started bool          // it stops the log, and not only the start
+		met     *scrub.DamageError // the first
+		started bool               // it stops the log, and not only the start
 	}
 
 	readers sync.RWMutex // held for reading while the database is read

@@ -60,7 +60,7 @@ func (l *Log) verifyTables() error {
 	l.scrub = l.newScrub(tables)
 	if err := l.scrub.UpTo(limit); err != nil {
 		l.scrub.Close()
-		if d, ok := errors.AsType[*scrub.Damage](err); ok {
+		if d, ok := errors.AsType[*scrub.DamageError](err); ok {
 			l.damaged(d)
 		}
 		return err
@@ -79,7 +79,7 @@ func (l *Log) verifyRest() {
 	var buffer []byte
 	for !l.hasFailed() {
 		sp, ok, err := l.scrub.Next(l.scrub.Given() + 1)
-		if d, broken := errors.AsType[*scrub.Damage](err); broken {
+		if d, broken := errors.AsType[*scrub.DamageError](err); broken {
 			l.damaged(d)
 			return
 		}
@@ -133,7 +133,7 @@ func (l *Log) verifyContinuity() error {
 		}
 		_, closer, err := l.db.Get(eventKey(p + 1))
 		if errors.Is(err, pebble.ErrNotFound) {
-			return &scrub.Damage{Reason: fmt.Errorf("the log ends at position %d, but the event at position %d is missing", l.last, p+1)}
+			return &scrub.DamageError{Reason: fmt.Errorf("the log ends at position %d, but the event at position %d is missing", l.last, p+1)}
 		}
 		if err != nil {
 			return broken(p+1, err)

@@ -18,7 +18,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	sim, err := simulator.Open(dir, simulator.Options{})
 	if err != nil {
 		panic(err)

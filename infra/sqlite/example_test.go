@@ -16,7 +16,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	for range 2 {
 		checkpoints, err := sqlite.OpenCheckpoints(ctx, dir, nil)
 		if err != nil {

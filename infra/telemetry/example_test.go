@@ -2,6 +2,7 @@ package telemetry_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +19,7 @@ func Example() {
 	metrics.RequestEnded(http.MethodPost, "/v1/orders", http.StatusAccepted, 3*time.Millisecond)
 
 	answer := httptest.NewRecorder()
-	metrics.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	metrics.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/metrics", nil))
 	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
 		if strings.Contains(lines.Text(), "requests_total{") {
 			fmt.Println(lines.Text())

@@ -23,7 +23,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	server := fitness.Server{Conn: conn, Stream: "orderflow_check-1", Categories: []string{"order"}, Now: time.Now}
 	for _, f := range server.Look(context.Background()) {
 		fmt.Println(f.Subject, f.State)

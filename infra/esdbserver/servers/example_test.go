@@ -24,7 +24,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	version, _, err := fitness.Version(context.Background(), conn)
 	fmt.Println(version, err)
 	// Output:

@@ -22,7 +22,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	first := strict.Questions()[0]
 	answer, err := first.Put(context.Background(), conn)
 	fmt.Println(first.Part, first.Fits(answer), err)

@@ -18,7 +18,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer admin.Close()
+	defer func() { _ = admin.Close() }()
 	fmt.Println(admin.Add(ctx, userclient.User{Login: "orderflow"}, "secret"))
 	fmt.Println(admin.Grant(ctx, "orderflow"))
 	users, err := admin.List(ctx)

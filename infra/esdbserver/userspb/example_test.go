@@ -22,7 +22,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	users := userspb.NewUsersClient(conn)
 	_, err = users.Create(context.Background(), &userspb.CreateReq{Options: &userspb.CreateReq_Options{LoginName: "ada", Password: "secret", FullName: "Ada"}})
 	fmt.Println(err)

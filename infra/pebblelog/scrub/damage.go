@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Damage is the error for one place of the database that does not hold what was written.
-type Damage struct {
+// DamageError is the error for one place of the database that does not hold what was written.
+type DamageError struct {
 	Table  string // the file's name; empty if the damage is in no table
 	Level  int
 	Offset int64  // of the block in the file, -1 if it is not known
@@ -15,7 +15,7 @@ type Damage struct {
 }
 
 // Error names the place and the cause in one line.
-func (d *Damage) Error() string {
+func (d *DamageError) Error() string {
 	if d.Table == "" {
 		return OneLine(d.Reason.Error())
 	}
@@ -27,7 +27,7 @@ func (d *Damage) Error() string {
 }
 
 // Unwrap returns the cause.
-func (d *Damage) Unwrap() error { return d.Reason }
+func (d *DamageError) Unwrap() error { return d.Reason }
 
 // MaxLineBytes bounds the cause of an error that the operator reads: the
 // database writes causes over many lines, with stacks.

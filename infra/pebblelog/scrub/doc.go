@@ -2,5 +2,5 @@
 // block with its checksum. It knows nothing of the event log that the tables
 // hold; package pebblelog decides when to scrub and what damage means.
 //
-//	LiveTables ─► NewestFirst ─► New ─► Next ─► Span.Check ─► Damage
+//	LiveTables ─► NewestFirst ─► New ─► Next ─► Span.Check ─► DamageError
 package scrub

@@ -30,7 +30,7 @@ func Example() {
 		if !ok {
 			break
 		}
-		buffer = span.Check(buffer, func(d *scrub.Damage) { fmt.Println("damaged:", d) })
+		buffer = span.Check(buffer, func(d *scrub.DamageError) { fmt.Println("damaged:", d) })
 	}
 	fmt.Println(s.Totals().Tables, "table,", s.Totals().Blocks > 0)
 	s.Close()

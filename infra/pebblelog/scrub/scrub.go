@@ -59,7 +59,7 @@ func New(fs vfs.FS, dir string, options sstable.ReaderOptions, live func(Table) 
 }
 
 // Next returns the next span to check; ok is false at the end, or once spans of
-// limit bytes were returned. The error is a [Damage] if a table cannot be read.
+// limit bytes were returned. The error is a [DamageError] if a table cannot be read.
 func (s *Scrub) Next(limit int64) (sp Span, ok bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,7 +92,7 @@ func (s *Scrub) Next(limit int64) (sp Span, ok bool, err error) {
 	return sp, true, nil
 }
 
-// UpTo checks about limit bytes on all processors and returns the first [Damage]
+// UpTo checks about limit bytes on all processors and returns the first [DamageError]
 // or other error.
 func (s *Scrub) UpTo(limit int64) error {
 	var first firstError
@@ -108,7 +108,7 @@ func (s *Scrub) UpTo(limit int64) error {
 				if !ok {
 					return
 				}
-				buffer = sp.Check(buffer, func(d *Damage) { first.set(d) })
+				buffer = sp.Check(buffer, func(d *DamageError) { first.set(d) })
 			}
 		})
 	}

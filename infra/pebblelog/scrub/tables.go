@@ -84,7 +84,7 @@ type Span struct {
 }
 
 // openTable reads the layout of a table and returns its blocks in spans. The
-// error is a [Damage] if the layout cannot be read.
+// error is a [DamageError] if the layout cannot be read.
 func openTable(fsys vfs.FS, dir string, t Table, opts sstable.ReaderOptions) (spans []Span, err error) {
 	file, err := fsys.Open(fsys.PathJoin(dir, t.Name), vfs.SequentialReadsOption)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -168,7 +168,7 @@ func spansOf(tf *tableFile, blocks []block.Handle) (spans []Span) {
 
 // Check compares the blocks of a span with their checksums and calls found for
 // each broken one. It returns its buffer for the next span.
-func (s Span) Check(buffer []byte, found func(*Damage)) []byte {
+func (s Span) Check(buffer []byte, found func(*DamageError)) []byte {
 	defer s.release()
 	if int64(cap(buffer)) < s.Bytes {
 		buffer = make([]byte, max(s.Bytes, spanBytes))
@@ -209,6 +209,6 @@ func (s Span) release() {
 }
 
 // Broken returns the damage of a table; offset is that of the block, -1 if it is not known.
-func (t Table) Broken(offset int64, err error) *Damage {
-	return &Damage{Table: t.Name, Level: t.Level, Offset: offset, Holds: t.describe(t.First, t.Last), Reason: err}
+func (t Table) Broken(offset int64, err error) *DamageError {
+	return &DamageError{Table: t.Name, Level: t.Level, Offset: offset, Holds: t.describe(t.First, t.Last), Reason: err}
 }

@@ -15,9 +15,10 @@ import (
 	"orderflow/projections"
 )
 
-// admin asks a running server for an operator's work.
+// Client asks a running server to do an operator's work.
 type Client struct{ base string }
 
+// New returns a client of the server at base, a URL.
 func New(base string) Client { return Client{strings.TrimRight(base, "/")} }
 
 // Status implements views.
@@ -35,6 +36,7 @@ func (a Client) Verify(ctx context.Context, group string, _ func(projections.Pro
 	return r, a.ask(ctx, http.MethodPost, groupPath(VerifyPath, group), &r)
 }
 
+// AskReplay has the server at base add up its whole log.
 func AskReplay(ctx context.Context, base string) (r audit.Replayed, err error) {
 	return r, New(base).ask(ctx, http.MethodPost, ReplayPath, &r)
 }

@@ -12,13 +12,15 @@ type LogCopied struct {
 	Log  string `json:"log"`
 }
 
+// LogReport is the result of verifying a log: of the embedded one its own report, of one
+// that is served what its reader found.
 type LogReport struct {
 	OK bool `json:"ok"`
 	pebblelog.Report
 	ServedReport
 }
 
-// AdminError is how an error of administration is answered.
+// Error is the body of an answer that is an error.
 type Error struct {
 	Kind domain.Kind `json:"kind"`
 	Text string      `json:"text"`

@@ -103,6 +103,7 @@ type Continuity struct {
 	Holes Holes
 }
 
+// NewContinuity returns a Continuity that has seen no stream.
 func NewContinuity() *Continuity {
 	return &Continuity{
 		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},

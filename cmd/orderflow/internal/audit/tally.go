@@ -42,6 +42,7 @@ type turn struct {
 	status order.Status
 }
 
+// NewTally returns a Tally of nothing.
 func NewTally() *Tally {
 	return &Tally{captured: map[string]int64{}, refunded: map[string]int64{}}
 }
@@ -97,6 +98,7 @@ func errUnread(r eventlog.Recorded) error {
 	return domain.Errorf(domain.Internal, "The event at position %d, %s of %s, is of a type this build does not know; use a newer one.", r.Position, r.Type, r.Stream)
 }
 
+// TakeOrder adds an event of an order.
 func (t *Tally) TakeOrder(r eventlog.Recorded, e order.Event) {
 	s := r.Stream
 	switch e := e.(type) {
@@ -137,6 +139,7 @@ func (t *Tally) takeStock(e inventory.Event) error {
 	return nil
 }
 
+// TakePayment adds an event of a payment. A sum that does not fit is an error.
 func (t *Tally) TakePayment(e payment.Event) error {
 	switch e := e.(type) {
 	case payment.Captured:
@@ -205,6 +208,7 @@ type Replayed struct {
 	Holes
 }
 
+// Result returns the sums, with the number of orders by status.
 func (t *Tally) Result(orders map[order.Status]int64) Replayed {
 	captured, refunded := maps.Clone(t.captured), maps.Clone(t.refunded)
 	for _, sum := range []map[string]int64{t.captured, t.refunded} {

@@ -16,7 +16,7 @@ import (
 	"orderflow/domain"
 )
 
-// BenchCmd measures this machine against the budgets.
+// Command measures this machine against the budgets.
 type Command struct {
 	Names []string `arg:"" optional:"" name:"NAME" help:"accept, confirm, append, read, rebuild, replay, start, memory, growth; all if none is named. With --eventstore: ${storebench}."`
 	target.EventStoreFlag
@@ -56,16 +56,16 @@ func (f Figure) Judge(also bool) Figure {
 	return f
 }
 
-// benchmark is one budget and how it is measured.
-type benchmark struct {
+// Benchmark is one budget and how it is measured.
+type Benchmark struct {
 	Name    string
 	measure func(*Bench, context.Context) (Figure, error)
 }
 
 // benchmarks lists all budgets in the order in which they are measured: the
 // last ones share a large log.
-func benchmarks() []benchmark {
-	return []benchmark{
+func benchmarks() []Benchmark {
+	return []Benchmark{
 		{"append", (*Bench).append},
 		{"accept", (*Bench).accept},
 		{"read", (*Bench).read},
@@ -132,7 +132,9 @@ func profile(path string) (stop func(), err error) {
 	}, nil
 }
 
-func (c *Command) Choose() ([]benchmark, error) {
+// Choose returns the benchmarks that are named, all of them if none is, in the order in
+// which they are measured.
+func (c *Command) Choose() ([]Benchmark, error) {
 	if c.Scale < MinScale {
 		return nil, domain.Errorf(domain.Invalid, "A scale below %d orders says nothing.", MinScale)
 	}
@@ -149,7 +151,7 @@ func (c *Command) Choose() ([]benchmark, error) {
 			return nil, domain.Errorf(domain.Invalid, "There is no benchmark %q; see `orderflow bench --help`.", name)
 		}
 	}
-	var chosen []benchmark
+	var chosen []Benchmark
 	for _, name := range order {
 		if len(c.Names) == 0 || slices.Contains(c.Names, name) {
 			chosen = append(chosen, all[slices.Index(order, name)])

@@ -29,7 +29,7 @@ const (
 	storeShare = 10
 )
 
-// ran is what a run of orders showed.
+// Outcome is the measurement of a run of orders.
 type Outcome struct {
 	PerSecond float64
 	p99       time.Duration

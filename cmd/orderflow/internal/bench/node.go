@@ -48,6 +48,8 @@ type Bench struct {
 	nodes  int
 }
 
+// New returns a Bench in a temporary folder. store is the connection string of the event
+// store to measure, or empty; progress goes to w.
 func New(scale int, store string, w io.Writer) (*Bench, error) {
 	dir, err := os.MkdirTemp("", "orderflow-bench-")
 	if err != nil {
@@ -60,6 +62,7 @@ func New(scale int, store string, w io.Writer) (*Bench, error) {
 	return b, nil
 }
 
+// Close removes the folder.
 func (b *Bench) Close() { _ = os.RemoveAll(b.dir) }
 
 // say tells a person what is going on.
@@ -69,6 +72,7 @@ func (b *Bench) say(what string) {
 	}
 }
 
+// Folder returns the path of a data directory that is not there yet.
 func (b *Bench) Folder() string {
 	b.nodes++
 	return filepath.Join(b.dir, fmt.Sprintf("node-%d", b.nodes))
@@ -97,6 +101,7 @@ func (b *Bench) openLog(ctx context.Context, dir string) (node.EventLog, error) 
 	return node.OpenLog(ctx, node.Config{Data: dir, EventStore: b.store}, slog.New(slog.DiscardHandler), node.LogHooks{})
 }
 
+// SKU returns the name of the i-th article.
 func SKU(i int) domain.SKU { return domain.SKU(fmt.Sprintf("BENCH-%03d", i)) }
 
 // Furnish lists what an order of the benchmark holds, and stocks more than it will ever sell.

@@ -85,8 +85,8 @@ func processOf(sockets map[string]bool) (pid int, ok bool) {
 	return 0, false
 }
 
-// Cpu returns the processor time that the server has used; 0 if it cannot be told.
-func (s *LocalServer) Cpu() time.Duration {
+// CPU returns the processor time that the server has used; 0 if it cannot be told.
+func (s *LocalServer) CPU() time.Duration {
 	if s == nil {
 		return 0
 	}

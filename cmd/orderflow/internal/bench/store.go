@@ -150,16 +150,17 @@ func (b *Bench) findStore(ctx context.Context) (*StoreReport, error) {
 
 // measured takes the processor times of both sides beside a measurement.
 func (r *StoreReport) measured(measure func() (Figure, error)) (StoreFigure, error) {
-	client, server := OwnCPU(), r.Server.Cpu()
+	client, server := OwnCPU(), r.Server.CPU()
 	f, err := measure()
 	is := StoreFigure{Unit: f.Unit, Value: f.Value, Detail: f.Detail, ClientCPU: (OwnCPU() - client).Seconds()}
-	if now := r.Server.Cpu(); now > 0 && server > 0 {
+	if now := r.Server.CPU(); now > 0 && server > 0 {
 		seconds := (now - server).Seconds()
 		is.ServerCPU = &seconds
 	}
 	return is, err
 }
 
+// Show writes the figures for a person.
 func (r *StoreReport) Show(w io.Writer) error {
 	server := "elsewhere: its processor time is not known"
 	if r.Server != nil {

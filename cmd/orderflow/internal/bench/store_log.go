@@ -46,7 +46,7 @@ func defaultStoreSizes() StoreSizes {
 // storeWriters are the numbers of writers that append at once.
 func storeWriters() []int { return []int{1, 8, 64} }
 
-// BenchEvent is an event of the size of an order.
+// Event returns an event of the size of an order.
 func Event(s eventlog.Stream, i int, data []byte) eventlog.Pending {
 	return eventlog.Pending{ID: eventlog.NewEventID("bench", s, i), Type: "bench.v1", Data: data}
 }
@@ -185,7 +185,7 @@ func (b *Bench) storeImport(ctx context.Context) (Figure, error) {
 	}, nil
 }
 
-// BenchHistory returns the orders that are imported: the same ones in every run.
+// History returns the orders that are imported: the same ones in every run.
 func History() (h retail.History) {
 	chance := rand.New(rand.NewPCG(StoreOrders, StoreLines)) //nolint:gosec // reproducible chance
 	for i := range storeArticles {

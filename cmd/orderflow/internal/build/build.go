@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 )
 
+// Build names the source and the tools that the program was made from.
 type Build struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision,omitempty"`
@@ -13,6 +14,7 @@ type Build struct {
 	Platform string `json:"platform"`
 }
 
+// ReadBuild returns the build of this program.
 func ReadBuild() Build {
 	b := Build{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()

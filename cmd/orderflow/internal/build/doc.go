@@ -1,2 +1,2 @@
-// package build says which build of the program this is.
+// Package build says which build of the program this is.
 package build

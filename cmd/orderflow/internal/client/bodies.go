@@ -10,17 +10,20 @@ import (
 	"orderflow/domain"
 )
 
+// PlaceLine is an article and how many units of it.
 type PlaceLine struct {
 	SKU      string `json:"sku"`
 	Quantity int64  `json:"quantity"`
 }
 
+// PlaceBody is the body of a request to place an order.
 type PlaceBody struct {
 	Customer     string      `json:"customer"`
 	Lines        []PlaceLine `json:"lines"`
 	PaymentToken string      `json:"payment_token"`
 }
 
+// OrderPath returns the path of an order.
 func OrderPath(id string) string { return "/v1/orders/" + url.PathEscape(id) }
 
 // Order reads one order; the query may say as of when.
@@ -45,19 +48,23 @@ func (a AsOf) Query(q url.Values) url.Values {
 	return q
 }
 
+// ReceiptBody is the body of a request to receive stock.
 type ReceiptBody struct {
 	Warehouse string      `json:"warehouse,omitempty"`
 	Units     []PlaceLine `json:"units"`
 }
 
+// ProductBody is the body of a request to list a product.
 type ProductBody struct {
 	SKU   string       `json:"sku"`
 	Name  string       `json:"name"`
 	Price domain.Money `json:"price"`
 }
 
+// ProductPath returns the path of a product.
 func ProductPath(sku string) string { return "/v1/products/" + url.PathEscape(sku) }
 
+// ReturnLine is a line of an order and how many units of it are returned.
 type ReturnLine struct {
 	Line     int   `json:"line"`
 	Quantity int64 `json:"quantity"`

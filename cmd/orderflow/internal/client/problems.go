@@ -62,6 +62,7 @@ func kindOfProblem(p problem) domain.Kind {
 	return KindOfStatus(p.Status)
 }
 
+// KindOfStatus returns the kind of error that an HTTP status stands for.
 func KindOfStatus(status int) domain.Kind {
 	switch {
 	case status == http.StatusNotFound, status == http.StatusGone:

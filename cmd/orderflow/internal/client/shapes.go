@@ -10,6 +10,7 @@ import (
 // The API's answers as this client reads them. Fields it does not know are
 // left out, so that an older client reads a newer server.
 
+// Result is the outcome of placing an order, as far as it is known.
 type Result struct {
 	OrderID   string     `json:"order_id"`
 	Status    string     `json:"status"`
@@ -42,6 +43,7 @@ type orderLine struct {
 	Returned   int64  `json:"returned,omitempty"`
 }
 
+// OrderView is an order.
 type OrderView struct {
 	OrderID   string       `json:"order_id"`
 	Customer  string       `json:"customer"`
@@ -62,6 +64,7 @@ type OrderView struct {
 	Position  int64        `json:"position"`
 }
 
+// EventView is an event of an order's streams.
 type EventView struct {
 	Position    int64           `json:"position"`
 	Stream      string          `json:"stream"`
@@ -77,6 +80,7 @@ type EventView struct {
 	Data        json.RawMessage `json:"data"`
 }
 
+// StockView is the stock of one article in one warehouse.
 type StockView struct {
 	Warehouse string `json:"warehouse"`
 	SKU       string `json:"sku"`
@@ -90,6 +94,7 @@ type StockView struct {
 	Position  int64  `json:"position"`
 }
 
+// ProductView is a product.
 type ProductView struct {
 	SKU      string       `json:"sku"`
 	Name     string       `json:"name"`
@@ -99,6 +104,7 @@ type ProductView struct {
 	Position int64        `json:"position"`
 }
 
+// Receipt is the answer to a command that is not about an order.
 type Receipt struct {
 	Stream   string `json:"stream"`
 	Version  int64  `json:"version"`
@@ -106,6 +112,7 @@ type Receipt struct {
 	Changed  bool   `json:"changed"`
 }
 
+// Page is one page of a list; Next is the cursor of the next one.
 type Page[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next,omitempty"`

@@ -1,3 +1,4 @@
 package client
 
-const OutcomeWait = "10" // seconds a customer waits for an outcome
+// OutcomeWait is how long a customer waits for an outcome, in seconds.
+const OutcomeWait = "10"

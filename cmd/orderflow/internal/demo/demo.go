@@ -26,7 +26,7 @@ const (
 	demoSettleTime = time.Minute
 )
 
-// DemoCmd shows the system at work.
+// Command shows the system at work.
 type Command struct {
 	Orders int    `help:"How many orders to place." default:"300"`
 	Exit   bool   `help:"End when everything has settled instead of serving on."`

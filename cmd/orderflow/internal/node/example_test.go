@@ -18,7 +18,7 @@ func Example() {
 	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "node")
 	check(err)
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	app, err := node.New(ctx, node.Config{Data: dir}, slog.New(slog.DiscardHandler))
 	check(err)
 

@@ -21,7 +21,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	t := target.Target{Source: target.Source{Data: filepath.Join(dir, "shop")}}
 	list := func(ctx context.Context, c *client.Client) error {
 		var page client.Page[client.ProductView]

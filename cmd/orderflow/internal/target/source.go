@@ -8,8 +8,8 @@ import (
 	"orderflow/cmd/orderflow/internal/node"
 )
 
-// node says whose log and views a subcommand works on: a running server's, or
-// a data directory that it opens itself.
+// Source names the log and the views that a subcommand works on: a running server's, or
+// those of a data directory that it opens itself.
 type Source struct {
 	Server string `help:"Ask the server at this address (default ${server} if one answers there)." placeholder:"URL" env:"ORDERFLOW_SERVER"`
 	Data   string `help:"Work on this data directory in process instead; no server may use it (default ${data} if it has a log and no server answers)." placeholder:"DIR" type:"path"`
@@ -29,6 +29,7 @@ func (n Source) ServerURL() string {
 	return n.Server
 }
 
+// Config returns the configuration of a node on the data directory.
 func (n Source) Config() node.Config {
 	return node.Config{Data: cmp.Or(n.Data, n.Home), EventStore: n.EventStore, Fleet: node.Fleet{Postgres: n.Postgres}}
 }
@@ -45,7 +46,7 @@ func (n Source) OpenLog(ctx context.Context, logger *slog.Logger) (node.EventLog
 	return node.OpenLog(ctx, c, logger, node.LogHooks{})
 }
 
-// eventStore says that the log is not in the data directory.
+// EventStoreFlag names the event store that has the log, if it is not in the data directory.
 type EventStoreFlag struct {
 	EventStore string `name:"eventstore" help:"The log is in this EventStoreDB, or in a node that orderflow eventstore runs; views stay in the data directory. The string may hold a password: better set the variable." placeholder:"esdb://…" env:"ORDERFLOW_EVENTSTORE"`
 }

@@ -1,3 +1,3 @@
-// package terminal writes what subcommands show: tables, progress, JSON, errors and
+// Package terminal writes what subcommands show: tables, progress, JSON, errors and
 // exit codes.
 package terminal

@@ -19,6 +19,7 @@ const (
 	ExitUnavailable = 5 // try later: not reachable, in use, read-only or overloaded
 )
 
+// ExitHelp explains the exit codes at the end of every help.
 const ExitHelp = `Exit codes: 0 done, 1 failed, 2 wrong usage or request, 3 not found, 4 rejected or conflict, 5 unavailable (try later).`
 
 // ExitCode says how the process ends for err.

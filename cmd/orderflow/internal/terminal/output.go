@@ -33,6 +33,7 @@ type Table struct {
 	w *tabwriter.Writer
 }
 
+// NewTable returns a table that writes to w, with a heading in capitals if one is given.
 func NewTable(w io.Writer, heading ...string) *Table {
 	t := &Table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
 	if len(heading) == 0 {
@@ -46,6 +47,7 @@ func NewTable(w io.Writer, heading ...string) *Table {
 	return t
 }
 
+// Row adds a row.
 func (t *Table) Row(cells ...any) {
 	for i, c := range cells {
 		if i > 0 {
@@ -56,6 +58,7 @@ func (t *Table) Row(cells ...any) {
 	fmt.Fprintln(t.w)
 }
 
+// Flush writes the rows.
 func (t *Table) Flush() error { return t.w.Flush() }
 
 // Amount writes minor units with two decimals and the currency.
@@ -76,6 +79,7 @@ func Grouped(n int64) string {
 	return s
 }
 
+// YesNo returns yes or no.
 func YesNo(b bool) string {
 	if b {
 		return "yes"
@@ -83,4 +87,5 @@ func YesNo(b bool) string {
 	return "no"
 }
 
+// PerSecond returns the rate of n in a time, also if the time is 0.
 func PerSecond(n int64, took time.Duration) float64 { return float64(n) / max(took.Seconds(), 1e-9) }

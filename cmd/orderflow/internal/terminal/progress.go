@@ -27,6 +27,7 @@ type Progress struct {
 	done  int64
 }
 
+// NewProgress returns a Progress towards total; 0 means that the total is not known.
 func NewProgress(w io.Writer, label string, total int64) *Progress {
 	p := &Progress{label: label, Total: total, Begun: time.Now()}
 	if IsTerminal(w) {
