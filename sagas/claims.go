@@ -19,7 +19,7 @@ const (
 
 // Claims makes the claims of one process. Where several processes drive sagas on one
 // log, a process records a claim before it calls a provider for an order, and only the
-// process whose append succeeds makes the call.
+// process whose append succeeds makes the call. See docs/adr/016.
 type Claims struct {
 	Process string // names this start of this process
 	Shared  bool   // other processes drive the same saga on the same log
