@@ -8,8 +8,8 @@ import (
 	"orderflow/internal/broadcast"
 )
 
-// Two readers wait until a log has an event. They look at the log after Wait, so that
-// they miss no Send.
+// Two readers look at an empty log and wait for an event. Each calls Wait before it
+// looks, so that it misses no Send; one Send wakes both.
 func Example() {
 	var (
 		events  atomic.Int64
@@ -17,19 +17,19 @@ func Example() {
 		readers sync.WaitGroup
 	)
 	for range 2 {
+		changed := grown.Wait()
+		fmt.Println("a reader sees", events.Load())
 		readers.Go(func() {
-			changed := grown.Wait()
-			for events.Load() == 0 {
-				<-changed
-				changed = grown.Wait()
-			}
-			fmt.Println("a reader has", events.Load(), "event")
+			<-changed
+			fmt.Println("a reader sees", events.Load())
 		})
 	}
 	events.Add(1)
 	grown.Send()
 	readers.Wait()
 	// Output:
-	// a reader has 1 event
-	// a reader has 1 event
+	// a reader sees 0
+	// a reader sees 0
+	// a reader sees 1
+	// a reader sees 1
 }

@@ -22,11 +22,14 @@ func Example() {
 
 	late.Value.minute = 5
 	queue.Fix(late)
+	first, _ := queue.First()
+	fmt.Println("first:", first.order)
 	fmt.Println("removed:", queue.Remove(cancelled), queue.Remove(cancelled))
 	for next, ok := queue.Pop(); ok; next, ok = queue.Pop() {
 		fmt.Println(next.minute, next.order)
 	}
 	// Output:
+	// first: ord_1
 	// removed: true false
 	// 5 ord_1
 	// 20 ord_3
