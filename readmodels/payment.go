@@ -43,6 +43,10 @@ const (
 type Payments interface {
 	// Payment returns the payment of one order.
 	Payment(ctx context.Context, id domain.OrderID) (Payment, error)
+	// Waiting counts the orders whose payment waits to be retried, because no gateway
+	// could be called or its answer was lost, and returns when the oldest of them was
+	// placed; the zero time if there is none.
+	Waiting(ctx context.Context) (orders int64, oldest time.Time, err error)
 }
 
 // PaymentView describes the stored rows of payments.
@@ -78,4 +82,18 @@ func (r Reader) Payment(ctx context.Context, id domain.OrderID) (Payment, error)
 		err = domain.Errorf(domain.NotFound, "There is no payment of order %s.", id)
 	}
 	return p, err
+}
+
+// Waiting implements [Payments].
+func (r Reader) Waiting(ctx context.Context) (orders int64, oldest time.Time, err error) {
+	waiting := []Condition{where("status", Equal, string(OrderPendingPayment))}
+	n, err := r.Source.Count(ctx, OrderView, waiting)
+	if err != nil || n[0] == 0 {
+		return 0, time.Time{}, err
+	}
+	first, err := list(ctx, r, OrderView, Query{Where: waiting, Order: []string{"placed_at", "id"}, Limit: 1})
+	if err != nil || len(first) == 0 {
+		return n[0], time.Time{}, err
+	}
+	return n[0], first[0].PlacedAt, nil
 }

@@ -129,10 +129,6 @@ func (s *sampler) collectFleet(ctx context.Context, tell sink) {
 		for _, q := range queues {
 			tell.gauge("orderflow_consumer_lag_messages", float64(q.Messages), q.Group, q.Topic)
 			tell.gauge("orderflow_consumer_lag_seconds", q.Age.Seconds(), q.Group, q.Topic)
-			if q.Retry {
-				tell.gauge("queue_payment_retry_depth", float64(q.Messages))
-				tell.gauge("queue_payment_retry_lag", float64(q.Age.Milliseconds()))
-			}
 		}
 	}
 	if s.sources.Shared == nil {

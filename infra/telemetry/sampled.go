@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"time"
 
 	"orderflow/projections"
 	"orderflow/readmodels"
@@ -53,8 +54,8 @@ func sampled() []sampledMetric {
 		{"orderflow_decision_cache_misses_total", "Streams that had to be read.", aggregate},
 		{"orderflow_consumer_lag_messages", "Messages that a group has not acknowledged.", []string{"group", "topic"}},
 		{"orderflow_consumer_lag_seconds", "Age of the oldest message that a group has not acknowledged.", []string{"group", "topic"}},
-		{"queue_payment_retry_depth", "Payments that wait to be retried.", nil},
-		{"queue_payment_retry_lag", "Age of the payment that waits longest to be retried, in milliseconds.", nil},
+		{"queue_payment_retry_depth", "Orders whose payment waits to be retried.", nil},
+		{"queue_payment_retry_lag", "Age of the oldest order whose payment waits to be retried, in milliseconds.", nil},
 		{"orderflow_shared_cache_reads_total", "Reads of the shared cache: hit, absent, or older than what was seen.", []string{"result"}},
 		{"orderflow_shared_cache_calls_total", "Calls to the shared cache that were tried.", nil},
 		{"orderflow_shared_cache_failures_total", "Calls to the shared cache that failed or were not tried, by kind.", []string{"kind"}},
@@ -151,6 +152,19 @@ func (s *sampler) collectWork(ctx context.Context, tell sink) {
 		} else {
 			tell.gauge("orderflow_fulfilments_open", float64(open))
 			tell.gauge("orderflow_fulfilments_attention", float64(attention))
+		}
+	}
+	if s.sources.Payments != nil {
+		orders, oldest, err := s.sources.Payments.Waiting(ctx)
+		if err != nil {
+			s.failed.WithLabelValues("payments").Inc()
+		} else {
+			var age time.Duration
+			if orders > 0 {
+				age = s.sources.Clock().Sub(oldest)
+			}
+			tell.gauge("queue_payment_retry_depth", float64(orders))
+			tell.gauge("queue_payment_retry_lag", float64(max(0, age.Milliseconds())))
 		}
 	}
 	if s.sources.Log != nil {

@@ -23,6 +23,7 @@ type Sources struct {
 	Log         func() LogFigures
 	Sales       readmodels.Sales
 	Fulfilments readmodels.Fulfilments
+	Payments    readmodels.Payments
 	Deciding    func() map[string]aggregate.Stats // by aggregate
 	Queues      func(context.Context) ([]Queue, error)
 	Shared      func() SharedFigures
@@ -50,7 +51,6 @@ type Queue struct {
 	Group, Topic string
 	Messages     int64         // not acknowledged
 	Age          time.Duration // of the oldest of them
-	Retry        bool          // it holds the payments that are to be retried
 }
 
 // SharedFigures are the counts of the shared cache since the start.

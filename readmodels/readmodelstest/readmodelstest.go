@@ -21,6 +21,7 @@ func Run(t *testing.T, open func(t *testing.T) (readmodels.Readers, func(readmod
 		"a cursor of one's own making is Invalid": foreignCursor,
 		"an order of 2,000 lines comes back":      longOrder,
 		"standing finds what is silent":           standing,
+		"payments that wait are counted":          waitingPayments,
 		"stock and products come by SKU":          listsBySKU,
 		"sales come by day and currency":          sales,
 	} {
@@ -221,6 +222,21 @@ func standing(t *testing.T, r readmodels.Readers, put func(readmodels.Rows)) {
 	unfinished, attention, err := r.Unfinished(t.Context())
 	if err != nil || unfinished != 5 || attention != 1 {
 		t.Errorf("unfinished are %d, of which %d need attention; %v", unfinished, attention, err)
+	}
+}
+
+func waitingPayments(t *testing.T, r readmodels.Readers, put func(readmodels.Rows)) {
+	n, oldest, err := r.Waiting(t.Context())
+	if err != nil || n != 0 || !oldest.IsZero() {
+		t.Errorf("without orders %d wait, since %v; %v", n, oldest, err)
+	}
+	put(readmodels.OrderView.Rows([]readmodels.Order{
+		{ID: "later", Status: readmodels.OrderPendingPayment, PlacedAt: at(3)},
+		{ID: "first", Status: readmodels.OrderPendingPayment, PlacedAt: at(2)},
+		{ID: "settled", Status: readmodels.OrderConfirmed, PlacedAt: at(1)},
+	}...))
+	if n, oldest, err = r.Waiting(t.Context()); err != nil || n != 2 || !oldest.Equal(at(2)) {
+		t.Errorf("%d wait, since %v; %v", n, oldest, err)
 	}
 }
 

@@ -113,7 +113,7 @@ func (a *App) queues(ctx context.Context) (all []telemetry.Queue, err error) {
 			return nil, err
 		}
 		for _, l := range lags {
-			all = append(all, telemetry.Queue{Group: group, Topic: l.Topic, Messages: l.Messages, Age: l.Age, Retry: group == kafka.RetryGroup})
+			all = append(all, telemetry.Queue{Group: group, Topic: l.Topic, Messages: l.Messages, Age: l.Age})
 		}
 	}
 	return all, nil

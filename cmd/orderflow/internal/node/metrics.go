@@ -21,7 +21,7 @@ func (a *App) newMetrics() *telemetry.Metrics {
 		Sagas:       a.sagaHealth,
 		Providers:   a.providers(),
 		Log:         a.logFigures,
-		Sales:       a.Views, Fulfilments: a.Views,
+		Sales:       a.Views, Fulfilments: a.Views, Payments: a.Views,
 		Deciding: func() map[string]aggregate.Stats {
 			b := a.local
 			return map[string]aggregate.Stats{
