@@ -28,6 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // views tell fixed figures, or fail.
 type views struct {
 	readmodels.Fulfilments
+	readmodels.Payments
 	sales   []readmodels.SalesDay
 	failure error
 }
@@ -40,6 +41,13 @@ func (v views) Sales(_ context.Context, from, until time.Time) ([]readmodels.Sal
 }
 
 func (v views) Unfinished(context.Context) (open, attention int64, err error) { return 7, 2, v.failure }
+
+// now is the time of the sources' clock.
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func (v views) Waiting(context.Context) (orders int64, oldest time.Time, err error) {
+	return 60, now.Add(-90 * time.Second), v.failure
+}
 
 func sources(failure error) telemetry.Sources {
 	v := views{failure: failure, sales: []readmodels.SalesDay{
@@ -62,6 +70,8 @@ func sources(failure error) telemetry.Sources {
 		},
 		Sales:       v,
 		Fulfilments: v,
+		Payments:    v,
+		Clock:       func() time.Time { return now },
 	}
 }
 
@@ -172,6 +182,8 @@ func TestEverythingIsTold(t *testing.T) {
 		`conversion_rate_current 0.8`,
 		`orderflow_fulfilments_open 7`,
 		`orderflow_fulfilments_attention 2`,
+		`queue_payment_retry_depth 60`,
+		`queue_payment_retry_lag 90000`,
 		`orderflow_decisions_total{aggregate="order"} 9`,
 		`orderflow_decision_appends_total{aggregate="order"} 4`,
 		`orderflow_log_end_position 100`,
@@ -188,7 +200,7 @@ func TestFailedSourceHidesNothingElse(t *testing.T) {
 	if code != http.StatusOK {
 		t.Fatalf("status %d: %s", code, text)
 	}
-	for _, source := range []string{"projections", "sales", "fulfilments"} {
+	for _, source := range []string{"projections", "sales", "fulfilments", "payments"} {
 		if !strings.Contains(text, `orderflow_scrape_failures_total{source="`+source+`"} 1`) {
 			t.Errorf("the failure of %s is not counted", source)
 		}
