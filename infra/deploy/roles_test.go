@@ -2,15 +2,23 @@ package deploy_test
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"orderflow/infra/simulator/remote"
 )
 
 // roles are those of the binary: the constants of cmd/orderflow/internal/node/roles.go.
 var roles = regexp.MustCompile(`(?m)^\trole\w+\s+role = "(\w+)"`)
+
+// withoutRole are services that run our image and are no process of the fleet.
+var withoutRole = []string{"eventstore-user", "simulator"}
 
 // TestEveryRoleRuns holds the services that run our image against the roles
 // the binary has.
@@ -20,7 +28,7 @@ func TestEveryRoleRuns(t *testing.T) {
 		known = append(known, m[1])
 	}
 	for name, s := range load(t, development(t)).Services {
-		if s.Build == nil || slices.Contains(oneShot, name) {
+		if s.Build == nil || slices.Contains(withoutRole, name) {
 			continue
 		}
 		role := *s.Environment["ORDERFLOW_ROLES"]
@@ -105,6 +113,45 @@ func TestThePeersAreThere(t *testing.T) {
 	}
 }
 
+// TestOneSimulatorServesAllWhoCallProviders: every process that calls providers has the
+// address and the secret of the one service, which keeps its ledger in a volume; no
+// other service has the secret.
+func TestOneSimulatorServesAllWhoCallProviders(t *testing.T) {
+	env := development(t)
+	if secret := env["ORDERFLOW_SIMULATOR_SECRET"]; len(secret) < remote.MinSecretBytes || remote.CheckSecret(secret) != nil {
+		t.Errorf("the secret has %d bytes", len(secret))
+	}
+	services := load(t, env).Services
+	sim := services["simulator"]
+	_, port, _ := strings.Cut(*sim.Environment["ORDERFLOW_SIMULATOR_LISTEN"], ":")
+	if at := slices.Sorted(maps.Keys(sim.Networks)); strings.Join(sim.Command, " ") != "simulator" || sim.GetScale() != 1 || !slices.Equal(at, []string{"peers"}) {
+		t.Errorf("the simulator is %v, %d times, in %v", sim.Command, sim.GetScale(), at)
+	}
+	if data := *sim.Environment["ORDERFLOW_DATA"]; !slices.ContainsFunc(sim.Volumes, func(v types.ServiceVolumeConfig) bool {
+		return v.Type == types.VolumeTypeVolume && v.Target == data
+	}) {
+		t.Errorf("%s, where the ledger is, is no volume", data)
+	}
+	if probed := *sim.Environment["ORDERFLOW_PROBE"]; probed != "http://127.0.0.1:"+port {
+		t.Errorf("it listens on port %s and is probed at %s", port, probed)
+	}
+	for name, s := range services {
+		calls := name == "payment" || name == "shipping"
+		if secret := s.Environment["ORDERFLOW_SIMULATOR_SECRET"]; (secret != nil) != (calls || name == "simulator") {
+			t.Errorf("%s has the simulator's secret: %v", name, secret != nil)
+		}
+		if !calls {
+			continue
+		}
+		if url := s.Environment["ORDERFLOW_SIMULATOR"]; url == nil || *url != "http://simulator:"+port {
+			t.Errorf("%s calls another simulator", name)
+		}
+		if s.DependsOn["simulator"].Condition != "service_healthy" {
+			t.Errorf("%s does not wait for the simulator", name)
+		}
+	}
+}
+
 // TestNobodyWorksAsAdmin holds the administrator's password to the service that
 // makes the user of all others, and to the servers themselves.
 func TestNobodyWorksAsAdmin(t *testing.T) {
@@ -118,7 +165,7 @@ func TestNobodyWorksAsAdmin(t *testing.T) {
 				t.Errorf("%s: %s holds the password of EventStoreDB's administrator", name, key)
 			}
 		}
-		if s.Build == nil || name == maker {
+		if s.Build == nil || slices.Contains(withoutRole, name) {
 			continue
 		}
 		if !strings.HasPrefix(*s.Environment["ORDERFLOW_EVENTSTORE"], "esdb://orderflow:sentinel-of-orderflow@") {
