@@ -21,10 +21,10 @@ const (
 )
 
 // oneShot are services that do one thing and end, so nobody asks how they are.
-var oneShot = []string{"redis-cluster", "eventstore-user"}
+var oneShot = []string{"eventstore-user"}
 
 // writable are services whose images write beside their volumes.
-var writable = []string{"eventstore-1", "eventstore-2", "eventstore-3", "kafka-1", "kafka-2", "kafka-3", "opensearch"}
+var writable = []string{"eventstore-1", "eventstore-2", "eventstore-3", "kafka-1", "kafka-2", "kafka-3"}
 
 // parts is what the system consists of: how many of each, and how much memory one may take.
 var parts = map[string]struct {
@@ -40,11 +40,9 @@ var parts = map[string]struct {
 	"gateway":   {3, gibibyte}, "projector": {2, gibibyte}, "relay": {2, 512 * mebibyte},
 	"kafka-1": {1, 4 * gibibyte}, "kafka-2": {1, 4 * gibibyte}, "kafka-3": {1, 4 * gibibyte},
 	"eventstore-1": {1, 4 * gibibyte}, "eventstore-2": {1, 4 * gibibyte}, "eventstore-3": {1, 4 * gibibyte},
-	"postgres": {1, 4 * gibibyte}, "opensearch": {1, 4 * gibibyte},
-	"redis": {1, 3 * gibibyte}, "redis-1": {1, 3 * gibibyte}, "redis-2": {1, 3 * gibibyte}, "redis-3": {1, 3 * gibibyte},
-	"redis-cluster": {1, 64 * mebibyte}, "eventstore-user": {1, 64 * mebibyte},
+	"postgres": {1, 4 * gibibyte}, "redis": {1, 3 * gibibyte}, "eventstore-user": {1, 64 * mebibyte},
 	"prometheus": {1, 2 * gibibyte}, "alertmanager": {1, 256 * mebibyte}, "grafana": {1, 512 * mebibyte},
-	"jaeger": {1, gibibyte}, "nginx": {1, 256 * mebibyte},
+	"nginx": {1, 256 * mebibyte},
 }
 
 // TestTheSystemHasAllItsParts holds the file against the table above.
@@ -131,14 +129,6 @@ func TestOnlyTheFrontDoorIsOpen(t *testing.T) {
 	slices.Sort(out)
 	if want := []string{"alertmanager", "gateway", "nginx"}; !slices.Equal(out, want) {
 		t.Errorf("a way out have %v, not %v", out, want)
-	}
-	if at := slices.Sorted(maps.Keys(p.Services["opensearch"].Networks)); !slices.Equal(at, []string{"search"}) {
-		t.Errorf("opensearch, which asks for no password, is in %v", at)
-	}
-	for name, s := range p.Services {
-		if _, in := s.Networks["search"]; in && name != "inventory" && name != "opensearch" {
-			t.Errorf("%s reaches opensearch, which asks for no password", name)
-		}
 	}
 }
 

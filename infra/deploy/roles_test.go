@@ -44,42 +44,6 @@ func TestEveryRoleRuns(t *testing.T) {
 	}
 }
 
-// pending are variables that the binary does not read yet. One that it reads
-// must leave this list.
-var pending = []string{
-	"ORDERFLOW_SEARCH", "ORDERFLOW_REDIS_CLUSTER",
-}
-
-// flagVariable finds variables of flags, and those that are no flags but constants.
-var flagVariable = regexp.MustCompile(`(?:env:|= )"(ORDERFLOW_\w+)"`)
-
-// TestTheBinaryReadsWhatItIsTold finds variables that nothing would read.
-func TestTheBinaryReadsWhatItIsTold(t *testing.T) {
-	var sources []string
-	for _, folder := range []string{"cmd/orderflow", "cmd/orderflow/internal/*"} {
-		found, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		sources = append(sources, found...)
-	}
-	read := readAll(t, sources)
-	known := []string{"ORDERFLOW_ENV"} // infra/edge reads it
-	for _, m := range flagVariable.FindAllStringSubmatch(read, -1) {
-		known = append(known, m[1])
-	}
-	for name, s := range load(t, development(t)).Services {
-		if s.Build == nil {
-			continue
-		}
-		for key := range s.Environment {
-			if strings.HasPrefix(key, "ORDERFLOW_") && slices.Contains(known, key) == slices.Contains(pending, key) {
-				t.Errorf("%s: %s is read: %v, pending: %v", name, key, slices.Contains(known, key), slices.Contains(pending, key))
-			}
-		}
-	}
-}
-
 // TestThePeersAreThere follows the addresses that roles have of each other and of the stores.
 func TestThePeersAreThere(t *testing.T) {
 	env := development(t)
@@ -89,10 +53,9 @@ func TestThePeersAreThere(t *testing.T) {
 	p := load(t, env)
 	gateway := p.Services["gateway"].Environment
 	var lists []string
-	for _, key := range []string{"ORDERFLOW_PEERS", "ORDERFLOW_EVENTSTORE", "ORDERFLOW_POSTGRES", "ORDERFLOW_REDIS", "ORDERFLOW_REDIS_CLUSTER", "ORDERFLOW_KAFKA"} {
+	for _, key := range []string{"ORDERFLOW_PEERS", "ORDERFLOW_EVENTSTORE", "ORDERFLOW_POSTGRES", "ORDERFLOW_REDIS", "ORDERFLOW_KAFKA"} {
 		lists = append(lists, *gateway[key])
 	}
-	lists = append(lists, *p.Services["inventory"].Environment["ORDERFLOW_SEARCH"], *gateway["OTEL_EXPORTER_OTLP_ENDPOINT"])
 	found := 0
 	for _, m := range regexp.MustCompile(`(?m)(?:[@/,=]|^)([a-z][a-z0-9-]*):(\d{4,5})`).FindAllStringSubmatch(strings.Join(lists, "\n"), -1) {
 		if _, ok := p.Services[m[1]]; !ok {
@@ -100,7 +63,7 @@ func TestThePeersAreThere(t *testing.T) {
 		}
 		found++
 	}
-	const addresses = 3 + 3 + 1 + 1 + 3 + 3 + 1 + 1 // peers, event store, PostgreSQL, Redis, its cluster, Kafka, search, traces
+	const addresses = 3 + 3 + 1 + 1 + 3 // peers, event store, PostgreSQL, Redis, Kafka
 	if found != addresses {
 		t.Errorf("%d addresses were found, not %d", found, addresses)
 	}
@@ -199,9 +162,12 @@ func TestTheStoresKeepTheirNumbers(t *testing.T) {
 		if *store["EVENTSTORE_CLUSTER_SIZE"] != "3" || *store["EVENTSTORE_RUN_PROJECTIONS"] != "All" || strings.Contains(*store["EVENTSTORE_GOSSIP_SEED"], fmt.Sprintf("eventstore-%d:", n+1)) {
 			t.Errorf("eventstore-%d: %v", n+1, store)
 		}
-		checkRedis(t, p.Services[fmt.Sprintf("redis-%d", n+1)].Command, "--cluster-enabled yes")
 	}
-	checkRedis(t, p.Services["redis"].Command)
+	for _, want := range []string{"--maxmemory 2gb", "--maxmemory-policy allkeys-lru"} {
+		if !strings.Contains(strings.Join(p.Services["redis"].Command, " "), want) {
+			t.Errorf("redis is not started with %s", want)
+		}
+	}
 	if !slices.Contains(p.Services["prometheus"].Command, "--storage.tsdb.retention.time=15d") {
 		t.Error("prometheus does not keep 15 days")
 	}
@@ -221,15 +187,6 @@ func TestTestsRunOnTheSameImages(t *testing.T) {
 	}
 	if !strings.Contains(services["kafka-1"].Image, ":"+regexp.MustCompile(`KAFKA_VERSION=(\S+)`).FindStringSubmatch(read(t, "services/install.sh"))[1]) {
 		t.Error("install.sh fetches another Kafka")
-	}
-}
-
-func checkRedis(t *testing.T, command []string, also ...string) {
-	t.Helper()
-	for _, want := range append(also, "--maxmemory 2gb", "--maxmemory-policy allkeys-lru") {
-		if !strings.Contains(strings.Join(command, " "), want) {
-			t.Errorf("redis is not started with %s", want)
-		}
 	}
 }
 
