@@ -34,7 +34,7 @@ services-stop: ## stop them; .services keeps their data
 	infra/deploy/services.sh stop
 
 .PHONY: fleet
-fleet: services ## six processes and an EventStoreDB node on those servers; prints where the API is, and a token
+fleet: services ## two processes of every role, a simulator and an EventStoreDB node on those servers; prints where the API is, and a token
 	infra/deploy/fleet.sh start
 
 .PHONY: fleet-stop

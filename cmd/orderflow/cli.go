@@ -68,6 +68,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 		return terminal.ExitUsage
 	}
+	if err := checkEnvironment(parser.Model, os.Environ()); err != nil {
+		terminal.Complain(stderr, err)
+		return terminal.ExitCode(err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal finds no handler and kills

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -21,45 +22,57 @@ import (
 	"orderflow/infra/simulator"
 )
 
-// blows is how often each disturbance comes while a whole file is imported.
-const blows = 5
+// fleetProcesses are all that have a role, two of each. While a whole file is
+// imported, each is killed once and drained once.
+var fleetProcesses = []string{
+	"order-a", "payment-a", "stock-a", "views-a", "gateway-a",
+	"payment-b", "order-b", "views-b", "stock-b", "gateway-b",
+}
 
-// TestFleet imports a file into six processes on real PostgreSQL, Redis and
-// Kafka and an EventStoreDB node, while parts of that are taken away in turn.
-// All must be as if one process had done it, and as the file says.
+// TestFleet has two processes of every role, a simulator and an EventStoreDB node
+// on real PostgreSQL, Redis and Kafka. An import, while parts of that are taken away
+// in turn, must end as if one process had done it, and as the file says; orders that
+// are placed while the providers fail must be charged once.
 func TestFleet(t *testing.T) {
 	if testing.Short() {
 		t.Skip("in short form there is no fleet")
 	}
 	servicestest.Postgres(t) // where there are none at all, the test says so
 	servicestest.Kafka(t)
-	file, want := sampleFile, 1
-	if whole := wholeFile(t); whole != "" {
-		file, want = whole, blows
-	}
 	f := startFleet(t)
+	t.Run("import", f.imports)
+	t.Run("charges once", f.chargesOnce)
+}
+
+// imports imports a file while every part is struck.
+func (f *fleet) imports(t *testing.T) {
+	file, rounds := sampleFile, 1
+	if whole := wholeFile(t); whole != "" {
+		file, rounds = whole, len(fleetProcesses)
+	}
 	alone := program{path: f.binary}.on(t.TempDir())
 	expected, _ := alone.runImport(t, file, asFlag(0))
 	f.enter(t)
-	struck, rest := f.disturb(t, want)
+	struck, rest := f.disturb(t, rounds)
 	got, times := f.node.runImport(t, file, asFlag(0))
 	rest()
 	if !reflect.DeepEqual(got, expected) {
 		t.Fatalf("the fleet says\n%+v, one process\n%+v", got, expected)
 	}
-	for what, n := range *struck {
-		if n < want {
-			t.Errorf("%s came %d times while the import ran, not %d", what, n, want)
+	t.Logf("%d orders in %.1f s: %.0f orders/s, with %v meanwhile", got.OrdersPlaced, times.Elapsed, times.Rate, struck)
+	if rounds == len(fleetProcesses) {
+		for _, blow := range f.blows(t, 0) {
+			if struck[blow.kind] < rounds {
+				t.Errorf("%s came %d times while the import ran, not %d", blow.kind, struck[blow.kind], rounds)
+			}
 		}
 	}
-	t.Logf("%d orders in %.1f s: %.0f orders/s, with %v meanwhile", got.OrdersPlaced, times.Elapsed, times.Rate, *struck)
 	if again, _ := f.node.runImport(t, file, asFlag(0)); !reflect.DeepEqual(again, expected) {
 		t.Errorf("the second run says\n%+v, one process\n%+v", again, expected)
 	}
 	logAgrees(t, f.node, compute(t, file, 0))
 	verifies(t, f.node)
 	f.published(t)
-	f.script(t, "fleet.sh", "stop", "--dir", f.dir) // the providers' books are closed
 	f.gatewayAgrees(t, compute(t, file, 0))
 }
 
@@ -102,13 +115,17 @@ func (f *fleet) enter(t *testing.T) {
 	}
 }
 
+// start starts what does not run, and logs how long each process took until it was ready.
 func (f *fleet) start(t *testing.T) {
 	t.Helper()
-	f.script(t, "fleet.sh", "start", "--dir", f.dir, "--services", f.services)
+	said := f.script(t, "fleet.sh", "start", "--dir", f.dir, "--services", f.services)
+	for _, took := range regexp.MustCompile(`\S+: ready after .*`).FindAllString(said, -1) {
+		t.Log(took)
+	}
 }
 
 // script runs one of infra/deploy, with servers of its own.
-func (f *fleet) script(t *testing.T, name string, args ...string) {
+func (f *fleet) script(t *testing.T, name string, args ...string) (said string) {
 	t.Helper()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join("..", "..", "infra", "deploy", name), args...)
 	for _, pair := range os.Environ() {
@@ -116,9 +133,11 @@ func (f *fleet) script(t *testing.T, name string, args ...string) {
 			cmd.Env = append(cmd.Env, pair)
 		}
 	}
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Errorf("%s %v: %v\n%s", name, args, err, out)
 	}
+	return string(out)
 }
 
 func readEnvironment(t *testing.T, path string) map[string]string {
@@ -135,36 +154,48 @@ func readEnvironment(t *testing.T, path string) map[string]string {
 	return all
 }
 
-// disturb takes parts away in turn until rest is called, and counts how often.
-// It begins again until every part was struck as often as wanted.
-func (f *fleet) disturb(t *testing.T, want int) (struck *map[string]int, rest func()) {
+// blow is one disturbance.
+type blow struct {
+	kind   string
+	strike func()
+}
+
+// blows are the disturbances of one round: each process is killed in one round, and
+// drained in another one.
+func (f *fleet) blows(t *testing.T, round int) []blow {
+	n := len(fleetProcesses)
+	killed, drained := fleetProcesses[round%n], fleetProcesses[(round+n/2)%n]
+	return []blow{
+		{"a flushed Redis", func() { f.flush(t) }},
+		{"a restarted Kafka", func() { f.script(t, "services.sh", "restart", "kafka", "--dir", f.services) }},
+		{"a restarted PostgreSQL", func() { f.script(t, "services.sh", "restart", "postgres", "--dir", f.services) }},
+		{"a killed process", func() { f.strike(t, "kill", killed) }},
+		{"a drained process", func() { f.strike(t, "drain", drained) }},
+	}
+}
+
+// disturb takes parts away in turn, for some rounds or until rest is called, and
+// counts how often. The counts may be read after rest.
+func (f *fleet) disturb(t *testing.T, rounds int) (struck map[string]int, rest func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	counts := map[string]int{}
+	struck = map[string]int{}
 	var work sync.WaitGroup
 	work.Go(func() {
-		for round := 0; ctx.Err() == nil && counts["a killed order process"] < want; round++ {
-			for _, blow := range []struct {
-				name   string
-				strike func()
-			}{
-				{"a flushed Redis", func() { f.flush(t) }},
-				{"a restarted Kafka", func() { f.script(t, "services.sh", "restart", "kafka", "--dir", f.services) }},
-				{"a restarted PostgreSQL", func() { f.script(t, "services.sh", "restart", "postgres", "--dir", f.services) }},
-				{"a killed order process", func() { f.kill(t, []string{"order-a", "order-b"}[round%2]) }},
-			} {
+		for round := range rounds {
+			for _, b := range f.blows(t, round) {
 				if ctx.Err() != nil {
 					return
 				}
-				blow.strike()
+				b.strike()
 				if ctx.Err() == nil {
-					counts[blow.name]++
+					struck[b.kind]++
 				}
 				pause(ctx, time.Second)
 			}
 		}
 	})
-	return &counts, func() { cancel(); work.Wait() }
+	return struck, func() { cancel(); work.Wait() }
 }
 
 func (f *fleet) flush(t *testing.T) {
@@ -181,10 +212,11 @@ func (f *fleet) flush(t *testing.T) {
 	}
 }
 
-// kill ends one process at once, and starts it again.
-func (f *fleet) kill(t *testing.T, name string) {
+// strike ends one process, by "kill" or "drain", and starts it again.
+func (f *fleet) strike(t *testing.T, how, name string) {
 	t.Helper()
-	f.script(t, "fleet.sh", "kill", name, "--dir", f.dir)
+	t.Logf("%s %s", how, name)
+	f.script(t, "fleet.sh", how, name, "--dir", f.dir)
 	f.start(t)
 }
 
@@ -267,28 +299,31 @@ func eachMessage(t *testing.T, client sarama.Client, partition int32, f func(*sa
 	}
 }
 
-// gatewayAgrees holds the providers' own books against the file: the gateway's
-// are the payment process's, the carrier's those of the process with shipping.
+// ledger adds up what the gateways and carriers of the fleet did.
+func (f *fleet) ledger(t *testing.T) simulator.Summary {
+	t.Helper()
+	sum, err := simulator.ReadLedger(filepath.Join(f.dir, "simulator", "data", "simulator", simulator.LedgerFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+// gatewayAgrees holds the one ledger of the providers against the file.
 func (f *fleet) gatewayAgrees(t *testing.T, want figures) {
 	t.Helper()
-	books := func(process string) simulator.Summary {
-		t.Helper()
-		sum, err := simulator.ReadLedger(filepath.Join(f.dir, process, "data", "simulator", simulator.LedgerFile))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return sum
-	}
-	money, parcels := books("payment"), books("stock")
-	if money.Captured["GBP"] != pence(t, want.captured) || money.Refunded["GBP"] != pence(t, want.refunded) {
+	have := f.ledger(t)
+	if have.Captured["GBP"] != pence(t, want.captured) || have.Refunded["GBP"] != pence(t, want.refunded) {
 		t.Errorf("the gateway captured %v and refunded %v, the file says %d and %d",
-			money.Captured, money.Refunded, pence(t, want.captured), pence(t, want.refunded))
+			have.Captured, have.Refunded, pence(t, want.captured), pence(t, want.refunded))
 	}
-	if twice := money.DoubleCharged(); len(twice) > 0 {
-		t.Errorf("charged twice: %v", twice)
+	if n := have.Bookings - have.Cancellations; n != int64(want.confirmed) {
+		t.Errorf("the carrier has %d parcels, the file %d", n, want.confirmed)
 	}
-	if have := parcels.Bookings - parcels.Cancellations; have != int64(want.confirmed) {
-		t.Errorf("the carrier has %d parcels, the file %d", have, want.confirmed)
+	for id, account := range have.Orders {
+		if account.Captures > 1 || account.Bookings > 1 {
+			t.Errorf("order %s was charged or booked twice: %+v", id, account)
+		}
 	}
 }
 

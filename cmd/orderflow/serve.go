@@ -13,6 +13,7 @@ import (
 	"orderflow/cmd/orderflow/internal/target"
 	"orderflow/cmd/orderflow/internal/terminal"
 	"orderflow/domain"
+	"orderflow/infra/edge"
 )
 
 // serveCmd runs a node until it is told to end.
@@ -39,6 +40,9 @@ func (c *serveCmd) Help() string {
 // Run serves.
 func (c *serveCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Logger) error {
 	begun := time.Now()
+	if err := checkProviderKeys(os.Environ()); err != nil {
+		return err
+	}
 	auth, err := c.Config()
 	if err != nil {
 		return err
@@ -47,9 +51,15 @@ func (c *serveCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Log
 	if err != nil {
 		return err
 	}
+	providers := c.Providers()
+	if production := edge.Production(); production != "" {
+		if err := providers.CheckNamed(others.Roles, production); err != nil {
+			return err
+		}
+	}
 	app, err := node.New(ctx, node.Config{
 		Data: c.Data, EventStore: c.EventStore, Listen: c.Listen, Private: c.Private, PrivateToken: c.PrivateToken, DrainWait: c.DrainWait,
-		Providers: c.Providers(), Auth: auth, Fleet: others,
+		Providers: providers, Auth: auth, Fleet: others,
 	}, logger)
 	if err != nil {
 		return err
@@ -61,6 +71,9 @@ func (c *serveCmd) Run(ctx context.Context, s terminal.Streams, logger *slog.Log
 	}
 	if remote, ok := app.Log.(node.Pinged); ok {
 		fmt.Fprintf(s.Out, "The log is in EventStoreDB at %s.\n", remote.Name())
+	}
+	for _, text := range app.SimulatedSays() {
+		fmt.Fprintln(s.Out, text)
 	}
 	app.ShowAddresses(s)
 	if err := writeJSONFile(c.Tell, map[string]string{"api": app.URL(), "private": app.PrivateURL(), "peers": app.Peers.URL()}); err != nil {

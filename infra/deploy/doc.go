@@ -7,7 +7,7 @@
 //	nginx/ → kong/ → gateway                     the way of a request
 //	prometheus/ → alertmanager/, grafana/        what is measured, who is told, what is shown
 //	services.sh, services/                       real servers for tests
-//	fleet.sh                                     a fleet of processes on one machine
+//	fleet.sh                                     two processes of every role, and a simulator, on one machine
 //
 // README.md says how to bring it up.
 package deploy

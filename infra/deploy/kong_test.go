@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -71,7 +72,7 @@ func TestTheSchemaRefuses(t *testing.T) {
 		{"name: cors", "name: corse"},
 		{"host: gateway", "hosts: gateway"},
 		{"paths: [/v1]", "paths: [v1]"},
-		{"methods: [GET, HEAD, POST, OPTIONS]", "methods: [FETCH]"},
+		{"methods: [GET, HEAD, POST, PUT, PATCH, DELETE]", "methods: [FETCH]"},
 	} {
 		if !strings.Contains(whole, c[0]) {
 			t.Fatalf("the file has no %q", c[0])
@@ -123,6 +124,37 @@ func TestKongKnowsTheIssuerAndTheShop(t *testing.T) {
 		}
 		if p.Name == "cors" && fmt.Sprint(p.Config["origins"]) != "["+env["ORDERFLOW_CORS_ORIGIN"]+"]" {
 			t.Errorf("pages of %v may ask", p.Config["origins"])
+		}
+	}
+}
+
+// TestKongAllowsPagesWhatTheGatewayAllows holds Kong's lists of CORS to those of the
+// gateway role: what Kong leaves out never gets to the gateway.
+func TestKongAllowsPagesWhatTheGatewayAllows(t *testing.T) {
+	var k kongConfig
+	decodeYAML(t, filled(t), &k)
+	source := read(t, filepath.Join(root, "infra/edge/browsers.go"))
+	for field, of := range map[string]struct {
+		list string
+		item *regexp.Regexp
+	}{
+		"methods":         {"AllowedMethods", regexp.MustCompile(`http\.Method(\w+)`)},
+		"headers":         {"AllowedHeaders", regexp.MustCompile(`"([\w-]+)"`)},
+		"exposed_headers": {"ExposedHeaders", regexp.MustCompile(`"([\w-]+)"`)},
+	} {
+		_, rest, found := strings.Cut(source, of.list+": []string{")
+		list, _, _ := strings.Cut(rest, "}")
+		var want []string
+		for _, m := range of.item.FindAllStringSubmatch(list, -1) {
+			if field == "methods" {
+				m[1] = strings.ToUpper(m[1])
+			}
+			want = append(want, m[1])
+		}
+		for _, p := range k.Plugins {
+			if have := fmt.Sprint(p.Config[field]); p.Name == "cors" && (!found || have != fmt.Sprint(want)) {
+				t.Errorf("%s: Kong has %s, the gateway %v", field, have, want)
+			}
 		}
 	}
 }

@@ -73,7 +73,7 @@ func TestEverythingScrapedIsThere(t *testing.T) {
 		seen[name] = true
 	}
 	for name, s := range p.Services {
-		if s.Build != nil && !slices.Contains(oneShot, name) && !seen[name] {
+		if s.Build != nil && !slices.Contains(withoutRole, name) && !seen[name] {
 			t.Errorf("nobody scrapes %s", name)
 		}
 	}
@@ -148,6 +148,36 @@ func checkPanels(t *testing.T, sources map[string]bool) {
 		}
 	}
 	parse(t, queries)
+}
+
+// metric matches the name of one of our metrics in a query.
+var metric = regexp.MustCompile(`\b[a-z]+(?:_[a-z0-9]+)+\b`)
+
+// TestWhatIsAskedIsMeasured finds metrics of rules and panels that the binary does not
+// have: an alert on one of them never fires, or fires for ever.
+func TestWhatIsAskedIsMeasured(t *testing.T) {
+	sources, err := filepath.Glob(filepath.Join(root, "infra/telemetry/*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured := readAll(t, slices.DeleteFunc(sources, func(s string) bool { return strings.HasSuffix(s, "_test.go") }))
+	asked := regexp.MustCompile(`(?m)^\s+expr: (.*)$`).FindAllStringSubmatch(read(t, "prometheus/rules.yml"), -1)
+	asked = append(asked, regexp.MustCompile(`"expr": "(.*)"`).FindAllStringSubmatch(read(t, "grafana/dashboards/orderflow.json"), -1)...)
+	found := 0
+	for _, m := range asked {
+		for _, name := range metric.FindAllString(m[1], -1) {
+			if name == "histogram_quantile" {
+				continue
+			}
+			found++
+			if !strings.Contains(measured, `"`+strings.TrimSuffix(name, "_bucket")+`"`) {
+				t.Errorf("%s is asked for and not measured", name)
+			}
+		}
+	}
+	if found < 15 {
+		t.Errorf("%d metrics were found", found)
+	}
 }
 
 // parse has promtool read queries, as rules that record them.

@@ -2,15 +2,23 @@ package deploy_test
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"orderflow/infra/simulator/remote"
 )
 
 // roles are those of the binary: the constants of cmd/orderflow/internal/node/roles.go.
 var roles = regexp.MustCompile(`(?m)^\trole\w+\s+role = "(\w+)"`)
+
+// withoutRole are services that run our image and are no process of the fleet.
+var withoutRole = []string{"eventstore-user", "simulator"}
 
 // TestEveryRoleRuns holds the services that run our image against the roles
 // the binary has.
@@ -20,7 +28,7 @@ func TestEveryRoleRuns(t *testing.T) {
 		known = append(known, m[1])
 	}
 	for name, s := range load(t, development(t)).Services {
-		if s.Build == nil || slices.Contains(oneShot, name) {
+		if s.Build == nil || slices.Contains(withoutRole, name) {
 			continue
 		}
 		role := *s.Environment["ORDERFLOW_ROLES"]
@@ -36,42 +44,6 @@ func TestEveryRoleRuns(t *testing.T) {
 	}
 }
 
-// pending are variables that the binary does not read yet. One that it reads
-// must leave this list.
-var pending = []string{
-	"ORDERFLOW_SEARCH", "ORDERFLOW_REDIS_CLUSTER",
-}
-
-// flagVariable finds variables of flags, and those that are no flags but constants.
-var flagVariable = regexp.MustCompile(`(?:env:|= )"(ORDERFLOW_\w+)"`)
-
-// TestTheBinaryReadsWhatItIsTold finds variables that nothing would read.
-func TestTheBinaryReadsWhatItIsTold(t *testing.T) {
-	var sources []string
-	for _, folder := range []string{"cmd/orderflow", "cmd/orderflow/internal/*"} {
-		found, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		sources = append(sources, found...)
-	}
-	read := readAll(t, sources)
-	known := []string{"ORDERFLOW_ENV"} // infra/edge reads it
-	for _, m := range flagVariable.FindAllStringSubmatch(read, -1) {
-		known = append(known, m[1])
-	}
-	for name, s := range load(t, development(t)).Services {
-		if s.Build == nil {
-			continue
-		}
-		for key := range s.Environment {
-			if strings.HasPrefix(key, "ORDERFLOW_") && slices.Contains(known, key) == slices.Contains(pending, key) {
-				t.Errorf("%s: %s is read: %v, pending: %v", name, key, slices.Contains(known, key), slices.Contains(pending, key))
-			}
-		}
-	}
-}
-
 // TestThePeersAreThere follows the addresses that roles have of each other and of the stores.
 func TestThePeersAreThere(t *testing.T) {
 	env := development(t)
@@ -81,10 +53,9 @@ func TestThePeersAreThere(t *testing.T) {
 	p := load(t, env)
 	gateway := p.Services["gateway"].Environment
 	var lists []string
-	for _, key := range []string{"ORDERFLOW_PEERS", "ORDERFLOW_EVENTSTORE", "ORDERFLOW_POSTGRES", "ORDERFLOW_REDIS", "ORDERFLOW_REDIS_CLUSTER", "ORDERFLOW_KAFKA"} {
+	for _, key := range []string{"ORDERFLOW_PEERS", "ORDERFLOW_EVENTSTORE", "ORDERFLOW_POSTGRES", "ORDERFLOW_REDIS", "ORDERFLOW_KAFKA"} {
 		lists = append(lists, *gateway[key])
 	}
-	lists = append(lists, *p.Services["inventory"].Environment["ORDERFLOW_SEARCH"], *gateway["OTEL_EXPORTER_OTLP_ENDPOINT"])
 	found := 0
 	for _, m := range regexp.MustCompile(`(?m)(?:[@/,=]|^)([a-z][a-z0-9-]*):(\d{4,5})`).FindAllStringSubmatch(strings.Join(lists, "\n"), -1) {
 		if _, ok := p.Services[m[1]]; !ok {
@@ -92,7 +63,7 @@ func TestThePeersAreThere(t *testing.T) {
 		}
 		found++
 	}
-	const addresses = 3 + 3 + 1 + 1 + 3 + 3 + 1 + 1 // peers, event store, PostgreSQL, Redis, its cluster, Kafka, search, traces
+	const addresses = 3 + 3 + 1 + 1 + 3 // peers, event store, PostgreSQL, Redis, Kafka
 	if found != addresses {
 		t.Errorf("%d addresses were found, not %d", found, addresses)
 	}
@@ -101,6 +72,45 @@ func TestThePeersAreThere(t *testing.T) {
 		listens := *p.Services[role].Environment["ORDERFLOW_PEER_LISTEN"]
 		if _, port, _ := strings.Cut(listens, ":"); url != fmt.Sprintf("http://%s:%s", role, port) {
 			t.Errorf("%s is asked at %s and listens on %s", role, url, listens)
+		}
+	}
+}
+
+// TestOneSimulatorServesAllWhoCallProviders: every process that calls providers has the
+// address and the secret of the one service, which keeps its ledger in a volume; no
+// other service has the secret.
+func TestOneSimulatorServesAllWhoCallProviders(t *testing.T) {
+	env := development(t)
+	if secret := env["ORDERFLOW_SIMULATOR_SECRET"]; len(secret) < remote.MinSecretBytes || remote.CheckSecret(secret) != nil {
+		t.Errorf("the secret has %d bytes", len(secret))
+	}
+	services := load(t, env).Services
+	sim := services["simulator"]
+	_, port, _ := strings.Cut(*sim.Environment["ORDERFLOW_SIMULATOR_LISTEN"], ":")
+	if at := slices.Sorted(maps.Keys(sim.Networks)); strings.Join(sim.Command, " ") != "simulator" || sim.GetScale() != 1 || !slices.Equal(at, []string{"peers"}) {
+		t.Errorf("the simulator is %v, %d times, in %v", sim.Command, sim.GetScale(), at)
+	}
+	if data := *sim.Environment["ORDERFLOW_DATA"]; !slices.ContainsFunc(sim.Volumes, func(v types.ServiceVolumeConfig) bool {
+		return v.Type == types.VolumeTypeVolume && v.Target == data
+	}) {
+		t.Errorf("%s, where the ledger is, is no volume", data)
+	}
+	if probed := *sim.Environment["ORDERFLOW_PROBE"]; probed != "http://127.0.0.1:"+port {
+		t.Errorf("it listens on port %s and is probed at %s", port, probed)
+	}
+	for name, s := range services {
+		calls := name == "payment" || name == "shipping"
+		if secret := s.Environment["ORDERFLOW_SIMULATOR_SECRET"]; (secret != nil) != (calls || name == "simulator") {
+			t.Errorf("%s has the simulator's secret: %v", name, secret != nil)
+		}
+		if !calls {
+			continue
+		}
+		if url := s.Environment["ORDERFLOW_SIMULATOR"]; url == nil || *url != "http://simulator:"+port {
+			t.Errorf("%s calls another simulator", name)
+		}
+		if s.DependsOn["simulator"].Condition != "service_healthy" {
+			t.Errorf("%s does not wait for the simulator", name)
 		}
 	}
 }
@@ -118,7 +128,7 @@ func TestNobodyWorksAsAdmin(t *testing.T) {
 				t.Errorf("%s: %s holds the password of EventStoreDB's administrator", name, key)
 			}
 		}
-		if s.Build == nil || name == maker {
+		if s.Build == nil || slices.Contains(withoutRole, name) {
 			continue
 		}
 		if !strings.HasPrefix(*s.Environment["ORDERFLOW_EVENTSTORE"], "esdb://orderflow:sentinel-of-orderflow@") {
@@ -152,9 +162,12 @@ func TestTheStoresKeepTheirNumbers(t *testing.T) {
 		if *store["EVENTSTORE_CLUSTER_SIZE"] != "3" || *store["EVENTSTORE_RUN_PROJECTIONS"] != "All" || strings.Contains(*store["EVENTSTORE_GOSSIP_SEED"], fmt.Sprintf("eventstore-%d:", n+1)) {
 			t.Errorf("eventstore-%d: %v", n+1, store)
 		}
-		checkRedis(t, p.Services[fmt.Sprintf("redis-%d", n+1)].Command, "--cluster-enabled yes")
 	}
-	checkRedis(t, p.Services["redis"].Command)
+	for _, want := range []string{"--maxmemory 2gb", "--maxmemory-policy allkeys-lru"} {
+		if !strings.Contains(strings.Join(p.Services["redis"].Command, " "), want) {
+			t.Errorf("redis is not started with %s", want)
+		}
+	}
 	if !slices.Contains(p.Services["prometheus"].Command, "--storage.tsdb.retention.time=15d") {
 		t.Error("prometheus does not keep 15 days")
 	}
@@ -174,15 +187,6 @@ func TestTestsRunOnTheSameImages(t *testing.T) {
 	}
 	if !strings.Contains(services["kafka-1"].Image, ":"+regexp.MustCompile(`KAFKA_VERSION=(\S+)`).FindStringSubmatch(read(t, "services/install.sh"))[1]) {
 		t.Error("install.sh fetches another Kafka")
-	}
-}
-
-func checkRedis(t *testing.T, command []string, also ...string) {
-	t.Helper()
-	for _, want := range append(also, "--maxmemory 2gb", "--maxmemory-policy allkeys-lru") {
-		if !strings.Contains(strings.Join(command, " "), want) {
-			t.Errorf("redis is not started with %s", want)
-		}
 	}
 }
 

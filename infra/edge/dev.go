@@ -34,6 +34,21 @@ const (
 	MaxDevTTL = 30 * 24 * time.Hour
 )
 
+// EnvironmentVariable names the kind of environment, such as production.
+const EnvironmentVariable = "ORDERFLOW_ENV"
+
+// Production returns the variable, as NAME=value, that says that the process runs in
+// production; it is empty elsewhere.
+func Production() string {
+	for _, variable := range []string{"ENV", EnvironmentVariable} {
+		switch strings.ToLower(os.Getenv(variable)) {
+		case "prod", "production":
+			return variable + "=" + os.Getenv(variable)
+		}
+	}
+	return ""
+}
+
 // DevIssuer gives out tokens on the machine of a developer, or in a test. Who
 // can read the data directory can be anybody, so it is not for production, and
 // refuses to exist there.
@@ -47,11 +62,8 @@ type DevIssuer struct {
 // there is none yet. Kinds: Rejected (in production), Invalid (a key that
 // others may read, or none that can be read).
 func OpenDevIssuer(dir string) (*DevIssuer, error) {
-	for _, variable := range []string{"ENV", "ORDERFLOW_ENV"} {
-		switch strings.ToLower(os.Getenv(variable)) {
-		case "prod", "production":
-			return nil, domain.Errorf(domain.Rejected, "There is no development issuer in production (%s=%s): have tokens checked against the key set of a real one.", variable, os.Getenv(variable))
-		}
+	if setting := Production(); setting != "" {
+		return nil, domain.Errorf(domain.Rejected, "There is no development issuer in production (%s): have tokens checked against the key set of a real one.", setting)
 	}
 	name := filepath.Join(dir, DevKeyFile)
 	data, err := os.ReadFile(name)

@@ -32,6 +32,7 @@ func sampled() []sampledMetric {
 		{"orderflow_provider_bulkhead_in_use", "Calls to a provider that are under way.", provider},
 		{"orderflow_provider_bulkhead_waiting", "Callers that wait for a slot.", provider},
 		{"orderflow_provider_success_ratio", "Successes among the last calls.", provider},
+		{"orderflow_simulated_providers", "1 if providers of a kind are simulated, so that no money or parcel moves, else 0.", []string{"kind"}},
 		{"circuit_payment_state", "The payment breaker: 0 closed, 0.5 half open, 1 open.", nil},
 		{"circuit_payment_failure_count", "Failures among the last calls to the payment gateway.", nil},
 		{"circuit_payment_success_rate", "Successes among the last calls to the payment gateway, 0 to 1.", nil},
@@ -97,6 +98,9 @@ func (s *sampler) collectSagas(tell sink) {
 }
 
 func (s *sampler) collectProviders(tell sink) {
+	for kind, simulated := range s.sources.Simulated {
+		tell.gauge("orderflow_simulated_providers", yes(simulated), kind)
+	}
 	for _, p := range s.sources.Providers {
 		f := p.Status()
 		tell.gauge("orderflow_provider_breaker_state", f.State, p.Name)

@@ -20,6 +20,7 @@ type Sources struct {
 	Projections func(context.Context) ([]projections.Status, error)
 	Sagas       func() map[string]following.Health // by name, of those that run here
 	Providers   []Provider
+	Simulated   map[string]bool // by kind of provider, of those that the process calls
 	Log         func() LogFigures
 	Sales       readmodels.Sales
 	Fulfilments readmodels.Fulfilments

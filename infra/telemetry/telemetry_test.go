@@ -64,7 +64,8 @@ func sources(failure error) telemetry.Sources {
 		Providers: []telemetry.Provider{{Name: telemetry.Payment, Status: func() telemetry.ProviderFigures {
 			return telemetry.ProviderFigures{State: 1, Slots: 20, InUse: 5, Waiting: 3, Failures: 12, SuccessRate: 0.88}
 		}}},
-		Log: func() telemetry.LogFigures { return telemetry.LogFigures{End: 100, Queued: 2, DiskBytes: 4_096} },
+		Simulated: map[string]bool{telemetry.Payment: true, "shipping": false},
+		Log:       func() telemetry.LogFigures { return telemetry.LogFigures{End: 100, Queued: 2, DiskBytes: 4_096} },
 		Deciding: func() map[string]aggregate.Stats {
 			return map[string]aggregate.Stats{"order": {Commands: 9, Appends: 4}}
 		},
@@ -171,6 +172,8 @@ func TestEverythingIsTold(t *testing.T) {
 		`orderflow_saga_incomplete_orders_total{saga="charging"} 1`,
 		`orderflow_saga_feed_failures_total{kind="unavailable",remedy="retry",saga="charging"} 1`,
 		`orderflow_saga_feed_stalls_total{saga="charging"} 1`,
+		`orderflow_simulated_providers{kind="payment"} 1`,
+		`orderflow_simulated_providers{kind="shipping"} 0`,
 		`circuit_payment_state 1`,
 		`circuit_payment_failure_count 12`,
 		`circuit_payment_success_rate 0.88`,

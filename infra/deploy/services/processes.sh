@@ -1,8 +1,8 @@
-# Processes and ports of services.sh. Sourced, never run.
+# Processes and ports of services.sh and fleet.sh. Sourced, never run.
 # shellcheck shell=bash
 
 fail() {
-  echo "services.sh: $*" >&2
+  echo "${0##*/}: $*" >&2
   exit 1
 }
 

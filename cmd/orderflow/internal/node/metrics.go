@@ -20,6 +20,7 @@ func (a *App) newMetrics() *telemetry.Metrics {
 		Projections: a.ViewProgress.Status,
 		Sagas:       a.sagaHealth,
 		Providers:   a.providers(),
+		Simulated:   a.simulatedKinds(),
 		Log:         a.logFigures,
 		Sales:       a.Views, Fulfilments: a.Views, Payments: a.Views,
 		Deciding: func() map[string]aggregate.Stats {

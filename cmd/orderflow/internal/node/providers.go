@@ -15,8 +15,8 @@ import (
 
 // ProviderFlags say which payment gateways and carriers a process calls.
 type ProviderFlags struct {
-	Gateways        []string `help:"The payment gateways, the one for new charges first. There are ${gateways}." default:"${gateway}" placeholder:"NAME,…" env:"ORDERFLOW_GATEWAYS"`
-	Carriers        []string `help:"The carriers, the one for new parcels first. There are ${carriers}." default:"${carrier}" placeholder:"NAME,…" env:"ORDERFLOW_CARRIERS"`
+	Gateways        []string `help:"The payment gateways, the one for new charges first (default ${gateway}; in production they must be named). There are ${gateways}." placeholder:"NAME,…" env:"ORDERFLOW_GATEWAYS"`
+	Carriers        []string `help:"The carriers, the one for new parcels first (default ${carrier}; in production they must be named). There are ${carriers}." placeholder:"NAME,…" env:"ORDERFLOW_CARRIERS"`
 	Simulator       string   `help:"The URL of the simulator that a fleet shares, see orderflow simulator. Without it the simulator is part of this process." placeholder:"URL" env:"ORDERFLOW_SIMULATOR"`
 	SimulatorSecret string   `help:"The secret of that simulator. Better set the variable." placeholder:"SECRET" env:"ORDERFLOW_SIMULATOR_SECRET"`
 }
@@ -37,31 +37,33 @@ func (f ProviderFlags) Providers() Providers {
 
 // gatewaySpec is a payment gateway that this build has.
 type gatewaySpec struct {
-	name string
-	open func(*App) charging.Gateway
+	name      string
+	simulated bool // it moves no money
+	open      func(*App) charging.Gateway
 }
 
 // gatewaySpecs is the one table of payment gateways. A further gateway is a package that
 // implements charging.Gateway, and a row here.
 func gatewaySpecs() []gatewaySpec {
 	return []gatewaySpec{
-		{simulator.Default, func(a *App) charging.Gateway { return a.simulated.Gateway(simulator.Default) }},
-		{simulator.Second, func(a *App) charging.Gateway { return a.simulated.Gateway(simulator.Second) }},
+		{simulator.Default, true, func(a *App) charging.Gateway { return a.simulated.Gateway(simulator.Default) }},
+		{simulator.Second, true, func(a *App) charging.Gateway { return a.simulated.Gateway(simulator.Second) }},
 	}
 }
 
 // carrierSpec is a carrier that this build has.
 type carrierSpec struct {
-	name string
-	open func(*App) dispatching.Carrier
+	name      string
+	simulated bool // it moves no parcel
+	open      func(*App) dispatching.Carrier
 }
 
 // carrierSpecs is the one table of carriers. A further carrier is a package that
 // implements dispatching.Carrier, and a row here.
 func carrierSpecs() []carrierSpec {
 	return []carrierSpec{
-		{simulator.Default, func(a *App) dispatching.Carrier { return a.simulated.Carrier(simulator.Default) }},
-		{simulator.Second, func(a *App) dispatching.Carrier { return a.simulated.Carrier(simulator.Second) }},
+		{simulator.Default, true, func(a *App) dispatching.Carrier { return a.simulated.Carrier(simulator.Default) }},
+		{simulator.Second, true, func(a *App) dispatching.Carrier { return a.simulated.Carrier(simulator.Second) }},
 	}
 }
 
@@ -81,6 +83,47 @@ func CarrierNames() string {
 		all = append(all, s.name)
 	}
 	return strings.Join(all, ", ")
+}
+
+// CheckNamed returns Invalid if a process with these roles would call a provider that
+// nobody named: in production the simulator serves only where it is asked for. production
+// is the setting that says so.
+func (p Providers) CheckNamed(roles Roles, production string) error {
+	switch {
+	case roles.has(rolePayment) && len(p.Gateways) == 0:
+		return domain.Errorf(domain.Invalid, "No payment gateway is named, and this is production (%s). Write --gateways %s (or ORDERFLOW_GATEWAYS=%[2]s) to have payments simulated; no money moves then. This build has %s.",
+			production, simulator.Default, GatewayNames())
+	case roles.has(roleShipping) && len(p.Carriers) == 0:
+		return domain.Errorf(domain.Invalid, "No carrier is named, and this is production (%s). Write --carriers %s (or ORDERFLOW_CARRIERS=%[2]s) to have parcels simulated; none is sent then. This build has %s.",
+			production, simulator.Default, CarrierNames())
+	}
+	return nil
+}
+
+// simulatedKinds says, for each kind of provider that the process calls, whether one of
+// them is simulated.
+func (a *App) simulatedKinds() map[string]bool {
+	kinds := map[string]bool{}
+	if a.Config.Roles.has(rolePayment) {
+		kinds[telemetry.Payment] = slices.ContainsFunc(gatewaySpecs(), func(s gatewaySpec) bool { return s.simulated && slices.Contains(a.Config.Gateways, s.name) })
+	}
+	if a.Config.Roles.has(roleShipping) {
+		kinds[shipping] = slices.ContainsFunc(carrierSpecs(), func(s carrierSpec) bool { return s.simulated && slices.Contains(a.Config.Carriers, s.name) })
+	}
+	return kinds
+}
+
+// SimulatedSays returns what a person must know when providers are simulated, for the
+// start-up message.
+func (a *App) SimulatedSays() (texts []string) {
+	kinds := a.simulatedKinds()
+	if kinds[telemetry.Payment] {
+		texts = append(texts, "Payments go to the simulator: no money moves.")
+	}
+	if kinds[shipping] {
+		texts = append(texts, "Parcels go to the simulator: nothing is sent.")
+	}
+	return texts
 }
 
 // withDefaults names the providers of a process that was told none.
