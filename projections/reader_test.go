@@ -59,7 +59,7 @@ func TestAReaderSaysWhatStandsStill(t *testing.T) {
 	first := h.Append(listed("a"))
 	views.move(first, nil)
 	ready(true, "at the end")
-	others(t, log, "noise-1", 100)
+	others(t, log, 100)
 	now = now.Add(time.Hour)
 	ready(true, "behind by events of others")
 	second := h.Append(listed("b"))

@@ -21,9 +21,12 @@ import (
 const manyOthers = 100_000
 
 // others fills a log with events that no group reads.
-func others(t testing.TB, log eventlog.Store, stream eventlog.Stream, n int) {
+func others(t testing.TB, log eventlog.Store, n int) {
 	t.Helper()
-	const together = 1_000
+	const (
+		together = 1_000
+		stream   = eventlog.Stream("noise-1")
+	)
 	for from := 0; from < n; from += together {
 		events := make([]eventlog.Pending, min(together, n-from))
 		for i := range events {
@@ -91,7 +94,7 @@ func becomes(t testing.TB, what string, ok func() bool) {
 func TestASecondStartDoesNotWalkThroughTheEventsOfOthers(t *testing.T) {
 	log := &walking{Log: memory.New(), every: 1_000}
 	(&projectionstest.History{T: t, Log: log}).Append(listed("a"), listed("b"))
-	others(t, log, "noise-1", manyOthers)
+	others(t, log, manyOthers)
 	end, err := log.End(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +130,7 @@ func TestNobodyWalksBesideTheSubscription(t *testing.T) {
 		}
 	}
 	(&projectionstest.History{T: t, Log: log}).Append(listed("a"))
-	others(t, log, "noise-1", manyOthers)
+	others(t, log, manyOthers)
 	views, opening := newProducts(), make(chan struct{})
 	views.live = sync.OnceFunc(func() { close(opening) })
 	now := time.Now()
@@ -196,7 +199,7 @@ func TestNobodyWalksBesideTheSubscription(t *testing.T) {
 func TestStatusCosts(t *testing.T) {
 	log := &walking{Log: memory.New()}
 	h := &projectionstest.History{T: t, Log: log}
-	others(t, log, "noise-1", 5_000)
+	others(t, log, 5_000)
 	for i := range 1_500 {
 		h.Append(listed(domain.SKU("sku" + strings.Repeat("x", i/100) + string(rune('a'+i%100)))))
 	}
@@ -255,7 +258,7 @@ func TestALogSetBackAmongTheEventsOfOthers(t *testing.T) {
 	views := newProducts()
 	log := memory.New()
 	(&projectionstest.History{T: t, Log: log}).Append(listed("a"))
-	others(t, log, "noise-1", 20)
+	others(t, log, 20)
 	r, stop := running(t, log, views)
 	end, _ := log.End(t.Context())
 	becomes(t, "it passes the others", func() bool { return r.Stands(projections.Products) == end })
@@ -263,7 +266,7 @@ func TestALogSetBackAmongTheEventsOfOthers(t *testing.T) {
 	log = memory.New()
 	h := &projectionstest.History{T: t, Log: log}
 	h.Append(listed("a"), noise("noise-2"), listed("b"), listed("c"), noise("noise-3"))
-	others(t, log, "noise-1", 30) // longer than before
+	others(t, log, 30) // longer than before
 	r, stop = running(t, log, views)
 	defer stop()
 	becomes(t, "it is ready", func() bool { return r.Ready(t.Context()) == nil })

@@ -52,8 +52,10 @@ var SalesView = NewView(
 	Layout{
 		Name: "sales",
 		Sums: []Sum{
-			{Name: "sales.placed", Column: "placed"}, {Name: "sales.orders", Column: "orders"},
-			{Name: "sales.rejected", Column: "rejected"}, {Name: "sales.cancelled", Column: "cancelled"},
+			{Name: "sales.placed", Column: "placed"},
+			{Name: "sales.orders", Column: "orders"},
+			{Name: "sales.rejected", Column: "rejected"},
+			{Name: "sales.cancelled", Column: "cancelled"},
 		},
 	},
 	Date("day", func(d *SalesDay) *time.Time { return &d.Day }).Key(),

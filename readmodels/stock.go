@@ -58,9 +58,12 @@ var StockView = NewView(
 	Layout{
 		Name: "stock",
 		Sums: []Sum{
-			{Name: "stock.received", Column: "received"}, {Name: "stock.adjusted", Column: "adjusted"},
-			{Name: "stock.reserved", Column: "reserved"}, {Name: "stock.released", Column: "released"},
-			{Name: "stock.committed", Column: "committed"}, {Name: "stock.returned", Column: "returned"},
+			{Name: "stock.received", Column: "received"},
+			{Name: "stock.adjusted", Column: "adjusted"},
+			{Name: "stock.reserved", Column: "reserved"},
+			{Name: "stock.released", Column: "released"},
+			{Name: "stock.committed", Column: "committed"},
+			{Name: "stock.returned", Column: "returned"},
 		},
 	},
 	Text("warehouse", func(s *Stock) *domain.Warehouse { return &s.Warehouse }).Key(),

@@ -188,7 +188,7 @@ func (f *fleet) call(ctx context.Context, method, gateway, path, key, body strin
 	if err != nil {
 		return 0, err
 	}
-	defer response.Body.Close() //nolint:errcheck // it is read to its end
+	defer response.Body.Close()
 	data, err := io.ReadAll(response.Body)
 	if err != nil {
 		return response.StatusCode, err

@@ -39,7 +39,7 @@ var (
 // Views opens the views, and makes databases and tables that are missing.
 func (s *Server) Views(ctx context.Context) (*Views, error) {
 	v := &Views{groups: map[string]*versions{}, of: map[readmodels.Table]*versions{}, news: newNews(s)}
-	v.Reader.Source = v
+	v.Source = v
 	for _, g := range projections.Groups() {
 		service := inventoryService
 		if g.Name == projections.Orders {

@@ -63,6 +63,9 @@ func shape(t *testing.T, db *sql.DB) (all []string) {
 		}
 		all = append(all, strings.Join(strings.Fields(line), " "))
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	slices.Sort(all)
 	return all
 }

@@ -37,7 +37,7 @@ func Open(ctx context.Context, dir string, logger *slog.Logger) (*Views, error) 
 		return nil, domain.Wrap(domain.Unavailable, err, "The directory of the views cannot be made")
 	}
 	v := &Views{groups: map[string]*versions{}, of: map[readmodels.Table]*versions{}}
-	v.Reader.Source = v
+	v.Source = v
 	for _, g := range projections.Groups() {
 		s, err := newVersions(ctx, dir, g, logger)
 		if err != nil {

@@ -29,8 +29,9 @@ func Example() {
 // the same wait each time it is computed. Jittered chooses by chance.
 func ExamplePolicy_Spread() {
 	policy := backoff.Policy{First: time.Second, Last: time.Minute}
-	fmt.Println(policy.Spread(3, "ord_1") == policy.Spread(3, "ord_1"))
-	fmt.Println(policy.Spread(3, "ord_1") == policy.Spread(3, "ord_2"))
+	first, again := policy.Spread(3, "ord_1"), policy.Spread(3, "ord_1")
+	fmt.Println(first == again)
+	fmt.Println(first == policy.Spread(3, "ord_2"))
 	wait := policy.Jittered(3)
 	fmt.Println(wait >= 4*time.Second && wait <= 8*time.Second)
 	// Output:

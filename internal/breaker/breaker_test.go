@@ -47,7 +47,7 @@ func TestAnOpenBreakerLetsOneTryAtATime(t *testing.T) {
 		b := opened(t, func(_, to breaker.State) { states = append(states, to) })
 		time.Sleep(openFor - 1)
 		refused(t, b, "before its time is over")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		trial, ok := b.Acquire()
 		if !ok {
 			t.Fatal("no call may try")

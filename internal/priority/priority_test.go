@@ -62,7 +62,7 @@ func TestQueue(t *testing.T) {
 					}
 				}
 			},
-			"fix": func(t *rapid.T) {
+			"fix": func(*rapid.T) {
 				if len(have) > 0 {
 					i := pick(have)
 					have[i].Value = value()

@@ -52,7 +52,7 @@ func Example() {
 
 	saga := charging.New(charging.Saga{
 		Gateways: charging.OneGateway("example", gateway{}),
-		Orders: local.Orders, Payments: local.Payments, Fulfilments: local.Fulfilments,
+		Orders:   local.Orders, Payments: local.Payments, Fulfilments: local.Fulfilments,
 	})
 	for range 2 {
 		_, err = saga.React(ctx, id, false)

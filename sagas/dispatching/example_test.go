@@ -47,7 +47,7 @@ func Example() {
 
 	saga := dispatching.New(dispatching.Saga{
 		Carriers: dispatching.OneCarrier("example", carrier{}),
-		Orders: local.Orders, Shipments: local.Shipments, Fulfilments: local.Fulfilments,
+		Orders:   local.Orders, Shipments: local.Shipments, Fulfilments: local.Fulfilments,
 	})
 	for range 2 {
 		_, err = saga.React(ctx, id, false)

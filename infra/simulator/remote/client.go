@@ -104,7 +104,7 @@ func (c *Client) post(ctx context.Context, path string, in, out any) *failure {
 	if err != nil {
 		return c.unanswered(ctx, err, connected.Load())
 	}
-	defer response.Body.Close() //nolint:errcheck // it is read to its end
+	defer response.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(response.Body, MaxReplyBytes+1))
 	switch {
 	case err != nil:

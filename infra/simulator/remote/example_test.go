@@ -18,7 +18,7 @@ import (
 func Example() {
 	dir, err := os.MkdirTemp("", "simulator")
 	check(err)
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	sim, err := simulator.Open(dir, simulator.Options{})
 	check(err)
 	socket, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")

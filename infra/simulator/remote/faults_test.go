@@ -36,7 +36,7 @@ func TestEveryBehaviourIsTheSameOverHTTP(t *testing.T) {
 		{simulator.Unavailable, domain.Unavailable, "connection_refused", 0},
 	} {
 		t.Run(string(c.behaviour), func(t *testing.T) {
-			s := serve(t, simulator.Options{})
+			s := serve(t)
 			for where, g := range map[string]interface {
 				call(*testing.T, simulator.Behaviour) error
 			}{"in process": direct{s}, "over HTTP": overHTTP{s}} {
@@ -66,7 +66,7 @@ func (o overHTTP) call(t *testing.T, b simulator.Behaviour) error {
 // A reply that is lost on a connection that was used before is the moment at which
 // net/http sends a request again, if it can: each call arrives once.
 func TestALostReplyIsNotSentAgain(t *testing.T) {
-	s := serve(t, simulator.Options{})
+	s := serve(t)
 	g, c := s.Gateway(simulator.Default), s.Carrier(simulator.Second)
 	for n := range 50 {
 		key := fmt.Sprint(n)
@@ -187,7 +187,7 @@ func TestRepliesOfOthersAreUnknown(t *testing.T) {
 }
 
 func TestARefusedConnectionIsUnavailable(t *testing.T) {
-	s := serve(t, simulator.Options{})
+	s := serve(t)
 	want(t, s.Gateway(simulator.Default).Void(t.Context(), "a"), 0, "")
 	s.stop()
 	c := client(t, s.url)
@@ -201,7 +201,7 @@ func TestARefusedConnectionIsUnavailable(t *testing.T) {
 // The service ends while calls hang: they lose their connection, and no call that was
 // answered is forgotten.
 func TestTheServiceEndsWhileCallsHang(t *testing.T) {
-	s := serve(t, simulator.Options{})
+	s := serve(t)
 	hung := make(chan error, 1)
 	received := s.received(simulator.Capture)
 	go func() {
@@ -218,7 +218,7 @@ func TestTheServiceEndsWhileCallsHang(t *testing.T) {
 
 // A hang ends for the service when its caller gives up, and not before.
 func TestAHangEndsWithItsCaller(t *testing.T) {
-	s := serve(t, simulator.Options{})
+	s := serve(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	hung := make(chan error, 1)
@@ -238,7 +238,7 @@ func TestAHangEndsWithItsCaller(t *testing.T) {
 }
 
 func TestAnotherSecretIsRefused(t *testing.T) {
-	s := serve(t, simulator.Options{})
+	s := serve(t)
 	stranger, err := remote.NewClient(s.url, strings.ToUpper(secret))
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +266,7 @@ func TestAnotherSecretIsRefused(t *testing.T) {
 
 // A handler with a secret that could be guessed answers 401 to every caller, also to one with that secret.
 func TestAHandlerWithoutASecretAnswersNoCall(t *testing.T) {
-	s := serve(t, simulator.Options{})
+	s := serve(t)
 	for _, short := range []string{"", "short"} {
 		w := httptest.NewRecorder()
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/simulator/void", strings.NewReader(`{"name":"simulator","key":"a"}`))
@@ -279,7 +279,7 @@ func TestAHandlerWithoutASecretAnswersNoCall(t *testing.T) {
 }
 
 func TestRequestsThatCannotBeReadHaveNoEffect(t *testing.T) {
-	s := serve(t, simulator.Options{})
+	s := serve(t)
 	h := remote.Handler(s.sim, secret)
 	for name, body := range map[string]string{
 		"no JSON": "{", "another field": `{"name":"simulator","key":"a","instalments":3}`, "two values": `{"name":"simulator","key":"a"}{}`,
@@ -306,7 +306,7 @@ func TestRequestsThatCannotBeReadHaveNoEffect(t *testing.T) {
 }
 
 func TestAnUnknownProviderIsUnavailable(t *testing.T) {
-	s := serve(t, simulator.Options{})
+	s := serve(t)
 	want(t, s.Gateway("stripe").Void(t.Context(), "a"), domain.Unavailable, "unknown_provider")
 	want(t, s.Carrier("").Cancel(t.Context(), "a"), domain.Unavailable, "unknown_provider")
 	for _, err := range []error{
@@ -329,7 +329,7 @@ func TestNewClientRefusesWhatIsNoAddress(t *testing.T) {
 }
 
 func TestProbesNeedNoSecret(t *testing.T) {
-	s := serve(t, simulator.Options{})
+	s := serve(t)
 	h := remote.Handler(s.sim, secret)
 	probe := func(which string) int {
 		w := httptest.NewRecorder()

@@ -135,7 +135,7 @@ func await(t *testing.T, lines *bufio.Scanner, begins string) string {
 
 // Two services have no ledger in common.
 func TestASecondServiceOnOneLedgerIsRefused(t *testing.T) {
-	s := serve(t, simulator.Options{})
+	s := serve(t)
 	if _, err := simulator.Open(s.dir, simulator.Options{}); domain.KindOf(err) != domain.Conflict || !strings.Contains(err.Error(), s.dir) {
 		t.Errorf("got %v", err)
 	}
@@ -144,7 +144,7 @@ func TestASecondServiceOnOneLedgerIsRefused(t *testing.T) {
 // 64 processes, each with a client of its own, charge one order at once.
 func TestManyClientsOneCapture(t *testing.T) {
 	const clients, keys = 64, 10
-	s := serve(t, simulator.Options{})
+	s := serve(t)
 	var running sync.WaitGroup
 	begin := make(chan struct{})
 	for n := range clients {

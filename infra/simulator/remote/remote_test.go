@@ -36,12 +36,11 @@ type service struct {
 	next map[simulator.Op]chan struct{}
 }
 
-func serve(t *testing.T, o simulator.Options) *service {
+func serve(t *testing.T) *service {
 	t.Helper()
 	s := &service{dir: t.TempDir(), next: map[simulator.Op]chan struct{}{}}
-	o.Recorded = s.recorded
 	var err error
-	if s.sim, err = simulator.Open(s.dir, o); err != nil {
+	if s.sim, err = simulator.Open(s.dir, simulator.Options{Recorded: s.recorded}); err != nil {
 		t.Fatal(err)
 	}
 	socket, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -137,7 +136,7 @@ func TestGatewayContract(t *testing.T) {
 	for _, name := range simulator.Names() {
 		t.Run(name, func(t *testing.T) {
 			chargingtest.Run(t, func(t *testing.T) chargingtest.Subject {
-				s := serve(t, simulator.Options{})
+				s := serve(t)
 				return chargingtest.Subject{
 					Gateway: s.Gateway(name),
 					Next: func(op string, f chargingtest.Fault) <-chan struct{} {
@@ -155,7 +154,7 @@ func TestCarrierContract(t *testing.T) {
 	for _, name := range simulator.Names() {
 		t.Run(name, func(t *testing.T) {
 			dispatchingtest.Run(t, func(t *testing.T) dispatchingtest.Subject {
-				s := serve(t, simulator.Options{})
+				s := serve(t)
 				return dispatchingtest.Subject{
 					Carrier: s.Carrier(name),
 					Next: func(op string, f dispatchingtest.Fault) <-chan struct{} {

@@ -61,13 +61,13 @@ func servePiped(t *testing.T, o simulator.Options) *piped {
 	return p
 }
 
-// send sends a request over a connection of its own and returns what comes back: a
+// send sends a capture over a connection of its own and returns what comes back: a
 // response, or the error of the connection.
-func (p *piped) send(t *testing.T, path, body string) (conn net.Conn, reply <-chan result) {
+func (p *piped) send(t *testing.T, body string) (conn net.Conn, reply <-chan result) {
 	t.Helper()
 	conn, theirs := net.Pipe()
 	p.accepted <- theirs
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://simulator"+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://simulator"+capture, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestALostReplyBreaksTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := servePiped(t, simulator.Options{})
 		defer func() { p.stop(); <-p.ended }()
-		_, reply := p.send(t, capture, body("tok_lose_reply"))
+		_, reply := p.send(t, body("tok_lose_reply"))
 		if r := <-reply; !errors.Is(r.err, io.ErrUnexpectedEOF) && !errors.Is(r.err, io.EOF) {
 			t.Errorf("got %+v", r)
 		}
@@ -132,7 +132,7 @@ func TestAHangIsLimitedByItsCallerAlone(t *testing.T) {
 		go server.Serve(p)   //nolint:errcheck // it is closed at the end
 		defer server.Close() //nolint:errcheck // not what is tried
 		begun := time.Now()
-		conn, reply := p.send(t, capture, body("tok_hang"))
+		conn, reply := p.send(t, body("tok_hang"))
 		time.Sleep(remote.HangTimeout - time.Second) // of the bubble's time
 		select {
 		case r := <-reply:
@@ -157,7 +157,7 @@ func TestAHangHasALimit(t *testing.T) {
 		p := servePiped(t, simulator.Options{})
 		defer func() { p.stop(); <-p.ended }()
 		begun := time.Now()
-		_, reply := p.send(t, capture, body("tok_hang"))
+		_, reply := p.send(t, body("tok_hang"))
 		if r := <-reply; r.err == nil || time.Since(begun) != remote.HangTimeout {
 			t.Errorf("after %v: %+v", time.Since(begun), r)
 		}
@@ -171,7 +171,7 @@ func TestALateReplyArrives(t *testing.T) {
 		p := servePiped(t, simulator.Options{LateBy: late})
 		defer func() { p.stop(); <-p.ended }()
 		begun := time.Now()
-		_, reply := p.send(t, capture, body("tok_late"))
+		_, reply := p.send(t, body("tok_late"))
 		if r := <-reply; r.status != http.StatusOK || time.Since(begun) != late {
 			t.Errorf("after %v: %+v", time.Since(begun), r)
 		}
@@ -208,7 +208,7 @@ func bodyDoesNotCome(t *testing.T, sent string) {
 func TestADrainDoesNotWaitForWhatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := servePiped(t, simulator.Options{})
-		_, reply := p.send(t, capture, body("tok_hang"))
+		_, reply := p.send(t, body("tok_hang"))
 		synctest.Wait()
 		begun := time.Now()
 		p.stop()

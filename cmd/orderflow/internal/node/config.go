@@ -36,13 +36,17 @@ type Config struct {
 	BreakerOpen  time.Duration     // how long a provider's breaker stays open; 0 is resilience.DefaultOpenFor
 	Simulator    simulator.Options // how the gateway and the carrier behave
 	Providers                      // the gateways and carriers
-	Auth         authConfig        // who may use the API; the zero value is everybody on this machine
+	Auth         AuthConfig        // who may use the API; the zero value is everybody on this machine
 	Fleet
 }
 
-// The folders within config.Data.
-func (c Config) LogDir() string       { return filepath.Join(c.Data, "log") }
-func (c Config) ViewsDir() string     { return filepath.Join(c.Data, "views") }
+// LogDir returns the folder of the embedded log.
+func (c Config) LogDir() string { return filepath.Join(c.Data, "log") }
+
+// ViewsDir returns the folder of the views in SQLite.
+func (c Config) ViewsDir() string { return filepath.Join(c.Data, "views") }
+
+// SimulatorDir returns the folder of the simulator's ledger.
 func (c Config) SimulatorDir() string { return filepath.Join(c.Data, "simulator") }
 
 // Check refuses what cannot be served.

@@ -37,25 +37,25 @@ type AuthFlags struct {
 	TrustedProxy []netip.Prefix `help:"A network whose X-Forwarded-For and X-Forwarded-Proto are believed; may be repeated." placeholder:"CIDR" env:"ORDERFLOW_TRUSTED_PROXY"`
 }
 
-// authConfig says who may use a node's API. The zero value lets everybody.
-type authConfig struct{ AuthFlags }
+// AuthConfig says who may use a node's API. The zero value lets everybody.
+type AuthConfig struct{ AuthFlags }
 
 // Config checks what belongs together; the rest is checked by the edge.
-func (f AuthFlags) Config() (authConfig, error) {
+func (f AuthFlags) Config() (AuthConfig, error) {
 	if f.Auth == authJWKS && (f.AuthJWKS == "" || f.AuthIssuer == "") {
-		return authConfig{}, domain.Errorf(domain.Invalid, "--auth=jwks needs --auth-issuer and --auth-jwks: whose tokens count, and the keys that verify them.")
+		return AuthConfig{}, domain.Errorf(domain.Invalid, "--auth=jwks needs --auth-issuer and --auth-jwks: whose tokens count, and the keys that verify them.")
 	}
 	if f.Auth != authJWKS && (f.AuthJWKS != "" || f.AuthIssuer != "") {
-		return authConfig{}, domain.Errorf(domain.Invalid, "--auth-issuer and --auth-jwks mean nothing without --auth=jwks.")
+		return AuthConfig{}, domain.Errorf(domain.Invalid, "--auth-issuer and --auth-jwks mean nothing without --auth=jwks.")
 	}
-	return authConfig{f}, nil
+	return AuthConfig{f}, nil
 }
 
 // on says that callers are told apart, so that others than this machine may ask.
-func (c authConfig) on() bool { return cmp.Or(c.Auth, authOff) != authOff }
+func (c AuthConfig) on() bool { return cmp.Or(c.Auth, authOff) != authOff }
 
 // Says describes who may use the API, for the start-up message.
-func (c authConfig) Says() string {
+func (c AuthConfig) Says() string {
 	switch c.Auth {
 	case authDev:
 		return "to whoever has a token of its development issuer"
@@ -67,7 +67,7 @@ func (c authConfig) Says() string {
 
 // edge builds what stands before the API of a node; nil if nothing does. The
 // limiter may be nil. Close the edge after the last request.
-func (c authConfig) edge(ctx context.Context, dataDir string, limiter commands.Limiter, logger *slog.Logger, observer edge.Observer) (*edge.Edge, error) {
+func (c AuthConfig) edge(ctx context.Context, dataDir string, limiter commands.Limiter, logger *slog.Logger, observer edge.Observer) (*edge.Edge, error) {
 	if !c.on() && len(c.CORSOrigin) == 0 {
 		return nil, nil //nolint:nilnil // documented above
 	}

@@ -18,9 +18,9 @@ import (
 	"orderflow/projections"
 )
 
-// identity says which log the views of a data directory follow: positions of
+// Identity says which log the views of a data directory follow: positions of
 // one log mean nothing in another, and views of two logs in one are of none.
-type identity struct {
+type Identity struct {
 	FirstEvent string `json:"first_event"` // its id and when it was stored; empty as long as there was none
 	Log        string `json:"log"`         // where it was then, for people
 	// Position of that event: a copy of the log begins with the same event of the
@@ -32,7 +32,7 @@ type identity struct {
 const embeddedLog = "the embedded log"
 
 // same reports whether two identities may be of one log.
-func (is identity) same(other identity) bool {
+func (is Identity) same(other Identity) bool {
 	return is.FirstEvent == other.FirstEvent && (is.Position == other.Position || is.Position == 0 || other.Position == 0)
 }
 
@@ -41,8 +41,8 @@ func (is identity) same(other identity) bool {
 const identifyWait = storePatience
 
 // Identify returns the identity of a log as it is now, and where its first event is.
-func Identify(ctx context.Context, log EventLog) (identity, eventlog.Position, error) {
-	is := identity{Log: embeddedLog}
+func Identify(ctx context.Context, log EventLog) (Identity, eventlog.Position, error) {
+	is := Identity{Log: embeddedLog}
 	if remote, ok := log.(Pinged); ok {
 		is.Log = "EventStoreDB at " + remote.Name()
 	}
@@ -70,7 +70,7 @@ func firstEventOf(r eventlog.Recorded) string {
 
 // begins reports whether a log has the first event of an identity at a position.
 // It reads one event; false may also mean that the log cannot tell.
-func (is identity) begins(ctx context.Context, log EventLog, first eventlog.Position) bool {
+func (is Identity) begins(ctx context.Context, log EventLog, first eventlog.Position) bool {
 	located, ok := log.(eventlog.PositionFinder)
 	if !ok || first <= 0 {
 		return false
@@ -113,7 +113,7 @@ func CheckViews(ctx context.Context, k backend, log EventLog, views projections.
 	return now.FirstEvent != "", k.identify(ctx, now)
 }
 
-func errOtherLog(k backend, before, now identity) error {
+func errOtherLog(k backend, before, now Identity) error {
 	was := before.Log
 	if was == "" {
 		was = embeddedLog
@@ -125,7 +125,7 @@ func errOtherLog(k backend, before, now identity) error {
 	return domain.Errorf(domain.Conflict, "The views in %s follow another log, %s, and not %s: %s to have them computed anew.", k.where(), was, now.Log, k.recoveryHint())
 }
 
-func errAhead(k backend, at, end eventlog.Position, now identity) error {
+func errAhead(k backend, at, end eventlog.Position, now Identity) error {
 	return domain.Errorf(domain.Conflict, "The views in %s are at position %d and %s ends at %d: it was set back, or it is another one. "+
 		"To have them computed anew, %s.", k.where(), at, now.Log, end, k.recoveryHint())
 }
@@ -176,7 +176,7 @@ func (a *App) keepToLog(ctx context.Context) error {
 	if _, remote := a.Log.(Pinged); !remote {
 		return nil // the lock keeps other processes out
 	}
-	var ours identity
+	var ours Identity
 	if err := a.untilDone(ctx, func(ctx context.Context) (err error) { ours, _, err = a.backend.identity(ctx); return err }); err != nil {
 		return ended(ctx, err)
 	}
@@ -236,7 +236,7 @@ func (a *App) rememberLog(ctx context.Context) error {
 const IdentityName = "log"
 
 // identity implements keeper: it stands in a file beside the views.
-func (e *embedded) identity(context.Context) (is identity, found bool, err error) {
+func (e *embedded) identity(context.Context) (is Identity, found bool, err error) {
 	data, err := os.ReadFile(e.identityFile())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -250,7 +250,7 @@ func (e *embedded) identity(context.Context) (is identity, found bool, err error
 }
 
 // identify implements keeper: it replaces the file, whole or not at all.
-func (e *embedded) identify(_ context.Context, is identity) error {
+func (e *embedded) identify(_ context.Context, is Identity) error {
 	data, err := json.Marshal(is)
 	if err != nil {
 		return err
@@ -271,7 +271,7 @@ func (e *embedded) recoveryHint() string {
 }
 
 // identity implements keeper.
-func (p *onPostgres) identity(ctx context.Context) (is identity, found bool, err error) {
+func (p *onPostgres) identity(ctx context.Context) (is Identity, found bool, err error) {
 	text, found, err := p.Note(ctx, IdentityName)
 	if err != nil || !found {
 		return is, false, err
@@ -283,7 +283,7 @@ func (p *onPostgres) identity(ctx context.Context) (is identity, found bool, err
 }
 
 // identify implements keeper.
-func (p *onPostgres) identify(ctx context.Context, is identity) error {
+func (p *onPostgres) identify(ctx context.Context, is Identity) error {
 	data, err := json.Marshal(is)
 	if err != nil {
 		return err

@@ -17,6 +17,8 @@ type Listener struct {
 	server *http.Server
 }
 
+// ListenOn takes a port, so that one in use is an error (a [PortError]) before anything is
+// served; flag is the one that chooses the address.
 func ListenOn(ctx context.Context, address string, h http.Handler, logger *slog.Logger, flag string) (*Listener, error) {
 	server := httpapi.NewOpenServer(address, h, logger) // config.check says which addresses may be open
 	var lc net.ListenConfig
@@ -34,6 +36,7 @@ func (e *PortError) Error() string { return e.Err.Error() }
 
 func (e *PortError) Unwrap() error { return e.Err }
 
+// URL returns where the listener is, without a slash at the end; empty for nil.
 func (l *Listener) URL() string {
 	if l == nil {
 		return ""
@@ -41,6 +44,7 @@ func (l *Listener) URL() string {
 	return "http://" + l.socket.Addr().String()
 }
 
+// Serve answers requests until Drain or Close.
 func (l *Listener) Serve() error {
 	if err := l.server.Serve(l.socket); !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -60,6 +64,7 @@ func (l *Listener) Drain(ctx context.Context) {
 	}
 }
 
+// Close ends the listener and all its connections.
 func (l *Listener) Close() error {
 	_ = l.socket.Close() // closed before if it was served
 	if err := l.server.Close(); !errors.Is(err, net.ErrClosed) {

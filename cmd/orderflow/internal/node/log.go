@@ -67,6 +67,8 @@ func OpenLog(ctx context.Context, c Config, logger *slog.Logger, hooks LogHooks)
 	return log, nil
 }
 
+// OpenLogWith opens the embedded log with options of its own. A log in use is
+// Unavailable.
 func OpenLogWith(c Config, o pebblelog.Options) (*pebblelog.Log, error) {
 	log, err := pebblelog.Open(c.LogDir(), o)
 	if domain.KindOf(err) == domain.Unavailable {

@@ -45,6 +45,7 @@ func BackUp(ctx context.Context, log eventlog.Store, to string) (admin.LogCopied
 	return admin.LogCopied{Data: to, Log: dir}, nil
 }
 
+// ErrNotOurs refuses what can be done to an embedded log only.
 func ErrNotOurs() error {
 	return domain.Errorf(domain.Invalid, "The log is in EventStoreDB, which looks after it: use its own tools.")
 }

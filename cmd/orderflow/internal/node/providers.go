@@ -32,7 +32,7 @@ type Providers struct {
 
 // Providers reads the flags.
 func (f ProviderFlags) Providers() Providers {
-	return Providers{Gateways: f.Gateways, Carriers: f.Carriers, Simulator: f.Simulator, SimulatorSecret: f.SimulatorSecret}
+	return Providers(f)
 }
 
 // gatewaySpec is a payment gateway that this build has.

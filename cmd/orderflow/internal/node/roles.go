@@ -90,6 +90,7 @@ func parseRoles(names []string) (Roles, error) {
 	return r, nil
 }
 
+// RoleNames lists the roles.
 func RoleNames() string {
 	var all []string
 	for _, d := range roleSpecs() {

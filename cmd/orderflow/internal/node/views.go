@@ -41,8 +41,8 @@ type backend interface {
 	Close() error
 
 	// identity is which log the views follow, if that is written down.
-	identity(ctx context.Context) (is identity, found bool, err error)
-	identify(ctx context.Context, is identity) error
+	identity(ctx context.Context) (is Identity, found bool, err error)
+	identify(ctx context.Context, is Identity) error
 	where() string        // the views are, for people
 	recoveryHint() string // what to do about views of another log
 }
