@@ -23,7 +23,7 @@ race: ## all tests under the race detector, the long ones with fewer rounds, as 
 	infra/deploy/services.sh with $(GO) test -race -short -timeout 60m ./...
 
 .PHONY: check
-check: lint test race ## all that .ci/run asks for: the linters, every test, and the tests under the race detector
+check: lint test race ## all that a change must pass: the linters, every test, and the tests under the race detector
 
 .PHONY: services
 services: ## PostgreSQL, Redis, a Redis Cluster and Kafka for tests; addresses in .services/env
