@@ -152,6 +152,9 @@ func texts(list any) (all []string) {
 
 // agrees says where a schema and a Go type differ.
 func (d document) agrees(schema node, t reflect.Type, where string) (wrongs []string) {
+	if t.Kind() == reflect.Pointer { // it may be left out
+		t = t.Elem()
+	}
 	schema = d.resolved(schema)
 	if all, ok := schema["allOf"].([]any); ok && len(all) == 1 {
 		schema = d.resolved(all[0].(node))

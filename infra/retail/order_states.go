@@ -113,7 +113,7 @@ func (s *orderProgress) seePayment(e payment.Event) (err error) {
 	case payment.Refunded:
 		s.refunded, err = domain.Sum(s.refunded, e.Amount.Minor)
 	case payment.AttemptStarted, payment.Declined, payment.OutcomeUnknown, payment.Deferred, payment.Voided,
-		payment.VoidDeferred, payment.RefundStarted, payment.RefundDeferred, payment.RefundFailed: // no money moved
+		payment.VoidDeferred, payment.RefundStarted, payment.RefundDeferred, payment.RefundFailed, payment.Claimed: // no money moved
 	}
 	return err
 }
