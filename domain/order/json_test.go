@@ -2,6 +2,7 @@ package order_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
@@ -41,6 +42,33 @@ func anyPlaced(t *rapid.T) order.Placed {
 // Orders write themselves, but not their own form.
 func TestPlacedIsWrittenAsJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { eventlogtest.PlainWrite[order.Event](t, order.Codec, anyPlaced(t)) })
+}
+
+// TestAnyPlacedHasEveryField fails for a field that anyPlaced never fills, so that the
+// hand-written form would not be compared for it.
+func TestAnyPlacedHasEveryField(t *testing.T) {
+	filled := map[string]bool{}
+	note := func(v reflect.Value) {
+		for i := range v.NumField() {
+			if !v.Field(i).IsZero() {
+				filled[v.Type().Name()+"."+v.Type().Field(i).Name] = true
+			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		p := anyPlaced(t)
+		note(reflect.ValueOf(p))
+		for _, l := range p.Lines {
+			note(reflect.ValueOf(l))
+		}
+	})
+	for _, of := range []reflect.Type{reflect.TypeFor[order.Placed](), reflect.TypeFor[order.Line]()} {
+		for i := range of.NumField() {
+			if name := of.Name() + "." + of.Field(i).Name; !filled[name] {
+				t.Errorf("anyPlaced never fills %s", name)
+			}
+		}
+	}
 }
 
 func FuzzPlacedIsReadAsJSON(f *testing.F) {

@@ -24,12 +24,7 @@ func (k *Kafka) CreateTopics(ctx context.Context) error {
 		return failed(err, "The brokers of Kafka do not answer.")
 	}
 	defer admin.Close() //nolint:errcheck // it only asked
-	for _, t := range []struct {
-		name string
-		keep time.Duration
-	}{
-		{EventsTopic, k.config.Retention}, {RetryTopic, k.config.Retention}, {PoisonTopic, PoisonRetention},
-	} {
+	for _, t := range topics(k.config) {
 		err := admin.CreateTopic(k.Topic(t.name), k.detail(t.keep), false)
 		if err != nil && !errors.Is(err, sarama.ErrTopicAlreadyExists) {
 			return failed(err, "Topic "+k.Topic(t.name)+" cannot be made.")
@@ -37,6 +32,17 @@ func (k *Kafka) CreateTopics(ctx context.Context) error {
 	}
 	k.topics = true
 	return nil
+}
+
+// topic is a topic without the installation's prefix, and how long it keeps a message.
+type topic struct {
+	name string
+	keep time.Duration
+}
+
+// topics is the one table of topics.
+func topics(c Config) []topic {
+	return []topic{{EventsTopic, c.Retention}, {RetryTopic, c.Retention}, {PoisonTopic, PoisonRetention}}
 }
 
 func (k *Kafka) detail(keep time.Duration) *sarama.TopicDetail {

@@ -78,6 +78,8 @@ func (s *orderProgress) seeOrder(e order.Event) error {
 		for _, l := range e.Lines {
 			s.returned += l.Quantity // never more than was sold
 		}
+	default:
+		return errUncounted(e)
 	}
 	return nil
 }
@@ -102,6 +104,8 @@ func (s *orderProgress) seeFulfilment(e fulfilment.Event) error {
 	case fulfilment.StockReserved, fulfilment.PaymentRequested, fulfilment.PaymentSettled, fulfilment.ShipmentRequested,
 		fulfilment.ShipmentBooked, fulfilment.Reverting, fulfilment.ShipmentCancelled, fulfilment.PaymentReverted,
 		fulfilment.StockReleased, fulfilment.ReturnAccepted: // steps on the way
+	default:
+		return errUncounted(e)
 	}
 	return nil
 }
@@ -114,8 +118,15 @@ func (s *orderProgress) seePayment(e payment.Event) (err error) {
 		s.refunded, err = domain.Sum(s.refunded, e.Amount.Minor)
 	case payment.AttemptStarted, payment.Declined, payment.OutcomeUnknown, payment.Deferred, payment.Voided,
 		payment.VoidDeferred, payment.RefundStarted, payment.RefundDeferred, payment.RefundFailed, payment.Claimed: // no money moved
+	default:
+		return errUncounted(e)
 	}
 	return err
+}
+
+// errUncounted refuses an event that the sums of an import do not know.
+func errUncounted(e eventlog.Typed) error {
+	return domain.Errorf(domain.Internal, "the event %s is not in the sums of an import; name it in order_states.go", e.EventType())
 }
 
 // Report is what an import comes to: the file's orders as they stand at the

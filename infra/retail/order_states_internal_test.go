@@ -2,13 +2,17 @@ package retail
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"orderflow/domain"
+	"orderflow/domain/eventlog"
+	"orderflow/domain/fulfilment"
 	"orderflow/domain/order"
 	"orderflow/domain/payment"
 )
@@ -53,4 +57,21 @@ func TestTheReportIsExactOrRefused(t *testing.T) {
 			t.Fatalf("captured %v, refunded %v: %+v, %v", captured, refunded, r, err)
 		}
 	})
+}
+
+// TestEveryEventIsCounted fails for an event that nobody decided how to count.
+func TestEveryEventIsCounted(t *testing.T) {
+	types := map[string][]string{
+		order.Category:      slices.Collect(maps.Keys(order.Codec)),
+		fulfilment.Category: slices.Collect(maps.Keys(fulfilment.Codec)),
+		payment.Category:    slices.Collect(maps.Keys(payment.Codec)),
+	}
+	for category, all := range types {
+		for _, name := range all {
+			r := eventlog.Recorded{Stream: eventlog.Stream(category + "-o1"), Type: name, Data: []byte("{}")}
+			if _, err := (orderStates{"o1": {}}).see(r); err != nil {
+				t.Error(err)
+			}
+		}
+	}
 }
