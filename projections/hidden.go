@@ -18,8 +18,10 @@ import (
 
 // Limits of the search for streams that hide events.
 const (
-	// HiddenEvery is the pause between two searches.
+	// HiddenEvery is the pause between two searches, and after one that failed.
 	HiddenEvery = 30 * time.Second
+	// hiddenSoon is the shortest pause before a search that was asked for.
+	hiddenSoon = time.Second
 	// hiddenShare bounds the search to one part in so many of the time: a store
 	// with many streams has as much metadata to read.
 	hiddenShare = 20
@@ -41,6 +43,9 @@ type Hidden struct {
 	Now     func() time.Time                                                                 // nil for the system's clock
 	Logger  *slog.Logger                                                                     // nil for the default
 
+	once  sync.Once
+	asked chan struct{} // a search was asked for
+
 	mu    sync.Mutex
 	holes []readmodels.Hole // by stream; at most eventlog.MaxTruncated and the stalled ones
 }
@@ -49,17 +54,47 @@ type Hidden struct {
 func (h *Hidden) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		begun := time.Now()
-		if err := h.Look(ctx); err != nil && ctx.Err() == nil {
-			h.logger().InfoContext(ctx, "the search for streams that hide events failed", "error", err)
+		err := h.Look(ctx)
+		took := time.Since(begun)
+		if err != nil {
+			took = 0 // the store did not answer: that it took long says nothing of its size
 		}
-		pause := time.NewTimer(max(HiddenEvery, hiddenShare*time.Since(begun)))
-		select {
-		case <-ctx.Done():
-		case <-pause.C:
+		if err != nil && ctx.Err() == nil {
+			h.logger().WarnContext(ctx, "the search for streams that hide events failed; orders without events may be missing from the list of those that want attention", "error", err)
 		}
-		pause.Stop()
+		h.wait(ctx, took)
 	}
 	return nil
+}
+
+// LookSoon has Run search again soon: the store is known to hide events of a stream.
+func (h *Hidden) LookSoon() {
+	select {
+	case h.questions() <- struct{}{}:
+	default: // it is asked for already
+	}
+}
+
+func (h *Hidden) questions() chan struct{} {
+	h.once.Do(func() { h.asked = make(chan struct{}, 1) })
+	return h.asked
+}
+
+// wait waits for the next search after one that took so long, or for LookSoon.
+func (h *Hidden) wait(ctx context.Context, took time.Duration) {
+	pause, soon := time.NewTimer(max(HiddenEvery, hiddenShare*took)), time.NewTimer(max(hiddenSoon, took))
+	defer pause.Stop()
+	defer soon.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-soon.C: // not before
+	}
+	select {
+	case <-ctx.Done():
+	case <-pause.C:
+	case <-h.questions():
+	}
 }
 
 func (h *Hidden) logger() *slog.Logger {

@@ -40,6 +40,8 @@ type App struct {
 	Simulator    *simulator.Simulator // nil without a role that needs it, and where it is elsewhere
 	API          *httpapi.API         // nil without the role gateway
 
+	hidden *projections.Hidden // nil without the role gateway
+
 	process   string // names this start of the process
 	simulated simulated
 	gateways  []guardedGateway // in the order of the configuration; none without the role payment
@@ -171,10 +173,10 @@ func (a *App) assembleAPI() error {
 	if err != nil {
 		return err
 	}
-	hidden := &projections.Hidden{Log: a.Log, Stalled: a.Views.Stalled, Logger: a.Logger}
-	a.runs("search for streams that hide events", hidden.Run)
+	a.hidden = &projections.Hidden{Log: a.Log, Stalled: a.Views.Stalled, Logger: a.Logger}
+	a.runs("search for streams that hide events", a.hidden.Run)
 	a.API = httpapi.New(httpapi.Config{
-		Bus: a.Bus, Log: a.Log, Holes: a.Views, Hidden: hidden.Holes,
+		Bus: a.Bus, Log: a.Log, Holes: a.Views, Hidden: a.hidden.Holes,
 		Orders: a.orders(), Stock: a.stocks(), Views: a.Views,
 		Await: a.ViewProgress.Await, Changes: a.ViewProgress.Changes(), Ready: a.Ready,
 		CursorKey: key, Version: build.ReadBuild().Version, Logger: a.Logger, Observer: a.apiObserver(),

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"orderflow/cmd/orderflow/internal/audit"
 	"orderflow/cmd/orderflow/internal/terminal"
@@ -19,15 +20,19 @@ import (
 // limitedLog is a log that says which of its streams it limits.
 type limitedLog struct {
 	*memory.Log
-	list []eventlog.Truncated
-	err  error
+	list     []eventlog.Truncated
+	failures int // answers that are an error, before the list
 }
 
 func (l *limitedLog) TruncatedStreams(_ context.Context, categories ...string) ([]eventlog.Truncated, int, error) {
 	if len(categories) != 6 {
 		return nil, 0, fmt.Errorf("asked for %v", categories)
 	}
-	return l.list, len(l.list), l.err
+	if l.failures > 0 {
+		l.failures--
+		return nil, 0, domain.Errorf(domain.Unavailable, "no")
+	}
+	return l.list, len(l.list), nil
 }
 
 func (l *limitedLog) Close() error { return nil }
@@ -105,15 +110,19 @@ func TestDeletedStreamsAreNamed(t *testing.T) {
 }
 
 // The warning at start names a few streams and what to do, once, and nothing
-// without reason; a store that does not answer is no failure.
+// without reason; a store that does not answer is asked again, and is no failure.
 func TestWarningOfLimits(t *testing.T) {
 	for name, tc := range map[string]struct {
 		log   EventLog
 		wants []string
 	}{
-		"none":      {&limitedLog{Log: memory.New()}, nil},
-		"embedded":  {plainLog{memory.New()}, nil},
-		"a failure": {&limitedLog{Log: memory.New(), err: domain.Errorf(domain.Unavailable, "no")}, []string{"level=INFO"}},
+		"none":     {&limitedLog{Log: memory.New()}, nil},
+		"embedded": {plainLog{memory.New()}, nil},
+		"a failure": {
+			&limitedLog{Log: memory.New(), failures: 1, list: []eventlog.Truncated{{Stream: "order-1", How: "deleted"}}},
+			[]string{"level=INFO", "level=WARN", "order-1 (deleted)"},
+		},
+		"no answer": {&limitedLog{Log: memory.New(), failures: limitsTries}, []string{"level=INFO"}},
 		"seven": {&limitedLog{Log: memory.New(), list: []eventlog.Truncated{
 			{Stream: "order-1", How: "$maxCount 1"},
 			{Stream: "order-2", How: "deleted"},
@@ -124,17 +133,21 @@ func TestWarningOfLimits(t *testing.T) {
 			{Stream: "order-7", How: "$tb 2"},
 		}}, []string{"level=WARN", "streams=7", "order-1 ($maxCount 1), order-2 (deleted)", "orderflow audit replay"}},
 	} {
-		var told bytes.Buffer
-		a := &App{Log: tc.log, Logger: slog.New(slog.NewTextHandler(&told, nil))}
-		a.warnOfLimits(t.Context())
-		for _, want := range tc.wants {
-			if strings.Count(told.String(), want) != 1 {
-				t.Errorf("%s: no %q in %s", name, want, &told)
-			}
-		}
-		if len(tc.wants) == 0 && told.Len() > 0 || strings.Contains(told.String(), "order-6") {
-			t.Errorf("%s: %s", name, &told)
-		}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told bytes.Buffer
+				a := &App{Log: tc.log, Logger: slog.New(slog.NewTextHandler(&told, nil))}
+				a.warnOfLimits(t.Context())
+				for _, want := range tc.wants {
+					if strings.Count(told.String(), want) != 1 {
+						t.Errorf("no %q, or more than one, in %s", want, &told)
+					}
+				}
+				if len(tc.wants) == 0 && told.Len() > 0 || strings.Contains(told.String(), "order-6") {
+					t.Error(&told)
+				}
+			})
+		})
 	}
 }
 

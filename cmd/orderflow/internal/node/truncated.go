@@ -21,6 +21,9 @@ const (
 	// limitsLogged bounds the streams that are logged while the node runs, each
 	// with a line of its own; a further line says that there are more.
 	limitsLogged = 100
+	// limitsTries bounds the looks at the limits of streams at the start: a store whose
+	// metadata takes longer than limitsWait to read would be read for ever.
+	limitsTries = 5
 	// limitsAgain is the pause before limits are watched again after an error.
 	limitsAgain = 10 * time.Second
 )
@@ -42,6 +45,9 @@ func (a *App) watchLimits(ctx context.Context) {
 		err := watcher.WatchTruncated(ctx, atStart, func(t eventlog.Truncated) {
 			if a.local != nil {
 				a.local.Forget(t.Stream)
+			}
+			if a.hidden != nil {
+				a.hidden.LookSoon()
 			}
 			switch logged++; {
 			case logged <= limitsLogged:
@@ -68,16 +74,24 @@ func (a *App) warnOfLimits(ctx context.Context) {
 	if !ok {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, limitsWait)
-	defer cancel()
-	list, total, err := store.TruncatedStreams(ctx, audit.Categories()...)
-	switch {
-	case ctx.Err() != nil && err != nil:
-		return // it ends, or it would take too long; audit replay says it too
-	case err != nil:
-		a.Logger.InfoContext(ctx, "it is not known whether streams are limited in the event store", "error", err)
-		return
-	case total == 0:
+	var list []eventlog.Truncated
+	var total int
+	for try := 1; ; try++ {
+		var err error
+		if list, total, err = truncatedWithin(ctx, store); err == nil {
+			break
+		}
+		if ctx.Err() != nil || try == limitsTries {
+			return // audit replay says it too
+		}
+		if try == 1 {
+			a.Logger.InfoContext(ctx, "it is not known yet whether streams are limited in the event store", "error", err)
+		}
+		if pause.For(ctx, limitsAgain) != nil {
+			return
+		}
+	}
+	if total == 0 {
 		return
 	}
 	var names []string
@@ -87,4 +101,11 @@ func (a *App) warnOfLimits(ctx context.Context) {
 	a.Logger.WarnContext(ctx, "the event store takes events of streams away; nothing is decided about a stream that lacks events. "+
 		"Take $maxCount, $maxAge and $tb out of their metadata, restore deleted ones, and look at what is missing with `orderflow audit replay`",
 		"streams", total, "first", strings.Join(names, ", "))
+}
+
+// truncatedWithin asks a store for limitsWait at most.
+func truncatedWithin(ctx context.Context, store eventlog.Truncations) ([]eventlog.Truncated, int, error) {
+	ctx, cancel := context.WithTimeout(ctx, limitsWait)
+	defer cancel()
+	return store.TruncatedStreams(ctx, audit.Categories()...)
 }
