@@ -214,8 +214,8 @@ func names() []Question {
 		{Part: part, Asked: "a stream of 10,000 characters", Real: "[a]", Ask: long(10_000)},
 		{Part: part, Asked: "a stream of 70,000 characters", Real: "InvalidArgument", Ask: long(70_000), Harmful: true}, // what a real server does was not seen
 		{Part: part, Asked: "a type of 2,000 characters", Real: "[2000]", Ask: typed(2_000)},
-		{Part: part, Asked: "a type of 65,535 characters", Real: "[65535]", Ask: typed(longestName), Harmful: true},             // likewise
-		{Part: part, Asked: "a type of 65,536 characters", Real: "InvalidArgument", Ask: typed(longestName + 1), Harmful: true}, // likewise
+		{Part: part, Asked: "a type of 65,535 characters", Real: "[65535]", Ask: typed(longestName), Harmful: true},                                                     // likewise
+		{Part: part, Asked: "a type of 65,536 characters", Real: "[65536]", Want: "InvalidArgument", Reason: twoByteLength, Ask: typed(longestName + 1), Harmful: true}, // likewise
 		{
 			Part: part, Asked: "a stream without a name", Real: "Unknown", Want: "InvalidArgument", Reason: threwThere,
 			Ask: func(ctx context.Context, s *Session) (string, error) {

@@ -9,6 +9,7 @@ import (
 const (
 	refusedPosition = "InvalidArgument: " + invalidPosition
 	threwThere      = "there the handler throws, and the client is not told why"
+	twoByteLength   = "the log stores the length of a name in two bytes, so one byte less than 64 KiB is taken"
 )
 
 // beyond is far behind the end of any log, and no position.
