@@ -47,8 +47,8 @@ conformance: ## the official EventStoreDB client's own suite against the embedde
 	  -run '^TestConformance$$' ./infra/esdbserver/conformance | awk '/^conformance: /{line = $$0; next} {print; fflush()} END{print line}'
 
 .PHONY: lint
-lint: ## the linters of .golangci.yaml, at the version infra/tools pins
-	$(GO) tool -modfile=infra/tools/go.mod golangci-lint run ./...
+lint: ## the linters of .golangci.yaml, at the version infra/tools pins; their cache is in .lint, as it holds paths
+	GOLANGCI_LINT_CACHE=$(CURDIR)/.lint $(GO) tool -modfile=infra/tools/go.mod golangci-lint run ./...
 
 .PHONY: bench
 bench: ## the budgets: figure, limit measured in the same run, ratio
