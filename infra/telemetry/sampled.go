@@ -21,11 +21,11 @@ func sampled() []sampledMetric {
 	group, provider, currency, aggregate := []string{"group"}, []string{"provider"}, []string{"currency"}, []string{"aggregate"}
 	return []sampledMetric{
 		{"orderflow_projection_lag_events", "Events of a group of views that it has not applied; 1000 stands for that many or more.", group},
-		{"orderflow_projection_lag_seconds", "Age of the oldest event that a group of views has not applied.", group},
+		{"orderflow_projection_lag_seconds", "Age of the oldest event that a group of views has not applied; while the log does not answer, the last age and the time since.", group},
 		{"orderflow_projection_position", "Up to where a group of views reflects the log.", group},
 		{"orderflow_projection_following", "1 while a group of views follows the log, else 0.", group},
 		{"orderflow_projection_rebuilding", "1 while a group of views is rebuilt beside the live one.", group},
-		{"orderflow_saga_lag_seconds", "Age of the oldest event that a saga has not dealt with.", []string{"saga"}},
+		{"orderflow_saga_lag_seconds", "Age of the oldest event that a saga has not dealt with; while the log does not answer, the last age and the time since.", []string{"saga"}},
 		{"orderflow_saga_quiet_seconds", "How long a saga gets nothing from the log although there is more; 0 while it keeps up.", []string{"saga"}},
 		{"orderflow_provider_breaker_state", "0 closed, 0.5 half open, 1 open.", provider},
 		{"orderflow_provider_bulkhead_slots", "Calls to a provider that may be under way at once.", provider},
@@ -72,9 +72,15 @@ func (s *sampler) collectViews(ctx context.Context, tell sink) {
 	all, err := s.sources.Projections(ctx)
 	if err != nil {
 		s.failed.WithLabelValues("projections").Inc()
+		for _, group := range s.groups.readers() {
+			if lag, ok := s.groups.unknown(group, s.sources.Clock()); ok {
+				tell.gauge("orderflow_projection_lag_seconds", lag.Seconds(), group)
+			}
+		}
 		return
 	}
 	for _, p := range all {
+		s.groups.known(p.Group, p.Lag, s.sources.Clock())
 		tell.gauge("orderflow_projection_lag_events", float64(p.LagEvents), p.Group)
 		tell.gauge("orderflow_projection_lag_seconds", p.Lag.Seconds(), p.Group)
 		tell.gauge("orderflow_projection_position", float64(p.Position), p.Group)
@@ -88,11 +94,16 @@ func (s *sampler) collectSagas(tell sink) {
 		return
 	}
 	for name, h := range s.sources.Sagas() {
-		lag := 0.0
+		now, lag := s.sources.Clock(), time.Duration(0)
 		if !h.Oldest.IsZero() {
-			lag = max(0, s.sources.Clock().Sub(h.Oldest).Seconds())
+			lag = max(0, now.Sub(h.Oldest))
 		}
-		tell.gauge("orderflow_saga_lag_seconds", lag, name)
+		if since, ok := s.sagas.unknown(name, now); ok && h.Failures > 0 {
+			lag = max(lag, since)
+		} else {
+			s.sagas.known(name, lag, now)
+		}
+		tell.gauge("orderflow_saga_lag_seconds", lag.Seconds(), name)
 		tell.gauge("orderflow_saga_quiet_seconds", h.Quiet.Seconds(), name)
 	}
 }

@@ -75,6 +75,8 @@ type sampler struct {
 	sources Sources
 	failed  *prometheus.CounterVec
 	d       map[string]*prometheus.Desc
+
+	groups, sagas lagClock
 }
 
 func newSampler(s Sources) *sampler {

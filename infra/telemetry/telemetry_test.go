@@ -249,3 +249,30 @@ func TestProfiles(t *testing.T) {
 		t.Errorf("anything else: status %d", code)
 	}
 }
+
+// While the log does not answer, the lag of views and sagas goes on growing.
+func TestLagGrowsInAnOutage(t *testing.T) {
+	at, failure := now, error(nil)
+	health := following.Health{CaughtUp: true}
+	m := telemetry.New(telemetry.Sources{
+		Clock: func() time.Time { return at },
+		Projections: func(context.Context) ([]projections.Status, error) {
+			return []projections.Status{{Group: "orders", State: projections.Following, Lag: 2 * time.Second}}, failure
+		},
+		Sagas: func() map[string]following.Health { return map[string]following.Health{"charging": health} },
+	})
+	told := func(lines ...string) {
+		t.Helper()
+		_, text := scrape(t, m, "/metrics")
+		for _, line := range lines {
+			if !strings.Contains(text, "\n"+line+"\n") {
+				t.Errorf("%s: missing: %s", at.Sub(now), line)
+			}
+		}
+	}
+	told(`orderflow_projection_lag_seconds{group="orders"} 2`, `orderflow_saga_lag_seconds{saga="charging"} 0`)
+	at, failure, health.Failures = now.Add(40*time.Second), errors.New("no answer"), 3
+	told(`orderflow_projection_lag_seconds{group="orders"} 42`, `orderflow_saga_lag_seconds{saga="charging"} 40`)
+	failure, health.Failures = nil, 0
+	told(`orderflow_projection_lag_seconds{group="orders"} 2`, `orderflow_saga_lag_seconds{saga="charging"} 0`)
+}
