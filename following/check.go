@@ -14,6 +14,7 @@ type Health struct {
 	Position eventlog.Position // up to which everything was applied
 	End      eventlog.Position // of the log, when it was last asked
 	Oldest   time.Time         // when the oldest event that is not applied was stored; zero if there is none
+	Checked  time.Time         // when End and Oldest were known last; they are not while the log does not answer. Zero before
 	Quiet    time.Duration     // how long the subscription has brought nothing although the log has more; 0 if it keeps up
 	Failures int               // failed subscriptions in a row
 	Err      error             // of the last one; nil once an event or a watermark came
@@ -140,7 +141,7 @@ func (f *Follower) evaluate(a observation) (do decision, ok bool) {
 		return decision{}, false
 	}
 	now := f.config.Now()
-	f.health.End, f.health.Oldest = a.end, a.oldest
+	f.health.End, f.health.Oldest, f.health.Checked = a.end, a.oldest, now
 	switch {
 	case a.seen < f.seen: // something came since
 	case a.more && !f.behind: // since when is not known, but not before the last check

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"orderflow/following"
 	"orderflow/projections"
 	"orderflow/readmodels"
 )
@@ -72,10 +73,8 @@ func (s *sampler) collectViews(ctx context.Context, tell sink) {
 	all, err := s.sources.Projections(ctx)
 	if err != nil {
 		s.failed.WithLabelValues("projections").Inc()
-		for _, group := range s.groups.readers() {
-			if lag, ok := s.groups.unknown(group, s.sources.Clock()); ok {
-				tell.gauge("orderflow_projection_lag_seconds", lag.Seconds(), group)
-			}
+		for group, lag := range s.groups.unknown(s.sources.Clock()) {
+			tell.gauge("orderflow_projection_lag_seconds", lag.Seconds(), group)
 		}
 		return
 	}
@@ -98,10 +97,8 @@ func (s *sampler) collectSagas(tell sink) {
 		if !h.Oldest.IsZero() {
 			lag = max(0, now.Sub(h.Oldest))
 		}
-		if since, ok := s.sagas.unknown(name, now); ok && h.Failures > 0 {
-			lag = max(lag, since)
-		} else {
-			s.sagas.known(name, lag, now)
+		if since := now.Sub(h.Checked); !h.Checked.IsZero() && since > 2*following.CheckEvery {
+			lag = max(lag, since) // the log does not answer
 		}
 		tell.gauge("orderflow_saga_lag_seconds", lag.Seconds(), name)
 		tell.gauge("orderflow_saga_quiet_seconds", h.Quiet.Seconds(), name)

@@ -76,7 +76,7 @@ type sampler struct {
 	failed  *prometheus.CounterVec
 	d       map[string]*prometheus.Desc
 
-	groups, sagas lagClock
+	groups lagClock // how old the views are
 }
 
 func newSampler(s Sources) *sampler {

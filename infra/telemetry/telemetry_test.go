@@ -253,7 +253,7 @@ func TestProfiles(t *testing.T) {
 // While the log does not answer, the lag of views and sagas goes on growing.
 func TestLagGrowsInAnOutage(t *testing.T) {
 	at, failure := now, error(nil)
-	health := following.Health{CaughtUp: true}
+	health := following.Health{CaughtUp: true, Checked: now}
 	m := telemetry.New(telemetry.Sources{
 		Clock: func() time.Time { return at },
 		Projections: func(context.Context) ([]projections.Status, error) {
@@ -271,8 +271,8 @@ func TestLagGrowsInAnOutage(t *testing.T) {
 		}
 	}
 	told(`orderflow_projection_lag_seconds{group="orders"} 2`, `orderflow_saga_lag_seconds{saga="charging"} 0`)
-	at, failure, health.Failures = now.Add(40*time.Second), errors.New("no answer"), 3
+	at, failure = now.Add(40*time.Second), errors.New("no answer")
 	told(`orderflow_projection_lag_seconds{group="orders"} 42`, `orderflow_saga_lag_seconds{saga="charging"} 40`)
-	failure, health.Failures = nil, 0
+	failure, health.Checked = nil, at
 	told(`orderflow_projection_lag_seconds{group="orders"} 2`, `orderflow_saga_lag_seconds{saga="charging"} 0`)
 }
