@@ -13,7 +13,7 @@
 //	commands/aggregate/ how a decision becomes an append: cached states, batches, snapshots; aggregatetest/ has logs that fail or hang
 //	following/          reading the log for what must keep up with it: what becomes of a failure, and when nothing comes
 //	sagas/              the driver; fulfilling/ charging/ dispatching/ do the work that spans aggregates; sagastest/ is the suite of feeds,
-//	                    and below those of the ports: chargingtest/ for payment gateways, dispatchingtest/ for carriers
+//	                    and below those of the ports: chargingtest/ for payment gateways, dispatchingtest/ for carriers, providertest/ what both share
 //	readmodels/         what readers see: one file per view, with its columns and questions; viewsql/ makes SQL from them;
 //	                    readmodelstest/ is the suite every store of views passes
 //	projections/        event → change of a view; runner, rebuild, verify; projectionstest/ makes histories and tries stores

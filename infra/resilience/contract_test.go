@@ -11,6 +11,7 @@ import (
 	"orderflow/infra/simulator"
 	"orderflow/sagas/charging/chargingtest"
 	"orderflow/sagas/dispatching/dispatchingtest"
+	"orderflow/sagas/providertest"
 )
 
 // simulated is a simulator that tells when it has received a call.
@@ -47,13 +48,13 @@ func openSimulated(t *testing.T) *simulated {
 }
 
 // fault makes the next call of an operation go wrong.
-func (p *simulated) fault(op, fault string) <-chan struct{} {
-	p.Next(simulator.Op(op), simulator.Default, simulator.AnyKey, map[string]simulator.Behaviour{
-		string(chargingtest.Refused): simulator.Unavailable,
-		string(chargingtest.Failed):  simulator.Fail,
-		string(chargingtest.Lost):    simulator.LoseReply,
-		string(chargingtest.Hung):    simulator.Hang,
-		string(chargingtest.Decline): simulator.Decline,
+func (p *simulated) fault(op string, fault providertest.Fault) <-chan struct{} {
+	p.Next(simulator.Op(op), simulator.Default, simulator.AnyKey, map[providertest.Fault]simulator.Behaviour{
+		providertest.Refused: simulator.Unavailable,
+		providertest.Failed:  simulator.Fail,
+		providertest.Lost:    simulator.LoseReply,
+		providertest.Hung:    simulator.Hang,
+		providertest.Decline: simulator.Decline,
 	}[fault])
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,7 +84,7 @@ func TestGuardedGatewayContract(t *testing.T) {
 		p := openSimulated(t)
 		return chargingtest.Subject{
 			Gateway:  resilience.NewGateway(p.Gateway(simulator.Default), patient()),
-			Next:     func(op string, f chargingtest.Fault) <-chan struct{} { return p.fault(op, string(f)) },
+			Next:     p.fault,
 			Captures: func(t testing.TB, key string) int { return p.sums(t).Captures[key] },
 		}
 	})
@@ -94,7 +95,7 @@ func TestGuardedCarrierContract(t *testing.T) {
 		p := openSimulated(t)
 		return dispatchingtest.Subject{
 			Carrier: resilience.NewCarrier(p.Carrier(simulator.Default), patient()),
-			Next:    func(op string, f dispatchingtest.Fault) <-chan struct{} { return p.fault(op, string(f)) },
+			Next:    p.fault,
 			Parcels: func(t testing.TB, id domain.OrderID) int {
 				a := p.sums(t).Orders[id]
 				return a.Bookings - a.Undos

@@ -9,6 +9,7 @@ import (
 	"orderflow/infra/simulator"
 	"orderflow/sagas/charging/chargingtest"
 	"orderflow/sagas/dispatching/dispatchingtest"
+	"orderflow/sagas/providertest"
 )
 
 // arrivals tells when the provider has received the next call of an operation.
@@ -45,8 +46,8 @@ func TestGatewayContract(t *testing.T) {
 				s := open(t, dir, simulator.Options{Recorded: at.recorded})
 				return chargingtest.Subject{
 					Gateway: s.Gateway(name),
-					Next: func(op string, f chargingtest.Fault) <-chan struct{} {
-						s.Next(simulator.Op(op), name, simulator.AnyKey, behaviour(t, string(f)))
+					Next: func(op string, f providertest.Fault) <-chan struct{} {
+						s.Next(simulator.Op(op), name, simulator.AnyKey, behaviour(t, f))
 						return at.wait(simulator.Op(op))
 					},
 					Captures: func(t testing.TB, key string) int { return sums(t, dir).Captures[key] },
@@ -65,8 +66,8 @@ func TestCarrierContract(t *testing.T) {
 				s := open(t, dir, simulator.Options{Recorded: at.recorded})
 				return dispatchingtest.Subject{
 					Carrier: s.Carrier(name),
-					Next: func(op string, f dispatchingtest.Fault) <-chan struct{} {
-						s.Next(simulator.Op(op), name, simulator.AnyKey, behaviour(t, string(f)))
+					Next: func(op string, f providertest.Fault) <-chan struct{} {
+						s.Next(simulator.Op(op), name, simulator.AnyKey, behaviour(t, f))
 						return at.wait(simulator.Op(op))
 					},
 					Parcels: func(t testing.TB, id domain.OrderID) int {
@@ -89,18 +90,18 @@ func sums(t testing.TB, dir string) simulator.Summary {
 }
 
 // behaviour returns how the simulator makes a fault of the suites.
-func behaviour(t testing.TB, fault string) simulator.Behaviour {
+func behaviour(t testing.TB, fault providertest.Fault) simulator.Behaviour {
 	t.Helper()
 	switch fault {
-	case string(chargingtest.Refused):
+	case providertest.Refused:
 		return simulator.Unavailable
-	case string(chargingtest.Failed):
+	case providertest.Failed:
 		return simulator.Fail
-	case string(chargingtest.Lost):
+	case providertest.Lost:
 		return simulator.LoseReply
-	case string(chargingtest.Hung):
+	case providertest.Hung:
 		return simulator.Hang
-	case string(chargingtest.Decline):
+	case providertest.Decline:
 		return simulator.Decline
 	}
 	t.Fatalf("the suite has a fault that the simulator does not make: %s", fault)

@@ -18,6 +18,7 @@ import (
 	"orderflow/sagas/charging/chargingtest"
 	"orderflow/sagas/dispatching"
 	"orderflow/sagas/dispatching/dispatchingtest"
+	"orderflow/sagas/providertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -124,12 +125,12 @@ func want(t *testing.T, err error, kind domain.Kind, reason string) {
 
 func only[A any](_ A, err error) error { return err }
 
-var behaviours = map[string]simulator.Behaviour{
-	string(chargingtest.Refused): simulator.Unavailable,
-	string(chargingtest.Failed):  simulator.Fail,
-	string(chargingtest.Lost):    simulator.LoseReply,
-	string(chargingtest.Hung):    simulator.Hang,
-	string(chargingtest.Decline): simulator.Decline,
+var behaviours = map[providertest.Fault]simulator.Behaviour{
+	providertest.Refused: simulator.Unavailable,
+	providertest.Failed:  simulator.Fail,
+	providertest.Lost:    simulator.LoseReply,
+	providertest.Hung:    simulator.Hang,
+	providertest.Decline: simulator.Decline,
 }
 
 func TestGatewayContract(t *testing.T) {
@@ -139,8 +140,8 @@ func TestGatewayContract(t *testing.T) {
 				s := serve(t)
 				return chargingtest.Subject{
 					Gateway: s.Gateway(name),
-					Next: func(op string, f chargingtest.Fault) <-chan struct{} {
-						s.sim.Next(simulator.Op(op), name, simulator.AnyKey, behaviours[string(f)])
+					Next: func(op string, f providertest.Fault) <-chan struct{} {
+						s.sim.Next(simulator.Op(op), name, simulator.AnyKey, behaviours[f])
 						return s.received(simulator.Op(op))
 					},
 					Captures: func(t testing.TB, key string) int { return s.ledger(t).Captures[key] },
@@ -157,8 +158,8 @@ func TestCarrierContract(t *testing.T) {
 				s := serve(t)
 				return dispatchingtest.Subject{
 					Carrier: s.Carrier(name),
-					Next: func(op string, f dispatchingtest.Fault) <-chan struct{} {
-						s.sim.Next(simulator.Op(op), name, simulator.AnyKey, behaviours[string(f)])
+					Next: func(op string, f providertest.Fault) <-chan struct{} {
+						s.sim.Next(simulator.Op(op), name, simulator.AnyKey, behaviours[f])
 						return s.received(simulator.Op(op))
 					},
 					Parcels: func(t testing.TB, id domain.OrderID) int {

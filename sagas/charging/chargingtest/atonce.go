@@ -2,31 +2,12 @@ package chargingtest
 
 import (
 	"fmt"
-	"sync"
 	"testing"
 
 	"orderflow/domain"
 	"orderflow/sagas/charging"
+	"orderflow/sagas/providertest"
 )
-
-// callers is how many call at the same time: more than a bulkhead has slots.
-const callers = 64
-
-// together makes one call per caller, all at once, and returns the results in the
-// order of the callers.
-func together[R any](call func(n int) R) []R {
-	results, begin := make([]R, callers), make(chan struct{})
-	var running sync.WaitGroup
-	for n := range callers {
-		running.Go(func() {
-			<-begin
-			results[n] = call(n)
-		})
-	}
-	close(begin)
-	running.Wait()
-	return results
-}
 
 // result is what a caller got.
 type result struct {
@@ -35,7 +16,7 @@ type result struct {
 }
 
 func atOnce(t *testing.T, s Subject) {
-	results := together(func(int) result {
+	results := providertest.Together(func(int) result {
 		r, err := s.Gateway.Capture(t.Context(), charge("a", 1000))
 		return result{r, err}
 	})
@@ -50,7 +31,7 @@ func atOnce(t *testing.T, s Subject) {
 // atOnceMismatch: one amount wins, and every other is refused.
 func atOnceMismatch(t *testing.T, s Subject) {
 	won := int64(0)
-	for n, r := range together(func(n int) result {
+	for n, r := range providertest.Together(func(n int) result {
 		r, err := s.Gateway.Capture(t.Context(), charge("a", int64(n)+1))
 		return result{r, err}
 	}) {
@@ -74,7 +55,7 @@ func atOnceMismatch(t *testing.T, s Subject) {
 func captureAgainstVoid(t *testing.T, s Subject) {
 	for round := range 20 {
 		key := fmt.Sprint("k", round)
-		results := together(func(n int) error {
+		results := providertest.Together(func(n int) error {
 			if n%2 == 0 {
 				return s.Gateway.Void(t.Context(), key)
 			}
@@ -103,7 +84,7 @@ func refundsAtOnce(t *testing.T, s Subject) {
 	r, err := s.Gateway.Capture(t.Context(), charge("a", of))
 	must(t, r, err)
 	made := 0
-	for _, r := range together(func(n int) result {
+	for _, r := range providertest.Together(func(n int) result {
 		r, err := s.Gateway.Refund(t.Context(), refund(fmt.Sprint("r", n), "a", each))
 		return result{r, err}
 	}) {

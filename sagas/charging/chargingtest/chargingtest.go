@@ -4,24 +4,12 @@ package chargingtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 
 	"orderflow/domain"
 	"orderflow/sagas/charging"
-)
-
-// Fault is a way in which a call goes wrong.
-type Fault string
-
-// The faults, with what the contract says of each.
-const (
-	Refused Fault = "refused" // Unavailable, without an effect
-	Failed  Fault = "failed"  // Unknown, without an effect
-	Lost    Fault = "lost"    // Unknown, with an effect
-	Hung    Fault = "hung"    // no reply until the caller gives up; then Unknown, without an effect
-	Decline Fault = "decline" // Rejected, without an effect
+	"orderflow/sagas/providertest"
 )
 
 // The operations of a gateway.
@@ -35,10 +23,9 @@ const (
 // Subject is a gateway without charges, and what a test can do with it.
 type Subject struct {
 	Gateway charging.Gateway
-	// Next makes the next call of an operation go wrong. The channel that it returns is
-	// closed when the provider has received that call. Nil for a provider that cannot be
-	// made to fail; the checks that need it are then absent.
-	Next func(op string, f Fault) (received <-chan struct{})
+	// Next is nil for a provider that cannot be made to fail; the checks that need it are
+	// then absent.
+	Next providertest.Next
 	// Captures returns how often the provider has captured money under a key, by the
 	// provider's own account. Nil for a provider that does not tell; refunds show it too.
 	Captures func(t testing.TB, key string) int
@@ -96,18 +83,7 @@ func must(t *testing.T, r charging.Receipt, err error) charging.Receipt {
 // refused checks that an error has one of the kinds and a reason.
 func refused(t *testing.T, what string, err error, kinds ...domain.Kind) {
 	t.Helper()
-	if err == nil {
-		t.Fatalf("%s succeeds; it must fail with %v", what, kinds)
-	}
-	if f, ok := errors.AsType[charging.Failure](err); !ok || f.Reason == "" {
-		t.Fatalf("%s: the error has no charging.Failure with a reason: %v", what, err)
-	}
-	for _, k := range kinds {
-		if domain.KindOf(err) == k {
-			return
-		}
-	}
-	t.Fatalf("%s: %v is %s, not %v", what, err, domain.KindOf(err), kinds)
+	providertest.Fails[charging.Failure](t, what, err, kinds...)
 }
 
 func only(_ charging.Receipt, err error) error { return err }

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"orderflow/domain"
+	"orderflow/sagas/charging"
+	"orderflow/sagas/providertest"
 )
 
 func faultChecks() map[string]func(*testing.T, Subject) {
@@ -20,45 +22,19 @@ func faultChecks() map[string]func(*testing.T, Subject) {
 	}
 }
 
-// wrong makes a call go wrong and checks its error. A call that hangs is given up once
-// the provider has it.
-func wrong(t *testing.T, s Subject, op string, f Fault, call func(context.Context) error) {
+// wrong makes a call go wrong and checks its error.
+func wrong(t *testing.T, s Subject, op string, f providertest.Fault, call func(context.Context) error) {
 	t.Helper()
-	received := s.Next(op, f)
-	if f != Hung {
-		refused(t, "a "+op+" that is "+string(f), call(t.Context()), map[Fault]domain.Kind{
-			Refused: domain.Unavailable, Failed: domain.Unknown, Lost: domain.Unknown, Decline: domain.Rejected,
-		}[f])
-		return
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- call(ctx) }()
-	select {
-	case <-received:
-	case err := <-done:
-		t.Fatalf("a %s that hangs ends with %v before the provider has it", op, err)
-	}
-	select {
-	case err := <-done:
-		t.Fatalf("a %s that hangs ends with %v before its caller gives up", op, err)
-	default:
-	}
-	cancel()
-	refused(t, "a "+op+" that hangs", <-done, domain.Unknown)
+	providertest.Wrong[charging.Failure](t, s.Next, op, f, call)
 }
 
-// faults are those after which the same call can be made again.
-func faults() []Fault { return []Fault{Refused, Failed, Lost, Hung} }
-
 func captureFails(t *testing.T, s Subject) {
-	for _, f := range faults() {
+	for _, f := range providertest.Transient() {
 		key := string(f)
 		capture := func(ctx context.Context) error { return only(s.Gateway.Capture(ctx, charge(key, 70))) }
 		wrong(t, s, Capture, f, capture)
 		found, err := s.Gateway.Lookup(t.Context(), key)
-		if f == Lost {
+		if f == providertest.Lost {
 			must(t, found, err)
 		} else {
 			refused(t, "the lookup of a capture that was "+key, err, domain.NotFound)
@@ -73,7 +49,7 @@ func captureFails(t *testing.T, s Subject) {
 func lookupFails(t *testing.T, s Subject) {
 	r, err := s.Gateway.Capture(t.Context(), charge("a", 70))
 	must(t, r, err)
-	for _, f := range faults() {
+	for _, f := range providertest.Transient() {
 		wrong(t, s, Lookup, f, func(ctx context.Context) error { return only(s.Gateway.Lookup(ctx, "a")) })
 		again, err := s.Gateway.Lookup(t.Context(), "a")
 		if must(t, again, err) != r {
@@ -84,7 +60,7 @@ func lookupFails(t *testing.T, s Subject) {
 }
 
 func voidFails(t *testing.T, s Subject) {
-	for _, f := range faults() {
+	for _, f := range providertest.Transient() {
 		key := string(f)
 		wrong(t, s, Void, f, func(ctx context.Context) error { return s.Gateway.Void(ctx, key) })
 		if err := s.Gateway.Void(t.Context(), key); err != nil {
@@ -93,12 +69,12 @@ func voidFails(t *testing.T, s Subject) {
 		refused(t, "a capture after the void", only(s.Gateway.Capture(t.Context(), charge(key, 5))), domain.Rejected)
 		notCaptured(t, s, key)
 	}
-	wrong(t, s, Void, Lost, func(ctx context.Context) error { return s.Gateway.Void(ctx, "lost alone") })
+	wrong(t, s, Void, providertest.Lost, func(ctx context.Context) error { return s.Gateway.Void(ctx, "lost alone") })
 	refused(t, "a capture after a void whose reply was lost", only(s.Gateway.Capture(t.Context(), charge("lost alone", 5))), domain.Rejected)
 }
 
 func refundFails(t *testing.T, s Subject) {
-	for _, f := range faults() {
+	for _, f := range providertest.Transient() {
 		key := string(f)
 		r, err := s.Gateway.Capture(t.Context(), charge(key, 70))
 		must(t, r, err)
@@ -113,7 +89,7 @@ func refundFails(t *testing.T, s Subject) {
 
 func declines(t *testing.T, s Subject) {
 	capture := func(ctx context.Context) error { return only(s.Gateway.Capture(ctx, charge("a", 70))) }
-	wrong(t, s, Capture, Decline, capture)
+	wrong(t, s, Capture, providertest.Decline, capture)
 	refused(t, "the declined capture, again", capture(t.Context()), domain.Rejected)
 	refused(t, "the lookup of a declined capture", only(s.Gateway.Lookup(t.Context(), "a")), domain.Rejected)
 	refused(t, "the refund of a declined capture", only(s.Gateway.Refund(t.Context(), refund("r", "a", 1))), domain.Rejected)
@@ -122,7 +98,7 @@ func declines(t *testing.T, s Subject) {
 
 // voidRefused: a void that is refused this time leaves the key as it was.
 func voidRefused(t *testing.T, s Subject) {
-	wrong(t, s, Void, Decline, func(ctx context.Context) error { return s.Gateway.Void(ctx, "a") })
+	wrong(t, s, Void, providertest.Decline, func(ctx context.Context) error { return s.Gateway.Void(ctx, "a") })
 	r, err := s.Gateway.Capture(t.Context(), charge("a", 70))
 	must(t, r, err)
 	captured(t, s, "a", 70)
@@ -131,7 +107,7 @@ func voidRefused(t *testing.T, s Subject) {
 func refundRefused(t *testing.T, s Subject) {
 	r, err := s.Gateway.Capture(t.Context(), charge("a", 70))
 	must(t, r, err)
-	wrong(t, s, Refund, Decline, func(ctx context.Context) error {
+	wrong(t, s, Refund, providertest.Decline, func(ctx context.Context) error {
 		return only(s.Gateway.Refund(ctx, refund("all-a", "a", 70)))
 	})
 	captured(t, s, "a", 70)
@@ -140,7 +116,7 @@ func refundRefused(t *testing.T, s Subject) {
 // manyTries loses replies and refuses connections in turn, under one key.
 func manyTries(t *testing.T, s Subject) {
 	capture := func(ctx context.Context) error { return only(s.Gateway.Capture(ctx, charge("a", 70))) }
-	for _, f := range []Fault{Refused, Failed, Lost, Refused, Lost, Hung, Lost, Failed} {
+	for _, f := range []providertest.Fault{providertest.Refused, providertest.Failed, providertest.Lost, providertest.Refused, providertest.Lost, providertest.Hung, providertest.Lost, providertest.Failed} {
 		wrong(t, s, Capture, f, capture)
 	}
 	captured(t, s, "a", 70)

@@ -2,31 +2,12 @@ package dispatchingtest
 
 import (
 	"fmt"
-	"sync"
 	"testing"
 
 	"orderflow/domain"
 	"orderflow/sagas/dispatching"
+	"orderflow/sagas/providertest"
 )
-
-// callers is how many call at the same time: more than a bulkhead has slots.
-const callers = 64
-
-// together makes one call per caller, all at once, and returns the results in the
-// order of the callers.
-func together[R any](call func(n int) R) []R {
-	results, begin := make([]R, callers), make(chan struct{})
-	var running sync.WaitGroup
-	for n := range callers {
-		running.Go(func() {
-			<-begin
-			results[n] = call(n)
-		})
-	}
-	close(begin)
-	running.Wait()
-	return results
-}
 
 // result is what a caller got.
 type result struct {
@@ -35,7 +16,7 @@ type result struct {
 }
 
 func atOnce(t *testing.T, s Subject) {
-	results := together(func(int) result {
+	results := providertest.Together(func(int) result {
 		p, err := s.Carrier.Book(t.Context(), booking("a", 3))
 		return result{p, err}
 	})
@@ -50,7 +31,7 @@ func atOnce(t *testing.T, s Subject) {
 // atOnceMismatch: one number of units wins, and every other is refused.
 func atOnceMismatch(t *testing.T, s Subject) {
 	won := 0
-	for n, r := range together(func(n int) result {
+	for n, r := range providertest.Together(func(n int) result {
 		p, err := s.Carrier.Book(t.Context(), booking("a", int64(n)+1))
 		return result{p, err}
 	}) {
@@ -73,7 +54,7 @@ func atOnceMismatch(t *testing.T, s Subject) {
 func bookAgainstCancel(t *testing.T, s Subject) {
 	for round := range 20 {
 		key := fmt.Sprint("k", round)
-		for n, err := range together(func(n int) error {
+		for n, err := range providertest.Together(func(n int) error {
 			if n%2 == 0 {
 				return s.Carrier.Cancel(t.Context(), key)
 			}

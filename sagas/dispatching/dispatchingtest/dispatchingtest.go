@@ -4,24 +4,12 @@ package dispatchingtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 
 	"orderflow/domain"
 	"orderflow/sagas/dispatching"
-)
-
-// Fault is a way in which a call goes wrong.
-type Fault string
-
-// The faults, with what the contract says of each.
-const (
-	Refused Fault = "refused" // Unavailable, without an effect
-	Failed  Fault = "failed"  // Unknown, without an effect
-	Lost    Fault = "lost"    // Unknown, with an effect
-	Hung    Fault = "hung"    // no reply until the caller gives up; then Unknown, without an effect
-	Decline Fault = "decline" // Rejected, without an effect
+	"orderflow/sagas/providertest"
 )
 
 // The operations of a carrier.
@@ -33,10 +21,9 @@ const (
 // Subject is a carrier without bookings, and what a test can do with it.
 type Subject struct {
 	Carrier dispatching.Carrier
-	// Next makes the next call of an operation go wrong. The channel that it returns is
-	// closed when the provider has received that call. Nil for a provider that cannot be
-	// made to fail; the checks that need it are then absent.
-	Next func(op string, f Fault) (received <-chan struct{})
+	// Next is nil for a provider that cannot be made to fail; the checks that need it are
+	// then absent.
+	Next providertest.Next
 	// Parcels returns how many parcels are booked and not cancelled for an order, by the
 	// provider's own account. Nil for a provider that does not tell.
 	Parcels func(t testing.TB, id domain.OrderID) int
@@ -93,18 +80,7 @@ func same(a, b dispatching.Parcel) bool {
 // refused checks that an error has one of the kinds and a reason.
 func refused(t *testing.T, what string, err error, kinds ...domain.Kind) {
 	t.Helper()
-	if err == nil {
-		t.Fatalf("%s succeeds; it must fail with %v", what, kinds)
-	}
-	if f, ok := errors.AsType[dispatching.Failure](err); !ok || f.Reason == "" {
-		t.Fatalf("%s: the error has no dispatching.Failure with a reason: %v", what, err)
-	}
-	for _, k := range kinds {
-		if domain.KindOf(err) == k {
-			return
-		}
-	}
-	t.Fatalf("%s: %v is %s, not %v", what, err, domain.KindOf(err), kinds)
+	providertest.Fails[dispatching.Failure](t, what, err, kinds...)
 }
 
 func only(_ dispatching.Parcel, err error) error { return err }
