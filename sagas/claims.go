@@ -77,3 +77,12 @@ func NotReady(provider any) (reason string, retryAt time.Time, ok bool) {
 	reason, retryAt, ready := guard.Ready()
 	return reason, retryAt, !ready
 }
+
+// Later returns when to look again at an order whose provider will take calls at t: not
+// before t, not within atLeast, and spread a little behind t.
+func Later(t time.Time, atLeast time.Duration) time.Time {
+	if soon := time.Now().Add(atLeast); t.Before(soon) {
+		return soon
+	}
+	return t.Add(atLeast / 4)
+}

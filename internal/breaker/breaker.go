@@ -61,7 +61,7 @@ type Permit struct {
 // OpenFor. Make one with [New].
 type Breaker struct {
 	changed func(from, to State)
-	library circuitbreaker.CircuitBreaker[any]
+	circuit circuitbreaker.CircuitBreaker[any]
 
 	mu      sync.Mutex
 	epoch   int       // counts changes of state
@@ -75,7 +75,7 @@ type change struct{ from, to State }
 // New returns a closed breaker.
 func New(o Options) *Breaker {
 	b := &Breaker{changed: o.Changed}
-	b.library = circuitbreaker.NewBuilder[any]().
+	b.circuit = circuitbreaker.NewBuilder[any]().
 		WithFailureThreshold(o.Failures).
 		WithSuccessThreshold(1).
 		WithDelay(o.OpenFor).
@@ -92,8 +92,8 @@ func New(o Options) *Breaker {
 // be made.
 func (b *Breaker) Acquire() (p Permit, ok bool) {
 	b.locked(func() {
-		ok = b.spare || b.library.TryAcquirePermit()
-		p = Permit{epoch: b.epoch, trial: ok && b.library.IsHalfOpen()}
+		ok = b.spare || b.circuit.TryAcquirePermit()
+		p = Permit{epoch: b.epoch, trial: ok && b.circuit.IsHalfOpen()}
 		if p.trial {
 			b.trial, b.spare = time.Now(), false
 		}
@@ -107,11 +107,11 @@ func (b *Breaker) Settle(p Permit, v Verdict) {
 		switch {
 		case p.epoch != b.epoch:
 		case v == Succeeded:
-			b.library.RecordSuccess()
+			b.circuit.RecordSuccess()
 		case v == Failed:
-			b.library.RecordFailure()
+			b.circuit.RecordFailure()
 		case p.trial && v == Reopen:
-			b.library.Open()
+			b.circuit.Open()
 		case p.trial:
 			b.trial, b.spare = time.Time{}, true
 		}
@@ -126,11 +126,11 @@ func (b *Breaker) RetryAfter(timeout time.Duration) time.Duration {
 	if !b.trial.IsZero() {
 		return max(timeout-time.Since(b.trial), time.Millisecond)
 	}
-	return b.library.RemainingDelay()
+	return b.circuit.RemainingDelay()
 }
 
 // State returns the state. An open breaker stays open until a call tries it.
-func (b *Breaker) State() State { return stateOf(b.library.State()) }
+func (b *Breaker) State() State { return stateOf(b.circuit.State()) }
 
 // locked runs step alone and announces, in order, what it changed.
 func (b *Breaker) locked(step func()) {

@@ -25,7 +25,7 @@ func (l run) charge(ctx context.Context) (bool, time.Time, error) {
 			return l.attention(ctx, fulfilment.StepCharge, "the gateway does not say what became of the charge: "+l.p.Reason)
 		}
 		if _, retryAt, closed := l.notReady(); closed {
-			return false, later(retryAt, l.pause(l.p.Tries)), nil
+			return false, sagas.Later(retryAt, l.pause(l.p.Tries)), nil
 		}
 		return l.resolveOutcome(ctx)
 	case payment.StatusCaptured, payment.StatusDeclined, payment.StatusVoided:
@@ -39,11 +39,11 @@ func (l run) attempt(ctx context.Context) (bool, time.Time, error) {
 	waits := l.p.Status == payment.StatusDeferred && l.p.Reason == sagas.CircuitOpen
 	switch {
 	case closed && waits: // for that; it is recorded
-		return false, later(retryAt, l.pause(l.p.Tries)), nil
+		return false, sagas.Later(retryAt, l.pause(l.p.Tries)), nil
 	case l.early(l.p.RetryAt) && !waits:
 		return false, l.p.RetryAt, nil
 	case closed:
-		return l.postpone(ctx, reason, later(retryAt, l.pause(l.p.Tries)))
+		return l.postpone(ctx, reason, sagas.Later(retryAt, l.pause(l.p.Tries)))
 	}
 	if err := l.checkOrder(ctx); err != nil {
 		return false, time.Time{}, err

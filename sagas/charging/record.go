@@ -71,13 +71,6 @@ func (l run) pause(tries int) time.Duration {
 	return backoff.Policy{First: FirstPause, Last: LastPause}.Spread(tries, string(l.id))
 }
 
-func later(t time.Time, atLeast time.Duration) time.Time {
-	if soon := time.Now().Add(atLeast); t.Before(soon) {
-		return soon
-	}
-	return t.Add(atLeast / 4)
-}
-
 func reason(err error) string {
 	if f, ok := errors.AsType[Failure](err); ok {
 		return f.Reason

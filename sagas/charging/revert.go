@@ -33,7 +33,7 @@ func (l run) revert(ctx context.Context) (bool, time.Time, error) {
 	waits := l.p.VoidReason == sagas.CircuitOpen
 	switch {
 	case closed && l.p.VoidTries > 0:
-		return false, later(retryAt, l.pause(l.p.VoidTries)), nil
+		return false, sagas.Later(retryAt, l.pause(l.p.VoidTries)), nil
 	case l.early(l.p.VoidRetryAt) && !waits:
 		return false, l.p.VoidRetryAt, nil
 	case l.p.VoidTries >= MaxVoids*(l.f.Resumes+1):
@@ -114,7 +114,7 @@ func (l run) refund(ctx context.Context, id string, amount domain.Money) (bool, 
 		return l.recorded(l.record(ctx, payment.FinishRefund(id, noMoney)))
 	}
 	if _, retryAt, closed := l.notReady(); closed && r.Tries > 0 {
-		return false, later(retryAt, l.pause(r.Tries)), nil
+		return false, sagas.Later(retryAt, l.pause(r.Tries)), nil
 	}
 	if err := l.checkOrder(ctx); err != nil {
 		return false, time.Time{}, err

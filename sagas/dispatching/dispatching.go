@@ -103,7 +103,7 @@ func (l *run) step(ctx context.Context, next fulfilment.Step, retry bool) (_ tim
 	_, retryAt, closed := sagas.NotReady(l.carrier)
 	switch now := time.Now(); {
 	case closed && waits: // for that; it is recorded
-		return later(retryAt, l.pause(l.p.Deferrals)), nil
+		return sagas.Later(retryAt, l.pause(l.p.Deferrals)), nil
 	case !retry && !waits && now.Before(l.p.RetryAt):
 		return l.p.RetryAt, nil
 	case l.p.Claim.Excludes(l.Claims.Process, now):
@@ -243,13 +243,6 @@ func (l *run) append(ctx context.Context, decide shipment.Decision) (shipment.St
 // pause doubles with every try.
 func (l *run) pause(tries int) time.Duration {
 	return backoff.Policy{First: FirstPause, Last: LastPause}.Pause(tries)
-}
-
-func later(t time.Time, atLeast time.Duration) time.Time {
-	if soon := time.Now().Add(atLeast); t.Before(soon) {
-		return soon
-	}
-	return t.Add(atLeast / 4)
 }
 
 // key names the parcel of the order; every attempt has the same.
