@@ -21,14 +21,6 @@ type Event interface {
 var Codec = eventlog.NewCodec[Event](Placed{}, Confirmed{}, Rejected{}, CancelRequested{}, Cancelled{}, LinesReturned{}).
 	WithReader(Placed{}, readPlaced)
 
-// Line is one article, how many of it, and the price of one.
-type Line struct {
-	SKU        domain.SKU `json:"sku"`
-	Name       string     `json:"name,omitempty"`
-	Quantity   int64      `json:"qty"`         // units, 1 to domain.MaxQuantity
-	PriceMinor int64      `json:"price_minor"` // of one unit, in minor units of the order's currency
-}
-
 // Placed says a customer ordered; stock and payment are still to come.
 type Placed struct {
 	Order        domain.OrderID    `json:"order"`

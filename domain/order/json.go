@@ -5,11 +5,8 @@ import (
 	"orderflow/domain/eventlog"
 )
 
-// About how many bytes an order and each of its lines take.
-const (
-	placedBytes = 384
-	lineBytes   = 96
-)
+// placedBytes is about how many bytes an order takes without its lines.
+const placedBytes = 384
 
 // WriteJSONTo implements [eventlog.JSONWriterTo].
 func (p Placed) WriteJSONTo(w *eventlog.JSONWriter) {
@@ -29,17 +26,7 @@ func (p Placed) WriteJSONTo(w *eventlog.JSONWriter) {
 		if i > 0 {
 			w.Raw(`,`)
 		}
-		w.Raw(`{"sku":`)
-		w.Text(string(l.SKU))
-		if l.Name != "" {
-			w.Raw(`,"name":`)
-			w.Text(l.Name)
-		}
-		w.Raw(`,"qty":`)
-		w.Int(l.Quantity)
-		w.Raw(`,"price_minor":`)
-		w.Int(l.PriceMinor)
-		w.Raw(`}`)
+		l.writeJSONTo(w)
 	}
 	w.Raw(`],"total":{"minor":`)
 	w.Int(p.Total.Minor)
@@ -81,21 +68,4 @@ func readPlaced(r *eventlog.JSONReader) Event {
 	p.Origin = r.Text()
 	r.Raw(`}`)
 	return p
-}
-
-// usualLines is for how many lines there is room at first.
-const usualLines = 8
-
-func readLine(r *eventlog.JSONReader) (l Line) {
-	r.Raw(`{"sku":`)
-	l.SKU = domain.SKU(r.Text())
-	if r.Next(`,"name":`) {
-		l.Name = r.Text()
-	}
-	r.Raw(`,"qty":`)
-	l.Quantity = r.Int()
-	r.Raw(`,"price_minor":`)
-	l.PriceMinor = r.Int()
-	r.Raw(`}`)
-	return l
 }

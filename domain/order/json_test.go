@@ -20,15 +20,9 @@ func text() *rapid.Generator[string] {
 }
 
 func anyPlaced(t *rapid.T) order.Placed {
-	line := rapid.Custom(func(t *rapid.T) order.Line {
-		return order.Line{
-			SKU: domain.SKU(text().Draw(t, "sku")), Name: text().Draw(t, "name"),
-			Quantity: rapid.Int64().Draw(t, "qty"), PriceMinor: rapid.Int64Range(-5, 5_000).Draw(t, "price"),
-		}
-	})
 	p := order.Placed{
 		Order: domain.OrderID(text().Draw(t, "order")), Customer: domain.CustomerID(text().Draw(t, "customer")),
-		Warehouse: domain.Warehouse(text().Draw(t, "warehouse")), Lines: rapid.SliceOfN(line, 0, 3).Draw(t, "lines"),
+		Warehouse: domain.Warehouse(text().Draw(t, "warehouse")), Lines: rapid.SliceOfN(rapid.Custom(anyLine), 0, 3).Draw(t, "lines"),
 		Total:        domain.Money{Minor: rapid.Int64Range(0, 1<<40).Draw(t, "total"), Currency: text().Draw(t, "currency")},
 		PaymentToken: text().Draw(t, "token"), Fingerprint: text().Draw(t, "fingerprint"), Origin: text().Draw(t, "origin"),
 		PlacedAt: time.Unix(rapid.Int64Range(-1<<40, 1<<40).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanos")).UTC(),

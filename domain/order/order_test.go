@@ -17,8 +17,7 @@ var (
 
 	placed = order.Placed{
 		Order: "ord_1", Customer: "17850", Warehouse: "main", PaymentToken: "tok_1", Fingerprint: "f1", PlacedAt: noon, Origin: order.OriginAPI,
-		Lines: []order.Line{{SKU: "85123A", Name: "HOLDER", Quantity: 6, PriceMinor: 255}, {SKU: "71053", Quantity: 2, PriceMinor: 339}},
-		Total: domain.GBP(2208),
+		Lines: lines, Total: domain.GBP(2208),
 	}
 	confirmed       = order.Confirmed{PaymentReference: "pay_1", Tracking: "trk_1", EstimatedDelivery: noon}
 	rejected        = order.Rejected{Reason: domain.OutOfStock, Detail: "85123A"}

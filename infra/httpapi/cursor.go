@@ -4,7 +4,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"net/url"
+	"reflect"
+	"slices"
+	"time"
 )
 
 const (
@@ -46,6 +50,30 @@ func (c cursors) tag(scope, place string) []byte {
 	h.Write([]byte{0})
 	h.Write([]byte(place))
 	return h.Sum(nil)[:tagBytes]
+}
+
+// paging lists the query parameters that say which part of a list is wanted, and how new
+// it must be. All others are filters.
+func paging() []string { return []string{"cursor", "limit", "position"} }
+
+// filtersOf returns the filters that the input of a list operation has, by the names that
+// its fields have in the query. The cursor and the link to the next page carry them, so a
+// filter that is added to the input is in both. Fields with the zero value were left out.
+func filtersOf(input any) url.Values {
+	filters := url.Values{}
+	v := reflect.Indirect(reflect.ValueOf(input))
+	for _, field := range reflect.VisibleFields(v.Type()) {
+		name := field.Tag.Get("query")
+		if name == "" || slices.Contains(paging(), name) || v.FieldByIndex(field.Index).IsZero() {
+			continue
+		}
+		value := v.FieldByIndex(field.Index).Interface()
+		if t, ok := value.(time.Time); ok {
+			value = t.UTC().Format(time.RFC3339Nano)
+		}
+		filters.Set(name, fmt.Sprint(value))
+	}
+	return filters
 }
 
 // scopeOf names a query by its path and the filters that are not about paging.

@@ -159,16 +159,7 @@ func (s *server) listOrders(ctx context.Context, in *listOrdersInput) (*pageOutp
 		}
 		mine = c.Owns(domain.CustomerID(in.Customer))
 	}
-	filters := url.Values{}
-	set := func(name, value string) {
-		if value != "" {
-			filters.Set(name, value)
-		}
-	}
-	set("customer", in.Customer)
-	set("status", in.Status)
-	set("from", timeText(in.From))
-	set("to", timeText(in.To))
+	filters := filtersOf(in)
 	after, err := s.cursors.open(scopeOf(path, filters), in.Cursor)
 	if err != nil {
 		return nil, err
@@ -200,11 +191,4 @@ func pageOf[R, T any](c cursors, path string, filters url.Values, limit int, nex
 		out.Link = nextLink(path, filters, strconv.Itoa(limit), out.Body.Next)
 	}
 	return out
-}
-
-func timeText(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
 }

@@ -18,12 +18,6 @@ import (
 	"orderflow/domain/order"
 )
 
-// placeLine is one article that a customer wants.
-type placeLine struct {
-	SKU      domain.SKU `json:"sku" minLength:"1" maxLength:"128"`
-	Quantity int64      `json:"quantity" minimum:"1" maximum:"100000" doc:"In units"`
-}
-
 // placeBody is the body of an order. Prices come from the catalogue.
 type placeBody struct {
 	Customer     domain.CustomerID `json:"customer,omitempty" minLength:"1" maxLength:"128" doc:"The caller's own, which it is if left out; needed where callers are not told apart, and with the scope support"`
@@ -160,22 +154,17 @@ func readPlace(ctx context.Context, data []byte) (commands.PlaceOrder, error) {
 	if err := b.check(); err != nil {
 		return commands.PlaceOrder{}, err
 	}
-	c := commands.PlaceOrder{Customer: b.Customer, PaymentToken: b.PaymentToken, Lines: make([]commands.OrderLine, len(b.Lines))}
-	for i, l := range b.Lines {
-		c.Lines[i] = commands.OrderLine{SKU: l.SKU, Quantity: l.Quantity}
-	}
-	return c, nil
+	return commands.PlaceOrder{Customer: b.Customer, PaymentToken: b.PaymentToken, Lines: commandLines(b.Lines)}, nil
 }
 
 // placeMember refuses members that an order does not have, and says of prices why.
 func placeMember(depth int, name []byte) *Problem {
+	if depth == lineDepth && isLineMember(name) {
+		return nil
+	}
 	switch string(name) {
 	case "customer", "lines", "payment_token":
 		if depth == 1 {
-			return nil
-		}
-	case "sku", "quantity":
-		if depth == 3 { // the object in the list in the object
 			return nil
 		}
 	case "price", "price_minor", "unit_price", "amount", "total", "currency":
@@ -200,12 +189,7 @@ func (b placeBody) check() error {
 		add("/lines", domain.Errorf(domain.Invalid, "An order has 1 to %d lines, not %d.", domain.MaxLines, len(b.Lines)))
 	}
 	for i, l := range b.Lines {
-		if err := domain.CheckName("The SKU", string(l.SKU)); err != nil {
-			add(fmt.Sprintf("/lines/%d/sku", i), err)
-		}
-		if l.Quantity < 1 || l.Quantity > domain.MaxQuantity {
-			add(fmt.Sprintf("/lines/%d/quantity", i), domain.Errorf(domain.Invalid, "A line asks for 1 to %d units, not %d.", domain.MaxQuantity, l.Quantity))
-		}
+		l.check(func(member string, err error) { add(fmt.Sprintf("/lines/%d/%s", i, member), err) })
 	}
 	if len(faults) == 0 {
 		return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -106,12 +105,7 @@ func (s *server) sales(ctx context.Context, in *salesInput) (*salesOutput, error
 		return nil, domain.Errorf(domain.Invalid, "From %s to %s are more than %d days; ask for fewer at a time.",
 			from.Format(time.DateOnly), until.Format(time.DateOnly), maxSalesDays)
 	}
-	filters := url.Values{}
-	for name, value := range map[string]string{"from": in.From, "to": in.To} {
-		if value != "" {
-			filters.Set(name, value)
-		}
-	}
+	filters := filtersOf(in)
 	after, err := s.cursors.open(scopeOf(path, filters), in.Cursor)
 	if err != nil {
 		return nil, err

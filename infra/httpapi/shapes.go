@@ -15,16 +15,6 @@ type money struct {
 
 func moneyOf(m domain.Money) money { return money{Minor: m.Minor, Currency: m.Currency} }
 
-// orderLine is one article of an order.
-type orderLine struct {
-	Line       int        `json:"line" doc:"Counts from 0; returns name it"`
-	SKU        domain.SKU `json:"sku"`
-	Name       string     `json:"name,omitempty"`
-	Quantity   int64      `json:"quantity" doc:"In units"`
-	PriceMinor int64      `json:"price_minor" doc:"Of one unit, in minor units of the order's currency"`
-	Returned   int64      `json:"returned,omitempty" doc:"Units that came back"`
-}
-
 // orderBody is one order.
 type orderBody struct {
 	OrderID           domain.OrderID         `json:"order_id"`
@@ -47,16 +37,12 @@ type orderBody struct {
 }
 
 func orderBodyOf(o readmodels.Order) orderBody {
-	b := orderBody{
+	return orderBody{
 		OrderID: o.ID, Customer: o.Customer, Warehouse: o.Warehouse, Status: o.Status, Reason: o.Reason, Detail: o.Detail,
-		Lines: make([]orderLine, len(o.Lines)), Total: moneyOf(o.Total), Refunded: moneyOf(o.Refunded),
+		Lines: orderLinesOf(o.Lines), Total: moneyOf(o.Total), Refunded: moneyOf(o.Refunded),
 		PaymentID: o.PaymentReference, Tracking: o.Tracking, EstimatedDelivery: moment(o.EstimatedDelivery), Origin: o.Origin,
 		PlacedAt: o.PlacedAt, UpdatedAt: o.UpdatedAt, Version: o.Version, Position: o.Position,
 	}
-	for i, l := range o.Lines {
-		b.Lines[i] = orderLine{Line: i, SKU: l.SKU, Name: l.Name, Quantity: l.Quantity, PriceMinor: l.PriceMinor, Returned: l.Returned}
-	}
-	return b
 }
 
 // moment is t, or nothing if it is not set.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -72,7 +73,30 @@ func sources(failure error) telemetry.Sources {
 		Sales:       v,
 		Fulfilments: v,
 		Payments:    v,
-		Clock:       func() time.Time { return now },
+		Queues: func(context.Context) ([]telemetry.Queue, error) {
+			return []telemetry.Queue{{Group: "charging", Topic: "orderflow.orders", Messages: 5, Age: 3 * time.Second}}, failure
+		},
+		Shared: func() telemetry.SharedFigures {
+			return telemetry.SharedFigures{Hits: 3, Absent: 2, Older: 1, Calls: 7, Failures: map[string]int64{"unavailable": 1}, Mirrored: 9, Missed: 1}
+		},
+		Clock: func() time.Time { return now },
+	}
+}
+
+// TestEverySampledMetricIsCollected gives all sources and looks for every metric that
+// the sampler lists: one that is listed and never collected would be missing in silence.
+func TestEverySampledMetricIsCollected(t *testing.T) {
+	filled := reflect.ValueOf(sources(nil))
+	for i := range filled.NumField() {
+		if filled.Field(i).IsZero() {
+			t.Errorf("the test has no source %s", filled.Type().Field(i).Name)
+		}
+	}
+	_, text := scrape(t, busy(nil), "/metrics")
+	for _, name := range telemetry.SampledNames() {
+		if !strings.Contains(text, "\n"+name+"{") && !strings.Contains(text, "\n"+name+" ") {
+			t.Errorf("%s is listed in sampled and collected by nothing", name)
+		}
 	}
 }
 

@@ -97,21 +97,37 @@ func (c *Command) Run(ctx context.Context, s terminal.Streams, _ *slog.Logger) e
 		return err
 	}
 	defer stop()
-	var results []Figure
-	for _, m := range chosen {
+	results, failed := measureAll(ctx, chosen, func(m Benchmark) (f Figure, err error) {
 		b.say("measuring " + m.Name)
-		f, err := m.measure(b, ctx)
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.Name, err)
+		if f, err = m.measure(b, ctx); err != nil {
+			return f, fmt.Errorf("%s: %w", m.Name, err)
 		}
 		f.Name = m.Name
-		results = append(results, f)
-	}
+		return f, nil
+	})
 	b.say("")
 	if c.JSON {
-		return terminal.PrintJSON(s.Out, map[string]any{"results": results})
+		return errors.Join(failed, terminal.PrintJSON(s.Out, map[string]any{"results": results}))
 	}
-	return showFigures(s.Out, results)
+	return errors.Join(failed, showFigures(s.Out, results))
+}
+
+// measureAll runs benchmarks in their order. One that fails does not cost the figures of
+// the others: they are returned with the errors. After the end of ctx none begins.
+func measureAll[B, F any](ctx context.Context, chosen []B, measure func(B) (F, error)) (results []F, failed error) {
+	results = []F{}
+	for _, m := range chosen {
+		if ctx.Err() != nil {
+			return results, errors.Join(failed, ctx.Err())
+		}
+		f, err := measure(m)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		results = append(results, f)
+	}
+	return results, failed
 }
 
 // profile records where the time goes until stop is called; an empty path records nothing.

@@ -105,33 +105,47 @@ func (c *Command) runOnStore(ctx context.Context, s terminal.Streams) error {
 		return err
 	}
 	defer stop()
-	for _, m := range chosen {
-		if m.Name == "import" {
-			if reason, err := b.HasOrders(ctx); err != nil {
-				return err
-			} else if reason != nil && len(c.Names) > 0 {
-				return reason
-			} else if reason != nil {
-				report.Left = append(report.Left, "import: "+reason.Error())
-				continue
-			}
+	chosen, err = c.withoutImport(ctx, b, chosen, report)
+	if err != nil {
+		return err
+	}
+	var failed error
+	report.Results, failed = measureAll(ctx, chosen, func(m StoreBenchmark) (f StoreFigure, err error) {
+		if err = b.Prepare(ctx, m.Name); err == nil {
+			b.say("measuring " + m.Name)
+			f, err = report.measured(func() (Figure, error) { return m.Measure(b, ctx) })
 		}
-		if err := b.Prepare(ctx, m.Name); err != nil {
-			return err
-		}
-		b.say("measuring " + m.Name)
-		f, err := report.measured(func() (Figure, error) { return m.Measure(b, ctx) })
 		if err != nil {
-			return fmt.Errorf("%s: %w", m.Name, err)
+			return f, fmt.Errorf("%s: %w", m.Name, err)
 		}
 		f.Name = m.Name
-		report.Results = append(report.Results, f)
-	}
+		return f, nil
+	})
 	b.say("")
 	if c.JSON {
-		return terminal.PrintJSON(s.Out, report)
+		return errors.Join(failed, terminal.PrintJSON(s.Out, report))
 	}
-	return report.Show(s.Out)
+	return errors.Join(failed, report.Show(s.Out))
+}
+
+// withoutImport leaves the import out where it cannot run, because the store has orders,
+// and says so in the report. If it was named, that is an error.
+func (c *Command) withoutImport(ctx context.Context, b *Bench, chosen []StoreBenchmark, report *StoreReport) ([]StoreBenchmark, error) {
+	isImport := func(m StoreBenchmark) bool { return m.Name == "import" }
+	if !slices.ContainsFunc(chosen, isImport) {
+		return chosen, nil
+	}
+	reason, err := b.HasOrders(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case reason == nil:
+		return chosen, nil
+	case len(c.Names) > 0:
+		return nil, reason
+	}
+	report.Left = append(report.Left, "import: "+reason.Error())
+	return slices.DeleteFunc(chosen, isImport), nil
 }
 
 // findStore connects once, and looks whether the server is on this machine.

@@ -10,12 +10,6 @@ import (
 	"orderflow/domain"
 )
 
-// PlaceLine is an article and how many units of it.
-type PlaceLine struct {
-	SKU      string `json:"sku"`
-	Quantity int64  `json:"quantity"`
-}
-
 // PlaceBody is the body of a request to place an order.
 type PlaceBody struct {
 	Customer     string      `json:"customer"`

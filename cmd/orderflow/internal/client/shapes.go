@@ -34,15 +34,6 @@ func (r Result) Refused() bool {
 	return r.Status != resultAccepted && r.Status != ResultSuccess && r.Status != resultPending
 }
 
-type orderLine struct {
-	Line       int    `json:"line"`
-	SKU        string `json:"sku"`
-	Name       string `json:"name,omitempty"`
-	Quantity   int64  `json:"quantity"`
-	PriceMinor int64  `json:"price_minor"`
-	Returned   int64  `json:"returned,omitempty"`
-}
-
 // OrderView is an order.
 type OrderView struct {
 	OrderID   string       `json:"order_id"`
