@@ -29,9 +29,8 @@ import (
 //
 //	New opens everything and listens, Run works until it is told to end, Close lets go
 type App struct {
-	Config  Config
-	Logger  *slog.Logger
-	Notices Notices // what an operator must know of now
+	Config Config
+	Logger *slog.Logger
 
 	Log          EventLog
 	Bus          commands.Bus
