@@ -2,17 +2,20 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 
+	"orderflow/cmd/orderflow/internal/audit"
 	"orderflow/cmd/orderflow/internal/bench"
 	"orderflow/cmd/orderflow/internal/node"
 	"orderflow/commands"
 	"orderflow/domain"
 	"orderflow/domain/eventlog"
+	"orderflow/domain/fulfilment"
 	"orderflow/domain/order"
 	"orderflow/domain/payment"
 	"orderflow/domain/shipment"
@@ -85,6 +88,11 @@ func TestHiddenWhileItWorks(t *testing.T) {
 		if _, err := bench.RunOrders(ctx, app, "hidden", 5, 5); err != nil {
 			return err
 		}
+		// An order is confirmed before its last steps are recorded. Whatever is stored after
+		// them is stored by what follows here.
+		if err := awaitCompleted(ctx, app.Log, 5); err != nil {
+			return err
+		}
 		for i, c := range []struct {
 			name   string
 			stream func(domain.OrderID) eventlog.Stream
@@ -109,8 +117,8 @@ func TestHiddenWhileItWorks(t *testing.T) {
 			if _, err := app.Bus.Send(ctx, c.send(id)); domain.KindOf(err) != domain.Incomplete {
 				t.Errorf("%s: %v, want kind incomplete", c.name, err)
 			}
-			if after, err := app.Log.End(ctx); err != nil || after != end {
-				t.Errorf("%s: something was stored, from position %d to %d, %v", c.name, end, after, err)
+			if err := onlyCallsForAPerson(ctx, app.Log, end); err != nil {
+				t.Errorf("%s: %v", c.name, err)
 			}
 		}
 		return nil
@@ -118,6 +126,45 @@ func TestHiddenWhileItWorks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// awaitCompleted returns when the fulfilments of n orders are completed.
+func awaitCompleted(ctx context.Context, log eventlog.Store, n int) error {
+	completed := fulfilment.Completed{}.EventType()
+	for r, err := range log.Subscribe(ctx, 0, fulfilment.Category) {
+		if err != nil {
+			return err
+		}
+		if r.Type == completed {
+			n--
+		}
+		if n == 0 {
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+// onlyCallsForAPerson returns an error if anything was stored above a position but that an
+// order needs a person: a saga that looks at an order with hidden events records that,
+// and nothing else.
+func onlyCallsForAPerson(ctx context.Context, log node.EventLog, above eventlog.Position) error {
+	end, err := log.End(ctx)
+	if err != nil || end <= above {
+		return err
+	}
+	allowed := fulfilment.NeedsAttention{}.EventType()
+	for r, err := range log.Subscribe(ctx, above, audit.Categories()...) {
+		switch {
+		case err != nil:
+			return err
+		case r.Type != allowed:
+			return fmt.Errorf("%s was stored in %s: %s", r.Type, r.Stream, r.Data)
+		case r.Position >= end:
+			return nil
+		}
+	}
+	return ctx.Err()
 }
 
 // says waits until the node warns of a stream.
